@@ -1,0 +1,1 @@
+//! The shell: where effects become real, and the wiring of everything.

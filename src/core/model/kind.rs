@@ -1,0 +1,95 @@
+//! What a kind of target *means*, without talking to it.
+
+use super::{Desired, Refusal, ResourceId, Str, Unit, Value};
+use crate::core::plan::Undo;
+use serde::{Deserialize, Serialize};
+
+/// The meaning of one kind of target: pure; implementations stand in `src/kinds/`.
+pub trait Kind: Send + Sync {
+    /// The kind's name as the server's configuration says it: `dns`.
+    fn name(&self) -> &'static str;
+
+    /// Brings a value into its one form, or refuses what no target of this kind can hold.
+    fn canon(&self, id: &ResourceId, value: Value) -> Result<Value, Refusal>;
+
+    /// What one session or transaction covers: for DNS the zone.
+    fn unit(&self, id: &ResourceId) -> Unit;
+
+    fn limits(&self) -> Limits;
+
+    /// The way back from `after` to `before`.
+    fn undo(&self, before: Option<&Value>, after: Option<&Value>) -> Undo;
+
+    /// The references out of a value: what it points at.
+    fn mentions(&self, _id: &ResourceId, _value: &Value) -> Vec<Mention> {
+        Vec::new()
+    }
+
+    /// The keys under which others may point at this resource.
+    fn provides(&self, _id: &ResourceId, _value: &Value) -> Vec<Str> {
+        Vec::new()
+    }
+
+    /// Resources that cannot be live together, so that swapping them is one message: keys two resources share (a CNAME and an A of one owner name).
+    fn excludes(&self, _id: &ResourceId) -> Vec<Str> {
+        Vec::new()
+    }
+
+    /// Faults that only the unit as a whole shows: a CNAME beside other data. `desired` holds one target's resources of one unit.
+    fn check_unit(&self, _desired: &Desired) -> Vec<Refusal> {
+        Vec::new()
+    }
+
+    /// The expand hop between two values: old and new together.
+    fn between(&self, _from: &Value, _to: &Value) -> Option<Value> {
+        None
+    }
+
+    /// Why this resource must never be deleted or replaced without a word of policy; `None`: ordinary.
+    fn protected(&self, _id: &ResourceId) -> Option<Str> {
+        None
+    }
+
+    fn verbs(&self) -> &'static [VerbSpec] {
+        &[]
+    }
+
+    /// The resource in a reader's words: `www.example.com A`.
+    fn title(&self, id: &ResourceId) -> String {
+        id.name.to_string()
+    }
+
+    /// A value as the lines a reader compares: `60 192.0.2.1`.
+    fn lines(&self, _id: &ResourceId, value: &Value) -> Vec<String> {
+        vec![value.to_string()]
+    }
+}
+
+/// How much one act may carry.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Limits {
+    pub ops: usize,
+    pub bytes: usize,
+    /// All items of an act happen or none.
+    pub atomic: bool,
+    /// The unit applies items in the order given.
+    pub ordered: bool,
+}
+
+/// One reference out of a value.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub struct Mention {
+    /// Matches a key that another resource provides.
+    pub key: Str,
+    /// The rule in words: `a CNAME points at a name`.
+    pub rule: Str,
+}
+
+/// A verb of a kind: `drain`, closed by `ready`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct VerbSpec {
+    pub name: &'static str,
+    /// The fact that witnesses that the verb holds.
+    pub witness: &'static str,
+    pub closed_by: Option<&'static str>,
+}

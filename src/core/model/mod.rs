@@ -1,0 +1,25 @@
+//! The words of trueup as values: ids, places, desired and observed state, refusals, policy.
+//!
+//! Everything here is content only: no revision token, no wall-clock time and no float enters a value that is digested.
+
+mod desired;
+mod grant;
+mod ids;
+mod kind;
+mod observed;
+mod place;
+mod policy;
+mod refusal;
+mod time;
+mod value;
+
+pub use desired::{Desired, Wanted};
+pub use grant::Grant;
+pub use ids::{BlobId, CommitId, Digest, FileId, Fingerprint, MrId, RepoId, ResourceId, StepId, Str, TreeId, Unit, User};
+pub use kind::{Kind, Limits, Mention, VerbSpec};
+pub use observed::{Fact, FactValue, Health, Observed, Reading, Sure, Token, Want, Why};
+pub use place::{Path, Place};
+pub use policy::{ApprovalRule, Budget, Freeze, OnDrift, Policy, SkippedType, StartWhen};
+pub use refusal::{Refusal, RefusalKind};
+pub use time::{Span, Time};
+pub use value::{Decimal, SecretRef, Value};

@@ -1,0 +1,142 @@
+//! Policy as `trueup.yaml` on base says it: who approves, how much at once, when, and what to leave alone.
+
+use super::{Span, Str};
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+/// The `policy:` section, read from the base branch only (I9).
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct Policy {
+    /// Who must approve which plans. A plan needs every rule whose condition holds; no rule means one approval by anyone who may.
+    pub approvals: Vec<ApprovalRule>,
+    /// When an approved plan starts.
+    pub start: StartWhen,
+    /// Limits on what one plan may do.
+    pub budgets: Budget,
+    /// Times in which no run starts.
+    pub freeze: Vec<Freeze>,
+    /// What happens when live state is neither base, merged nor ours.
+    pub on_drift: OnDrift,
+    /// Resource id patterns (glob over `target/kind/name`) that are never compared or written.
+    pub ignore: Vec<Str>,
+    /// Resource id patterns whose values are shown and recorded only as a keyed hash.
+    pub sensitive: Vec<Str>,
+    /// Resource id patterns that no plan may delete or replace.
+    pub protected: Vec<Str>,
+    /// Types a target cannot hold that are left out by name and counted, instead of refused.
+    pub skip: Vec<SkippedType>,
+    /// How long every touched resource must stay equal and healthy before the merge.
+    pub window: Span,
+    /// How often a sample is taken in the window.
+    pub every: Span,
+    /// How long health may take before the change fails.
+    pub deadline: Span,
+    /// How old the last look at a touched resource may be at the merge.
+    pub max_age: Span,
+    /// Other statuses that must be green on the head before a run starts and before the merge.
+    pub required_checks: Vec<Str>,
+    /// Whether an approving review on the forge counts as approval of the digest last published before it.
+    pub reviews_count: bool,
+}
+
+impl Default for Policy {
+    fn default() -> Self {
+        Self {
+            approvals: Vec::new(),
+            start: StartWhen::OnApproval,
+            budgets: Budget::default(),
+            freeze: Vec::new(),
+            on_drift: OnDrift::Block,
+            ignore: Vec::new(),
+            sensitive: Vec::new(),
+            protected: Vec::new(),
+            skip: Vec::new(),
+            window: Span::secs(10),
+            every: Span::secs(1),
+            deadline: Span::mins(5),
+            max_age: Span::secs(60),
+            required_checks: Vec::new(),
+            reviews_count: false,
+        }
+    }
+}
+
+/// One rule: plans for which `when` holds need `count` approvals by people in `by`.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct ApprovalRule {
+    /// A CEL condition over `plan` (`plan.deletes > 0`, `"dns-outside" in plan.targets`); absent: always.
+    #[serde(default)]
+    pub when: Option<Str>,
+    /// How many people; 1 unless told.
+    #[serde(default = "one")]
+    pub count: u32,
+    /// Users who may; empty: anyone with the right to approve in this repository.
+    #[serde(default)]
+    pub by: Vec<Str>,
+}
+
+fn one() -> u32 {
+    1
+}
+
+/// When an approved plan starts.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum StartWhen {
+    /// As soon as the start gate says go.
+    OnApproval,
+    /// After `/trueup start` as well.
+    OnCommand,
+}
+
+/// Limits on what one plan may do; octoDNS' 30 % is the default for updates and deletes.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct Budget {
+    /// Deletes in one unit, as percent of what base holds there.
+    pub delete_percent: u32,
+    /// Updates and deletes in one unit, as percent of what base holds there.
+    pub change_percent: u32,
+    /// Units with fewer resources than this are free of the percentages.
+    pub from_size: u32,
+    /// Writes in one plan.
+    pub writes: u32,
+}
+
+impl Default for Budget {
+    fn default() -> Self {
+        Self { delete_percent: 30, change_percent: 30, from_size: 10, writes: 100_000 }
+    }
+}
+
+/// A time in which no run starts and nothing merges.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Freeze {
+    /// RFC 3339, with an offset.
+    pub from: Str,
+    /// RFC 3339, with an offset.
+    pub until: Str,
+    pub reason: Str,
+}
+
+/// What a plan does with live state that is neither base, merged nor ours.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum OnDrift {
+    /// Refuse and show both.
+    Block,
+    /// Plan the write from what is live; approvers see it marked.
+    Overwrite,
+}
+
+/// A record type that a target lacks, left out by name.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct SkippedType {
+    /// The type as the source writes it: `Route53Provider/ALIAS`.
+    pub r#type: Str,
+    pub reason: Str,
+}

@@ -1,0 +1,257 @@
+//! Plans as data: steps, the writes they carry, the edges between them.
+
+use crate::core::{
+    diff::Delta,
+    model::{ApprovalRule, BlobId, Digest, Fact, FactValue, Fingerprint, Place, ResourceId, Span, StepId, Str, Unit, Value, Why},
+};
+use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
+
+/// One hop of a delta; a resource's hops form a chain from observed to merged.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Write {
+    pub id: ResourceId,
+    /// The precondition: the write happens only while live content equals this.
+    pub from: Option<Value>,
+    pub to: Option<Value>,
+    pub undo: Undo,
+}
+
+/// The way back from one item.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Undo {
+    /// Write this content again.
+    To(Option<Value>),
+    /// Write the sealed pre-image again.
+    Sealed(BlobId),
+    Backup(StepId),
+    Act(Box<Act>),
+    /// Cannot be undone; says what is lost.
+    Never {
+        loses: Str,
+    },
+}
+
+/// What a step does, once.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Act {
+    /// Writes in order, in one unit, within its limits.
+    Write(Vec<Write>),
+    /// A kind's verb: drain, ready, start, stop, backup.
+    Verb {
+        verb: Str,
+        on: Vec<ResourceId>,
+        args: Value,
+        closes: Option<StepId>,
+        undo: Undo,
+    },
+    /// A program: playbook, tofu, command. Without a guard it runs at most once.
+    Run {
+        program: Program,
+        covers: Fingerprint,
+        guard: Guard,
+        undo: Undo,
+    },
+    Wait(Until),
+    Check(Until),
+    /// People must say go here.
+    Approve {
+        by: ApprovalRule,
+    },
+    Pause,
+}
+
+/// A program a driver runs.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Program {
+    pub name: Str,
+    pub args: Vec<Str>,
+}
+
+/// What makes a program safe to run twice.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Guard {
+    Unless(Str),
+    Creates(Str),
+    OnlyIf(Str),
+    AtMostOnce,
+}
+
+/// A fact waited for or checked, in samples.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Until {
+    pub fact: Fact,
+    pub of: Vec<ResourceId>,
+    pub test: Test,
+    pub samples: u32,
+    pub every: Span,
+    pub deadline: Span,
+    pub on_deadline: OnDeadline,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Test {
+    Is(FactValue),
+    AtLeast(i64),
+    AtMost(i64),
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum OnDeadline {
+    Stop,
+    GoOn,
+}
+
+/// How a step is known to have worked.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Proof {
+    /// Observe again with the strongest read; every written resource equals its `to`.
+    Settled,
+    Fact(Until),
+    /// A second rehearsal reports no change.
+    NoChange,
+    Cannot(Why),
+}
+
+/// One idempotent act on one unit.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Step {
+    pub id: StepId,
+    pub target: Str,
+    pub unit: Unit,
+    pub act: Act,
+    pub guard: Option<Until>,
+    pub proof: Proof,
+    pub claims: Vec<Claim>,
+    pub deadline: Span,
+    /// The template that made it: `direct`, `rolling`.
+    pub template: Str,
+}
+
+impl Step {
+    /// The writes it carries; empty for other acts.
+    pub fn writes(&self) -> &[Write] {
+        match &self.act {
+            Act::Write(writes) => writes,
+            Act::Verb { .. } | Act::Run { .. } | Act::Wait(_) | Act::Check(_) | Act::Approve { .. } | Act::Pause => &[],
+        }
+    }
+
+    /// How many items it has: one a write, one for any other act.
+    pub fn items(&self) -> u32 {
+        match &self.act {
+            Act::Write(writes) => writes.len() as u32,
+            Act::Verb { .. } | Act::Run { .. } | Act::Wait(_) | Act::Check(_) | Act::Approve { .. } | Act::Pause => 1,
+        }
+    }
+}
+
+/// What a step needs to itself while its change is open.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Claim {
+    Write(ResourceId),
+    Read(ResourceId),
+    /// Capacity of a pool, or deletes of a zone, that two changes must not both take.
+    Share {
+        of: ResourceId,
+        n: u32,
+    },
+}
+
+/// Names one item of one step.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub struct ItemRef {
+    pub step: StepId,
+    pub item: u32,
+}
+
+/// Why one step waits for another: `before` first.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Edge {
+    pub before: StepId,
+    pub after: StepId,
+    /// The pairs of items (in `before`, in `after`) that make it.
+    pub items: Vec<(u32, u32)>,
+    pub needs: Needs,
+    pub reason: EdgeReason,
+    /// Where in the data it comes from.
+    pub place: Place,
+}
+
+/// How far `before` must be.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Needs {
+    Applied,
+    Proven,
+    Healthy,
+    Elapsed(Span),
+}
+
+/// The reason of an edge, printed in full.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum EdgeReason {
+    /// A consumer's value points at what a provider makes: provider first.
+    Refers { consumer: ResourceId, provider: ResourceId, rule: Str },
+    /// A consumer lets go before its provider is removed.
+    LetsGo { consumer: ResourceId, provider: ResourceId, rule: Str },
+    /// `after:` says so.
+    Said { first: ResourceId, then: ResourceId },
+    /// Two hops of one resource.
+    Chain { id: ResourceId },
+    /// The target takes only so much at once.
+    Batch { unit: Unit },
+}
+
+/// A policy rule that fired for this plan, by content, and why.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct MatchedRule {
+    pub rule: ApprovalRule,
+    /// What matched, in words: `plan.deletes > 0 (3 deletes)`.
+    pub because: Str,
+}
+
+/// Something a reader of the plan must know that is no step.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Note {
+    /// A changed path that no source maps.
+    Unmapped { path: Str },
+    /// Left out by name: count by reason.
+    Skipped { reason: Str, count: u64 },
+    /// An ignored resource that differs.
+    Ignored { id: ResourceId },
+    /// A live neighbour that nobody asks for; listed, never deleted.
+    Unmanaged { id: ResourceId },
+    /// A resource that another open change has already written.
+    AheadBy { id: ResourceId, change: Str },
+    /// Drift that this plan writes over.
+    Drift { id: ResourceId },
+    /// The target's precondition is weaker than a token: what is not compared.
+    WeakPrecondition { target: Str, what: Str },
+    /// Nothing was observed: this plan compares base with merged only.
+    NotObserved,
+    /// Anything else worth a sentence.
+    Remark { text: Str },
+}
+
+/// The immutable DAG of steps. Nothing is left to decide when it runs.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Plan {
+    pub deltas: Vec<Delta>,
+    pub steps: BTreeMap<StepId, Step>,
+    pub edges: Vec<Edge>,
+    /// The approvals it needs.
+    pub rules: Vec<MatchedRule>,
+    /// The plan it amends.
+    pub parent: Option<Digest>,
+    pub notes: Vec<Note>,
+}

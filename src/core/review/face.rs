@@ -1,0 +1,37 @@
+//! The outward face of a change: desired state for the forge, like any other.
+
+use crate::core::model::{CommitId, Str};
+use serde::{Deserialize, Serialize};
+
+/// What the forge shall show: one sticky comment, statuses on the head, labels.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Face {
+    pub head: CommitId,
+    /// Markdown, at most 60,000 characters.
+    pub comment: String,
+    pub statuses: Vec<Status>,
+    pub labels: Vec<Label>,
+}
+
+/// One commit status of ours.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Status {
+    /// `trueup/plan`, `trueup/approval`, `trueup/rollout` or `trueup/converged`.
+    pub context: Str,
+    pub state: StatusState,
+    /// One line.
+    pub text: String,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum StatusState {
+    Pending,
+    Success,
+    Failure,
+}
+
+/// A label such as `trueup: rolling`.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct Label(pub Str);

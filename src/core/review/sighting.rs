@@ -1,0 +1,87 @@
+//! What the forge showed when it was last read.
+
+use crate::core::model::{CommitId, MrId, Str, Time, User};
+use serde::{Deserialize, Serialize};
+use std::collections::{BTreeMap, BTreeSet};
+
+/// One merge request as the forge holds it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Sighting {
+    pub mr: MrId,
+    pub state: MrState,
+    pub draft: bool,
+    pub title: String,
+    pub author: User,
+    /// Everyone who authored or pushed a commit of it, or made the bot open it; none of them approves it.
+    pub pushers: BTreeSet<User>,
+    pub source_branch: Str,
+    pub base_branch: Str,
+    pub head: CommitId,
+    /// The tip of the base branch.
+    pub base: CommitId,
+    /// Whether `author` may write the repository (I10).
+    pub author_trusted: bool,
+    pub reviews: Vec<Review>,
+    /// Statuses that others set on the head; our own are left out.
+    pub checks: BTreeMap<Str, Check>,
+    pub unresolved_threads: u32,
+    /// Comments not yet handed to the change, oldest first; never our own.
+    pub comments: Vec<Comment>,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum MrState {
+    Open,
+    Closed,
+    /// Merged, by whom.
+    Merged {
+        commit: CommitId,
+        by: User,
+    },
+}
+
+/// An approving review that still stands.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Review {
+    pub by: User,
+    pub right: Right,
+    pub at: Time,
+    pub head: CommitId,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Check {
+    Pending,
+    Success,
+    Failure,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Comment {
+    pub id: CommentId,
+    pub by: User,
+    pub right: Right,
+    pub body: String,
+    pub at: Time,
+}
+
+/// A comment's id on its forge; ids of one merge request grow with time.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct CommentId(pub u64);
+
+/// What a person may do in a repository; each includes the ones before.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Right {
+    None,
+    Read,
+    /// Push branches, open merge requests, ask for plans.
+    Write,
+    /// Approve plans, pause, retry, abort, restore.
+    Approve,
+    /// Free others' claims, halt, approve a bootstrap policy.
+    Admin,
+}

@@ -1,0 +1,47 @@
+//! Everything a change can want done; each is released only by the receipt of the append that holds its events.
+
+use crate::core::{
+    gate::MergeTicket,
+    model::{CommitId, Fact, Fingerprint, ResourceId, StepId, Time, Want},
+    plan::Claim,
+    review::{CommentId, Face},
+};
+use serde::{Deserialize, Serialize};
+use std::collections::{BTreeMap, BTreeSet};
+
+/// One thing the shell makes real. Doing an effect twice is safe.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Effect {
+    /// Read the merge request from the forge; answered by `Input::Sighted`.
+    Look,
+    /// Compile a plan for this head on this base; answered by `Input::Planned`. `ours`: what this change's run wrote last, by resource. `restore`: make the way back of the ledger instead.
+    Replan { base: CommitId, head: CommitId, ours: BTreeMap<ResourceId, Option<Fingerprint>>, restore: bool },
+    /// Re-read resources with the strongest read; answered by `Input::Observed`.
+    Observe { ask: Ask, wants: Vec<Want>, facts: Vec<Fact> },
+    /// Do a step's items that are not in `skip`; answered by `Input::Acted`. The intent is in the journal before this is released.
+    Act { step: StepId, attempt: u32, skip: BTreeSet<u32> },
+    /// Ask the board for everything the plan needs, all or nothing; answered by `Input::Claimed`.
+    Claim { claims: BTreeSet<Claim> },
+    /// Give back everything this change holds on the board.
+    Unclaim,
+    /// Make comment, statuses and labels equal this.
+    Show(Box<Face>),
+    /// Answer a person below their comment.
+    Reply { to: CommentId, text: String },
+    /// Merge, pinned; answered by `Input::Merged`.
+    Merge(MergeTicket),
+    /// Hand in `Input::Tick` at this time.
+    Wake(Time),
+}
+
+/// Why something is observed; the answer carries it back.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Ask {
+    /// Are the approved pre-images still there?
+    Start,
+    /// Did this step work, or what became of its unknown items?
+    Proof { step: StepId, attempt: u32 },
+    /// One sample of the health window over everything touched.
+    Sample { n: u64 },
+}

@@ -1,0 +1,85 @@
+//! Everything a change can hear.
+
+use crate::core::{
+    model::{CommitId, Observed, Policy, Refusal, StepId, Str, TreeId},
+    plan::Plan,
+    review::{Command, Right, Sighting},
+    run::{Ask, Outcome},
+};
+use serde::{Deserialize, Serialize};
+use std::sync::Arc;
+
+/// One thing a change hears; several may be handled in one turn.
+#[derive(Clone, Debug)]
+pub enum Input {
+    /// The forge was read.
+    Sighted(Box<Sighting>),
+    /// A command that came by page or CLI (those in comments come inside a sighting).
+    Command { by: crate::core::model::User, right: Right, command: Command },
+    /// The answer to `Effect::Replan`.
+    Planned(Box<PlanAnswer>),
+    /// The answer to `Effect::Observe`.
+    Observed { ask: Ask, seen: Result<Vec<Observed>, String> },
+    /// The answer to `Effect::Act`.
+    Acted { step: StepId, attempt: u32, outcome: Outcome },
+    /// The answer to `Effect::Claim`, and later news from the board.
+    Claimed(ClaimAnswer),
+    /// The answer to `Effect::Merge`.
+    Merged(MergeAnswer),
+    /// The server halts or lifts the halt: no new act starts while halted.
+    Halt(bool),
+    /// Time passed; `now` says how far.
+    Tick,
+}
+
+/// What a plan was made from.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub struct PlanKey {
+    pub base: CommitId,
+    pub head: CommitId,
+    /// The tree that merging would give; empty when the merge conflicts.
+    pub tree: TreeId,
+}
+
+/// The answer to one request for a plan.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PlanAnswer {
+    pub key: PlanKey,
+    pub result: PlanResult,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum PlanResult {
+    /// A plan, perhaps an empty one, with base's policy.
+    Plan { plan: Arc<Plan>, policy: Arc<Policy> },
+    /// Bad input: every fault found, with places.
+    Refused(Vec<Refusal>),
+    /// Paths that do not merge.
+    Conflicted(Vec<Str>),
+    /// The world did not answer; asked again later.
+    Failed { why: String },
+}
+
+/// What the board says of a change's claims.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum ClaimAnswer {
+    Granted,
+    /// The changes ahead, first first, with what they hold.
+    Queued {
+        ahead: Vec<(crate::core::model::MrId, String)>,
+    },
+}
+
+/// What the forge did with a merge.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum MergeAnswer {
+    /// Read back after the merge.
+    Merged { commit: CommitId, parents: Vec<CommitId>, tree: TreeId },
+    /// Base or head is not what the ticket pinned.
+    Moved { why: String },
+    /// The forge will not; `transient` when it may later.
+    Refused { transient: bool, why: String },
+}

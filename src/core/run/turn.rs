@@ -1,0 +1,56 @@
+//! A turn: events to keep, then effects to release.
+
+use crate::core::{
+    model::{MrId, Time},
+    review::Phase,
+    run::{Effect, Event},
+};
+use serde::{Deserialize, Serialize};
+
+/// What one call of `handle` decided. Effects leave it only against a receipt.
+#[derive(Debug)]
+pub struct Turn {
+    pub events: Vec<Event>,
+    pub card: Card,
+    effects: Vec<Effect>,
+}
+
+impl Turn {
+    pub fn new(events: Vec<Event>, card: Card, effects: Vec<Effect>) -> Self {
+        Self { events, card, effects }
+    }
+
+    /// Hands out the effects, now that the events are on disk.
+    pub fn release(self, _receipt: &Receipt) -> Vec<Effect> {
+        self.effects
+    }
+}
+
+/// A change at a glance, written beside every append, so that start reads cards only.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Card {
+    pub mr: MrId,
+    pub phase: Phase,
+    pub title: String,
+    /// One sentence: what it waits for and who can unblock it.
+    pub waits_for: String,
+    pub head: Option<crate::core::model::CommitId>,
+    pub next_wake: Option<Time>,
+    pub updated: Time,
+}
+
+/// Names one journal: a change's or the board's.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum StreamId {
+    Change(MrId),
+    Board,
+}
+
+/// Proof that a turn's events are durable: made only by the store's `append` (the tidy test keeps it so).
+#[derive(Debug, PartialEq, Eq)]
+pub struct Receipt {
+    pub stream: StreamId,
+    /// How many records the stream now holds.
+    pub upto: u64,
+}

@@ -1,0 +1,1 @@
+//! The local forge: bare repositories on disk, merge requests in the store.

@@ -1,0 +1,3 @@
+//! Forges behind the two ports that read and write them.
+
+pub mod local;

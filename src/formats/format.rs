@@ -1,0 +1,53 @@
+//! What every format of desired state offers: which files make a unit, reading a unit, writing it back.
+
+use crate::core::model::{Desired, Policy, Refusal, Str, Unit};
+use std::collections::BTreeMap;
+
+/// One format of desired state.
+pub trait Format: Send + Sync {
+    /// As `trueup.yaml` says it: `octodns`.
+    fn name(&self) -> &'static str;
+
+    /// The unit a file belongs to, by its path relative to the source's folder; `None`: not of this format.
+    fn unit_of(&self, path: &str) -> Option<Unit>;
+
+    /// Reads one unit for all targets of its source. `files.list()` names the unit's own files; more may be read by path (`$INCLUDE`), and is recorded.
+    ///
+    /// Every fault found is reported, not only the first.
+    fn read(&self, unit: &Unit, files: &dyn Files, scope: &Scope) -> Result<Desired, Vec<Refusal>>;
+
+    /// The unit's files that ask for exactly `desired` (of one target), keeping what it can of `previous`.
+    fn write(&self, unit: &Unit, desired: &Desired, previous: &UnitFiles) -> Result<UnitFiles, Vec<Refusal>>;
+}
+
+/// The bytes of files by path relative to the source's folder.
+pub type UnitFiles = BTreeMap<Str, Vec<u8>>;
+
+/// What a unit was read from, and what came of it: the unit cache keeps this.
+#[derive(Clone, Debug)]
+pub struct UnitRead {
+    pub desired: Desired,
+    /// Every path that was read, so that a change of any re-reads the unit.
+    pub inputs: Vec<Str>,
+}
+
+/// Access to the files of one source in one tree. Never leaves the source's folder; links and submodules are refused.
+pub trait Files {
+    /// The unit's own files, sorted.
+    fn list(&self) -> Vec<Str>;
+
+    /// A file's bytes by its path relative to the source; `Err` when it is missing, no regular file, too large, or leads out.
+    fn bytes(&self, path: &str) -> Result<Vec<u8>, Refusal>;
+
+    /// The path as the repository names it, for places.
+    fn in_repository(&self, path: &str) -> Str;
+}
+
+/// What a format needs to know about where its resources go.
+#[derive(Clone, Debug)]
+pub struct Scope {
+    /// The source's targets.
+    pub targets: Vec<Str>,
+    /// Base's policy: skipped types.
+    pub policy: Policy,
+}

@@ -1,0 +1,5 @@
+//! Bytes to desired state with places, and back.
+
+mod format;
+
+pub use format::{Files, Format, Scope, UnitFiles, UnitRead};

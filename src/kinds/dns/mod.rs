@@ -1,0 +1,1 @@
+//! The DNS kind: RRsets in zones, their canonical form, references, exclusions and protections.

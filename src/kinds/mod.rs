@@ -1,0 +1,3 @@
+//! What each kind of target means, purely.
+
+pub mod dns;

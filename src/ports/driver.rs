@@ -1,0 +1,129 @@
+//! The wire to one live system: observe and act.
+
+use super::{Fut, Secrets};
+use crate::core::{
+    model::{Fact, Kind, Observed, ResourceId, Token, Unit, Want},
+    plan::Act,
+    run::Outcome,
+};
+use std::{
+    collections::BTreeSet,
+    fmt,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+    time::Instant,
+};
+
+/// Talks to one target. Partial success is the normal shape, so `act` returns an outcome an item and no error.
+pub trait Driver: Send + Sync {
+    fn kind(&self) -> &'static dyn Kind;
+
+    /// How the driver keeps a precondition between reading and writing.
+    fn precondition(&self) -> Precondition;
+
+    /// Reads live state with the strongest read the target has and writes nothing.
+    ///
+    /// On return there is one `Observed` a want, in the order asked, with only the facts named. A want the target
+    /// cannot hold comes back as `Reading::Seen { merged: Err(refusal), .. }`; the target being away is an error.
+    fn observe<'a>(&'a self, cx: &'a Cx<'a>, wants: &'a [Want], facts: &'a [Fact]) -> Fut<'a, Result<Vec<Observed>, ObserveError>>;
+
+    /// Does the items not in `skip`, each only while live content equals its `from`.
+    ///
+    /// `tokens` (one an item, perhaps empty) are tried first; stale ones lead to a re-read, never to a blind write.
+    /// On return every item has its own answer, and what is `Done` is durable on the target.
+    fn act<'a>(&'a self, cx: &'a Cx<'a>, act: &'a Act, skip: &'a BTreeSet<u32>, tokens: &'a [Token]) -> Fut<'a, Outcome>;
+
+    /// The optional ability to list everything in a unit.
+    fn census(&self) -> Option<&dyn Census> {
+        None
+    }
+}
+
+/// Lists what is live in a unit, wanted or not: for `import` and for naming unmanaged neighbours.
+pub trait Census: Driver {
+    /// On return holds every resource of the unit, in a stable order.
+    fn list<'a>(&'a self, cx: &'a Cx<'a>, unit: &'a Unit) -> Fut<'a, Result<Vec<Observed>, ObserveError>>;
+}
+
+/// What is compared between reading and writing, shown in plans and tested by the ladder.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Precondition {
+    /// The target compares the whole content or a revision of it atomically.
+    Token,
+    /// The target compares part of the content; the text says what it does not see (`TTL`).
+    Partial(Guarded),
+    /// The driver reads, compares and writes; another writer in between is not seen.
+    ReadThenWrite,
+}
+
+/// What a partial precondition does not compare.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Guarded {
+    pub not_compared: &'static str,
+}
+
+/// What a call may use and must respect.
+pub struct Cx<'a> {
+    /// Proof of ownership; absent when nothing is written.
+    pub fence: Option<&'a Fence>,
+    pub deadline: Instant,
+    pub cancel: Cancel,
+    pub secrets: &'a dyn Secrets,
+}
+
+/// The right to write for a change, as the store's lease gave it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Fence {
+    pub key: Vec<u8>,
+    pub rev: u64,
+}
+
+/// A flag that asks a call to stop at its next safe point.
+#[derive(Clone, Debug, Default)]
+pub struct Cancel(Arc<AtomicBool>);
+
+impl Cancel {
+    pub fn cancel(&self) {
+        self.0.store(true, Ordering::SeqCst);
+    }
+
+    pub fn is_cancelled(&self) -> bool {
+        self.0.load(Ordering::SeqCst)
+    }
+}
+
+/// Why a target could not be read.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("cannot read {target}: {what}")]
+pub struct ObserveError {
+    pub target: String,
+    /// A lowercase fragment that says what to do next.
+    pub what: String,
+    pub kind: ObserveErrorKind,
+    /// The resources it speaks of, where it is not the whole target.
+    pub about: Vec<ResourceId>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ObserveErrorKind {
+    /// Nothing answered in time; may work later.
+    Unreachable,
+    /// The credentials are wrong or too weak.
+    Denied,
+    /// The unit does not exist there: a zone the server does not have.
+    Missing,
+    /// The answer made no sense.
+    Broken,
+}
+
+impl fmt::Display for Precondition {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Token => f.write_str("token"),
+            Self::Partial(guarded) => write!(f, "partial (not compared: {})", guarded.not_compared),
+            Self::ReadThenWrite => f.write_str("read-then-write"),
+        }
+    }
+}

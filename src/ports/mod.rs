@@ -1,0 +1,18 @@
+//! What the shell must provide, as traits, each with its in-memory twin beside it.
+
+mod clock;
+mod driver;
+mod forge;
+mod kv;
+mod repo;
+mod secrets;
+
+pub use clock::{Clock, SystemClock, TestClock};
+pub use driver::{Cancel, Census, Cx, Driver, Fence, Guarded, ObserveError, ObserveErrorKind, Precondition};
+pub use forge::{ForgeError, ForgeErrorKind, ForgeReader, ForgeWriter, MrRef, Shown};
+pub use kv::{Compare, Key, Kv, KvError, KvErrorKind, KvLimits, Miss, Put, Rev, Row, SessionId};
+pub use repo::{Changed, Merge, Mode, RepoError, StateRepo, TreeEntry};
+pub use secrets::{SecretError, SecretText, Secrets};
+
+/// A boxed future, so that ports stay object safe.
+pub type Fut<'a, T> = std::pin::Pin<Box<dyn std::future::Future<Output = T> + Send + 'a>>;

@@ -1,0 +1,1 @@
+//! Secret providers: environment and file.

@@ -1,0 +1,1 @@
+//! HTTP: API, pages, live updates, git push, metrics.

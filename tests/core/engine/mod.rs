@@ -1,0 +1,1 @@
+//! The engine: scenarios as text files, every prefix recovers.

@@ -1,0 +1,1 @@
+//! Formats: YAML, trueup.yaml, octoDNS, zone files.

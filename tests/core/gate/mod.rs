@@ -1,0 +1,1 @@
+//! Start gate and merge gate.

@@ -1,0 +1,1 @@
+//! Planning: diff, order, batching, digest, way back, lint.

@@ -1,0 +1,8 @@
+//! The `real` test binary.
+
+mod forge;
+mod git;
+mod harness;
+mod ladder;
+mod service;
+mod stores;
