@@ -1,3 +1,7 @@
-//! The `trueup` program.
+//! The `trueup` program: reads the command line, runs one command, turns its end into an exit code.
 
-fn main() {}
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    trueup::cli::run()
+}
