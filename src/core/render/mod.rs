@@ -1,1 +1,5 @@
 //! Plans as text, Markdown, JSON and Mermaid.
+
+mod kinds;
+
+pub use kinds::Kinds;

@@ -33,3 +33,8 @@ pub enum Command {
         nearest: Option<String>,
     },
 }
+
+/// The commands and what they do, one line each.
+pub fn help() -> String {
+    String::from("`/trueup plan | approve | start | pause | resume | retry | skip | abort | restore | free | take | help`")
+}

@@ -1,11 +1,16 @@
 //! The change as people meet it: what the forge shows us, phases, commands, and the face we show back.
 
-mod command;
+pub mod command;
+pub mod escape;
 mod face;
 mod phase;
 mod sighting;
+mod view;
+pub mod words;
 
 pub use command::Command;
 pub use face::{Face, Label, Status, StatusState};
 pub use phase::Phase;
 pub use sighting::{Check, Comment, CommentId, MrState, Review, Right, Sighting};
+pub use view::{ApprovalView, Direction, Failure, FailureKind, Given, HealthView, ItemState, Links, Queue, Since, StepState, StepView, Times, View};
+pub use words::{Answer, Waiting};
