@@ -1,0 +1,97 @@
+//! The desk: finds or starts the worker of a change and hands it its mail.
+
+use super::{
+    worker::{self, Mail},
+    world::World,
+};
+use crate::core::{
+    model::{MrId, ResourceId, Value},
+    review::View,
+    run::Input,
+};
+use std::{
+    collections::BTreeMap,
+    sync::{Arc, Mutex},
+};
+use tokio::sync::{mpsc, oneshot, watch};
+
+/// Every running worker by its change. Cheap to clone; all clones are one desk.
+#[derive(Clone)]
+pub struct Desk {
+    world: Arc<World>,
+    workers: Arc<Mutex<BTreeMap<MrId, Seat>>>,
+}
+
+/// One worker's place at the desk.
+#[derive(Clone)]
+struct Seat {
+    mail: mpsc::UnboundedSender<Mail>,
+    seen: watch::Receiver<worker::Glance>,
+}
+
+impl Desk {
+    pub fn new(world: Arc<World>) -> Self {
+        Self { world, workers: Arc::default() }
+    }
+
+    /// Hands mail to the change's worker, starting it from its journal when it does not run yet.
+    pub fn send(&self, mr: &MrId, mail: Mail) {
+        // A worker that ended between lookup and send leaves a closed channel: the mail goes to its successor.
+        let undelivered = match self.seat(mr).mail.send(mail) {
+            Ok(()) => return,
+            Err(back) => back.0,
+        };
+        self.lock().remove(mr);
+        let _ = self.seat(mr).mail.send(undelivered);
+    }
+
+    /// Asks every running worker the same.
+    pub fn send_all(&self, input: &Input) {
+        for seat in self.lock().values() {
+            let _ = seat.mail.send(Mail::Input(Box::new(input.clone())));
+        }
+    }
+
+    /// What a change's worker last showed; changes with every turn.
+    pub fn watch(&self, mr: &MrId) -> watch::Receiver<worker::Glance> {
+        self.seat(mr).seen
+    }
+
+    /// Everything there is to show of a change.
+    pub async fn view(&self, mr: &MrId) -> Option<View> {
+        let (answer, view) = oneshot::channel();
+        self.send(mr, Mail::View(answer));
+        view.await.ok()
+    }
+
+    /// What the other running changes of these have applied ahead of base, with whose it is.
+    pub async fn applied_by_others(&self, mr: &MrId) -> BTreeMap<ResourceId, (MrId, Option<Value>)> {
+        let asked: Vec<_> = self.lock().iter().filter(|(other, _)| *other != mr).map(|(other, seat)| (other.clone(), seat.mail.clone())).collect();
+        let mut ahead = BTreeMap::new();
+        for (other, mail) in asked {
+            let (answer, applied) = oneshot::channel();
+            if mail.send(Mail::Applied(answer)).is_ok()
+                && let Ok(applied) = applied.await
+            {
+                ahead.extend(applied.into_iter().map(|(id, value)| (id, (other.clone(), value))));
+            }
+        }
+        ahead
+    }
+
+    fn seat(&self, mr: &MrId) -> Seat {
+        self.lock().entry(mr.clone()).or_insert_with(|| self.start(mr)).clone()
+    }
+
+    fn start(&self, mr: &MrId) -> Seat {
+        let (mail, inbox) = mpsc::unbounded_channel();
+        let (show, seen) = watch::channel(worker::Glance::default());
+        tokio::spawn(worker::run(self.world.clone(), self.clone(), mr.clone(), mail.clone(), inbox, show));
+        Seat { mail, seen }
+    }
+
+    fn lock(&self) -> std::sync::MutexGuard<'_, BTreeMap<MrId, Seat>> {
+        // The map is whole after every statement, so a panic elsewhere leaves nothing half done.
+        self.workers.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
+    }
+}

@@ -1,0 +1,186 @@
+//! The one place where effects become real. Doing an effect twice is safe; its answer goes back as mail.
+
+use super::{
+    desk::Desk,
+    faults, planning,
+    targets::observe_all,
+    worker::{Mail, Tokens},
+    world::World,
+};
+use crate::{
+    core::{
+        gate::MergeTicket,
+        model::{MrId, StepId, Token},
+        plan::{Act, Plan},
+        review::{CommentId, Face},
+        run::{Effect, Input, Item, MergeAnswer, Outcome},
+    },
+    ports::{Fence, ForgeErrorKind, Shown},
+};
+use std::{collections::BTreeSet, sync::Arc, time::Duration};
+use tokio::sync::{mpsc, watch};
+
+/// Everything an effect may use.
+pub struct Hands {
+    pub world: Arc<World>,
+    pub desk: Desk,
+    pub mr: MrId,
+    pub plan: Option<Arc<Plan>>,
+    pub last_comment: Option<CommentId>,
+    pub fence: Fence,
+    pub tokens: Tokens,
+    pub own: mpsc::UnboundedSender<Mail>,
+}
+
+/// The first wait before asking a forge again that did not answer; doubles up to `FORGE_WAIT_MOST`.
+const FORGE_WAIT: Duration = Duration::from_millis(500);
+/// A forge that is down for an hour is asked twice a minute: soon enough for people, cheap enough for it.
+const FORGE_WAIT_MOST: Duration = Duration::from_secs(30);
+
+/// Makes one effect real and mails the answer.
+pub async fn perform(hands: Hands, effect: Effect) {
+    let answer = match effect {
+        Effect::Look => look(&hands).await,
+        Effect::Replan { base, head, ours, restore } => {
+            let ahead = hands.desk.applied_by_others(&hands.mr).await;
+            let request = planning::Request { mr: hands.mr.clone(), base, head, ours, ahead, restore };
+            Some(Input::Planned(Box::new(planning::answer(&hands.world, request).await)))
+        }
+        Effect::Observe { ask, wants, facts } => {
+            let seen = observe_all(&hands.world.targets, &*hands.world.secrets, &wants, &facts).await;
+            Some(Input::Observed { ask, seen: seen.map_err(|error| error.to_string()) })
+        }
+        Effect::Act { step, attempt, skip } => {
+            faults::point("before act");
+            let outcome = act(&hands, step, &skip).await;
+            faults::point("after act");
+            Some(Input::Acted { step, attempt, outcome })
+        }
+        Effect::Claim { claims } => {
+            hands.world.board.claim(&hands.desk, hands.mr.clone(), claims).await;
+            None
+        }
+        Effect::Unclaim => {
+            hands.world.board.release(&hands.desk, hands.mr.clone()).await;
+            None
+        }
+        Effect::Reply { to, text } => {
+            reply(&hands, to, &text).await;
+            None
+        }
+        Effect::Merge(ticket) => {
+            faults::point("before merge");
+            let answer = merge(&hands, ticket).await;
+            faults::point("after merge");
+            Some(Input::Merged(answer))
+        }
+        // The worker keeps its own timer and face: neither is answered.
+        Effect::Show(_) | Effect::Wake(_) => None,
+    };
+    if let Some(input) = answer {
+        let _ = hands.own.send(Mail::Input(Box::new(input)));
+    }
+}
+
+async fn look(hands: &Hands) -> Option<Input> {
+    let mut wait = FORGE_WAIT;
+    loop {
+        match hands.world.forge.look(&hands.mr, hands.last_comment).await {
+            Ok(sighting) => return Some(Input::Sighted(Box::new(sighting))),
+            Err(error) if error.kind == ForgeErrorKind::NotFound => {
+                tracing::warn!(change = %hands.mr, "the forge does not know this merge request: {error}");
+                return None;
+            }
+            Err(error) => {
+                tracing::warn!(change = %hands.mr, "the forge did not answer, asking again in {}s: {error}", wait.as_secs_f32());
+                tokio::time::sleep(wait).await;
+                wait = (wait * 2).min(FORGE_WAIT_MOST);
+            }
+        }
+    }
+}
+
+async fn act(hands: &Hands, step: StepId, skip: &BTreeSet<u32>) -> Outcome {
+    let Some(step) = hands.plan.as_ref().and_then(|plan| plan.steps.get(&step)) else {
+        return Outcome { items: Vec::new(), report: Some("the plan has no such step".into()) };
+    };
+    let items = step.items() as usize;
+    let Some(target) = hands.world.targets.get(&step.target) else {
+        let why = format!("target {} is no longer in the server's configuration; put it back and retry", step.target);
+        return Outcome::all(items, Item::Failed { transient: false, why });
+    };
+    let tokens = tokens_of(hands, &step.act);
+    target.act(&*hands.world.secrets, &hands.fence, &step.act, items, skip, &tokens, step.deadline.std()).await
+}
+
+fn tokens_of(hands: &Hands, act: &Act) -> Vec<Token> {
+    let Act::Write(writes) = act else { return Vec::new() };
+    let known = hands.tokens.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+    writes.iter().map(|write| known.get(&write.id).cloned().unwrap_or_default()).collect()
+}
+
+/// Keeps the revisions that came with an observation, for the preconditions of the acts that follow.
+pub fn keep_tokens(tokens: &Tokens, inputs: &[Input]) {
+    let mut known = tokens.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+    for input in inputs {
+        if let Input::Observed { seen: Ok(seen), .. } = input {
+            known.extend(seen.iter().filter(|one| one.token.0.is_some()).map(|one| (one.id.clone(), one.token.clone())));
+        }
+    }
+}
+
+async fn reply(hands: &Hands, to: CommentId, text: &str) {
+    let mut wait = FORGE_WAIT;
+    while let Err(error) = hands.world.forge.reply(&hands.mr, to, text).await {
+        if error.kind == ForgeErrorKind::NotFound {
+            return;
+        }
+        tracing::warn!(change = %hands.mr, "a reply waits for the forge: {error}");
+        tokio::time::sleep(wait).await;
+        wait = (wait * 2).min(FORGE_WAIT_MOST);
+    }
+}
+
+async fn merge(hands: &Hands, ticket: MergeTicket) -> MergeAnswer {
+    match hands.world.forge.merge(ticket).await {
+        Ok(answer) => answer,
+        Err(error) => MergeAnswer::Refused { transient: error.kind == ForgeErrorKind::Unavailable, why: error.to_string() },
+    }
+}
+
+/// Makes the forge show the newest face; older ones that it never showed are dropped.
+pub struct FaceWriter {
+    newest: watch::Sender<Option<Face>>,
+}
+
+impl FaceWriter {
+    /// Starts the writer of one change; it ends when this handle is dropped and the last face is shown.
+    pub fn start(world: Arc<World>, mr: MrId) -> Self {
+        let (newest, mut faces) = watch::channel(None::<Face>);
+        tokio::spawn(async move {
+            let mut shown = Shown::default();
+            while faces.changed().await.is_ok() {
+                let mut wait = FORGE_WAIT;
+                loop {
+                    let Some(face) = faces.borrow_and_update().clone() else { break };
+                    match world.forge.show(&mr, &face, &shown).await {
+                        Ok(now) => {
+                            shown = now;
+                            break;
+                        }
+                        Err(error) => {
+                            tracing::warn!(change = %mr, "the face waits for the forge: {error}");
+                            tokio::time::sleep(wait).await;
+                            wait = (wait * 2).min(FORGE_WAIT_MOST);
+                        }
+                    }
+                }
+            }
+        });
+        Self { newest }
+    }
+
+    pub fn show(&self, face: Face) {
+        self.newest.send_replace(Some(face));
+    }
+}

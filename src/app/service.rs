@@ -1,0 +1,248 @@
+//! What people and programs ask of a running server: the one handle behind pages, API and CLI.
+
+use super::{
+    desk::Desk,
+    worker::{Glance, Mail},
+    world::World,
+};
+use crate::core::{
+    model::{CommitId, MrId, RepoId, User},
+    review::{Check, Command, CommentId, MrState, Right, View},
+    run::{Card, Event, Input, StreamId},
+};
+use std::sync::{
+    Arc,
+    atomic::{AtomicBool, Ordering},
+};
+use tokio::sync::watch;
+
+/// A running server. Cheap to clone.
+#[derive(Clone)]
+pub struct Service {
+    world: Arc<World>,
+    desk: Desk,
+    halted: Arc<AtomicBool>,
+}
+
+/// What opening a merge request takes.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct NewMr {
+    pub title: String,
+    pub source: String,
+    pub target: String,
+    pub draft: bool,
+    pub reviewers: Vec<User>,
+}
+
+/// Why a request was not done.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{what}")]
+pub struct ServiceError {
+    pub kind: ServiceErrorKind,
+    /// A lowercase fragment that says what to do next.
+    pub what: String,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ServiceErrorKind {
+    NotFound,
+    /// This person may not.
+    Denied,
+    /// The request makes no sense as it is.
+    Invalid,
+    /// Somebody else was first, or the state does not allow it.
+    Conflict,
+    /// Try again later.
+    Unavailable,
+}
+
+impl ServiceError {
+    pub fn new(kind: ServiceErrorKind, what: impl Into<String>) -> Self {
+        Self { kind, what: what.into() }
+    }
+}
+
+/// The forge of our own, for the requests a network forge would take itself.
+pub trait MrDesk: Send + Sync {
+    fn open<'a>(&'a self, by: &'a User, repo: &'a RepoId, new: NewMr) -> crate::ports::Fut<'a, Result<MrId, ServiceError>>;
+    fn comment<'a>(&'a self, by: &'a User, mr: &'a MrId, body: &'a str) -> crate::ports::Fut<'a, Result<CommentId, ServiceError>>;
+    fn set_state<'a>(&'a self, by: &'a User, mr: &'a MrId, open: bool) -> crate::ports::Fut<'a, Result<(), ServiceError>>;
+    fn set_draft<'a>(&'a self, by: &'a User, mr: &'a MrId, draft: bool) -> crate::ports::Fut<'a, Result<(), ServiceError>>;
+    /// Sets another program's status on a head.
+    fn set_check<'a>(&'a self, by: &'a User, repo: &'a RepoId, head: &'a CommitId, name: &'a str, check: Check) -> crate::ports::Fut<'a, Result<(), ServiceError>>;
+    /// The merge request as the forge holds it.
+    fn show<'a>(&'a self, mr: &'a MrId) -> crate::ports::Fut<'a, Result<MrPage, ServiceError>>;
+}
+
+/// A merge request as the local forge shows it.
+#[derive(Clone, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+pub struct MrPage {
+    pub number: u64,
+    pub title: String,
+    pub author: User,
+    pub state: MrState,
+    pub draft: bool,
+    pub source: String,
+    pub target: String,
+    pub head: CommitId,
+    pub reviewers: Vec<User>,
+    pub comments: Vec<CommentRow>,
+    pub statuses: Vec<StatusRow>,
+    pub labels: Vec<String>,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+pub struct CommentRow {
+    pub id: CommentId,
+    pub by: User,
+    pub body: String,
+    pub at: crate::core::model::Time,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+pub struct StatusRow {
+    pub context: String,
+    pub state: String,
+    pub text: String,
+}
+
+impl Service {
+    pub fn new(world: Arc<World>, desk: Desk) -> Self {
+        Self { world, desk, halted: Arc::default() }
+    }
+
+    pub fn world(&self) -> &Arc<World> {
+        &self.world
+    }
+
+    /// Opens a merge request; its worker looks at once.
+    pub async fn open(&self, by: &User, repo: &RepoId, new: NewMr) -> Result<MrId, ServiceError> {
+        self.needs(by, repo, Right::Write, "open merge requests").await?;
+        let mr = self.mr_desk()?.open(by, repo, new).await?;
+        self.hint(&mr);
+        Ok(mr)
+    }
+
+    /// Every change's card, oldest first.
+    pub async fn list(&self) -> Result<Vec<Card>, ServiceError> {
+        self.world.store.cards().await.map_err(|error| ServiceError::new(ServiceErrorKind::Unavailable, error.to_string()))
+    }
+
+    /// Everything there is to show of a change.
+    pub async fn view(&self, mr: &MrId) -> Result<View, ServiceError> {
+        self.page(mr).await?;
+        self.desk.view(mr).await.ok_or_else(|| ServiceError::new(ServiceErrorKind::Unavailable, "the change's journal cannot be read now; see the server's log"))
+    }
+
+    /// The merge request as the forge holds it: comments and statuses.
+    pub async fn page(&self, mr: &MrId) -> Result<MrPage, ServiceError> {
+        self.mr_desk()?.show(mr).await
+    }
+
+    /// Comments as a person; `/trueup` commands in it are heard.
+    pub async fn comment(&self, by: &User, mr: &MrId, body: &str) -> Result<CommentId, ServiceError> {
+        self.needs(by, &mr.repo, Right::Read, "comment").await?;
+        let id = self.mr_desk()?.comment(by, mr, body).await?;
+        self.hint(mr);
+        Ok(id)
+    }
+
+    /// Says a command directly; works while the forge is down. Who may is judged by the change itself.
+    pub async fn command(&self, by: &User, mr: &MrId, command: Command) -> Result<(), ServiceError> {
+        self.page(mr).await?;
+        let right = self.right(by, &mr.repo).await?;
+        self.desk.send(mr, Mail::Input(Box::new(Input::Command { by: by.clone(), right, command })));
+        Ok(())
+    }
+
+    pub async fn close(&self, by: &User, mr: &MrId) -> Result<(), ServiceError> {
+        self.needs(by, &mr.repo, Right::Write, "close merge requests").await?;
+        self.mr_desk()?.set_state(by, mr, false).await?;
+        self.hint(mr);
+        Ok(())
+    }
+
+    pub async fn reopen(&self, by: &User, mr: &MrId) -> Result<(), ServiceError> {
+        self.needs(by, &mr.repo, Right::Write, "reopen merge requests").await?;
+        self.mr_desk()?.set_state(by, mr, true).await?;
+        self.hint(mr);
+        Ok(())
+    }
+
+    pub async fn set_draft(&self, by: &User, mr: &MrId, draft: bool) -> Result<(), ServiceError> {
+        self.needs(by, &mr.repo, Right::Write, "change merge requests").await?;
+        self.mr_desk()?.set_draft(by, mr, draft).await?;
+        self.hint(mr);
+        Ok(())
+    }
+
+    /// Takes another program's status on a head; every open merge request of the repository is looked at.
+    pub async fn set_check(&self, by: &User, repo: &RepoId, head: &CommitId, name: &str, check: Check) -> Result<(), ServiceError> {
+        self.needs(by, repo, Right::Write, "set statuses").await?;
+        self.mr_desk()?.set_check(by, repo, head, name, check).await?;
+        self.swept(repo).await;
+        Ok(())
+    }
+
+    /// The journal, oldest first.
+    pub async fn journal(&self, mr: &MrId) -> Result<Vec<Event>, ServiceError> {
+        self.page(mr).await?;
+        let read = self.world.store.read(&StreamId::Change(mr.clone())).await;
+        read.map(|(events, _)| events).map_err(|error| ServiceError::new(ServiceErrorKind::Unavailable, error.to_string()))
+    }
+
+    /// Changes with every turn of the change.
+    pub fn watch(&self, mr: &MrId) -> watch::Receiver<Glance> {
+        self.desk.watch(mr)
+    }
+
+    /// Something happened on the forge: the change's worker reads it.
+    pub fn hint(&self, mr: &MrId) {
+        self.desk.send(mr, Mail::Look);
+    }
+
+    /// Reads every open merge request of a repository again: after a push, or when news may have been lost.
+    pub async fn swept(&self, repo: &RepoId) {
+        match self.world.forge.sweep(repo, 0).await {
+            Ok((found, _)) => found.iter().filter(|found| found.open).for_each(|found| self.hint(&found.mr)),
+            Err(error) => tracing::warn!(%repo, "the sweep found no answer: {error}"),
+        }
+    }
+
+    /// Stops new writes of all changes at their next safe point, or lifts the halt.
+    pub async fn halt(&self, by: &User, on: bool) -> Result<(), ServiceError> {
+        let mut admin = false;
+        for repo in self.world.repositories.keys() {
+            admin |= self.right(by, repo).await? >= Right::Admin;
+        }
+        if !admin {
+            return Err(ServiceError::new(ServiceErrorKind::Denied, format!("{by} may not halt the server; an admin of a repository may")));
+        }
+        self.halted.store(on, Ordering::SeqCst);
+        self.desk.send_all(&Input::Halt(on));
+        Ok(())
+    }
+
+    pub fn is_halted(&self) -> bool {
+        self.halted.load(Ordering::SeqCst)
+    }
+
+    /// What a person may do in a repository.
+    pub async fn right(&self, who: &User, repo: &RepoId) -> Result<Right, ServiceError> {
+        if !self.world.repositories.contains_key(repo) {
+            return Err(ServiceError::new(ServiceErrorKind::NotFound, format!("no repository `{repo}` here; `trueup mr list` shows those there are")));
+        }
+        self.world.forge.right(repo, who).await.map_err(|error| ServiceError::new(ServiceErrorKind::Unavailable, error.to_string()))
+    }
+
+    async fn needs(&self, who: &User, repo: &RepoId, least: Right, what: &str) -> Result<(), ServiceError> {
+        if self.right(who, repo).await? >= least {
+            return Ok(());
+        }
+        Err(ServiceError::new(ServiceErrorKind::Denied, format!("{who} may not {what} in {repo}; ask an admin of the repository")))
+    }
+
+    fn mr_desk(&self) -> Result<&dyn MrDesk, ServiceError> {
+        self.world.mr_desk.as_deref().ok_or_else(|| ServiceError::new(ServiceErrorKind::Invalid, "this repository's forge takes merge requests itself; use its pages"))
+    }
+}

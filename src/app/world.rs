@@ -1,0 +1,44 @@
+//! Everything a change may reach, behind ports; made once by the wiring.
+
+use super::{board::BoardRoom, service::MrDesk, targets::Targets};
+use crate::{
+    core::{
+        model::{Grant, RepoId, Str},
+        render::Kinds,
+    },
+    git::UnitCache,
+    ports::{Clock, ForgeReader, ForgeWriter, Secrets, StateRepo},
+    stores::Store,
+};
+use std::{collections::BTreeMap, sync::Arc};
+
+/// A forge, both halves.
+pub trait Forge: ForgeReader + ForgeWriter {}
+
+impl<T: ForgeReader + ForgeWriter> Forge for T {}
+
+/// The world of one server.
+pub struct World {
+    pub clock: Arc<dyn Clock>,
+    pub store: Arc<Store>,
+    pub forge: Arc<dyn Forge>,
+    /// The local forge, where merge requests are opened and commented through us.
+    pub mr_desk: Option<Arc<dyn MrDesk>>,
+    pub repositories: BTreeMap<RepoId, Repository>,
+    pub targets: Targets,
+    pub secrets: Arc<dyn Secrets>,
+    pub board: BoardRoom,
+    pub kinds: Kinds,
+    /// The server's base URL, for links.
+    pub url: Str,
+}
+
+/// One governed repository.
+pub struct Repository {
+    pub id: RepoId,
+    /// The branch whose tip is base.
+    pub branch: Str,
+    pub state: Arc<dyn StateRepo>,
+    pub grants: Vec<Grant>,
+    pub units: UnitCache,
+}
