@@ -60,8 +60,22 @@ impl Serialize for Span {
 
 impl<'de> Deserialize<'de> for Span {
     fn deserialize<D: serde::Deserializer<'de>>(d: D) -> Result<Self, D::Error> {
-        let text = String::deserialize(d)?;
-        Self::parse(&text).ok_or_else(|| serde::de::Error::custom(format!("`{text}` is not a duration such as `250ms`, `10s`, `5m`, `2h` or `1d`")))
+        d.deserialize_str(SpanText)
+    }
+}
+
+/// Reads a span from its text and says what one looks like when it is none.
+struct SpanText;
+
+impl serde::de::Visitor<'_> for SpanText {
+    type Value = Span;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a duration such as `250ms`, `10s`, `5m`, `2h` or `1d`")
+    }
+
+    fn visit_str<E: serde::de::Error>(self, text: &str) -> Result<Span, E> {
+        Span::parse(text).ok_or_else(|| E::custom(format!("`{text}` is not a duration such as `250ms`, `10s`, `5m`, `2h` or `1d`")))
     }
 }
 

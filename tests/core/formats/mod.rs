@@ -1,1 +1,4 @@
 //! Formats: YAML, trueup.yaml, octoDNS, zone files.
+
+mod yaml;
+mod yaml_typed;
