@@ -1,0 +1,50 @@
+//! Names of RRsets as resources: `<zone>/<owner>/<TYPE>` and back.
+
+use super::{DnsName, RType, fault::fault};
+use crate::core::model::{Refusal, ResourceId};
+
+/// The kind segment of every id made here.
+pub(super) const RRSET: &str = "rrset";
+
+/// An RRset's name in parts.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct RrsetName {
+    pub zone: DnsName,
+    /// The owner in full.
+    pub owner: DnsName,
+    pub rtype: RType,
+}
+
+/// The id of the RRset `owner rtype` in `zone`; refused when the owner stands outside of the zone.
+///
+/// A `/` inside a label (RFC 2317) is written `\047`, so that the name splits at its slashes.
+pub fn rrset_id(target: &str, zone: &DnsName, owner: &DnsName, rtype: RType) -> Result<ResourceId, Refusal> {
+    let Some(relative) = owner.relative_to(zone) else {
+        return Err(fault(format!("`{owner}` is not in the zone `{zone}`"), "move the record to the file of its own zone"));
+    };
+    let plain = |text: &str| text.replace('/', "\\047");
+    Ok(ResourceId::new(target, RRSET, format!("{}/{}/{rtype}", plain(&zone.to_string()), plain(&relative))))
+}
+
+/// The parts of an RRset's id; refused when it is none.
+pub fn split(id: &ResourceId) -> Result<RrsetName, Refusal> {
+    let bad = || fault(format!("`{id}` names no RRset"), "write `target/rrset/zone./owner/TYPE`");
+    let mut parts = id.name.split('/');
+    let (Some(zone), Some(owner), Some(rtype), None) = (parts.next(), parts.next(), parts.next(), parts.next()) else {
+        return Err(bad());
+    };
+    if &*id.kind != RRSET {
+        return Err(bad());
+    }
+    let zone = DnsName::parse(zone)?;
+    let owner = if owner == "@" { zone.clone() } else { DnsName::parse_under(owner, &zone)? };
+    if !owner.is_in(&zone) {
+        return Err(bad());
+    }
+    Ok(RrsetName { zone, owner, rtype: RType::parse(rtype)? })
+}
+
+/// The zone of an id as text, cheaply: what stands before the first slash.
+pub(super) fn zone_text(id: &ResourceId) -> &str {
+    id.name.split('/').next().unwrap_or(&id.name)
+}

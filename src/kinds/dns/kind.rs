@@ -1,0 +1,148 @@
+//! What DNS means: the canonical form of an RRset, its zone, its references, and what cannot be live together.
+
+use super::{
+    RType, check,
+    fault::fault,
+    ids::{split, zone_text},
+    rdata,
+};
+use crate::core::{
+    model::{Desired, Kind, Limits, Mention, Refusal, ResourceId, Str, Unit, Value},
+    plan::Undo,
+};
+
+/// The DNS kind.
+#[derive(Clone, Copy, Debug)]
+pub struct Dns;
+
+/// The one instance.
+pub static DNS: Dns = Dns;
+
+/// The largest TTL (RFC 2181, 8).
+pub(super) const MAX_TTL: i64 = (1 << 31) - 1;
+
+/// The canonical value of an RRset, from values that are canonical one by one.
+pub fn rrset(ttl: u32, mut values: Vec<String>) -> Value {
+    values.sort();
+    values.dedup();
+    Value::map([("ttl", Value::Int(i64::from(ttl))), ("values", Value::List(values.into_iter().map(Value::str).collect()))])
+}
+
+impl Kind for Dns {
+    fn name(&self) -> &'static str {
+        "dns"
+    }
+
+    fn canon(&self, id: &ResourceId, value: Value) -> Result<Value, Refusal> {
+        let parts = split(id)?;
+        if parts.rtype.generated() || parts.rtype.is_meta() {
+            return Err(fault(format!("{} records are made by the name server", parts.rtype), "leave the record out"));
+        }
+        let Value::Map(map) = &value else {
+            return Err(fault(format!("`{id}` is no map of ttl and values"), "write `ttl` and `values`"));
+        };
+        if let Some(key) = map.keys().find(|key| !["ttl", "values"].contains(&&***key)) {
+            return Err(fault(format!("`{key}` means nothing to an RRset"), "write `ttl` and `values` alone"));
+        }
+        let ttl = value.get("ttl").and_then(Value::as_int).filter(|ttl| (0..=MAX_TTL).contains(ttl)).and_then(|ttl| u32::try_from(ttl).ok());
+        let ttl = ttl.ok_or_else(|| fault(format!("the ttl is no number from 0 to {MAX_TTL}"), "write it in seconds: `ttl: 300`"))?;
+        let mut values = Vec::new();
+        for text in value.get("values").map(Value::as_list).unwrap_or_default() {
+            let text = text.as_str().ok_or_else(|| fault(format!("`{text}` is no record data"), "write record data as text"))?;
+            values.push(rdata::print(parts.rtype, &rdata::parse(parts.rtype, text)?));
+        }
+        if values.is_empty() {
+            return Err(fault("the RRset has no value", "give it one, or leave the record out"));
+        }
+        let canonical = rrset(ttl, values);
+        let count = canonical.get("values").map_or(0, |values| values.as_list().len());
+        if count > 1 && matches!(parts.rtype, RType::CNAME | RType::DNAME) {
+            return Err(fault(format!("a {} has {count} values; one is allowed", parts.rtype), "leave one"));
+        }
+        Ok(canonical)
+    }
+
+    fn unit(&self, id: &ResourceId) -> Unit {
+        Unit::new(zone_text(id).replace("\\047", "/"))
+    }
+
+    /// One UPDATE message: at most 64 KiB over TCP, all or nothing, applied in order (RFC 2136, 3.4).
+    fn limits(&self) -> Limits {
+        // A write sends its value up to twice on the wire (prerequisite, then data), each record with up to 12 octets of header and a
+        // compressed name; its canonical encoding is longer than either. 48 KiB of them leave room for the zone, the names and TSIG.
+        Limits { ops: 2_000, bytes: 48 * 1024, atomic: true, ordered: true }
+    }
+
+    fn undo(&self, before: Option<&Value>, _after: Option<&Value>) -> Undo {
+        Undo::To(before.cloned())
+    }
+
+    fn mentions(&self, id: &ResourceId, value: &Value) -> Vec<Mention> {
+        let Some(rule) = rule(id) else { return Vec::new() };
+        let Ok(parts) = split(id) else { return Vec::new() };
+        let wires = value.get("values").map(Value::as_list).unwrap_or_default().iter().filter_map(|text| rdata::parse(parts.rtype, text.as_str()?).ok());
+        let names = wires.filter_map(|wire| rdata::pointed(parts.rtype, &wire)).filter(|name| !name.is_root());
+        let mut out: Vec<Mention> = names.map(|name| Mention { key: format!("dns:{name}").into(), rule: rule.into() }).collect();
+        out.sort();
+        out.dedup();
+        out
+    }
+
+    fn provides(&self, id: &ResourceId, _value: &Value) -> Vec<Str> {
+        if !matches!(id.name.rsplit('/').next(), Some("A" | "AAAA" | "CNAME")) {
+            return Vec::new();
+        }
+        split(id).map(|parts| vec![format!("dns:{}", parts.owner).into()]).unwrap_or_default()
+    }
+
+    /// All RRsets of one owner share a key, since any of them can be what a CNAME replaces; the apex can hold no CNAME and has none.
+    fn excludes(&self, id: &ResourceId) -> Vec<Str> {
+        match id.name.rsplit_once('/') {
+            Some((owner, _)) if !owner.ends_with("/@") => vec![format!("owner {owner}").into()],
+            Some(_) | None => Vec::new(),
+        }
+    }
+
+    fn check_unit(&self, desired: &Desired) -> Vec<Refusal> {
+        check::unit(desired)
+    }
+
+    fn protected(&self, id: &ResourceId) -> Option<Str> {
+        let (owner, rtype) = id.name.rsplit_once('/')?;
+        match rtype {
+            "NS" if owner.ends_with("/@") => Some("a zone without its own name servers answers nobody".into()),
+            "SOA" if owner.ends_with("/@") => Some("a zone without its SOA is no zone".into()),
+            _ => None,
+        }
+    }
+
+    fn title(&self, id: &ResourceId) -> String {
+        match split(id) {
+            Ok(parts) => format!("{} {}", parts.owner.to_string().trim_end_matches('.'), parts.rtype),
+            Err(_) => id.name.to_string(),
+        }
+    }
+
+    fn lines(&self, _id: &ResourceId, value: &Value) -> Vec<String> {
+        let ttl = value.get("ttl").map_or_else(|| "?".to_owned(), Value::to_string);
+        let text = |value: &Value| value.as_str().map_or_else(|| value.to_string(), str::to_owned);
+        match value.get("values") {
+            Some(values) => values.as_list().iter().map(|value| format!("{ttl} {}", text(value))).collect(),
+            None => vec![value.to_string()],
+        }
+    }
+}
+
+/// Why the types that point at names do, by the last segment of the id; `None` for the others, without parsing anything.
+fn rule(id: &ResourceId) -> Option<&'static str> {
+    match id.name.rsplit('/').next()? {
+        "CNAME" => Some("a CNAME points at a name"),
+        "DNAME" => Some("a DNAME points at a name"),
+        "MX" => Some("mail goes to a name"),
+        "NS" => Some("a delegation points at a name server"),
+        "PTR" => Some("an address points back at a name"),
+        "SRV" => Some("a service is found at a name"),
+        "SVCB" | "HTTPS" => Some("a service binding points at a name"),
+        _ => None,
+    }
+}
