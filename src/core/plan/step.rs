@@ -209,6 +209,8 @@ pub enum EdgeReason {
     Chain { id: ResourceId },
     /// The target takes only so much at once.
     Batch { unit: Unit },
+    /// A template's waves: one wave is whole before the next begins.
+    Wave { template: Str, wave: u32 },
 }
 
 /// A policy rule that fired for this plan, by content, and why.
@@ -249,6 +251,9 @@ pub struct Plan {
     pub deltas: Vec<Delta>,
     pub steps: BTreeMap<StepId, Step>,
     pub edges: Vec<Edge>,
+    /// Orders that one step keeps by itself, because its unit applies items in the order given: `before` equals `after`.
+    #[serde(default)]
+    pub inside: Vec<Edge>,
     /// The approvals it needs.
     pub rules: Vec<MatchedRule>,
     /// The plan it amends.
