@@ -1,5 +1,6 @@
-//! Commands people say to a change.
+//! Commands people say to a change: lines of a comment that start with `/trueup`.
 
+use super::Right;
 use crate::core::model::StepId;
 use serde::{Deserialize, Serialize};
 
@@ -18,6 +19,7 @@ pub enum Command {
     Pause,
     Resume,
     Retry,
+    /// An empty reason is a fault that the answer names.
     Skip {
         step: StepId,
         reason: String,
@@ -34,7 +36,213 @@ pub enum Command {
     },
 }
 
-/// The commands and what they do, one line each.
+/// How a command is written and what it does.
+struct Usage {
+    verb: &'static str,
+    /// What follows the verb; empty when nothing may.
+    args: &'static str,
+    does: &'static str,
+    needs: Right,
+}
+
+impl Command {
+    /// The word after `/trueup`; the text itself for an unknown one.
+    pub fn verb(&self) -> &str {
+        match self {
+            Self::Unknown { text, nearest: _ } => text,
+            known => known.usage().map_or("", |usage| usage.verb),
+        }
+    }
+
+    /// The right a person needs to say it.
+    pub fn needs(&self) -> Right {
+        self.usage().map_or(Right::None, |usage| usage.needs)
+    }
+
+    fn usage(&self) -> Option<Usage> {
+        let usage = |verb, args, does, needs| Some(Usage { verb, args, does, needs });
+        match self {
+            Self::Plan => usage("plan", "", "reads the live systems and plans again; for an author who may not write here, a member's word that it may be read", Right::Write),
+            Self::Approve { digest: _, steps: _ } => {
+                usage("approve", "[DIGEST | STEP…]", "approves the plan shown now, the plan of that digest, or some steps of it", Right::Approve)
+            }
+            Self::Start => usage("start", "", "starts an approved plan where policy says `start: on_command`", Right::Approve),
+            Self::Pause => usage("pause", "", "stops at the next safe point; nothing is undone", Right::Approve),
+            Self::Resume => usage("resume", "", "goes on after a pause", Right::Approve),
+            Self::Retry => usage("retry", "", "tries what failed again, from what is really there", Right::Approve),
+            Self::Skip { step: _, reason: _ } => usage("skip", "STEP REASON…", "leaves a failed step out; merging then needs an approved exemption", Right::Approve),
+            Self::Abort => usage("abort", "", "stops at the next safe point and ends the run; nothing is undone", Right::Approve),
+            Self::Restore => usage("restore", "", "brings back what was there before this run", Right::Approve),
+            Self::Free => usage("free", "", "gives back what this change holds, so that others go on", Right::Approve),
+            Self::Take => usage("take", "", "makes you responsible for this change", Right::Approve),
+            Self::Help => usage("help", "", "lists the commands", Right::Read),
+            Self::Unknown { text: _, nearest: _ } => None,
+        }
+    }
+
+    /// The command after this one in the help; a new variant breaks the build here until it has its place.
+    fn next(&self) -> Option<Command> {
+        match self {
+            Self::Plan => Some(Self::Approve { digest: None, steps: Vec::new() }),
+            Self::Approve { digest: _, steps: _ } => Some(Self::Start),
+            Self::Start => Some(Self::Pause),
+            Self::Pause => Some(Self::Resume),
+            Self::Resume => Some(Self::Retry),
+            Self::Retry => Some(Self::Skip { step: StepId(1), reason: String::new() }),
+            Self::Skip { step: _, reason: _ } => Some(Self::Abort),
+            Self::Abort => Some(Self::Restore),
+            Self::Restore => Some(Self::Free),
+            Self::Free => Some(Self::Take),
+            Self::Take => Some(Self::Help),
+            Self::Help => None,
+            Self::Unknown { text: _, nearest: _ } => None,
+        }
+    }
+
+    /// Every known command once, in the order of the help.
+    pub fn all() -> impl Iterator<Item = Command> {
+        std::iter::successors(Some(Self::Plan), Self::next)
+    }
+}
+
+/// The commands and what they do, one line each, as Markdown.
 pub fn help() -> String {
-    String::from("`/trueup plan | approve | start | pause | resume | retry | skip | abort | restore | free | take | help`")
+    let mut out = String::from("Each on a line of its own:\n\n");
+    for usage in Command::all().filter_map(|command| command.usage()) {
+        let form = if usage.args.is_empty() { usage.verb.to_owned() } else { format!("{} {}", usage.verb, usage.args) };
+        out.push_str(&format!("- `/trueup {form}` {}\n", usage.does));
+    }
+    out
+}
+
+/// The commands in a comment, in order.
+///
+/// Only lines that start with `/trueup` count, outside fenced code, quotes and HTML comments.
+pub fn parse(body: &str) -> Vec<Command> {
+    let mut out = Vec::new();
+    let mut fence: Option<(char, usize)> = None;
+    let mut hidden = false;
+    for line in body.lines() {
+        let text = line.trim_start_matches(' ');
+        let indent = line.len() - text.len();
+        if hidden {
+            hidden = !closes_comment(line);
+            continue;
+        }
+        if let Some((mark, length)) = fence {
+            let run = run_of(text, mark);
+            if indent < 4 && run >= length && text[run..].trim().is_empty() {
+                fence = None;
+            }
+            continue;
+        }
+        let mark = if text.starts_with('~') { '~' } else { '`' };
+        let run = run_of(text, mark);
+        if indent < 4 && run >= 3 && (mark == '~' || !text[run..].contains('`')) {
+            fence = Some((mark, run));
+            continue;
+        }
+        if indent < 4
+            && let Some(said) = text.strip_prefix("/trueup")
+            && (said.is_empty() || said.starts_with(char::is_whitespace))
+        {
+            out.push(read(said.trim()));
+            continue;
+        }
+        hidden = opens_comment(line);
+    }
+    out
+}
+
+fn run_of(text: &str, mark: char) -> usize {
+    text.len() - text.trim_start_matches(mark).len()
+}
+
+fn closes_comment(line: &str) -> bool {
+    line.find("-->").is_some_and(|end| !opens_comment(&line[end + 3..]))
+}
+
+/// Whether a line leaves an HTML comment open.
+fn opens_comment(line: &str) -> bool {
+    let mut rest = line;
+    while let Some(open) = rest.find("<!--") {
+        match rest[open + 4..].find("-->") {
+            Some(close) => rest = &rest[open + 4 + close + 3..],
+            None => return true,
+        }
+    }
+    false
+}
+
+/// Reads what follows `/trueup`.
+fn read(said: &str) -> Command {
+    let mut words = said.split_whitespace();
+    let verb = words.next().unwrap_or("help").to_lowercase();
+    let args: Vec<&str> = words.map(|word| word.trim_matches('`')).filter(|word| !word.is_empty()).collect();
+    let known = Command::all().find(|command| command.verb() == verb);
+    let parsed = known.as_ref().and_then(|command| match command {
+        Command::Approve { .. } => approve(&args),
+        Command::Skip { .. } => skip(&args),
+        Command::Plan
+        | Command::Start
+        | Command::Pause
+        | Command::Resume
+        | Command::Retry
+        | Command::Abort
+        | Command::Restore
+        | Command::Free
+        | Command::Take
+        | Command::Help
+        | Command::Unknown { .. } => args.is_empty().then(|| command.clone()),
+    });
+    parsed.unwrap_or_else(|| Command::Unknown { text: said.to_owned(), nearest: nearest(&verb) })
+}
+
+/// `approve`, `approve DIGEST` or `approve 3 4`; anything else is none, because an approval must not be guessed.
+fn approve(args: &[&str]) -> Option<Command> {
+    let is_digest = |word: &&str| (12..=64).contains(&word.len()) && word.bytes().all(|b| b.is_ascii_hexdigit());
+    if let [digest] = args
+        && is_digest(digest)
+    {
+        return Some(Command::Approve { digest: Some(digest.to_lowercase()), steps: Vec::new() });
+    }
+    let steps = args.iter().flat_map(|word| word.split(',')).filter(|word| !word.is_empty()).map(step).collect::<Option<Vec<_>>>()?;
+    Some(Command::Approve { digest: None, steps })
+}
+
+/// A step's number as plans print it; `0123` looks like the start of a digest.
+fn step(word: &str) -> Option<StepId> {
+    (!word.starts_with(['0', '+'])).then(|| word.parse().ok().map(StepId))?
+}
+
+fn skip(args: &[&str]) -> Option<Command> {
+    let (step, reason) = args.split_first()?;
+    Some(Command::Skip { step: self::step(step)?, reason: reason.join(" ") })
+}
+
+/// The known command that was most likely meant, with its arguments.
+fn nearest(verb: &str) -> Option<String> {
+    let verb: String = verb.chars().take(20).collect();
+    let (far, usage) = Command::all().filter_map(|command| command.usage()).map(|usage| (distance(&verb, usage.verb), usage)).min_by_key(|(far, _)| *far)?;
+    let near = far <= 2 && far < usage.verb.len().min(verb.chars().count().max(1));
+    near.then(|| format!("{} {}", usage.verb, usage.args).trim_end().to_owned())
+}
+
+/// How many letters to insert, drop, change or swap with a neighbour.
+fn distance(a: &str, b: &str) -> usize {
+    let (a, b): (Vec<char>, Vec<char>) = (a.chars().collect(), b.chars().collect());
+    let mut rows = vec![(0..=b.len()).collect::<Vec<usize>>()];
+    for i in 1..=a.len() {
+        let mut row = vec![i];
+        for j in 1..=b.len() {
+            let change = usize::from(a[i - 1] != b[j - 1]);
+            let mut best = (rows[i - 1][j] + 1).min(row[j - 1] + 1).min(rows[i - 1][j - 1] + change);
+            if i > 1 && j > 1 && a[i - 1] == b[j - 2] && a[i - 2] == b[j - 1] {
+                best = best.min(rows[i - 2][j - 2] + 1);
+            }
+            row.push(best);
+        }
+        rows.push(row);
+    }
+    rows[a.len()][b.len()]
 }

@@ -1,5 +1,6 @@
 //! The change as people meet it: what the forge shows us, phases, commands, and the face we show back.
 
+pub mod board;
 pub mod command;
 pub mod escape;
 mod face;
@@ -8,6 +9,7 @@ mod sighting;
 mod view;
 pub mod words;
 
+pub use board::{Board, BoardEvent};
 pub use command::Command;
 pub use face::{Face, Label, Status, StatusState};
 pub use phase::Phase;

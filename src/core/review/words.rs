@@ -1,10 +1,11 @@
 //! Every sentence we say to people: what a change waits for, and answers to commands.
 //!
-//! Sentences are Markdown, and everything that came from outside is escaped on its way in.
+//! A sentence is plain text whose code spans hold everything that came from outside: the same text stands in comments
+//! (where nothing in a code span is active), in terminals and in JSON; `escape::sentence_html` brings it onto pages.
 
-use super::escape::{code, name};
-use crate::core::model::{CommitId, Digest, MrId, Span, StepId, Str, Time, User};
-use std::fmt;
+use super::escape::code;
+use crate::core::model::{CommitId, Digest, MrId, ResourceId, Span, StepId, Str, Time, User};
+use std::{collections::BTreeSet, fmt};
 
 /// What a change waits for and who can unblock it; one a situation, its text one sentence.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -102,8 +103,8 @@ impl fmt::Display for Waiting {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Plan => f.write_str("Reading the live systems and making the plan; nobody needs to do anything."),
-            Self::Trust { author } => write!(f, "Waiting for a member to say `/trueup plan` on this head, because {} may not write this repository.", name(author.as_str())),
-            Self::World { why } => write!(f, "Waiting for the world to answer ({}); tried again by itself, or now with `/trueup plan`.", name(why)),
+            Self::Trust { author } => write!(f, "Waiting for a member to say `/trueup plan` on this head, because {} may not write this repository.", code(author.as_str())),
+            Self::World { why } => write!(f, "Waiting for the world to answer ({}); tried again by itself, or now with `/trueup plan`.", code(why)),
             Self::Approvals { missing, by, digest } => {
                 let people = if by.is_empty() { "anyone who may approve here".to_owned() } else { list(by, "or") };
                 write!(f, "Waiting for {} by {people}: `/trueup approve {}`.", count(*missing as usize, "approval"), digest.short())
@@ -113,11 +114,11 @@ impl fmt::Display for Waiting {
             Self::Checks { pending } => write!(f, "Waiting for {} to pass on this head.", list(pending, "and")),
             Self::ChecksFailed { failed } => write!(f, "Waiting for the author: {} failed on this head.", list(failed, "and")),
             Self::Threads { open } => write!(f, "Waiting for {} to be resolved by the author or the reviewers.", count(*open as usize, "open thread")),
-            Self::Freeze { reason, until } => write!(f, "Waiting until {}: frozen by policy ({}).", name(until), name(reason)),
+            Self::Freeze { reason, until } => write!(f, "Waiting until {}: frozen by policy ({}).", code(until), code(reason)),
             Self::Claims { ahead } => match ahead.first() {
                 Some(first) => {
                     let others = if ahead.len() > 1 { format!(" and {} more", ahead.len() - 1) } else { String::new() };
-                    write!(f, "Queued behind {}{others}, which hold or asked first for what this plan needs; it starts by itself.", name(&first.to_string()))
+                    write!(f, "Queued behind {}{others}, which hold or asked first for what this plan needs; it starts by itself.", code(&first.to_string()))
                 }
                 None => f.write_str("Waiting for the claims board to answer; it starts by itself."),
             },
@@ -127,14 +128,14 @@ impl fmt::Display for Waiting {
             Self::Samples { taken, needed, every } => {
                 write!(f, "Everything is true; waiting for it to stay healthy: {taken} of {needed} samples, one every {every}.")
             }
-            Self::Unhealthy { what } => write!(f, "Waiting for health, samples start again: {}; `/trueup restore` goes back.", name(what)),
+            Self::Unhealthy { what } => write!(f, "Waiting for health, samples start again: {}; `/trueup restore` goes back.", code(what)),
             Self::Merge => f.write_str("True and healthy; merging now."),
-            Self::MergeRefused { why } => write!(f, "True and healthy, but the forge does not merge it ({}); tried again by itself.", name(why)),
+            Self::MergeRefused { why } => write!(f, "True and healthy, but the forge does not merge it ({}); tried again by itself.", code(why)),
             Self::Merged { commit } => write!(f, "Merged as {}; nothing is left to do.", code(short(commit))),
             Self::Push { faults } => write!(f, "Waiting for the author to push a fix for {}.", count(*faults, "fault")),
             Self::Conflicts { paths } => write!(f, "Waiting for the author to rebase or merge the base branch: {} in conflict.", count(*paths, "path")),
             Self::Paused { by, in_flight } => {
-                let who = by.as_ref().map_or(String::new(), |by| format!(" by {}", name(by.as_str())));
+                let who = by.as_ref().map_or(String::new(), |by| format!(" by {}", code(by.as_str())));
                 match in_flight.as_slice() {
                     [] => write!(f, "Paused{who}; `/trueup resume`, `/trueup abort` or `/trueup restore` by anyone who may approve goes on."),
                     steps => write!(f, "Pausing{who} as soon as {} has answered; `/trueup resume` goes on.", steps_list(steps)),
@@ -149,7 +150,7 @@ impl fmt::Display for Waiting {
                 )
             }
             Self::Aborted { by } => {
-                let who = by.as_ref().map_or(String::new(), |by| format!(" by {}", name(by.as_str())));
+                let who = by.as_ref().map_or(String::new(), |by| format!(" by {}", code(by.as_str())));
                 write!(f, "Aborted{who}; what was written stays until `/trueup restore`, or a new approval runs on.")
             }
             Self::Restoring { done, all } => write!(f, "Going back: {done} of {all} restored; nobody needs to do anything."),
@@ -244,9 +245,9 @@ impl fmt::Display for Answer {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Help => f.write_str(&super::command::help()),
-            Self::Approved { by, digest, missing: 0 } => write!(f, "{} approved `{}`; that is all it needs.", name(by.as_str()), digest.short()),
+            Self::Approved { by, digest, missing: 0 } => write!(f, "{} approved `{}`; that is all it needs.", code(by.as_str()), digest.short()),
             Self::Approved { by, digest, missing } => {
-                write!(f, "{} approved `{}`; {} still missing.", name(by.as_str()), digest.short(), count(*missing as usize, "approval"))
+                write!(f, "{} approved `{}`; {} still missing.", code(by.as_str()), digest.short(), count(*missing as usize, "approval"))
             }
             Self::ApprovedAlready { digest } => write!(f, "You approved `{}` before; it still counts.", digest.short()),
             Self::StaleDigest { asked, now } => {
@@ -254,9 +255,9 @@ impl fmt::Display for Answer {
             }
             Self::NoSuchStep { step, last } => write!(f, "There is no step {step}; the plan's last step is {last}."),
             Self::NothingToApprove => f.write_str("There is no plan to approve now."),
-            Self::OwnChange { by } => write!(f, "Not approved: {} pushed to this merge request, and nobody approves their own change.", name(by.as_str())),
-            Self::NotAllowed { by, needs } => write!(f, "Not done: {} needs the right to {needs} in this repository.", name(by.as_str())),
-            Self::NotNamed { by, named } => write!(f, "Not counted: the rule asks for {}, and {} is not among them.", list(named, "or"), name(by.as_str())),
+            Self::OwnChange { by } => write!(f, "Not approved: {} pushed to this merge request, and nobody approves their own change.", code(by.as_str())),
+            Self::NotAllowed { by, needs } => write!(f, "Not done: {} needs the right to {needs} in this repository.", code(by.as_str())),
+            Self::NotNamed { by, named } => write!(f, "Not counted: the rule asks for {}, and {} is not among them.", list(named, "or"), code(by.as_str())),
             Self::NotNow { command, phase } => write!(f, "`/trueup {command}` does nothing while the change is {}.", phase_words(*phase)),
             Self::Replanning => f.write_str("Planning again from live state."),
             Self::Starting => f.write_str("Starting as soon as the start gate says go."),
@@ -264,17 +265,27 @@ impl fmt::Display for Answer {
             Self::Pausing { in_flight } => write!(f, "Pausing as soon as {} has answered.", steps_list(in_flight)),
             Self::Resumed => f.write_str("Going on."),
             Self::Retrying { items } => write!(f, "Trying {} again, from what is really there.", count(*items, "failed item")),
-            Self::Skipped { step, reason } => write!(f, "Step {step} is skipped ({}); merging now needs an approved exemption.", name(reason)),
+            Self::Skipped { step, reason } => write!(f, "Step {step} is skipped ({}); merging now needs an approved exemption.", code(reason)),
             Self::SkipNeedsReason { step } => write!(f, "Say why: `/trueup skip {step} REASON`."),
             Self::Aborted { in_flight } if in_flight.is_empty() => f.write_str("Aborted; nothing is in flight and nothing is undone by itself. `/trueup restore` goes back."),
             Self::Aborted { in_flight } => write!(f, "Aborting as soon as {} has answered; nothing is undone by itself.", steps_list(in_flight)),
             Self::Restoring { items } => write!(f, "Going back: {} to restore.", count(*items, "item")),
             Self::NothingToRestore => f.write_str("Nothing to restore: this change has written nothing."),
             Self::Freed => f.write_str("Its claims are free for other changes."),
-            Self::Taken { by } => write!(f, "{} is responsible for this change now.", name(by.as_str())),
+            Self::Taken { by } => write!(f, "{} is responsible for this change now.", code(by.as_str())),
             Self::Unknown { text, nearest: Some(nearest) } => write!(f, "{} is no command; did you mean `/trueup {nearest}`? `/trueup help` lists all.", code(text)),
             Self::Unknown { text, nearest: None } => write!(f, "{} is no command; `/trueup help` lists all.", code(text)),
         }
+    }
+}
+
+/// What a change ahead in the queue keeps from one behind it.
+pub fn keeps(holds: bool, ids: &BTreeSet<&ResourceId>) -> String {
+    let verb = if holds { "holds" } else { "asked first for" };
+    match (ids.first(), ids.len()) {
+        (None, _) => verb.to_owned(),
+        (Some(one), 1) => format!("{verb} {}", code(&one.to_string())),
+        (Some(first), n) => format!("{verb} {} and {} more", code(&first.to_string()), n - 1),
     }
 }
 
@@ -318,8 +329,8 @@ pub fn when(time: Time) -> String {
 pub fn list(items: &[Str], last: &str) -> String {
     match items {
         [] => "nobody".to_owned(),
-        [one] => name(one),
-        [init @ .., end] => format!("{} {last} {}", init.iter().map(|item| name(item)).collect::<Vec<_>>().join(", "), name(end)),
+        [one] => code(one),
+        [init @ .., end] => format!("{} {last} {}", init.iter().map(|item| code(item)).collect::<Vec<_>>().join(", "), code(end)),
     }
 }
 

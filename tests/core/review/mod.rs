@@ -1,1 +1,5 @@
 //! Commands, board, comment.
+
+mod board;
+mod command;
+mod escape;
