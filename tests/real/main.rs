@@ -1,5 +1,6 @@
 //! The `real` test binary.
 
+mod config;
 mod forge;
 mod git;
 mod harness;

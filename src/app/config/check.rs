@@ -1,0 +1,170 @@
+//! Faults that the shape of `server.yaml` does not show: names that nobody has, addresses that are none, the same name twice.
+
+use super::{Repository, SecretSource, Server, Target, TokenSource};
+use crate::{
+    core::model::{Refusal, RefusalKind, Str, nearest},
+    formats::yaml::Node,
+};
+use std::collections::BTreeMap;
+
+/// Every fault of a configuration, in the order of the file.
+pub(super) fn check(server: &Server, node: &Node) -> Vec<Refusal> {
+    let mut check = Check { server, node, found: Vec::new() };
+    check.addresses();
+    check.users();
+    check.repositories();
+    for (name, target) in &server.targets {
+        check.target(name, target);
+    }
+    check.found.sort_by(|a, b| (&a.place, &a.what).cmp(&(&b.place, &b.what)));
+    check.found
+}
+
+struct Check<'a> {
+    server: &'a Server,
+    node: &'a Node,
+    found: Vec<Refusal>,
+}
+
+impl Check<'_> {
+    fn fault(&mut self, kind: RefusalKind, path: &[&str], what: String, advice: impl Into<String>) {
+        let place = self.node.nearest_to(path).place.clone();
+        self.found.push(Refusal::new(kind, what).at(place).advice(advice));
+    }
+
+    fn addresses(&mut self) {
+        let listen = &self.server.listen;
+        if listen.parse::<std::net::SocketAddr>().is_err() {
+            self.fault(RefusalKind::Value, &["listen"], format!("`{listen}` is no address and port"), "write it as `127.0.0.1:8080` or `[::]:8080`");
+        }
+        if let Some(url) = &self.server.url
+            && !(url.starts_with("http://") || url.starts_with("https://"))
+        {
+            self.fault(RefusalKind::Value, &["url"], format!("`{url}` is no URL of a web page"), "start it with `https://`");
+        }
+    }
+
+    fn users(&mut self) {
+        let server = self.server;
+        let mut seen: BTreeMap<&str, usize> = BTreeMap::new();
+        for (i, user) in server.users.iter().enumerate() {
+            let at = i.to_string();
+            if let Some(first) = seen.insert(&user.name, i) {
+                let also = self.node.nearest_to(&["users", &first.to_string(), "name"]).place.clone();
+                let place = self.node.nearest_to(&["users", &at, "name"]).place.clone();
+                self.found.push(Refusal::new(RefusalKind::Overlap, format!("two users are named `{}`", user.name)).at(place).also(also).advice("name each user once"));
+            }
+            if user.name == server.bot {
+                let advice = format!("rename the user, or set `bot:` to another name than `{}`", server.bot);
+                self.fault(RefusalKind::Overlap, &["users", &at, "name"], "a user has the server's own name".into(), advice);
+            }
+            if user.name.is_empty() || user.name.starts_with('@') || user.name.chars().any(|c| c.is_whitespace() || c.is_control() || c == '/') {
+                self.fault(RefusalKind::Value, &["users", &at, "name"], format!("`{}` is no user name", user.name), "use letters, digits, `.`, `-` and `_`");
+            }
+            match &user.token {
+                TokenSource::File(_) => self.needs_folder(&["users", &at, "token"]),
+                TokenSource::Env(_) | TokenSource::Sha256(_) => {}
+            }
+        }
+        for (group, members) in &server.groups {
+            for (i, member) in members.iter().enumerate() {
+                self.user(member, &["groups", group, &i.to_string()], false);
+            }
+        }
+    }
+
+    fn needs_folder(&mut self, path: &[&str]) {
+        if self.server.secrets.is_none() {
+            self.fault(RefusalKind::Unknown, path, "a secret file is named, but no folder of secret files".into(), "add `secrets: FOLDER`");
+        }
+    }
+
+    /// A listed name must be a user, or a group where groups are taken.
+    fn user(&mut self, name: &str, path: &[&str], groups: bool) {
+        let server = self.server;
+        let (what, advice) = match name.strip_prefix('@').filter(|_| groups) {
+            Some(group) if server.groups.contains_key(group) => return,
+            Some(group) => (format!("no group is named `{group}`"), instead(group, server.groups.keys(), "add it under `groups:`")),
+            None if server.users.iter().any(|user| &*user.name == name) => return,
+            None => (format!("no user is named `{name}`"), instead(name, server.users.iter().map(|user| &user.name), "add it under `users:`")),
+        };
+        self.fault(RefusalKind::Unknown, path, what, advice);
+    }
+
+    fn repositories(&mut self) {
+        let server = self.server;
+        let mut seen: BTreeMap<&str, usize> = BTreeMap::new();
+        for (i, repository) in server.repositories.iter().enumerate() {
+            let at = i.to_string();
+            let path = ["repositories", &at, "name"];
+            if let Some(first) = seen.insert(&repository.name, i) {
+                let also = self.node.nearest_to(&["repositories", &first.to_string(), "name"]).place.clone();
+                let place = self.node.nearest_to(&path).place.clone();
+                let what = format!("two repositories are named `{}`", repository.name);
+                self.found.push(Refusal::new(RefusalKind::Overlap, what).at(place).also(also).advice("name each repository once"));
+            }
+            let part_fits = |part: &str| !part.is_empty() && !part.starts_with('.') && part.chars().all(|c| c.is_ascii_alphanumeric() || "._-".contains(c));
+            if !repository.name.split('/').all(part_fits) {
+                let advice = "use letters, digits, `.`, `-`, `_`, and `/` between parts that start with no dot";
+                self.fault(RefusalKind::Value, &path, format!("`{}` is no repository name", repository.name), advice);
+            }
+            self.rights(repository, &at);
+            for (g, grant) in repository.grants.iter().enumerate() {
+                if !server.targets.contains_key(&grant.target) {
+                    let advice = instead(&grant.target, server.targets.keys(), "add it under `targets:`");
+                    self.fault(RefusalKind::Unknown, &["repositories", &at, "grants", &g.to_string(), "target"], format!("no target is named `{}`", grant.target), advice);
+                }
+            }
+        }
+    }
+
+    fn rights(&mut self, repository: &Repository, at: &str) {
+        let lists = [("readers", &repository.readers), ("writers", &repository.writers), ("approvers", &repository.approvers), ("admins", &repository.admins)];
+        for (key, names) in lists {
+            for (i, name) in names.iter().enumerate() {
+                self.user(name, &["repositories", at, key, &i.to_string()], true);
+            }
+        }
+    }
+
+    fn target(&mut self, name: &str, target: &Target) {
+        if name.is_empty() || name.chars().any(|c| !(c.is_ascii_alphanumeric() || "._-".contains(c))) {
+            self.fault(RefusalKind::Value, &["targets", name], format!("`{name}` is no target name"), "use letters, digits, `.`, `-` and `_`");
+        }
+        let mut addresses = vec![(&target.address, "address", String::new())];
+        addresses.extend(target.nameservers.iter().enumerate().map(|(i, address)| (address, "nameservers", i.to_string())));
+        for (address, key, i) in addresses {
+            if !is_host_and_port(address) {
+                self.fault(RefusalKind::Value, &["targets", name, key, &i], format!("`{address}` is no `host:port`"), "write it as `ns1.example.com:53` or `[2001:db8::1]:53`");
+            }
+        }
+        if target.in_flight == 0 {
+            self.fault(RefusalKind::Value, &["targets", name, "in_flight"], "no call at a time is no target".into(), "write 1 or more");
+        }
+        if let Some(tsig) = &target.tsig {
+            match &tsig.secret {
+                SecretSource::File(_) => self.needs_folder(&["targets", name, "tsig", "secret"]),
+                SecretSource::Env(_) => {}
+            }
+        }
+    }
+}
+
+fn is_host_and_port(text: &str) -> bool {
+    if text.parse::<std::net::SocketAddr>().is_ok() || text.parse::<std::net::IpAddr>().is_ok() {
+        return true;
+    }
+    let (host, port) = match text.rsplit_once(':') {
+        Some((host, port)) => (host, port),
+        None => (text, "53"),
+    };
+    let host_fits = !host.is_empty() && host.len() < 254 && host.chars().all(|c| c.is_ascii_alphanumeric() || "._-".contains(c));
+    host_fits && port.parse::<u16>().is_ok_and(|port| port > 0)
+}
+
+fn instead<'a>(word: &str, known: impl Iterator<Item = &'a Str>, otherwise: &str) -> String {
+    match nearest(word, known.map(|name| &**name)) {
+        Some(near) => format!("did you mean `{near}`?"),
+        None => otherwise.to_owned(),
+    }
+}

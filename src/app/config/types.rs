@@ -1,0 +1,283 @@
+//! The keys of `server.yaml`; the doc of each field is its line in docs/configuration.md.
+
+use super::{SecretSource, TokenSource};
+use crate::core::{
+    model::{Grant, Span, Str},
+    review::Right,
+};
+use schemars::JsonSchema;
+use serde::Deserialize;
+use std::{
+    collections::BTreeMap,
+    path::{Path, PathBuf},
+};
+
+/// Configures one server.
+#[derive(Clone, Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Server {
+    /// Address and port to listen on; port 0 takes a free one, which `serve` prints.
+    #[serde(default = "default_listen")]
+    pub listen: Str,
+    /// The folder for journals, plans and repositories; one server at a time holds it.
+    pub data: PathBuf,
+    /// The URL under which people reach the server, for links in comments. Without it: `http://` and the address listened on.
+    #[serde(default)]
+    pub url: Option<Str>,
+    /// Where changes are kept.
+    #[serde(default)]
+    pub store: Store,
+    /// The folder of secret files; `{file: NAME}` is read below it.
+    #[serde(default)]
+    pub secrets: Option<PathBuf>,
+    /// The user name under which the server comments, sets statuses and merges.
+    #[serde(default = "default_bot")]
+    pub bot: Str,
+    /// Who may sign in.
+    #[serde(default)]
+    pub users: Vec<User>,
+    /// Names for lists of users; `@name` stands for the group where users are listed.
+    #[serde(default)]
+    pub groups: BTreeMap<Str, Vec<Str>>,
+    /// The governed repositories.
+    #[serde(default)]
+    pub repositories: Vec<Repository>,
+    /// The live systems, by name.
+    #[serde(default)]
+    pub targets: BTreeMap<Str, Target>,
+    /// What the server takes on at once.
+    #[serde(default)]
+    pub limits: Limits,
+}
+
+fn default_listen() -> Str {
+    "127.0.0.1:8080".into()
+}
+
+fn default_bot() -> Str {
+    "trueup".into()
+}
+
+/// Where changes are kept.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Store {
+    /// `redb` (one sync a commit), `sled` (needs the `sled` feature), or `memory` (lost at exit, for trying out).
+    #[serde(default)]
+    pub kind: StoreKind,
+}
+
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum StoreKind {
+    #[default]
+    Redb,
+    Sled,
+    Memory,
+}
+
+/// One person or robot that signs in with a token.
+#[derive(Clone, Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct User {
+    /// The name that comments, approvals and commits carry.
+    pub name: Str,
+    /// Where the token, or its hash, comes from.
+    pub token: TokenSource,
+    /// The mail addresses of the user's commits, so that nobody approves what they wrote.
+    #[serde(default)]
+    pub emails: Vec<Str>,
+}
+
+/// One governed repository.
+#[derive(Clone, Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Repository {
+    /// The repository's name: `dns`, or `team/dns`.
+    pub name: Str,
+    /// Which forge holds it.
+    #[serde(default)]
+    pub forge: Forge,
+    /// The governed branch; only the server moves it.
+    #[serde(default = "default_branch")]
+    pub branch: Str,
+    /// The bare repository. Without it: `repos/NAME.git` in the data folder, made when it is missing.
+    #[serde(default)]
+    pub path: Option<PathBuf>,
+    /// The targets the repository may touch, narrowed to units.
+    #[serde(default)]
+    pub grants: Vec<Grant>,
+    /// Users and `@groups` who may read. Empty: every user.
+    #[serde(default)]
+    pub readers: Vec<Str>,
+    /// Users and `@groups` who may push branches, open merge requests and ask for plans.
+    #[serde(default)]
+    pub writers: Vec<Str>,
+    /// Users and `@groups` who may also approve plans, pause, retry, abort and restore.
+    #[serde(default)]
+    pub approvers: Vec<Str>,
+    /// Users and `@groups` who may also free others' claims, halt, and approve where policy is missing.
+    #[serde(default)]
+    pub admins: Vec<Str>,
+    /// Statuses that must be green before a run starts, whatever the repository's own policy says.
+    #[serde(default)]
+    pub required_checks: Vec<Str>,
+}
+
+fn default_branch() -> Str {
+    "main".into()
+}
+
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Forge {
+    /// Bare repositories on this server, merge requests in its store.
+    #[default]
+    Local,
+}
+
+/// One live system.
+#[derive(Clone, Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Target {
+    /// What it is and how it is spoken to.
+    pub kind: TargetKind,
+    /// `host:port` of the primary name server; without a port, 53.
+    pub address: Str,
+    /// `host:port` of every name server that must answer with the new data before it counts as healthy. Empty: the primary alone.
+    #[serde(default)]
+    pub nameservers: Vec<Str>,
+    /// The key that signs updates and transfers; without it they are sent unsigned.
+    #[serde(default)]
+    pub tsig: Option<Tsig>,
+    /// Calls to the target at the same time, all changes together.
+    #[serde(default = "default_in_flight")]
+    pub in_flight: u32,
+    /// How long connecting may take.
+    #[serde(default = "default_connect")]
+    pub connect_timeout: Span,
+    /// How long one answer, or the next message of a transfer, may take.
+    #[serde(default = "default_answer")]
+    pub answer_timeout: Span,
+}
+
+/// A name server takes updates of one zone one after the other, of several zones side by side.
+fn default_in_flight() -> u32 {
+    4
+}
+
+/// What resolvers give a server.
+fn default_connect() -> Span {
+    Span::secs(5)
+}
+
+/// A primary signs and syncs large updates before it answers.
+fn default_answer() -> Span {
+    Span::secs(30)
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, JsonSchema)]
+pub enum TargetKind {
+    /// Dynamic updates to an authoritative name server (BIND, Knot, PowerDNS).
+    #[serde(rename = "dns/rfc2136")]
+    DnsRfc2136,
+}
+
+/// A TSIG key (RFC 8945).
+#[derive(Clone, Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Tsig {
+    /// The key's name as the name server knows it.
+    pub name: Str,
+    /// The key's algorithm.
+    #[serde(default)]
+    pub algorithm: TsigAlgorithm,
+    /// Where the key itself comes from, in base64 as `tsig-keygen` prints it.
+    pub secret: SecretSource,
+}
+
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, JsonSchema)]
+pub enum TsigAlgorithm {
+    #[default]
+    #[serde(rename = "hmac-sha256")]
+    HmacSha256,
+    #[serde(rename = "hmac-sha384")]
+    HmacSha384,
+    #[serde(rename = "hmac-sha512")]
+    HmacSha512,
+}
+
+impl TsigAlgorithm {
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::HmacSha256 => "hmac-sha256",
+            Self::HmacSha384 => "hmac-sha384",
+            Self::HmacSha512 => "hmac-sha512",
+        }
+    }
+}
+
+/// What the server takes on at once.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct Limits {
+    /// Plans compiled at the same time.
+    pub plans: u32,
+    /// How often every open merge request is looked at again, so that no lost event stays lost.
+    pub sweep: Span,
+    /// Bytes of one request, pushes aside.
+    pub request_bytes: u64,
+    /// Bytes of one push.
+    pub push_bytes: u64,
+}
+
+impl Default for Limits {
+    /// Two plans keep two cores busy; a lost event costs at most half a minute; comments and webhooks are far below 1 MiB, and a
+    /// repository of 100,000 files pushes first with about 50 MB.
+    fn default() -> Self {
+        Self { plans: 2, sweep: Span::secs(30), request_bytes: 1 << 20, push_bytes: 512 << 20 }
+    }
+}
+
+impl Server {
+    /// What a user may do in a repository, by the lists of the configuration.
+    pub fn right(&self, repository: &Repository, user: &str) -> Right {
+        if !self.users.iter().any(|known| &*known.name == user) {
+            return Right::None;
+        }
+        let listed = |names: &[Str]| names.iter().any(|name| self.stands_for(name, user));
+        if listed(&repository.admins) {
+            Right::Admin
+        } else if listed(&repository.approvers) {
+            Right::Approve
+        } else if listed(&repository.writers) {
+            Right::Write
+        } else if repository.readers.is_empty() || listed(&repository.readers) {
+            Right::Read
+        } else {
+            Right::None
+        }
+    }
+
+    /// Whether a listed name (a user, or `@group`) means this user.
+    fn stands_for(&self, listed: &str, user: &str) -> bool {
+        match listed.strip_prefix('@') {
+            Some(group) => self.groups.get(group).is_some_and(|members| members.iter().any(|member| &**member == user)),
+            None => listed == user,
+        }
+    }
+
+    /// Makes relative paths start at the configuration's folder.
+    pub(super) fn start_paths_at(&mut self, folder: &Path) {
+        self.data = folder.join(&self.data);
+        self.secrets = self.secrets.take().map(|path| folder.join(path));
+        for repository in &mut self.repositories {
+            repository.path = repository.path.take().map(|path| folder.join(path));
+        }
+    }
+
+    /// Where a repository lies on disk.
+    pub fn repository_path(&self, repository: &Repository) -> PathBuf {
+        repository.path.clone().unwrap_or_else(|| self.data.join("repos").join(format!("{}.git", repository.name)))
+    }
+}

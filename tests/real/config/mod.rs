@@ -1,0 +1,110 @@
+//! `server.yaml`: what is read, and how every fault is told.
+
+use std::path::Path;
+use trueup::{
+    app::config::{self, Server, StoreKind, TargetKind, TokenSource, TsigAlgorithm},
+    core::{
+        model::{Refusal, Span},
+        review::Right,
+    },
+};
+
+const WHOLE: &str = include_str!("../../../examples/local/server.yaml");
+
+fn read(text: &str) -> Server {
+    config::parse("server.yaml", text.as_bytes()).unwrap_or_else(|faults| panic!("{}", told(&faults)))
+}
+
+fn told(faults: &[Refusal]) -> String {
+    faults.iter().map(Refusal::full).collect::<Vec<_>>().join("\n\n")
+}
+
+fn refused(text: &str) -> String {
+    told(&config::parse("server.yaml", text.as_bytes()).expect_err(text))
+}
+
+#[test]
+fn the_example_is_read_whole() {
+    let server = read(WHOLE);
+    assert_eq!((&*server.listen, &*server.bot, server.store.kind), ("127.0.0.1:8080", "trueup", StoreKind::Redb));
+    let target = &server.targets["dns-inside"];
+    assert_eq!((target.kind, &*target.address, target.in_flight), (TargetKind::DnsRfc2136, "127.0.0.1:5300", 4));
+    let tsig = target.tsig.as_ref().unwrap();
+    assert_eq!((&*tsig.name, tsig.algorithm, &*tsig.secret.reference().uri), ("trueup.", TsigAlgorithm::HmacSha256, "secret://file/dns-inside.key"));
+    assert_eq!(server.limits.sweep, Span::secs(30));
+    assert!(server.users.iter().any(|user| matches!(user.token, TokenSource::Sha256(_))));
+}
+
+#[test]
+fn what_is_left_out_has_its_default() {
+    let server = read("data: d\n");
+    assert_eq!((&*server.listen, server.url, server.limits), ("127.0.0.1:8080", None, config::Limits::default()));
+}
+
+#[test]
+fn the_highest_list_a_user_stands_in_is_the_right() {
+    let server = read(WHOLE);
+    let repository = &server.repositories[0];
+    let rights = ["root", "grace", "ada", "ci", "nobody"].map(|user| server.right(repository, user));
+    assert_eq!(rights, [Right::Admin, Right::Approve, Right::Write, Right::Read, Right::None]);
+    let mut closed = repository.clone();
+    closed.readers = vec!["ada".into()];
+    assert_eq!(server.right(&closed, "ci"), Right::None);
+}
+
+#[test]
+fn a_plain_secret_is_refused_and_never_repeated() {
+    let key = "c2VjcmV0IGtleSBvZiBhIHRlc3Q=";
+    for text in [
+        format!("data: d\ntargets:\n  a:\n    kind: dns/rfc2136\n    address: ns:53\n    tsig: {{name: k, secret: {key}}}\n"),
+        format!("data: d\ntargets:\n  a:\n    kind: dns/rfc2136\n    address: ns:53\n    tsig:\n      name: k\n      secret:\n        {key}\n"),
+        format!("data: d\nusers:\n  - {{name: ada, token: {key}}}\n"),
+        format!("data: d\nusers:\n  - {{name: ada, token: {{sha256: {key}}}}}\n"),
+        format!("data: d\nusers:\n  - name: ada\n    token:\n      plain: {key}\n"),
+        format!("data: d\nusers:\n  - name: ada\n    token: [{key}]\n"),
+    ] {
+        let text = refused(&text);
+        assert!(!text.contains(key), "{text}");
+    }
+    insta::assert_snapshot!(refused(&format!("data: d\nusers:\n  - name: ada\n    token: {key}\n")));
+}
+
+#[test]
+fn every_fault_names_its_place_and_the_way_out() {
+    let cases = [
+        ("misspelt key", "data: d\nlistn: x\n"),
+        ("no data folder", "listen: 127.0.0.1:1\n"),
+        ("no address", "data: d\nlisten: localhost\n"),
+        ("no URL", "data: d\nurl: trueup.example.com\n"),
+        ("unknown store", "data: d\nstore: {kind: reddb}\n"),
+        ("unknown kind of target", "data: d\ntargets: {a: {kind: dns/rfc2163, address: 'ns:53'}}\n"),
+        ("no host and port", "data: d\ntargets: {a: {kind: dns/rfc2136, address: 'http://ns:53', nameservers: ['ns:x']}}\n"),
+        ("name of a target", "data: d\ntargets: {a/b: {kind: dns/rfc2136, address: 'ns:53'}}\n"),
+        ("unknown names", "data: d\nusers: [{name: ada, token: {env: T}}]\ngroups: {sre: [ada, bob]}\nrepositories: [{name: r, writers: [adda], approvers: ['@sra']}]\n"),
+        ("same names", "data: d\nusers: [{name: ada, token: {env: T}}, {name: ada, token: {env: T}}]\nrepositories: [{name: r}, {name: r}]\n"),
+        ("name of a repository", "data: d\nrepositories: [{name: ../r}]\n"),
+        ("grant of a target that is not there", "data: d\nrepositories: [{name: r, grants: [{target: dns}]}]\ntargets: {dnss: {kind: dns/rfc2136, address: ns}}\n"),
+        ("secret file without a folder", "data: d\nusers: [{name: ada, token: {file: T}}]\n"),
+        ("a user with the bot's name", "data: d\nusers: [{name: trueup, token: {env: T}}]\n"),
+        ("duration", "data: d\nlimits: {sweep: 30}\n"),
+    ];
+    let all: Vec<String> = cases.iter().map(|(name, text)| format!("# {name}\n{}", refused(text))).collect();
+    insta::assert_snapshot!(all.join("\n\n"));
+}
+
+#[test]
+fn relative_paths_start_at_the_files_folder() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("server.yaml");
+    std::fs::write(&file, "data: d\nsecrets: s\nrepositories: [{name: a/b}, {name: c, path: /srv/c.git}]\n").unwrap();
+    let server = config::load(&file).unwrap();
+    assert_eq!((server.data.clone(), server.secrets.clone()), (folder.path().join("d"), Some(folder.path().join("s"))));
+    let paths: Vec<_> = server.repositories.iter().map(|repository| server.repository_path(repository)).collect();
+    assert_eq!(paths, [folder.path().join("d/repos/a/b.git"), Path::new("/srv/c.git").to_owned()]);
+}
+
+#[test]
+fn a_file_that_is_not_there_is_told_with_what_to_do() {
+    let faults = config::load(Path::new("/nowhere/server.yaml")).expect_err("the file is not there");
+    insta::assert_snapshot!(told(&faults));
+}
