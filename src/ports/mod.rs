@@ -4,6 +4,7 @@ mod clock;
 mod driver;
 mod forge;
 mod kv;
+mod kv_memory;
 mod repo;
 mod secrets;
 
@@ -11,6 +12,7 @@ pub use clock::{Clock, SystemClock, TestClock};
 pub use driver::{Cancel, Census, Cx, Driver, Fence, Guarded, ObserveError, ObserveErrorKind, Precondition};
 pub use forge::{ForgeError, ForgeErrorKind, ForgeReader, ForgeWriter, MrRef, Shown};
 pub use kv::{Compare, Key, Kv, KvError, KvErrorKind, KvLimits, Miss, Put, Rev, Row, SessionId};
+pub use kv_memory::{Fault, MemoryKv};
 pub use repo::{Changed, Merge, Mode, RepoError, StateRepo, TreeEntry};
 pub use secrets::{SecretError, SecretText, Secrets};
 

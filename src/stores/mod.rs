@@ -1,1 +1,21 @@
 //! Stores: adapters of the `Kv` port, and the one Store written over it.
+
+mod blobs;
+mod cards;
+mod codec;
+mod group;
+mod inbox;
+mod journal;
+mod keys;
+mod lease;
+mod redb;
+mod rows;
+mod store;
+
+pub use inbox::{Delivery, Enqueued};
+pub use journal::{AppendError, ReadError};
+pub use keys::RowKey;
+pub use lease::LeaseError;
+pub use redb::RedbKv;
+pub use rows::{Batch, Stored};
+pub use store::Store;

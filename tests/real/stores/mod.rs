@@ -1,1 +1,5 @@
-//! The store conformance suite.
+//! The storage port under one conformance suite, and the store over it.
+
+mod conformance;
+mod journal;
+mod keeps;

@@ -1,0 +1,15 @@
+//! Cards: every change at a glance, without reading a journal.
+
+use super::{journal::parse_head, keys, store::Store};
+use crate::{core::run::Card, ports::KvError};
+
+impl Store {
+    /// The card of every change, by repository and number.
+    pub async fn cards(&self) -> Result<Vec<Card>, KvError> {
+        let mut cards = Vec::new();
+        for row in self.below(&keys::heads(), None, usize::MAX).await? {
+            cards.extend(parse_head(&row.key, &row.value)?.card);
+        }
+        Ok(cards)
+    }
+}

@@ -1,0 +1,125 @@
+//! The inbox: deliveries (webhooks, commands) kept before they are answered, each once.
+
+use super::{
+    codec, keys,
+    store::{Store, corrupt},
+};
+use crate::{
+    core::model::{BlobId, Time},
+    ports::{Compare, KvError, Put},
+};
+use serde::{Deserialize, Serialize};
+use std::sync::atomic::{AtomicU64, Ordering};
+
+/// One delivery that waits.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Delivery {
+    /// What `done` takes; grows in the order of arrival.
+    pub n: u64,
+    /// Which webhook or interface it came by.
+    pub source: String,
+    /// The sender's own id of it.
+    pub id: String,
+    pub at: Time,
+    pub bytes: Vec<u8>,
+}
+
+/// What became of an enqueue.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Enqueued {
+    /// It is durable and waits.
+    New(u64),
+    /// A delivery of this source and id came before; nothing was written.
+    Known,
+}
+
+/// The first line of a stored delivery; its packed bytes follow.
+#[derive(Serialize, Deserialize)]
+struct Slip {
+    source: String,
+    id: String,
+    at: Time,
+    /// Where the bytes are when they are too large for a row.
+    blob: Option<BlobId>,
+}
+
+impl Store {
+    /// Keeps a delivery; on return it is durable, and a second one of the same source and id is known.
+    pub async fn enqueue(&self, source: &str, id: &str, at: Time, bytes: &[u8]) -> Result<Enqueued, KvError> {
+        let seen = keys::seen(source, id);
+        let packed = codec::pack(bytes);
+        let large = packed.len() > self.0.kv.limits().bytes / 2;
+        let blob = if large { Some(self.put_blob(bytes).await?) } else { None };
+        let slip = Slip { source: source.to_owned(), id: id.to_owned(), at, blob };
+        let mut row = serde_json::to_vec(&slip).map_err(|error| corrupt(&seen, &error.to_string()))?;
+        row.push(b'\n');
+        if !large {
+            row.extend(packed);
+        }
+        let when_seen = at.0.to_string().into_bytes();
+        loop {
+            let n = self.numbers().await?.fetch_add(1, Ordering::SeqCst);
+            let key = keys::delivery(n);
+            let when = vec![Compare::Absent(seen.clone()), Compare::Absent(key.clone())];
+            let then = vec![Put::Set(seen.clone(), when_seen.clone(), None), Put::Set(key, row.clone(), None)];
+            match self.0.kv.commit(when, then).await? {
+                Ok(_) => return Ok(Enqueued::New(n)),
+                Err(miss) if miss.key == seen => return Ok(Enqueued::Known),
+                // Another replica took the number.
+                Err(_) => {}
+            }
+        }
+    }
+
+    /// The oldest deliveries that are not done, at most `limit`; they stay until they are done.
+    pub async fn take(&self, limit: usize) -> Result<Vec<Delivery>, KvError> {
+        let mut out = Vec::new();
+        for row in self.below(&keys::inbox(), None, limit).await? {
+            let bad = |what: String| corrupt(&row.key, &what);
+            let line = row.value.iter().position(|byte| *byte == b'\n').ok_or_else(|| bad("has no slip".into()))?;
+            let slip: Slip = serde_json::from_slice(&row.value[..line]).map_err(|error| bad(format!("cannot be understood ({error})")))?;
+            let bytes = match &slip.blob {
+                Some(id) => self.blob(id).await?.ok_or_else(|| bad(format!("has lost its blob {id}")))?,
+                None => codec::unpack(&row.value[line + 1..]).map_err(bad)?,
+            };
+            let n = number(&row.key).ok_or_else(|| bad("has no number".into()))?;
+            out.push(Delivery { n, source: slip.source, id: slip.id, at: slip.at, bytes });
+        }
+        Ok(out)
+    }
+
+    /// Removes handled deliveries; their ids stay known.
+    pub async fn done(&self, numbers: &[u64]) -> Result<(), KvError> {
+        let most = self.0.kv.limits().ops.max(1);
+        for some in numbers.chunks(most) {
+            let then = some.iter().map(|n| Put::Del(keys::delivery(*n))).collect();
+            self.0.kv.commit(Vec::new(), then).await?.ok();
+        }
+        Ok(())
+    }
+
+    /// Forgets the ids of deliveries that came before `before`, and says how many.
+    pub async fn forget_seen(&self, before: Time) -> Result<usize, KvError> {
+        let old = |value: &[u8]| std::str::from_utf8(value).ok().and_then(|text| text.parse().ok()).is_none_or(|at: i64| at < before.0);
+        let rows = self.below(&keys::all_seen(), None, usize::MAX).await?;
+        let old: Vec<_> = rows.into_iter().filter(|row| old(&row.value)).map(|row| row.key).collect();
+        for some in old.chunks(self.0.kv.limits().ops.max(1)) {
+            self.0.kv.commit(Vec::new(), some.iter().cloned().map(Put::Del).collect()).await?.ok();
+        }
+        Ok(old.len())
+    }
+
+    /// The next number; counted on from the last delivery that waits.
+    async fn numbers(&self) -> Result<&AtomicU64, KvError> {
+        let first = async || {
+            let rows = self.below(&keys::inbox(), None, usize::MAX).await?;
+            Ok(AtomicU64::new(rows.last().and_then(|row| number(&row.key)).map_or(1, |n| n + 1)))
+        };
+        self.0.next_delivery.get_or_try_init(first).await
+    }
+}
+
+/// The number at the end of a delivery's key.
+fn number(key: &[u8]) -> Option<u64> {
+    std::str::from_utf8(key).ok()?.trim_end_matches('/').rsplit('/').next()?.parse().ok()
+}

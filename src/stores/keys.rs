@@ -1,0 +1,147 @@
+//! Where each kind of row lives in the key space: readable paths that sort as their numbers do.
+
+use crate::{
+    core::{
+        model::{BlobId, MrId},
+        run::StreamId,
+    },
+    ports::Key,
+};
+
+/// The key of a typed row: path segments, each ended by `/`, so that a key is also the prefix of what lies below it.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct RowKey(Key);
+
+impl RowKey {
+    /// Starts a path, one name for each kind of row.
+    pub fn new(kind: &str) -> Self {
+        Self(b"row/".to_vec()).text(kind)
+    }
+
+    /// Adds a segment of text.
+    #[must_use]
+    pub fn text(mut self, segment: &str) -> Self {
+        push(&mut self.0, segment);
+        self
+    }
+
+    /// Adds a number that sorts as a number.
+    #[must_use]
+    pub fn num(self, n: u64) -> Self {
+        self.text(&number(n))
+    }
+
+    pub(super) fn bytes(&self) -> Key {
+        self.0.clone()
+    }
+
+    pub(super) fn from_bytes(key: Key) -> Self {
+        Self(key)
+    }
+
+    /// The segments after the kind, as they were given.
+    pub fn segments(&self) -> Vec<String> {
+        let path = String::from_utf8_lossy(&self.0).into_owned();
+        path.trim_end_matches('/').split('/').skip(2).map(unescape).collect()
+    }
+}
+
+/// Twenty digits hold every `u64`, so text order is number order.
+fn number(n: u64) -> String {
+    format!("{n:020}")
+}
+
+/// Appends an escaped segment and its ending `/`. Escaping keeps `/` a separator and control bytes readable.
+fn push(key: &mut Key, segment: &str) {
+    for byte in segment.bytes() {
+        match byte {
+            b'/' | b'%' | 0..=0x1f => key.extend(format!("%{byte:02x}").bytes()),
+            plain => key.push(plain),
+        }
+    }
+    key.push(b'/');
+}
+
+fn unescape(segment: &str) -> String {
+    let mut out = Vec::new();
+    let mut bytes = segment.bytes();
+    while let Some(byte) = bytes.next() {
+        let hex = if byte == b'%' { bytes.next().zip(bytes.next()) } else { None };
+        let code = hex.and_then(|(high, low)| u8::from_str_radix(std::str::from_utf8(&[high, low]).ok()?, 16).ok());
+        out.push(code.unwrap_or(byte));
+    }
+    String::from_utf8_lossy(&out).into_owned()
+}
+
+fn path(parts: &[&str]) -> Key {
+    let mut key = Key::new();
+    for part in parts {
+        push(&mut key, part);
+    }
+    key
+}
+
+/// The end of the range of keys that start with `prefix`, which ends with `/`.
+pub(super) fn end(prefix: &Key) -> Key {
+    let mut end = prefix.clone();
+    end.pop();
+    // The byte after `/`.
+    end.push(b'0');
+    end
+}
+
+fn stream(root: &str, id: &StreamId) -> Key {
+    match id {
+        StreamId::Change(MrId { repo, number: n }) => path(&[root, "change", repo.as_str(), &number(*n)]),
+        StreamId::Board => path(&[root, "board"]),
+    }
+}
+
+/// The records of a stream: `…/first`.
+pub(super) fn journal(id: &StreamId) -> Key {
+    stream("journal", id)
+}
+
+/// One row of records, named by the number of its first.
+pub(super) fn record(id: &StreamId, first: u64) -> Key {
+    let mut key = journal(id);
+    push(&mut key, &number(first));
+    key
+}
+
+/// How far a stream is, with its card.
+pub(super) fn head(id: &StreamId) -> Key {
+    stream("head", id)
+}
+
+pub(super) fn heads() -> Key {
+    path(&["head", "change"])
+}
+
+pub(super) fn lease(id: &StreamId) -> Key {
+    stream("lease", id)
+}
+
+pub(super) fn inbox() -> Key {
+    path(&["inbox", "new"])
+}
+
+pub(super) fn delivery(n: u64) -> Key {
+    path(&["inbox", "new", &number(n)])
+}
+
+pub(super) fn seen(source: &str, id: &str) -> Key {
+    path(&["inbox", "seen", source, id])
+}
+
+pub(super) fn all_seen() -> Key {
+    path(&["inbox", "seen"])
+}
+
+pub(super) fn blob(id: &BlobId) -> Key {
+    path(&["blob", id.as_str(), "head"])
+}
+
+pub(super) fn page(id: &BlobId, n: u64) -> Key {
+    path(&["blob", id.as_str(), "page", &number(n)])
+}
