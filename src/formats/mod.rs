@@ -3,4 +3,4 @@
 mod format;
 pub mod yaml;
 
-pub use format::{Files, Format, Scope, UnitFiles, UnitRead};
+pub use format::{Files, Format, Home, Scope, UnitFiles, UnitRead};
