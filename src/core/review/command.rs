@@ -1,7 +1,7 @@
 //! Commands people say to a change: lines of a comment that start with `/trueup`.
 
 use super::Right;
-use crate::core::model::StepId;
+use crate::core::model::{self, StepId};
 use serde::{Deserialize, Serialize};
 
 /// One `/trueup` command.
@@ -222,27 +222,7 @@ fn skip(args: &[&str]) -> Option<Command> {
 
 /// The known command that was most likely meant, with its arguments.
 fn nearest(verb: &str) -> Option<String> {
-    let verb: String = verb.chars().take(20).collect();
-    let (far, usage) = Command::all().filter_map(|command| command.usage()).map(|usage| (distance(&verb, usage.verb), usage)).min_by_key(|(far, _)| *far)?;
-    let near = far <= 2 && far < usage.verb.len().min(verb.chars().count().max(1));
-    near.then(|| format!("{} {}", usage.verb, usage.args).trim_end().to_owned())
-}
-
-/// How many letters to insert, drop, change or swap with a neighbour.
-fn distance(a: &str, b: &str) -> usize {
-    let (a, b): (Vec<char>, Vec<char>) = (a.chars().collect(), b.chars().collect());
-    let mut rows = vec![(0..=b.len()).collect::<Vec<usize>>()];
-    for i in 1..=a.len() {
-        let mut row = vec![i];
-        for j in 1..=b.len() {
-            let change = usize::from(a[i - 1] != b[j - 1]);
-            let mut best = (rows[i - 1][j] + 1).min(row[j - 1] + 1).min(rows[i - 1][j - 1] + change);
-            if i > 1 && j > 1 && a[i - 1] == b[j - 2] && a[i - 2] == b[j - 1] {
-                best = best.min(rows[i - 2][j - 2] + 1);
-            }
-            row.push(best);
-        }
-        rows.push(row);
-    }
-    rows[a.len()][b.len()]
+    let usages: Vec<Usage> = Command::all().filter_map(|command| command.usage()).collect();
+    let near = model::nearest(verb, usages.iter().map(|usage| usage.verb))?;
+    usages.iter().find(|usage| usage.verb == near).map(|usage| format!("{} {}", usage.verb, usage.args).trim_end().to_owned())
 }

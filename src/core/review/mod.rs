@@ -2,8 +2,10 @@
 
 pub mod board;
 pub mod command;
+mod comment;
 pub mod escape;
 mod face;
+mod json;
 mod phase;
 mod sighting;
 mod view;
@@ -11,6 +13,7 @@ pub mod words;
 
 pub use board::{Board, BoardEvent};
 pub use command::Command;
+pub use comment::{MARKER, MOST_CHARS, face};
 pub use face::{Face, Label, Status, StatusState};
 pub use phase::Phase;
 pub use sighting::{Check, Comment, CommentId, MrState, Review, Right, Sighting};

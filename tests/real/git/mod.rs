@@ -1,7 +1,1 @@
-//! Repositories on disk: merged trees, differences, refusals, and the unit cache.
-
-mod merge;
-mod objects;
-pub mod scratch;
-mod source;
-mod units;
+//! Repositories against the git program.

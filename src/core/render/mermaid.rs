@@ -1,0 +1,55 @@
+//! The order of a plan as a Mermaid graph.
+
+use super::Sheet;
+use crate::core::{
+    model::StepId,
+    plan::{Act, Edge, Step},
+    review::{StepState, escape, words},
+};
+use std::collections::BTreeMap;
+
+/// Larger graphs are no picture any more.
+pub const MOST_STEPS: usize = 40;
+
+/// The plan's steps and edges; `state` colours the steps that have one.
+pub fn mermaid(sheet: &Sheet<'_>, state: &dyn Fn(StepId) -> Option<StepState>) -> String {
+    let mut out = String::from("graph TD\n");
+    for step in sheet.plan.steps.values() {
+        let class = state(step.id).map_or(String::new(), |state| format!(":::{}", state.as_str()));
+        out.push_str(&format!("  s{}[\"step {} · {}\"]{class}\n", step.id, step.id, escape::mermaid(&step_words(step))));
+    }
+    let mut pairs: BTreeMap<(StepId, StepId), Vec<&Edge>> = BTreeMap::new();
+    for edge in &sheet.plan.edges {
+        pairs.entry((edge.before, edge.after)).or_default().push(edge);
+    }
+    for ((before, after), edges) in pairs {
+        let why = edges.first().map(|edge| words::edge(edge, &sheet.kinds).replace('`', "")).unwrap_or_default();
+        let more = if edges.len() > 1 { format!(" and {} more", edges.len() - 1) } else { String::new() };
+        out.push_str(&format!("  s{before} -->|\"{}{more}\"| s{after}\n", escape::mermaid(&why)));
+    }
+    if sheet.plan.steps.keys().any(|id| state(*id).is_some()) {
+        out.push_str(CLASSES);
+    }
+    out
+}
+
+const CLASSES: &str = "  classDef proven fill:#1a7f37,color:#fff
+  classDef applied fill:#bf8700,color:#fff
+  classDef acting fill:#0969da,color:#fff
+  classDef failed fill:#cf222e,color:#fff
+  classDef skipped stroke-dasharray:4
+";
+
+/// What a step does in a few words: `example.com., 3 writes`.
+pub fn step_words(step: &Step) -> String {
+    let does = match &step.act {
+        Act::Write(writes) => words::count(writes.len(), "write"),
+        Act::Verb { verb, on, .. } => format!("{verb} {}", words::count(on.len(), "resource")),
+        Act::Run { program, .. } => format!("run {}", program.name),
+        Act::Wait(until) => format!("wait for {}", until.fact),
+        Act::Check(until) => format!("check {}", until.fact),
+        Act::Approve { by } => format!("wait for {}", words::count(by.count as usize, "approval")),
+        Act::Pause => "pause".to_owned(),
+    };
+    if step.unit.as_str().is_empty() { format!("{}, {does}", step.target) } else { format!("{} {}, {does}", step.target, step.unit) }
+}

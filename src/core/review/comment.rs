@@ -1,0 +1,241 @@
+//! The face of a change: its sticky comment, statuses and label, made from its view alone.
+
+use super::{ApprovalView, Direction, Face, Label, Phase, Since, Status, StatusState, View, escape, words};
+use crate::core::{
+    model::{CommitId, MrId, ResourceId},
+    plan::{ItemRef, Plan},
+    render::{self, Room, Sheet, markdown},
+};
+
+/// What the first line of every sticky comment starts with, by which it is found again.
+pub const MARKER: &str = "<!-- trueup:change ";
+
+/// Characters a comment may have; forges refuse more than about 65,000.
+pub const MOST_CHARS: usize = 60_000;
+
+/// All that the forge shall show of a change.
+pub fn face(view: &View) -> Face {
+    Face {
+        head: view.head.clone().unwrap_or_else(|| CommitId::new("")),
+        comment: comment(view),
+        statuses: statuses(view),
+        labels: vec![Label(format!("trueup: {}", words::phase_words(view.phase)).into())],
+    }
+}
+
+/// The marker line of one change; a repository's name cannot end the HTML comment.
+fn marker(mr: &MrId) -> String {
+    let repo: String = mr.repo.as_str().chars().map(|c| if c.is_alphanumeric() || "/_.".contains(c) { c } else { '_' }).collect();
+    format!("{MARKER}{repo}!{} -->\n", mr.number)
+}
+
+fn comment(view: &View) -> String {
+    let url = view.links.plan();
+    let room = Room { chars: 0, line: 240, lines: 24, rest: (!view.links.server.is_empty()).then_some(url.as_str()) };
+    let sheet = view.plan.as_deref().map(|plan| sheet(view, plan));
+    // Everything but the changes has a bound of its own, together under 55,000; the changes take what is left.
+    let mut before = format!("{}{}\n\n", marker(&view.mr), words::state_line(view));
+    before.push_str(&markdown::list("Still missing", view.reasons.clone(), room.of(3000)));
+    before.push_str(&refusals(view, room.of(12_000)));
+    before.push_str(&markdown::list("Paths in conflict", view.conflicts.iter().map(|path| words::code(path)).collect(), room.of(3000)));
+    before.push_str(&failures(view, room.of(6000)));
+    before.push_str(&unhealthy(view, room.of(2000)));
+    before.push_str(&queue(view, room.of(2500)));
+    before.push_str(&since(view, room.of(3000)));
+    before.push_str(&approvals(view, room.of(4000)));
+    let mut after = String::new();
+    if let Some(sheet) = &sheet {
+        after.push_str(&markdown::order(sheet, &|id| view.step(id).map(super::StepView::state), room.of(6000)));
+        after.push_str(&markdown::list("Cannot be undone", words::never(sheet.plan, &view.kinds), room.of(3000)));
+        after.push_str(&markdown::list("Notes", sheet.plan.notes.iter().map(|note| words::note(note, &view.kinds)).collect(), room.of(3000)));
+        after.push_str(&markdown::way_back(sheet, room.of(4000)));
+    }
+    after.push_str(&footer(view));
+    let used = before.chars().count() + after.chars().count();
+    let changes = sheet.map_or(String::new(), |sheet| changes(view, &sheet, room.of(MOST_CHARS.saturating_sub(used))));
+    before + &changes + &after
+}
+
+fn sheet<'a>(view: &'a View, plan: &'a Plan) -> Sheet<'a> {
+    Sheet::new(plan, &view.kinds).digest(view.digest).way_back(view.way_back.as_deref()).expected(view.expected).sensitive(&view.sensitive)
+}
+
+impl View {
+    /// The plan with all that its reader needs; none before there is a plan.
+    pub fn sheet(&self) -> Option<Sheet<'_>> {
+        self.plan.as_deref().map(|plan| sheet(self, plan))
+    }
+
+    /// Whether a resource's values are never shown.
+    pub fn hides(&self, id: &ResourceId) -> bool {
+        let plan = Plan::default();
+        sheet(self, self.plan.as_deref().unwrap_or(&plan)).is_sensitive(id)
+    }
+
+    /// The four statuses, as the face has them.
+    pub fn statuses(&self) -> Vec<Status> {
+        statuses(self)
+    }
+}
+
+fn changes(view: &View, sheet: &Sheet<'_>, room: Room<'_>) -> String {
+    let summary = sheet.summary();
+    if summary.is_empty() {
+        return format!("{}\n\n", words::nothing_to_do(sheet.plan));
+    }
+    let title = match view.direction {
+        Direction::Forward => "What changes",
+        Direction::Back => "What goes back",
+    };
+    let head = format!("#### {title}: {summary}\n\n");
+    let body = markdown::changes(sheet, room.of(room.chars.saturating_sub(head.chars().count())));
+    head + &body
+}
+
+fn refusals(view: &View, room: Room<'_>) -> String {
+    if view.refusals.is_empty() {
+        return String::new();
+    }
+    let mut body = String::new();
+    let mut shown = 0;
+    for refusal in &view.refusals {
+        let text = render::refusal(refusal) + "\n";
+        if body.chars().count() + text.chars().count() + 2000 > room.chars {
+            break;
+        }
+        body.push_str(&text);
+        shown += 1;
+    }
+    let left = view.refusals.len() - shown;
+    let more = if left > 0 { room.more(left) + "\n" } else { String::new() };
+    format!("#### {} to mend\n\n{}\n{more}", words::count(view.refusals.len(), "fault"), escape::fence("text", body.trim_end()))
+}
+
+fn failures(view: &View, room: Room<'_>) -> String {
+    let Some(first) = view.failures.first() else { return String::new() };
+    let items = view.failures.iter().map(|failure| words::failure(failure, &view.kinds, failure.id.as_ref().is_some_and(|id| view.hides(id)))).collect();
+    let ways = format!("{}\n\n", words::ways_on(first.step));
+    let list = markdown::list(&words::count(view.failures.len(), "failure"), items, room.of(room.chars.saturating_sub(ways.chars().count())));
+    list + &ways
+}
+
+fn unhealthy(view: &View, room: Room<'_>) -> String {
+    let unhealthy = view.health.iter().flat_map(|health| &health.unhealthy);
+    markdown::list("Not healthy", unhealthy.map(|(id, why)| format!("{}: {}", words::code(&view.kinds.title(id)), words::code(why))).collect(), room)
+}
+
+fn queue(view: &View, room: Room<'_>) -> String {
+    let ahead: Vec<String> = view.queue.iter().flat_map(|queue| &queue.ahead).map(|(mr, what)| format!("{} {what}", words::code(&mr.to_string()))).collect();
+    markdown::list(&format!("Place {} in the queue, behind", ahead.len() + 1), ahead, room)
+}
+
+fn since(view: &View, room: Room<'_>) -> String {
+    let Some(Since { digest, by, kept, new, gone }) = &view.since else { return String::new() };
+    let item = |item: &ItemRef| {
+        let write = view.plan.as_ref().and_then(|plan| plan.steps.get(&item.step)).and_then(|step| step.writes().get(item.item as usize));
+        let what = write.map_or_else(String::new, |write| format!(" {}", words::code(&view.kinds.title(&write.id))));
+        format!("step {}{what} is new", item.step)
+    };
+    let gone = gone.iter().map(|id| format!("{} is no longer touched", words::code(&view.kinds.title(id))));
+    let people: Vec<_> = by.iter().map(|user| user.0.clone()).collect();
+    let mut items = vec![format!("{} approved before still hold", words::count(*kept as usize, "item"))];
+    items.extend(new.iter().map(item).chain(gone));
+    markdown::list(&format!("Since `{}`, which {} approved", digest.short(), words::list(&people, "and")), items, room)
+}
+
+fn approvals(view: &View, room: Room<'_>) -> String {
+    let mut items: Vec<String> = view.approvals.iter().map(approval).collect();
+    if items.is_empty() {
+        return String::new();
+    }
+    let missing = view.approvals.iter().any(|approval| approval.missing > 0);
+    if missing && !view.pushers.is_empty() {
+        let pushers: Vec<_> = view.pushers.iter().map(|user| user.0.clone()).collect();
+        items.push(words::not_by(&pushers));
+    }
+    let how = match &view.digest {
+        Some(digest) if missing => {
+            let page = view.links.change();
+            words::how_to_approve(&digest.short(), (!view.links.server.is_empty()).then_some(page.as_str())) + "\n\n"
+        }
+        Some(_) | None => String::new(),
+    };
+    let list = markdown::list("Who must approve", items, room.of(room.chars.saturating_sub(how.chars().count())));
+    list + &how
+}
+
+fn approval(approval: &ApprovalView) -> String {
+    let ApprovalView { rule, given, missing } = approval;
+    let given = given.iter().take(10).map(|given| words::given(given));
+    let missing = (*missing > 0).then(|| format!("**{} missing**", missing));
+    let parts: Vec<String> = given.chain(missing).collect();
+    format!("{}: {}", words::approval(rule), if parts.is_empty() { "nothing missing".to_owned() } else { parts.join("; ") })
+}
+
+fn footer(view: &View) -> String {
+    let mut parts = Vec::new();
+    parts.extend(view.digest.map(|digest| format!("plan `{}`", digest.short())));
+    parts.extend(view.head.as_ref().map(|head| format!("head {}", words::code(words::short(head)))));
+    parts.extend(view.base.as_ref().map(|base| format!("base {}", words::code(words::short(base)))));
+    parts.extend(view.expected.map(|expected| format!("expected to take {expected}")));
+    if !view.links.server.is_empty() {
+        parts.push(format!("[page]({})", view.links.change()));
+    }
+    parts.push("`/trueup help` lists the commands".to_owned());
+    format!("---\n{}\n", parts.join(" · "))
+}
+
+fn statuses(view: &View) -> Vec<Status> {
+    let missing = view.approvals.iter().any(|approval| approval.missing > 0);
+    let (done, all) = view.progress();
+    let plan = match view.phase {
+        Phase::Planning => StatusState::Pending,
+        Phase::Refused | Phase::Conflicted => StatusState::Failure,
+        Phase::AwaitingApproval
+        | Phase::Queued
+        | Phase::Rolling
+        | Phase::Verifying
+        | Phase::Merging
+        | Phase::Merged
+        | Phase::Empty
+        | Phase::Paused
+        | Phase::Failed
+        | Phase::Restoring
+        | Phase::Restored
+        | Phase::Closed => pending_unless(view.plan.is_some()),
+    };
+    let rollout = match view.phase {
+        Phase::Failed | Phase::Restoring | Phase::Restored => StatusState::Failure,
+        Phase::Verifying | Phase::Merging | Phase::Merged => StatusState::Success,
+        Phase::Empty => StatusState::Success,
+        Phase::Planning | Phase::AwaitingApproval | Phase::Queued | Phase::Rolling | Phase::Refused | Phase::Conflicted | Phase::Paused | Phase::Closed => {
+            pending_unless(all > 0 && done == all)
+        }
+    };
+    let converged = match view.phase {
+        Phase::Merging | Phase::Merged => StatusState::Success,
+        Phase::Failed | Phase::Restored => StatusState::Failure,
+        Phase::Planning
+        | Phase::AwaitingApproval
+        | Phase::Queued
+        | Phase::Rolling
+        | Phase::Verifying
+        | Phase::Empty
+        | Phase::Refused
+        | Phase::Conflicted
+        | Phase::Paused
+        | Phase::Restoring
+        | Phase::Closed => StatusState::Pending,
+    };
+    let status = |context: &str, state, text| Status { context: context.into(), state, text };
+    vec![
+        status("trueup/plan", plan, words::status_plan(view)),
+        status("trueup/approval", pending_unless(view.plan.is_some() && !missing), words::status_approval(view)),
+        status("trueup/rollout", rollout, words::status_rollout(view)),
+        status("trueup/converged", converged, words::status_converged(view)),
+    ]
+}
+
+fn pending_unless(done: bool) -> StatusState {
+    if done { StatusState::Success } else { StatusState::Pending }
+}

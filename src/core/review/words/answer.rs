@@ -1,0 +1,122 @@
+//! Answers to commands.
+
+use super::{code, count, list, phase_words, steps_list};
+use crate::core::{
+    model::{Digest, StepId, Str, User},
+    review::{Phase, command},
+};
+use std::fmt;
+
+/// An answer to a command, posted below it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Answer {
+    /// The commands and what they do.
+    Help,
+    Approved {
+        by: User,
+        digest: Digest,
+        missing: u32,
+    },
+    ApprovedAlready {
+        digest: Digest,
+    },
+    /// The named digest is not the plan's.
+    StaleDigest {
+        asked: String,
+        now: Digest,
+    },
+    NoSuchStep {
+        step: StepId,
+        last: StepId,
+    },
+    NothingToApprove,
+    /// The approver pushed to it, or made the bot open it.
+    OwnChange {
+        by: User,
+    },
+    /// The right is missing.
+    NotAllowed {
+        by: User,
+        needs: &'static str,
+    },
+    /// The rule names people, and this is none of them.
+    NotNamed {
+        by: User,
+        named: Vec<Str>,
+    },
+    /// The phase does not know the command.
+    NotNow {
+        command: &'static str,
+        phase: Phase,
+    },
+    Replanning,
+    Starting,
+    Pausing {
+        in_flight: Vec<StepId>,
+    },
+    Resumed,
+    Retrying {
+        items: usize,
+    },
+    Skipped {
+        step: StepId,
+        reason: String,
+    },
+    /// A skip needs a reason, because it ends in an exemption.
+    SkipNeedsReason {
+        step: StepId,
+    },
+    Aborted {
+        in_flight: Vec<StepId>,
+    },
+    Restoring {
+        items: usize,
+    },
+    NothingToRestore,
+    Freed,
+    Taken {
+        by: User,
+    },
+    Unknown {
+        text: String,
+        nearest: Option<String>,
+    },
+}
+
+impl fmt::Display for Answer {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Help => f.write_str(&command::help()),
+            Self::Approved { by, digest, missing: 0 } => write!(f, "{} approved `{}`; that is all it needs.", code(by.as_str()), digest.short()),
+            Self::Approved { by, digest, missing } => {
+                write!(f, "{} approved `{}`; {} still missing.", code(by.as_str()), digest.short(), count(*missing as usize, "approval"))
+            }
+            Self::ApprovedAlready { digest } => write!(f, "You approved `{}` before; it still counts.", digest.short()),
+            Self::StaleDigest { asked, now } => {
+                write!(f, "Not approved: {} is not the plan shown now. Read it again, then say `/trueup approve {}`.", code(asked), now.short())
+            }
+            Self::NoSuchStep { step, last } => write!(f, "There is no step {step}; the plan's last step is {last}."),
+            Self::NothingToApprove => f.write_str("There is no plan to approve now."),
+            Self::OwnChange { by } => write!(f, "Not approved: {} pushed to this merge request, and nobody approves their own change.", code(by.as_str())),
+            Self::NotAllowed { by, needs } => write!(f, "Not done: {} needs the right to {needs} in this repository.", code(by.as_str())),
+            Self::NotNamed { by, named } => write!(f, "Not counted: the rule asks for {}, and {} is not among them.", list(named, "or"), code(by.as_str())),
+            Self::NotNow { command, phase } => write!(f, "`/trueup {command}` does nothing while the change is {}.", phase_words(*phase)),
+            Self::Replanning => f.write_str("Planning again from live state."),
+            Self::Starting => f.write_str("Starting as soon as the start gate says go."),
+            Self::Pausing { in_flight } if in_flight.is_empty() => f.write_str("Paused; nothing is in flight."),
+            Self::Pausing { in_flight } => write!(f, "Pausing as soon as {} has answered.", steps_list(in_flight)),
+            Self::Resumed => f.write_str("Going on."),
+            Self::Retrying { items } => write!(f, "Trying {} again, from what is really there.", count(*items, "failed item")),
+            Self::Skipped { step, reason } => write!(f, "Step {step} is skipped ({}); merging now needs an approved exemption.", code(reason)),
+            Self::SkipNeedsReason { step } => write!(f, "Say why: `/trueup skip {step} REASON`."),
+            Self::Aborted { in_flight } if in_flight.is_empty() => f.write_str("Aborted; nothing is in flight and nothing is undone by itself. `/trueup restore` goes back."),
+            Self::Aborted { in_flight } => write!(f, "Aborting as soon as {} has answered; nothing is undone by itself.", steps_list(in_flight)),
+            Self::Restoring { items } => write!(f, "Going back: {} to restore.", count(*items, "item")),
+            Self::NothingToRestore => f.write_str("Nothing to restore: this change has written nothing."),
+            Self::Freed => f.write_str("Its claims are free for other changes."),
+            Self::Taken { by } => write!(f, "{} is responsible for this change now.", code(by.as_str())),
+            Self::Unknown { text, nearest: Some(nearest) } => write!(f, "{} is no command; did you mean `/trueup {nearest}`? `/trueup help` lists all.", code(text)),
+            Self::Unknown { text, nearest: None } => write!(f, "{} is no command; `/trueup help` lists all.", code(text)),
+        }
+    }
+}

@@ -1,0 +1,17 @@
+//! Every sentence we say to people: what a change waits for, answers to commands, what a plan says of itself.
+//!
+//! A sentence is plain text whose code spans hold everything that came from outside: the same text stands in comments
+//! (where nothing in a code span is active), in terminals and in JSON; `escape::sentence_html` brings it onto pages.
+
+mod answer;
+mod parts;
+mod plan;
+mod status;
+mod waiting;
+
+pub use super::escape::code;
+pub use answer::Answer;
+pub use parts::{count, keeps, list, phase_words, short, steps_list, when};
+pub use plan::{WAY_BACK, approval, edge, failure, given, how_to_approve, never, not_by, note, nothing_to_do, op, reason, state_line, sure, undo, ways_on};
+pub use status::{status_approval, status_converged, status_plan, status_rollout};
+pub use waiting::Waiting;

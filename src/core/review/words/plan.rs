@@ -1,0 +1,187 @@
+//! What a plan and its run say of themselves.
+
+use super::{code, count, list, phase_words};
+use crate::core::{
+    diff::{Op, Reason},
+    model::{StepId, Str, Sure},
+    plan::{Edge, EdgeReason, MatchedRule, Needs, Note, Plan, Step, Undo},
+    render::{Kinds, Summary},
+    review::{Failure, FailureKind, Given, View},
+};
+
+/// An op as a verb.
+pub fn op(op: &Op) -> &'static str {
+    match op {
+        Op::Create => "create",
+        Op::Update => "update",
+        Op::Replace => "replace",
+        Op::Delete => "delete",
+        Op::Keep => "keep",
+        Op::Adopt => "adopt",
+        Op::Release => "release",
+        Op::Move { was: _ } => "move",
+    }
+}
+
+/// Why a delta is there, where it is not simply asked for.
+pub fn reason(reason: &Reason) -> Option<String> {
+    match reason {
+        Reason::MergeRequest => None,
+        Reason::Continues => Some("goes on with what this change began".to_owned()),
+        Reason::AlreadyTrue => Some("is so already".to_owned()),
+        Reason::DriftOverwritten => Some("overwrites a change made by hand".to_owned()),
+        Reason::AheadBy(mr) => Some(format!("written by the open change {}", code(&mr.to_string()))),
+        Reason::Restores => Some("the way back".to_owned()),
+    }
+}
+
+/// How sure a delta is, where it is not exact.
+pub fn sure(sure: &Sure) -> Option<String> {
+    match sure {
+        Sure::Exact => None,
+        Sure::Predicted(why) => Some(format!("predicted: {}", code(&why.0))),
+        Sure::Opaque(why) => Some(format!("cannot be shown field by field: {}", code(&why.0))),
+    }
+}
+
+/// Why one step waits for another, without the place.
+pub fn edge(edge: &Edge, kinds: &Kinds) -> String {
+    let title = |id| code(&kinds.title(id));
+    let why = match &edge.reason {
+        EdgeReason::Refers { consumer, provider, rule } => format!("{} points at {} ({})", title(consumer), title(provider), code(rule)),
+        EdgeReason::LetsGo { consumer, provider, rule } => format!("{} lets go of {} before that is removed ({})", title(consumer), title(provider), code(rule)),
+        EdgeReason::Said { first, then } => format!("`after:` puts {} before {}", title(first), title(then)),
+        EdgeReason::Chain { id } => format!("the next write of {}", title(id)),
+        EdgeReason::Batch { unit } => format!("{} takes only so much at once", code(unit.as_str())),
+        EdgeReason::Wave { template, wave } => format!("wave {wave} of the template {}", code(template)),
+    };
+    match edge.needs {
+        Needs::Applied => why,
+        Needs::Proven => format!("{why}, once that is proven"),
+        Needs::Healthy => format!("{why}, once that is healthy"),
+        Needs::Elapsed(span) => format!("{why}, {span} later"),
+    }
+}
+
+/// A note as a sentence.
+pub fn note(note: &Note, kinds: &Kinds) -> String {
+    match note {
+        Note::Unmapped { path } => format!("{} changed, and no source in `trueup.yaml` maps it: nothing happens for it.", code(path)),
+        Note::Skipped { reason, count: n } => format!("{} left out: {}.", count(usize::try_from(*n).unwrap_or(usize::MAX), "resource"), code(reason)),
+        Note::Ignored { id } => format!("{} on {} is ignored by policy and differs.", code(&kinds.title(id)), code(&id.target)),
+        Note::Unmanaged { id } => format!("{} is live on {} and nobody asks for it; it stays.", code(&kinds.title(id)), code(&id.target)),
+        Note::AheadBy { id, change } => format!("{} was written by {}, which is not merged yet.", code(&kinds.title(id)), code(change)),
+        Note::Drift { id } => format!("{} was changed by hand on {}; this plan writes over it.", code(&kinds.title(id)), code(&id.target)),
+        Note::WeakPrecondition { target, what } => format!("{} does not compare everything before it writes: {}.", code(target), code(what)),
+        Note::NotObserved => "Nothing was observed: this compares base with merged only.".to_owned(),
+        Note::Remark { text } => format!("Remark: {}.", code(text)),
+    }
+}
+
+/// A rule of policy that fired.
+pub fn approval(rule: &MatchedRule) -> String {
+    let people = if rule.rule.by.is_empty() { "anyone who may approve here".to_owned() } else { list(&rule.rule.by, "or") };
+    format!("{} by {people} ({})", count(rule.rule.count as usize, "approval"), code(&rule.because))
+}
+
+/// The way back of one item, where it is not writing the old content again.
+pub fn undo(undo: &Undo) -> Option<String> {
+    match undo {
+        Undo::To(_) => None,
+        Undo::Sealed(_) => Some("the old content is kept sealed".to_owned()),
+        Undo::Backup(step) => Some(format!("from the backup of step {step}")),
+        Undo::Act(_) => Some("by an act of its own".to_owned()),
+        Undo::Never { loses } => Some(format!("cannot be undone; lost: {}", code(loses))),
+    }
+}
+
+/// What cannot be undone, one sentence an item.
+pub fn never(plan: &Plan, kinds: &Kinds) -> Vec<String> {
+    let lost = |step: &Step| -> Vec<String> {
+        let of_act = match &step.act {
+            crate::core::plan::Act::Verb { undo, verb, .. } => Some((format!("step {} ({})", step.id, code(verb)), undo)),
+            crate::core::plan::Act::Run { undo, program, .. } => Some((format!("step {} ({})", step.id, code(&program.name)), undo)),
+            crate::core::plan::Act::Write(_)
+            | crate::core::plan::Act::Wait(_)
+            | crate::core::plan::Act::Check(_)
+            | crate::core::plan::Act::Approve { .. }
+            | crate::core::plan::Act::Pause => None,
+        };
+        let of_writes = step.writes().iter().map(|write| (code(&kinds.title(&write.id)), &write.undo));
+        of_writes
+            .chain(of_act)
+            .filter_map(|(what, undo)| if let Undo::Never { loses } = undo { Some(format!("{what} cannot be undone; lost: {}", code(loses))) } else { None })
+            .collect()
+    };
+    plan.steps.values().flat_map(lost).collect()
+}
+
+/// One failure as a sentence; `hidden` when the resource's values are never shown.
+pub fn failure(failure: &Failure, kinds: &Kinds, hidden: bool) -> String {
+    let what = failure.id.as_ref().map_or_else(|| "the step".to_owned(), |id| code(&kinds.title(id)));
+    let why = code(&failure.why);
+    let at = format!("Step {}, {what}", failure.step);
+    match &failure.kind {
+        FailureKind::Moved { found: None } => format!("{at}: not written, because it is gone ({why})."),
+        FailureKind::Moved { found: Some(_) } if hidden => format!("{at}: not written, because something else is there now ({why})."),
+        FailureKind::Moved { found: Some(found) } => {
+            let lines = failure.id.as_ref().map_or_else(|| vec![found.to_string()], |id| kinds.lines(id, found));
+            format!("{at}: not written, because something else is there now: {} ({why}).", code(&lines.join(", ")))
+        }
+        FailureKind::Refused => format!("{at}: refused by the target: {why}."),
+        FailureKind::GaveUp => format!("{at}: gave up after {}: {why}.", count(failure.attempts as usize, "attempt")),
+        FailureKind::Unproven => format!("{at}: written, but reading it again shows something else: {why}."),
+        FailureKind::Unhealthy => format!("{at}: true, but not healthy in time: {why}."),
+        FailureKind::Unknown => format!("{at}: it may or may not have happened, and only a person can tell: {why}."),
+    }
+}
+
+/// The first line of the comment and the page: where the change is, and what it waits for.
+pub fn state_line(view: &View) -> String {
+    let mut line = format!("**trueup: {}** · {}", phase_words(view.phase), view.waits_for);
+    if view.waits_for.is_empty() {
+        line.truncate(line.len() - " · ".len());
+    }
+    line
+}
+
+/// How a person approves exactly what is shown.
+pub fn how_to_approve(digest: &str, page: Option<&str>) -> String {
+    let page = page.map_or(String::new(), |page| format!(", or the button on [its page]({page})"));
+    format!("To approve exactly this plan, comment `/trueup approve {digest}`{page}.")
+}
+
+/// The three ways on after a failure.
+pub fn ways_on(step: StepId) -> String {
+    format!(
+        "Three ways on: `/trueup retry` tries again from what is really there; `/trueup skip {step} REASON` leaves it out (merging then needs an approved exemption); `/trueup restore` goes back. A new push amends the plan."
+    )
+}
+
+/// What approving says about the way back.
+pub const WAY_BACK: &str =
+    "Forecast: what `/trueup restore` would do after all of this ran. Approving the plan approves this too; restore is planned again from what is really there.";
+
+/// What an empty plan says: it was observed, not assumed (I12).
+pub fn nothing_to_do(plan: &Plan) -> String {
+    match Summary::of(plan).keep {
+        0 => "Nothing to do: this merge request changes nothing that a target holds.".to_owned(),
+        keep => format!("Nothing to do: {} read from the live systems and found as asked already.", count(keep, "resource")),
+    }
+}
+
+/// One approval that was given.
+pub fn given(given: &Given) -> String {
+    let Given { by, at, digest, steps, void } = given;
+    let steps = match steps.as_slice() {
+        [] => String::new(),
+        steps => format!(" for {}", super::steps_list(steps)),
+    };
+    let void = void.as_ref().map_or(String::new(), |why| format!(", which no longer counts: {}", code(why)));
+    format!("{} approved `{}`{steps} at {at}{void}", code(by.as_str()), digest.short())
+}
+
+/// Who may not approve.
+pub fn not_by(pushers: &[Str]) -> String {
+    format!("not by {}, because the commits are theirs", list(pushers, "or"))
+}
