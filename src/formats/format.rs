@@ -11,6 +11,20 @@ pub trait Format: Send + Sync {
     /// The unit a file belongs to, by its path relative to the source's folder; `None`: not of this format.
     fn unit_of(&self, path: &str) -> Option<Unit>;
 
+    /// Where a unit's files can be, relative to the source, so that nothing else of a large repository is listed; `None`: anywhere.
+    ///
+    /// May name places where nothing is, and files that `unit_of` gives to another unit; must not leave one of the unit's out.
+    fn homes(&self, _unit: &Unit) -> Option<Vec<Home>> {
+        None
+    }
+
+    /// Whether reading a unit may ask for files that are not its own (`$INCLUDE`).
+    ///
+    /// Where it may, a change of any file of the source touches the units that read it.
+    fn reads_beyond(&self) -> bool {
+        false
+    }
+
     /// Reads one unit for all targets of its source. `files.list()` names the unit's own files; more may be read by path (`$INCLUDE`), and is recorded.
     ///
     /// Every fault found is reported, not only the first.
@@ -18,6 +32,15 @@ pub trait Format: Send + Sync {
 
     /// The unit's files that ask for exactly `desired` (of one target), keeping what it can of `previous`.
     fn write(&self, unit: &Unit, desired: &Desired, previous: &UnitFiles) -> Result<UnitFiles, Vec<Refusal>>;
+}
+
+/// A place where files of a unit can be.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Home {
+    /// One file.
+    File(Str),
+    /// Everything below a folder, at any depth.
+    Folder(Str),
 }
 
 /// The bytes of files by path relative to the source's folder.

@@ -1,6 +1,8 @@
 //! Bytes to desired state with places, and back.
 
+pub mod cel;
 mod format;
+pub mod handlebars;
 pub mod yaml;
 
-pub use format::{Files, Format, Scope, UnitFiles, UnitRead};
+pub use format::{Files, Format, Home, Scope, UnitFiles, UnitRead};

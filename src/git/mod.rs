@@ -1,1 +1,13 @@
 //! Repositories: merged tree, tree diff, blobs, and the unit cache with its reverse index.
+
+mod lru;
+mod merge;
+pub mod program;
+mod repo;
+mod source;
+mod tree;
+mod units;
+
+pub use repo::GitRepo;
+pub use source::TreeFiles;
+pub use units::{Source, Touched, UnitCache, UnitPair, UnitSide};

@@ -2,6 +2,7 @@
 
 mod compile;
 mod condition;
+mod leaf;
 mod lint;
 mod material;
 mod step;
@@ -9,6 +10,7 @@ mod template;
 
 pub use compile::{compile, wants};
 pub use condition::{Conditions, PlanFacts};
+pub use leaf::Leaves;
 pub use lint::Finding;
 pub use material::{CompileError, Material, Scope, Sight, Sources};
 pub use step::{Act, Claim, Edge, EdgeReason, Guard, ItemRef, MatchedRule, Needs, Note, OnDeadline, Plan, Program, Proof, Step, Test, Undo, Until, Write};

@@ -1,4 +1,6 @@
 //! Formats: YAML, trueup.yaml, octoDNS, zone files.
 
+mod cel;
+mod leaves;
 mod yaml;
 mod yaml_typed;

@@ -1,1 +1,7 @@
-//! Repositories against the git program.
+//! Repositories on disk: merged trees, differences, refusals, and the unit cache.
+
+mod merge;
+mod objects;
+pub mod scratch;
+mod source;
+mod units;
