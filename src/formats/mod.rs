@@ -3,8 +3,6 @@
 pub mod cel;
 mod format;
 pub mod handlebars;
-pub mod templates;
-pub mod trueup_yaml;
 pub mod yaml;
 
 pub use format::{Files, Format, Home, Scope, UnitFiles, UnitRead};

@@ -1,5 +1,18 @@
-//! Start gate and merge gate: go, wait or no, each with reasons; and the ticket that only the merge gate makes.
+//! Start gate and merge gate: go, wait or no, each with reasons; approvals, the health window, and the ticket that only the merge gate makes.
 
+mod approvals;
+mod conditions;
+mod merge;
+mod reason;
+mod start;
 mod ticket;
+mod window;
 
-pub use ticket::MergeTicket;
+pub use approvals::{Approval, Leaves, RuleStanding, standing};
+pub use conditions::Conditions;
+pub use merge::MergeGate;
+pub(in crate::core) use merge::reissue;
+pub use reason::{Reason, Verdict};
+pub use start::{StartGate, moved};
+pub use ticket::{MergeTicket, Pin};
+pub use window::Window;

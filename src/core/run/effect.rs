@@ -20,13 +20,13 @@ pub enum Effect {
     Observe { ask: Ask, wants: Vec<Want>, facts: Vec<Fact> },
     /// Do a step's items that are not in `skip`; answered by `Input::Acted`. The intent is in the journal before this is released.
     Act { step: StepId, attempt: u32, skip: BTreeSet<u32> },
-    /// Ask the board for everything the plan needs, all or nothing; answered by `Input::Claimed`.
-    Claim { claims: BTreeSet<Claim> },
-    /// Give back everything this change holds on the board.
+    /// Ask the board for everything the plan needs, all or nothing, in place of what was asked before; answered by `Input::Claimed` with the same `n`, now and whenever the board has news.
+    Claim { n: u64, claims: BTreeSet<Claim> },
+    /// Give back everything this change holds on the board; answered by `Input::Unclaimed`.
     Unclaim,
     /// Make comment, statuses and labels equal this.
     Show(Box<Face>),
-    /// Answer a person below their comment.
+    /// Answer a person below their comment; answered by `Input::Replied`.
     Reply { to: CommentId, text: String },
     /// Merge, pinned; answered by `Input::Merged`.
     Merge(MergeTicket),
@@ -39,7 +39,7 @@ pub enum Effect {
 #[serde(rename_all = "snake_case")]
 pub enum Ask {
     /// Are the approved pre-images still there?
-    Start,
+    Start { n: u64 },
     /// Did this step work, or what became of its unknown items?
     Proof { step: StepId, attempt: u32 },
     /// One sample of the health window over everything touched.

@@ -3,7 +3,7 @@
 use crate::core::{
     model::{CommitId, Observed, Policy, Refusal, StepId, Str, TreeId},
     plan::Plan,
-    review::{Command, Right, Sighting},
+    review::{Command, CommentId, Right, Sighting},
     run::{Ask, Outcome},
 };
 use serde::{Deserialize, Serialize};
@@ -22,8 +22,12 @@ pub enum Input {
     Observed { ask: Ask, seen: Result<Vec<Observed>, String> },
     /// The answer to `Effect::Act`.
     Acted { step: StepId, attempt: u32, outcome: Outcome },
-    /// The answer to `Effect::Claim`, and later news from the board.
-    Claimed(ClaimAnswer),
+    /// The answer to `Effect::Claim` number `n`, and later news from the board about it.
+    Claimed { n: u64, answer: ClaimAnswer },
+    /// The answer to `Effect::Unclaim`.
+    Unclaimed,
+    /// The answer to `Effect::Reply`: it stands on the forge, or its comment is gone.
+    Replied { to: CommentId },
     /// The answer to `Effect::Merge`.
     Merged(MergeAnswer),
     /// The server halts or lifts the halt: no new act starts while halted.
@@ -45,7 +49,11 @@ pub struct PlanKey {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct PlanAnswer {
     pub key: PlanKey,
+    /// Whether it is the way back, as the request asked.
+    pub restore: bool,
     pub result: PlanResult,
+    /// The forecast of the way back, shown before approval.
+    pub way_back: Option<Arc<Plan>>,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]

@@ -1,13 +1,27 @@
 //! One execution of a plan as a pure machine: inputs in, one turn out (events, and effects that only a receipt releases).
 
+mod backoff;
+mod change;
+mod due;
 mod effect;
 mod event;
+mod evolve;
+mod evolve_run;
+mod frontier;
+mod handle;
 mod input;
+mod leaf;
+mod ledger;
 mod outcome;
+mod show;
 mod turn;
 
+pub use change::Change;
 pub use effect::{Ask, Effect};
-pub use event::Event;
+pub use event::{Event, PlanWhy, Sample, Stop, Verdict};
+pub use evolve::IllegalEvent;
+pub use frontier::{Frontier, IN_FLIGHT};
 pub use input::{ClaimAnswer, Input, MergeAnswer, PlanAnswer, PlanKey, PlanResult};
+pub use ledger::{At, Counts, Doing, Fault, Ledger, Obligation, Written};
 pub use outcome::{Item, Outcome};
 pub use turn::{Card, Receipt, StreamId, Turn};

@@ -12,12 +12,18 @@ use serde::{Deserialize, Serialize};
 pub struct Turn {
     pub events: Vec<Event>,
     pub card: Card,
+    /// Answers to commands that came by page or CLI, one each in their order; those to comments are effects.
+    pub said: Vec<String>,
     effects: Vec<Effect>,
 }
 
 impl Turn {
     pub fn new(events: Vec<Event>, card: Card, effects: Vec<Effect>) -> Self {
-        Self { events, card, effects }
+        Self { events, card, said: Vec::new(), effects }
+    }
+
+    pub(super) fn saying(self, said: Vec<String>) -> Self {
+        Self { said, ..self }
     }
 
     /// Hands out the effects, now that the events are on disk.

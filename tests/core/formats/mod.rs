@@ -2,7 +2,5 @@
 
 mod cel;
 mod leaves;
-mod templates;
-mod trueup_yaml;
 mod yaml;
 mod yaml_typed;

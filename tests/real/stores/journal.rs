@@ -74,12 +74,12 @@ async fn a_turn_is_one_commit_of_its_events_and_its_card() {
     let kv = MemoryKv::new();
     let store = store(&kv).await;
     let before = kv.commits();
-    let turn = Turn::new(vec![Event::Opened, Event::Opened], card(7, "first"), vec![]);
+    let turn = Turn::new(vec![Event::LookAsked, Event::LookAsked], card(7, "first"), vec![]);
     let receipt = store.append(&stream(), 0, None, &turn).await.expect("appends");
     assert_eq!((receipt.upto, kv.commits() - before), (2, 1));
     assert_eq!(turn.release(&receipt), []);
     assert_eq!(store.read(&stream()).await.expect("reads").len(), 2);
-    let other = Turn::new(vec![Event::Opened], card(12, "second"), vec![]);
+    let other = Turn::new(vec![Event::LookAsked], card(12, "second"), vec![]);
     store.append(&StreamId::Change(mr(12)), 0, None, &other).await.expect("appends");
     let again = Turn::new(vec![], card(7, "renamed"), vec![]);
     assert_eq!(store.append(&stream(), 2, None, &again).await.expect("keeps the card").upto, 2);

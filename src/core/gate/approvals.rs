@@ -1,0 +1,69 @@
+//! Who approved what: approvals bind to the leaves of a plan's digest, not to the plan.
+
+use crate::core::{
+    model::{CommitId, Digest, Time, User},
+    plan::MatchedRule,
+};
+use serde::{Deserialize, Serialize};
+use std::{collections::BTreeSet, sync::Arc};
+
+/// The leaves of one plan's digest.
+pub type Leaves = Arc<BTreeSet<Digest>>;
+
+/// One person's yes.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Approval {
+    pub by: User,
+    pub at: Time,
+    /// The digest that was shown when it was given.
+    pub digest: Digest,
+    /// The head it was given on.
+    pub head: CommitId,
+    /// What it covers.
+    pub leaves: Leaves,
+    /// Only these steps were named; empty: all.
+    pub steps: Vec<crate::core::model::StepId>,
+    pub review: bool,
+}
+
+impl Approval {
+    /// Whether it covers a whole plan. A plan without leaves writes nothing, so what is approved there is the head itself.
+    pub fn covers(&self, leaves: &Leaves, digest: &Digest, head: &CommitId) -> bool {
+        if self.digest == *digest && self.steps.is_empty() {
+            return !leaves.is_empty() || self.head == *head;
+        }
+        if leaves.is_empty() { self.head == *head } else { leaves.is_subset(&self.leaves) }
+    }
+}
+
+/// One matched rule with what it has and what it lacks.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RuleStanding {
+    /// `None` for the rule that holds when no other does: one approval by anyone who may.
+    pub rule: Option<MatchedRule>,
+    pub needed: u32,
+    /// Who approved all of the plan and counts here.
+    pub given: Vec<User>,
+    /// How many are missing.
+    pub missing: u32,
+}
+
+/// Judges approvals against the rules that matched; `barred` are the people whose change it is.
+///
+/// Approvals of single steps add up: a plan is covered when enough people approved each leaf.
+pub fn standing(rules: &[MatchedRule], approvals: &[Approval], barred: &dyn Fn(&User) -> bool, leaves: &Leaves, digest: &Digest, head: &CommitId) -> Vec<RuleStanding> {
+    let one = |rule: Option<&MatchedRule>| {
+        let needed = rule.map_or(1, |rule| rule.rule.count);
+        let counts = |by: &User| !barred(by) && rule.is_none_or(|rule| rule.rule.by.is_empty() || rule.rule.by.iter().any(|name| **name == *by.as_str()));
+        let people: BTreeSet<&User> = approvals.iter().map(|approval| &approval.by).filter(|by| counts(by)).collect();
+        let full = |by: &&User| approvals.iter().any(|approval| approval.by == **by && approval.covers(leaves, digest, head));
+        let given: Vec<User> = people.iter().copied().filter(full).cloned().collect();
+        let mut missing = needed.saturating_sub(given.len() as u32);
+        if missing > 0 && !leaves.is_empty() {
+            let on = |leaf: &Digest| people.iter().filter(|by| approvals.iter().any(|a| a.by == ***by && a.leaves.contains(leaf))).count() as u32;
+            missing = leaves.iter().map(|leaf| needed.saturating_sub(on(leaf))).max().unwrap_or(0);
+        }
+        RuleStanding { rule: rule.cloned(), needed, given, missing }
+    };
+    if rules.is_empty() { vec![one(None)] } else { rules.iter().map(|rule| one(Some(rule))).collect() }
+}

@@ -1,0 +1,41 @@
+//! The merge gate: the only maker of tickets.
+
+use super::{Conditions, MergeTicket, Pin, Reason, Verdict, Window};
+use crate::core::model::{Digest, MrId};
+
+/// What the merge gate asks beyond the conditions of both gates.
+#[derive(Clone, Copy, Debug)]
+pub struct MergeGate<'a> {
+    pub mr: &'a MrId,
+    pub conditions: Conditions<'a>,
+    pub digest: Digest,
+    /// Everything touched, re-read after its last write.
+    pub window: &'a Window,
+    /// Items skipped without an exemption.
+    pub skipped: u32,
+}
+
+impl MergeGate<'_> {
+    /// Judges from the parts; a go carries the ticket.
+    pub fn judge(&self) -> Verdict<MergeTicket> {
+        let mut reasons = self.conditions.against();
+        if self.skipped > 0 {
+            reasons.push(Reason::Skipped(self.skipped));
+        }
+        if !self.window.held() {
+            reasons.push(Reason::NotConverged { samples: self.window.good(), needed: self.window.needed() });
+        } else if !self.window.fresh(self.conditions.now, self.conditions.policy.max_age) {
+            reasons.push(Reason::Stale);
+        }
+        Verdict::judge(reasons, || {
+            let key = self.conditions.key;
+            let pin = Pin { head: key.head.clone(), base: key.base.clone(), tree: key.tree.clone(), digest: self.digest };
+            MergeTicket::new(self.mr.clone(), pin)
+        })
+    }
+}
+
+/// Issues the ticket of a merge that the gate allowed before a crash; only the engine's fold knows such a pin.
+pub(in crate::core) fn reissue(mr: &MrId, pin: &Pin) -> MergeTicket {
+    MergeTicket::new(mr.clone(), pin.clone())
+}

@@ -1,0 +1,340 @@
+//! One merge request as a machine: what is known of it, and what can be asked of it.
+
+use super::{Event, IllegalEvent, Ledger, PlanKey, PlanWhy, Stop};
+use crate::core::{
+    gate::{Approval, Leaves, Pin, Reason, RuleStanding, Window, standing},
+    model::{CommitId, Digest, Fingerprint, MrId, Policy, Refusal, ResourceId, Str, Time, User, Value},
+    plan::{Claim, Plan},
+    render::Kinds,
+    review::{CommentId, Face, Links, Phase, Sighting, Times},
+};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::Arc,
+};
+
+/// One change. It may run ahead of the disk; its effects may not. When an append fails it is dropped and folded again.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Change {
+    pub(super) mr: MrId,
+    /// Never `Paused`: that is `paused` on top of the phase it came from.
+    pub(super) stage: Phase,
+    /// The latest instant any event told of.
+    pub(super) clock: Time,
+    pub(super) times: Times,
+
+    // The forge.
+    pub(super) sighting: Option<Box<Sighting>>,
+    pub(super) heard: Option<CommentId>,
+    pub(super) owed: BTreeMap<CommentId, String>,
+    pub(super) look: bool,
+    pub(super) vouched: Option<CommitId>,
+
+    // The plan and its approvals.
+    pub(super) asked: Option<PlanAsk>,
+    pub(super) desk: Option<Desk>,
+    /// What the last answer of the planner was about, whatever it said.
+    pub(super) answered: Option<PlanKey>,
+    pub(super) approvals: Vec<Approval>,
+    pub(super) standings: Vec<RuleStanding>,
+    pub(super) said_start: bool,
+    pub(super) refusals: Vec<Refusal>,
+    pub(super) conflicts: Vec<Str>,
+    /// A sentence about what went wrong or came up; shown until the next plan or run.
+    pub(super) trouble: Option<String>,
+    /// When the plan is asked for again, and whether it is the way back.
+    pub(super) replan_at: Option<(Time, bool)>,
+    pub(super) replan_tries: u32,
+
+    // The start.
+    pub(super) held: Vec<Reason>,
+    pub(super) held_until: Option<Time>,
+    pub(super) claim: ClaimState,
+    pub(super) claims_asked: u64,
+    /// The plan the claims were asked for.
+    pub(super) claims_for: Option<Digest>,
+    pub(super) starts: u64,
+    pub(super) start_asked: Option<u64>,
+    pub(super) start_again: Option<Time>,
+
+    // The run.
+    pub(super) ledger: Ledger,
+    pub(super) running: bool,
+    pub(super) stopping: Option<Stop>,
+    pub(super) paused: Option<User>,
+    pub(super) stopped_by: Option<User>,
+    pub(super) owner: Option<User>,
+    pub(super) halted: bool,
+
+    // The window and the merge.
+    pub(super) window: Option<Window>,
+    pub(super) samples: u64,
+    pub(super) unhealthy: Vec<(ResourceId, String)>,
+    pub(super) fresh_look: bool,
+    pub(super) merge: Option<Pin>,
+    pub(super) merge_again: Option<Time>,
+    pub(super) merge_tries: u32,
+    pub(super) merged: Option<CommitId>,
+    /// An alarm stays until a person plans again or restores.
+    pub(super) alarm: bool,
+    pub(super) aborted: bool,
+
+    pub(super) frame: Frame,
+}
+
+/// A request for a plan that is not answered yet.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct PlanAsk {
+    pub base: CommitId,
+    pub head: CommitId,
+    pub restore: bool,
+    pub why: PlanWhy,
+}
+
+/// The plan on the desk, with everything that comes from it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Desk {
+    pub key: PlanKey,
+    pub plan: Arc<Plan>,
+    pub policy: Arc<Policy>,
+    pub digest: Digest,
+    pub leaves: Leaves,
+    pub restore: bool,
+    pub at: Time,
+    /// The forecast of the way back, where this plan has one.
+    pub way_back: Option<Arc<Plan>>,
+}
+
+/// What the board holds for this change.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum ClaimState {
+    Free,
+    Asked,
+    Queued(Vec<(MrId, String)>),
+    Granted,
+    /// Giving everything back; not confirmed yet.
+    Freeing,
+}
+
+/// What the shell lends for the face: no state, so two changes never differ by it.
+#[derive(Clone, Debug)]
+pub(super) struct Frame {
+    pub links: Links,
+    pub kinds: Kinds,
+    pub shown: Option<Face>,
+    pub shown_at: Option<(Time, usize)>,
+    pub failed: usize,
+}
+
+impl PartialEq for Frame {
+    fn eq(&self, _: &Self) -> bool {
+        true
+    }
+}
+
+impl Change {
+    /// A change of which nothing is known yet: it looks first.
+    pub fn open(mr: MrId) -> Self {
+        let frame = Frame { links: Links::new("", &mr), kinds: Kinds::default(), shown: None, shown_at: None, failed: 0 };
+        Self {
+            mr,
+            stage: Phase::Planning,
+            clock: Time(i64::MIN),
+            times: Times::default(),
+            sighting: None,
+            heard: None,
+            owed: BTreeMap::new(),
+            look: true,
+            vouched: None,
+            asked: None,
+            desk: None,
+            answered: None,
+            approvals: Vec::new(),
+            standings: Vec::new(),
+            said_start: false,
+            refusals: Vec::new(),
+            conflicts: Vec::new(),
+            trouble: None,
+            replan_at: None,
+            replan_tries: 0,
+            held: Vec::new(),
+            held_until: None,
+            claim: ClaimState::Free,
+            claims_asked: 0,
+            claims_for: None,
+            owner: None,
+            starts: 0,
+            start_asked: None,
+            start_again: None,
+            ledger: Ledger::default(),
+            running: false,
+            stopping: None,
+            paused: None,
+            stopped_by: None,
+            halted: false,
+            window: None,
+            samples: 0,
+            unhealthy: Vec::new(),
+            fresh_look: false,
+            merge: None,
+            merge_again: None,
+            merge_tries: 0,
+            merged: None,
+            alarm: false,
+            aborted: false,
+            frame,
+        }
+    }
+
+    /// The same fold over a journal: what a crashed process knew.
+    pub fn recover<'a>(mr: MrId, events: impl IntoIterator<Item = &'a Event>) -> Result<Self, IllegalEvent> {
+        let mut change = Self::open(mr);
+        for event in events {
+            change.evolve(event)?;
+        }
+        Ok(change)
+    }
+
+    /// Lends the words of kinds and the server's links to the face. Changes no state: say it again after recovery.
+    pub fn dress(&mut self, links: Links, kinds: Kinds) {
+        self.frame.links = links;
+        self.frame.kinds = kinds;
+    }
+
+    pub fn mr(&self) -> &MrId {
+        &self.mr
+    }
+
+    pub fn phase(&self) -> Phase {
+        let pausable = match self.stage {
+            Phase::Queued | Phase::Rolling | Phase::Verifying | Phase::Merging | Phase::Restoring | Phase::AwaitingApproval | Phase::Empty => true,
+            Phase::Planning | Phase::Merged | Phase::Refused | Phase::Conflicted | Phase::Paused | Phase::Failed | Phase::Restored | Phase::Closed => false,
+        };
+        if self.paused.is_some() && pausable { Phase::Paused } else { self.stage }
+    }
+
+    pub fn plan(&self) -> Option<&Arc<Plan>> {
+        self.desk.as_ref().map(|desk| &desk.plan)
+    }
+
+    pub fn policy(&self) -> Option<&Arc<Policy>> {
+        self.desk.as_ref().map(|desk| &desk.policy)
+    }
+
+    /// What the plan was made from.
+    pub fn key(&self) -> Option<&PlanKey> {
+        self.desk.as_ref().map(|desk| &desk.key)
+    }
+
+    pub fn digest(&self) -> Option<Digest> {
+        self.desk.as_ref().map(|desk| desk.digest)
+    }
+
+    /// Whether the plan is the way back.
+    pub fn is_restore(&self) -> bool {
+        self.desk.as_ref().is_some_and(|desk| desk.restore)
+    }
+
+    pub fn sighting(&self) -> Option<&Sighting> {
+        self.sighting.as_deref()
+    }
+
+    pub fn ledger(&self) -> &Ledger {
+        &self.ledger
+    }
+
+    pub fn refusals(&self) -> &[Refusal] {
+        &self.refusals
+    }
+
+    pub fn conflicts(&self) -> &[Str] {
+        &self.conflicts
+    }
+
+    /// The last comment taken in; ask the forge for those after it.
+    pub fn last_comment(&self) -> Option<CommentId> {
+        self.heard
+    }
+
+    /// Each rule with who approved and how many are missing.
+    pub fn approvals(&self) -> &[RuleStanding] {
+        &self.standings
+    }
+
+    /// What keeps the gate shut.
+    pub fn reasons(&self) -> &[Reason] {
+        &self.held
+    }
+
+    /// What this change's runs wrote last, by resource, until it is merged or restored.
+    pub fn ours(&self) -> BTreeMap<ResourceId, Option<Fingerprint>> {
+        self.ledger.ours()
+    }
+
+    /// What production is ahead of base by, because of this change: base overlaid with this is the effective base.
+    pub fn applied(&self) -> BTreeMap<ResourceId, Option<Value>> {
+        self.ledger.written.iter().map(|(id, written)| (id.clone(), written.after.clone())).collect()
+    }
+
+    /// Everything the plan needs to itself, and what this change has written.
+    pub fn claims(&self) -> BTreeSet<Claim> {
+        let plan = self.desk.iter().flat_map(|desk| desk.plan.steps.values()).flat_map(|step| step.claims.iter().cloned());
+        plan.chain(self.ledger.written.keys().cloned().map(Claim::Write)).collect()
+    }
+
+    pub fn holds_claims(&self) -> bool {
+        matches!(self.claim, ClaimState::Granted)
+    }
+
+    pub fn window(&self) -> Option<&Window> {
+        self.window.as_ref()
+    }
+
+    /// A sentence about what went wrong or came up, where there is one.
+    pub fn trouble(&self) -> Option<&str> {
+        self.trouble.as_deref()
+    }
+
+    pub(super) fn missing(&self) -> u32 {
+        self.standings.iter().map(|rule| rule.missing).max().unwrap_or(0)
+    }
+
+    /// Whether the change is the user's own: nobody approves that.
+    pub(super) fn own(&self, user: &User) -> bool {
+        self.sighting.as_ref().is_some_and(|sighting| sighting.author == *user || sighting.pushers.contains(user))
+    }
+
+    pub(super) fn judge_approvals(&mut self) {
+        let Some(desk) = &self.desk else {
+            self.standings.clear();
+            return;
+        };
+        let own = |user: &User| self.own(user);
+        self.standings = standing(&desk.plan.rules, &self.approvals, &own, &desk.leaves, &desk.digest, &desk.key.head);
+        if desk.restore && self.forecast_holds() {
+            self.standings.iter_mut().for_each(|rule| rule.missing = 0);
+        }
+    }
+
+    /// Whether a way back does exactly what approving the plan approved already: each resource from what this change wrote to what it found (I8).
+    fn forecast_holds(&self) -> bool {
+        let Some(desk) = &self.desk else { return false };
+        desk.plan.steps.values().all(|step| {
+            !step.writes().is_empty()
+                && step.writes().iter().all(|write| {
+                    let ours = self.ledger.written.get(&write.id);
+                    ours.is_some_and(|ours| ours.after == write.from && ours.before == write.to)
+                })
+        })
+    }
+
+    /// Whether anything this change wrote is still there and not merged.
+    pub(super) fn wrote(&self) -> bool {
+        !self.ledger.written.is_empty()
+    }
+
+    /// Whether the plan on the desk writes or does anything at all.
+    pub(super) fn acts(&self) -> bool {
+        self.desk.as_ref().is_some_and(|desk| !desk.plan.steps.is_empty())
+    }
+}

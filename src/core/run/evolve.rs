@@ -1,0 +1,480 @@
+//! The one transition table: what each event makes of a change. Recovery is this fold.
+
+use super::{
+    Change, ClaimAnswer, Event, MergeAnswer, PlanAnswer, PlanResult, PlanWhy, Sample, Stop, backoff,
+    change::{ClaimState, Desk, PlanAsk},
+};
+use crate::core::{
+    gate::{Approval, Window},
+    model::{Digest, StepId, Time},
+    review::Phase,
+};
+use std::{collections::BTreeSet, sync::Arc};
+
+/// An event that cannot happen where the change is: the journal is not this change's, or the code that wrote it was wrong.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{event} cannot happen while {phase}: {why}; do not go on from this journal, keep it and report it")]
+pub struct IllegalEvent {
+    pub event: String,
+    pub phase: Phase,
+    pub why: &'static str,
+}
+
+/// What a handler of `evolve` says about an event that has no place here.
+pub(super) type Fold = Result<(), &'static str>;
+
+/// Fails with the rule that an event breaks.
+pub(super) fn must(holds: bool, rule: &'static str) -> Fold {
+    if holds { Ok(()) } else { Err(rule) }
+}
+
+impl Change {
+    /// Applies one event, or leaves the change as it is and says why the event has no place here.
+    pub fn evolve(&mut self, event: &Event) -> Result<(), IllegalEvent> {
+        self.apply(event).map_err(|why| {
+            let text = format!("{event:?}");
+            let name = text.split([' ', '(', '{']).next().unwrap_or_default();
+            IllegalEvent { event: name.to_owned(), phase: self.phase(), why }
+        })
+    }
+
+    fn apply(&mut self, event: &Event) -> Fold {
+        match event {
+            Event::LookAsked => self.look = true,
+            Event::Sighted { sighting, at } => {
+                must(sighting.mr == self.mr, "it is another merge request's")?;
+                self.tell(*at);
+                self.fresh_look = self.look && self.stage == Phase::Merging;
+                self.look = false;
+                self.times.opened.get_or_insert(*at);
+                self.sighting = Some(sighting.clone());
+                self.judge_approvals();
+                self.settle();
+            }
+            Event::Heard { comment } => {
+                must(self.heard.is_none_or(|heard| heard < *comment), "the comment was heard before")?;
+                self.heard = Some(*comment);
+            }
+            Event::Replying { to, text } => drop(self.owed.insert(*to, text.clone())),
+            Event::Replied { to } => must(self.owed.remove(to).is_some(), "nobody waits for that answer")?,
+
+            Event::Vouched { head, .. } => self.vouched = Some(head.clone()),
+            Event::ReplanAsked { base, head, restore, why } => {
+                must(!self.running, "a run is under way")?;
+                self.replan_asked(PlanAsk { base: base.clone(), head: head.clone(), restore: *restore, why: why.clone() });
+            }
+            Event::Planned { answer, at } => {
+                let asked = self.asked.take().ok_or("no plan was asked for")?;
+                self.tell(*at);
+                self.answered = Some(answer.key.clone());
+                self.planned(answer, &asked, *at);
+            }
+            Event::Approved { by, digest, steps, review, at } => {
+                self.tell(*at);
+                let desk = self.desk.as_ref().filter(|desk| desk.digest == *digest).ok_or("it is not the digest on the desk")?;
+                let leaves = if steps.is_empty() { desk.leaves.clone() } else { Arc::new(leaves_of(desk, steps)) };
+                let head = desk.key.head.clone();
+                self.approvals.push(Approval { by: by.clone(), at: *at, digest: *digest, head, leaves, steps: steps.clone(), review: *review });
+                self.times.approved = Some(*at);
+                self.judge_approvals();
+                self.settle();
+            }
+            Event::Withdrawn { by } => {
+                self.approvals.retain(|approval| !(approval.review && approval.by == *by));
+                self.judge_approvals();
+                self.settle();
+            }
+            Event::StartSaid { at, .. } => {
+                self.tell(*at);
+                self.said_start = true;
+            }
+
+            Event::Held { reasons, until } => (self.held, self.held_until) = (reasons.clone(), *until),
+            Event::ClaimAsked { n } => {
+                must(*n == self.claims_asked + 1, "claims are numbered one by one")?;
+                (self.claim, self.claims_asked) = (ClaimState::Asked, *n);
+                self.claims_for = self.digest();
+            }
+            Event::Claimed { n, answer } => {
+                must(*n == self.claims_asked && !matches!(self.claim, ClaimState::Free | ClaimState::Freeing), "it answers no open claim")?;
+                self.claim = match answer {
+                    ClaimAnswer::Granted => ClaimState::Granted,
+                    ClaimAnswer::Queued { ahead } => ClaimState::Queued(ahead.clone()),
+                };
+            }
+            Event::UnclaimAsked => (self.claim, self.claims_for) = (ClaimState::Freeing, None),
+            Event::Unclaimed => {
+                must(self.claim == ClaimState::Freeing, "nothing is being given back")?;
+                self.claim = ClaimState::Free;
+            }
+            Event::StartAsked { n, at } => {
+                must(*n == self.starts + 1 && self.start_asked.is_none(), "one look before the start at a time")?;
+                self.tell(*at);
+                (self.starts, self.start_asked, self.start_again) = (*n, Some(*n), None);
+            }
+            Event::StartUnread { n, why, again } => {
+                must(self.start_asked == Some(*n), "that look was not asked for")?;
+                (self.start_asked, self.start_again, self.trouble) = (None, Some(*again), Some(why.clone()));
+            }
+            Event::StartMoved { n, .. } => {
+                must(self.start_asked == Some(*n), "that look was not asked for")?;
+                self.start_asked = None;
+            }
+            Event::Started { at } => {
+                let desk = self.desk.as_ref().ok_or("there is no plan")?;
+                must(self.start_asked.is_some() && self.claim == ClaimState::Granted, "nothing starts without claims and a fresh look")?;
+                must(self.missing() == 0, "nothing starts without its approvals")?;
+                let (plan, restore) = (desk.plan.clone(), desk.restore);
+                self.tell(*at);
+                self.ledger.begin(plan);
+                self.stage = if restore { Phase::Restoring } else { Phase::Rolling };
+                self.times.started.get_or_insert(*at);
+                (self.running, self.start_asked, self.trouble, self.window, self.aborted) = (true, None, None, None, false);
+                (self.held, self.held_until) = (Vec::new(), None);
+            }
+
+            Event::ActIntended { step, attempt, skip, at } => self.act_intended(*step, *attempt, skip, *at)?,
+            Event::Acted { step, attempt, outcome, at } => self.acted(*step, *attempt, outcome, *at)?,
+            Event::ProofAsked { step, attempt, at } => self.proof_asked(*step, *attempt, *at)?,
+            Event::Proven { step, attempt, at } => self.proven(*step, *attempt, *at)?,
+            Event::ProofRead { step, attempt, items, at } => self.proof_read(*step, *attempt, items, *at)?,
+            Event::Parked { step, attempt, at } => self.parked(*step, *attempt, *at)?,
+            Event::Waited { step, attempt, good, why, at } => self.waited(*step, *attempt, *good, why, *at)?,
+            Event::StepApproved { step, by, at } => self.step_approved(*step, by, *at)?,
+            Event::StepBlocked { step } => self.step_blocked(*step)?,
+            Event::Elapsed { edge } => self.elapsed(*edge)?,
+            Event::Skipped { step, by, reason } => self.skipped(*step, by, reason)?,
+            Event::Retried { at, .. } => {
+                must(!self.running && self.desk.is_some() && self.stage == Phase::Failed, "only what failed is tried again")?;
+                self.tell(*at);
+                (self.trouble, self.alarm) = (None, false);
+                if self.ledger.reopen() {
+                    self.stage = if self.is_restore() { Phase::Restoring } else { Phase::Rolling };
+                    self.running = true;
+                } else {
+                    self.verify();
+                }
+            }
+            Event::Finished { at } => {
+                must(self.running && self.ledger.over == self.ledger.frontier.len(), "steps are left")?;
+                self.tell(*at);
+                self.finished(*at);
+            }
+
+            Event::SampleAsked { n, at } => {
+                must(*n == self.samples + 1, "samples are numbered one by one")?;
+                self.tell(*at);
+                self.samples = *n;
+                self.window.as_mut().ok_or("there is no window")?.ask(*n, *at);
+            }
+            Event::Sampled { n, sample, at } => {
+                self.tell(*at);
+                let window = self.window.as_mut().filter(|window| window.asked() == Some(*n)).ok_or("that sample was not asked for")?;
+                self.unhealthy.clear();
+                match sample {
+                    Sample::Good => window.pass(*at),
+                    Sample::Unhealthy(which) => {
+                        window.miss(*at);
+                        self.unhealthy.clone_from(which);
+                    }
+                    Sample::Drift(_) | Sample::Gap(_) => window.miss(*at),
+                }
+                if !window.held() && self.stage == Phase::Merging {
+                    self.stage = if self.wrote() { Phase::Verifying } else { Phase::Empty };
+                }
+            }
+            Event::GaveUp { why, at } => {
+                self.tell(*at);
+                (self.stage, self.trouble, self.window) = (Phase::Failed, Some(why.clone()), None);
+            }
+            Event::MergeDue { at } => {
+                must(self.window.as_ref().is_some_and(Window::held), "the window did not hold")?;
+                self.tell(*at);
+                (self.stage, self.look, self.fresh_look) = (Phase::Merging, true, false);
+            }
+            Event::MergeAsked { pin, at } => {
+                must(self.stage == Phase::Merging && self.merge.is_none(), "one merge at a time, from the merge gate")?;
+                self.tell(*at);
+                (self.merge, self.merge_again) = (Some((**pin).clone()), None);
+                (self.held, self.held_until) = (Vec::new(), None);
+            }
+            Event::MergeAnswered { answer, at } => {
+                let pin = self.merge.take().ok_or("no merge was asked for")?;
+                self.tell(*at);
+                self.fresh_look = false;
+                self.merge_answered(answer, &pin.tree, *at);
+            }
+
+            Event::Paused { by } => (self.paused, self.stopped_by) = (Some(by.clone()), Some(by.clone())),
+            Event::Resumed { at, .. } => {
+                must(self.paused.is_some(), "nothing is paused")?;
+                self.tell(*at);
+                self.paused = None;
+            }
+            Event::Stopping { why } => {
+                match why {
+                    Stop::Abort(by) | Stop::Restore(by) => self.stopped_by = Some(by.clone()),
+                    Stop::Close | Stop::Amend | Stop::Alarm(_) => {}
+                }
+                self.stopping = Some(why.clone());
+            }
+            Event::Stopped { at } => {
+                must(!self.running || self.ledger.in_flight.is_empty(), "something is in flight")?;
+                let why = self.stopping.take().ok_or("nothing was stopping")?;
+                self.tell(*at);
+                self.stopped(why, *at);
+            }
+            Event::Freed { .. } => {
+                must(!self.running, "a run is under way")?;
+                self.ledger.written.clear();
+                self.approvals.clear();
+                self.judge_approvals();
+            }
+            Event::Taken { by } => self.owner = Some(by.clone()),
+            Event::Halted(halted) => self.halted = *halted,
+            Event::ClockBack { now } => self.clock_back(*now),
+        }
+        Ok(())
+    }
+
+    /// Notes an instant that an event told of.
+    pub(super) fn tell(&mut self, at: Time) {
+        self.clock = self.clock.max(at);
+        self.times.updated = Some(self.clock);
+    }
+
+    /// Moves between waiting for approvals and the queue, as approvals come and go.
+    fn settle(&mut self) {
+        let restore = self.is_restore();
+        self.stage = match self.stage {
+            Phase::AwaitingApproval if self.missing() == 0 => {
+                if restore {
+                    Phase::Restoring
+                } else {
+                    Phase::Queued
+                }
+            }
+            Phase::Queued if self.missing() > 0 => Phase::AwaitingApproval,
+            Phase::Restoring if !self.running && self.asked.is_none() && self.missing() > 0 => Phase::AwaitingApproval,
+            same @ (Phase::Planning
+            | Phase::AwaitingApproval
+            | Phase::Queued
+            | Phase::Rolling
+            | Phase::Verifying
+            | Phase::Merging
+            | Phase::Merged
+            | Phase::Empty
+            | Phase::Refused
+            | Phase::Conflicted
+            | Phase::Paused
+            | Phase::Failed
+            | Phase::Restoring
+            | Phase::Restored
+            | Phase::Closed) => same,
+        };
+    }
+
+    fn replan_asked(&mut self, ask: PlanAsk) {
+        let same_head = self.desk.as_ref().is_some_and(|desk| desk.key.head == ask.head);
+        // While everything is true and only base moved, sampling goes on beside the planning.
+        let aside = matches!(self.stage, Phase::Verifying | Phase::Merging) && same_head && !ask.restore && matches!(ask.why, PlanWhy::Moved | PlanWhy::Again);
+        if !aside {
+            self.stage = if ask.restore { Phase::Restoring } else { Phase::Planning };
+            (self.window, self.alarm) = (None, false);
+        }
+        match &ask.why {
+            PlanWhy::Moved | PlanWhy::Said(_) | PlanWhy::Restore(_) => (self.replan_tries, self.trouble) = (0, None),
+            PlanWhy::Again => {}
+            PlanWhy::PreImages(ids) => self.trouble = Some(moved_sentence(ids, "changed since it was planned, so nothing was written")),
+            PlanWhy::Drift(ids) => self.trouble = Some(moved_sentence(ids, "changed after it was written and proven")),
+        }
+        if ask.restore {
+            self.approvals.clear();
+            self.said_start = false;
+        }
+        (self.start_asked, self.start_again, self.replan_at, self.merge_again) = (None, None, None, None);
+        (self.held, self.held_until) = (Vec::new(), None);
+        self.asked = Some(ask);
+    }
+
+    fn planned(&mut self, answer: &PlanAnswer, asked: &PlanAsk, at: Time) {
+        if !matches!(answer.result, PlanResult::Failed { .. }) {
+            (self.refusals, self.conflicts, self.replan_tries) = (Vec::new(), Vec::new(), 0);
+        }
+        match &answer.result {
+            PlanResult::Plan { plan, policy } => {
+                let aside = matches!(self.stage, Phase::Verifying | Phase::Merging);
+                let pin_only = aside && plan.steps.is_empty() && self.asks_the_same(plan);
+                let digest = plan.digest();
+                if self.digest() != Some(digest) {
+                    self.said_start = false;
+                }
+                let key = answer.key.clone();
+                let leaves = Arc::new(plan.leaves().into_iter().collect());
+                let way_back = answer.way_back.clone();
+                self.desk = Some(Desk { key, plan: plan.clone(), policy: policy.clone(), digest, leaves, restore: asked.restore, at, way_back });
+                self.times.planned = Some(at);
+                self.judge_approvals();
+                if pin_only {
+                    return;
+                }
+                self.stage = match (asked.restore, self.acts()) {
+                    (true, false) => return self.restored(at),
+                    (true, true) => {
+                        if self.missing() == 0 {
+                            Phase::Restoring
+                        } else {
+                            Phase::AwaitingApproval
+                        }
+                    }
+                    (false, true) => {
+                        if self.missing() == 0 {
+                            Phase::Queued
+                        } else {
+                            Phase::AwaitingApproval
+                        }
+                    }
+                    (false, false) if self.wrote() => return self.verify(),
+                    (false, false) => {
+                        self.window = Some(Window::single(policy));
+                        Phase::Empty
+                    }
+                };
+            }
+            PlanResult::Refused(refusals) => {
+                self.refusals.clone_from(refusals);
+                self.stage = if asked.restore { Phase::Failed } else { Phase::Refused };
+                self.window = None;
+            }
+            PlanResult::Conflicted(paths) => {
+                self.conflicts.clone_from(paths);
+                self.stage = if asked.restore { Phase::Failed } else { Phase::Conflicted };
+                self.window = None;
+            }
+            PlanResult::Failed { why } => {
+                self.replan_tries += 1;
+                self.replan_at = Some((at + backoff::slow(self.replan_tries), asked.restore));
+                self.trouble = Some(why.clone());
+            }
+        }
+    }
+
+    /// Begins the window over everything touched.
+    pub(super) fn verify(&mut self) {
+        self.stage = Phase::Verifying;
+        self.window = self.policy().map(|policy| Window::new(policy));
+        self.times.converged = Some(self.clock);
+    }
+
+    fn finished(&mut self, at: Time) {
+        self.running = false;
+        let counts = self.ledger.counts();
+        let stop = self.stopping.take();
+        if counts.failed + counts.blocked + counts.skipped > 0 {
+            self.stage = Phase::Failed;
+        } else if self.is_restore() {
+            self.restored(at);
+        } else {
+            self.verify();
+        }
+        // What asked the run to stop came too late for a safe point before its end; it still holds.
+        if let Some(why) = stop {
+            self.stopped(why, at);
+        }
+    }
+
+    fn restored(&mut self, at: Time) {
+        self.stage = Phase::Restored;
+        self.ledger.written.clear();
+        self.approvals.clear();
+        self.judge_approvals();
+        self.times.ended = Some(at);
+    }
+
+    fn stopped(&mut self, why: Stop, at: Time) {
+        self.running = false;
+        (self.window, self.start_asked, self.start_again, self.replan_at) = (None, None, None, None);
+        (self.held, self.held_until) = (Vec::new(), None);
+        match why {
+            Stop::Abort(_) => {
+                (self.stage, self.aborted, self.said_start, self.asked) = (Phase::Failed, true, false, None);
+                self.approvals.clear();
+            }
+            Stop::Restore(_) => (self.stage, self.asked) = (Phase::Restoring, None),
+            Stop::Close => {
+                (self.stage, self.asked, self.paused) = (Phase::Closed, None, None);
+                self.approvals.clear();
+                self.times.ended = Some(at);
+            }
+            Stop::Alarm(what) => (self.stage, self.alarm, self.trouble, self.asked) = (Phase::Failed, true, Some(what), None),
+            Stop::Amend => self.stage = Phase::Planning,
+        }
+        self.judge_approvals();
+    }
+
+    fn merge_answered(&mut self, answer: &MergeAnswer, tree: &crate::core::model::TreeId, at: Time) {
+        match answer {
+            MergeAnswer::Merged { commit, tree: found, .. } => {
+                self.merged = Some(commit.clone());
+                self.times.ended = Some(at);
+                self.window = None;
+                if found == tree {
+                    self.stage = Phase::Merged;
+                    self.ledger.written.clear();
+                } else {
+                    self.stage = Phase::Failed;
+                    self.alarm = true;
+                    self.trouble = Some(format!("the merge commit {commit} holds tree {found}, and {tree} was proven: somebody changed what was merged"));
+                }
+            }
+            MergeAnswer::Moved { .. } => {
+                self.look = true;
+                self.merge_tries += 1;
+                self.merge_again = Some(at + backoff::slow(self.merge_tries));
+            }
+            MergeAnswer::Refused { transient: true, why } => {
+                self.merge_tries += 1;
+                self.merge_again = Some(at + backoff::slow(self.merge_tries));
+                self.trouble = Some(why.clone());
+            }
+            MergeAnswer::Refused { transient: false, why } => {
+                (self.stage, self.window) = (Phase::Failed, None);
+                self.trouble = Some(format!("the forge will not merge it: {why}"));
+            }
+        }
+    }
+
+    fn clock_back(&mut self, now: Time) {
+        let by = self.clock - now;
+        let back = |at: Time| Time(at.0.saturating_sub_unsigned(by.0));
+        self.clock = now;
+        self.replan_at = self.replan_at.map(|(at, restore)| (back(at), restore));
+        self.start_again = self.start_again.map(back);
+        self.merge_again = self.merge_again.map(back);
+        self.ledger.clock_back(by);
+        if let Some(window) = &mut self.window {
+            window.clock_back(by);
+            if self.stage == Phase::Merging && self.merge.is_none() {
+                self.stage = if self.wrote() { Phase::Verifying } else { Phase::Empty };
+            }
+        }
+    }
+
+    /// Whether a plan asks of every touched resource exactly what the one on the desk does.
+    fn asks_the_same(&self, plan: &crate::core::plan::Plan) -> bool {
+        let asks = |plan: &crate::core::plan::Plan| plan.deltas.iter().map(|delta| (delta.id.clone(), delta.to.clone())).collect::<std::collections::BTreeMap<_, _>>();
+        self.desk.as_ref().is_some_and(|desk| asks(&desk.plan) == asks(plan))
+    }
+}
+
+fn moved_sentence(ids: &[crate::core::model::ResourceId], what: &str) -> String {
+    match ids {
+        [] => format!("live state {what}"),
+        [one] => format!("{one} {what}"),
+        [one, rest @ ..] => format!("{one} and {} more {what}", rest.len()),
+    }
+}
+
+fn leaves_of(desk: &Desk, steps: &[StepId]) -> BTreeSet<Digest> {
+    steps.iter().filter(|id| desk.plan.steps.contains_key(id)).flat_map(|id| desk.plan.step_leaves(*id)).collect()
+}

@@ -1,0 +1,72 @@
+//! Answers of the planner and the board, and the safe point.
+
+use super::Pass;
+use crate::core::{
+    review::Phase,
+    run::{ClaimAnswer, Event, PlanAnswer, PlanWhy, Stop, change::ClaimState},
+};
+
+impl Pass<'_> {
+    pub(super) fn planned(&mut self, answer: &PlanAnswer) {
+        let Some(ask) = &self.change.asked else { return };
+        // A late answer to an older question says nothing about what is asked now.
+        if ask.base != answer.key.base || ask.head != answer.key.head || ask.restore != answer.restore {
+            return;
+        }
+        self.emit(Event::Planned { answer: Box::new(answer.clone()), at: self.now });
+        self.consider_plan();
+    }
+
+    pub(super) fn claimed(&mut self, n: u64, answer: &ClaimAnswer) {
+        let same = match (&self.change.claim, answer) {
+            (ClaimState::Asked, _) => false,
+            (ClaimState::Queued(known), ClaimAnswer::Queued { ahead }) => known == ahead,
+            (ClaimState::Queued(_), ClaimAnswer::Granted) | (ClaimState::Granted, ClaimAnswer::Queued { .. }) => false,
+            (ClaimState::Granted, ClaimAnswer::Granted) | (ClaimState::Free | ClaimState::Freeing, _) => true,
+        };
+        if n == self.change.claims_asked && !same {
+            self.emit(Event::Claimed { n, answer: answer.clone() });
+        }
+    }
+
+    pub(super) fn unclaimed(&mut self) {
+        if self.change.claim == ClaimState::Freeing {
+            self.emit(Event::Unclaimed);
+        }
+    }
+
+    /// The safe point is reached: does what the stop was for.
+    pub(super) fn stopped(&mut self) {
+        let Some(why) = self.change.stopping.clone() else { return };
+        self.emit(Event::Stopped { at: self.now });
+        self.after(why);
+    }
+
+    /// What follows a stop. A run that ended by itself in the meantime is stopped all the same.
+    pub(super) fn after(&mut self, why: Stop) {
+        match why {
+            Stop::Restore(by) => {
+                if self.change.wrote() {
+                    self.replan(PlanWhy::Restore(by));
+                }
+            }
+            Stop::Amend => self.replan(PlanWhy::Moved),
+            Stop::Abort(_) | Stop::Close | Stop::Alarm(_) => {}
+        }
+    }
+
+    /// Gives claims back where nothing needs them any more.
+    pub(super) fn tidy(&mut self) {
+        let over = match self.change.stage {
+            Phase::Merged | Phase::Restored => true,
+            // What was written stays claimed until it is merged, restored or freed.
+            Phase::Closed | Phase::Refused | Phase::Conflicted | Phase::Failed => !self.change.wrote(),
+            Phase::Planning | Phase::AwaitingApproval | Phase::Queued | Phase::Rolling | Phase::Verifying | Phase::Merging | Phase::Empty | Phase::Paused | Phase::Restoring => {
+                false
+            }
+        };
+        if over && !self.change.running {
+            self.give_back();
+        }
+    }
+}

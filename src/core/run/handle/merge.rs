@@ -1,0 +1,83 @@
+//! The window and the merge: samples, the fresh look, the gate, the ticket.
+
+use super::Pass;
+use crate::core::{
+    gate::{Conditions, MergeGate, Reason, Verdict},
+    model::Time,
+    review::Phase,
+    run::{Change, Event, MergeAnswer},
+};
+
+impl Change {
+    pub(in crate::core::run) fn conditions(&self, now: Time) -> Option<Conditions<'_>> {
+        let desk = self.desk.as_ref()?;
+        Some(Conditions { now, sighting: self.sighting.as_deref()?, key: &desk.key, policy: &desk.policy, approvals: &self.standings, halted: self.halted })
+    }
+
+    /// Whether nothing but a fresh sample is missing for the merge.
+    pub(in crate::core::run) fn wants_sample(&self) -> bool {
+        !self.held.is_empty() && self.held.iter().all(only_time)
+    }
+}
+
+fn only_time(reason: &Reason) -> bool {
+    matches!(reason, Reason::NotConverged { .. } | Reason::Stale)
+}
+
+impl Pass<'_> {
+    pub(super) fn merged(&mut self, answer: &MergeAnswer) {
+        if self.change.merge.is_some() {
+            self.emit(Event::MergeAnswered { answer: answer.clone(), at: self.now });
+        }
+    }
+
+    /// Samples while the window runs.
+    pub(super) fn verify(&mut self) {
+        let Some(window) = &self.change.window else { return };
+        if window.expired() {
+            let why = match self.change.unhealthy.first() {
+                Some((id, why)) => format!("{id} was not healthy in time: {why}"),
+                None => "what was written could not be seen equal and healthy for the whole window in time".to_owned(),
+            };
+            return self.emit(Event::GaveUp { why, at: self.now });
+        }
+        if window.held() && self.change.paused.is_none() {
+            return self.emit(Event::MergeDue { at: self.now });
+        }
+        self.sample();
+    }
+
+    /// Takes a sample when one is due.
+    fn sample(&mut self) {
+        if self.change.sample_at().is_some_and(|at| at <= self.now) {
+            let n = self.change.samples + 1;
+            self.emit(Event::SampleAsked { n, at: self.now });
+        }
+    }
+
+    /// Asks the merge gate. Returns true when the phase moved.
+    pub(super) fn try_merge(&mut self) {
+        let change = &*self.change;
+        if change.merge.is_some() || change.paused.is_some() || change.asked.is_some() || change.merge_again.is_some_and(|at| at > self.now) {
+            return;
+        }
+        let (Some(conditions), Some(window), Some(digest)) = (change.conditions(self.now), &change.window, change.digest()) else { return };
+        let gate = MergeGate { mr: &change.mr, conditions, digest, window, skipped: change.ledger.counts().skipped as u32 };
+        match gate.judge() {
+            Verdict::Go(ticket) => {
+                let pin = ticket.pin().clone();
+                if change.stage == Phase::Empty {
+                    self.emit(Event::MergeDue { at: self.now });
+                } else if change.fresh_look {
+                    self.emit(Event::MergeAsked { pin: Box::new(pin), at: self.now });
+                } else if !change.look {
+                    self.emit(Event::LookAsked);
+                }
+            }
+            Verdict::Wait(reasons) | Verdict::No(reasons) => {
+                self.hold(reasons);
+                self.sample();
+            }
+        }
+    }
+}

@@ -1,0 +1,207 @@
+//! One turn: inputs in, events and effects out; one file a family of inputs.
+
+mod advance;
+mod answers;
+mod commands;
+mod merge;
+mod prove;
+mod roll;
+mod sighted;
+
+use super::{Card, Change, Event, Input, Turn, due::Due, ledger::Doing};
+use crate::core::{
+    model::{Span, Time},
+    review::Phase,
+};
+
+/// A clock that steps back by less is only imprecise: timers are late by no more than this.
+const CLOCK_SLACK: Span = Span::secs(2);
+
+/// One turn in the making. The change moves only by events.
+pub(super) struct Pass<'a> {
+    pub change: &'a mut Change,
+    pub now: Time,
+    events: Vec<Event>,
+    dues: Vec<Due>,
+    said: Vec<String>,
+}
+
+impl Change {
+    /// Takes inputs in and decides one turn. Pure but for this change, which moves by `evolve` alone.
+    ///
+    /// Effects leave the turn only against the receipt of its events. When they cannot be kept, drop this change and recover it.
+    pub fn handle(&mut self, now: Time, inputs: &[Input]) -> Turn {
+        let before = (self.phase(), self.next_wake());
+        let mut pass = Pass { change: self, now, events: Vec::new(), dues: Vec::new(), said: Vec::new() };
+        pass.clock();
+        let mut ticked = false;
+        for input in inputs {
+            ticked |= matches!(input, Input::Tick);
+            pass.take(input);
+        }
+        pass.advance();
+        let Pass { events, mut dues, said, .. } = pass;
+        dues.sort_unstable();
+        dues.dedup();
+        let mut effects: Vec<_> = dues.into_iter().filter_map(|due| self.effect(due)).collect();
+        if let Some(face) = self.face_if_new(now, !events.is_empty(), before.0) {
+            effects.push(super::Effect::Show(Box::new(face)));
+        }
+        let wake = self.next_wake();
+        if let Some(at) = wake.filter(|_| ticked || wake != before.1) {
+            effects.push(super::Effect::Wake(at));
+        }
+        Turn::new(events, self.card(), effects).saying(said)
+    }
+}
+
+impl Pass<'_> {
+    /// Moves the change by one event and notes what that asks for.
+    ///
+    /// A handler checks before it emits; an event that is illegal here is a bug of a handler, and dropping it leaves the change where it was.
+    pub fn emit(&mut self, event: Event) {
+        if let Err(illegal) = self.change.evolve(&event) {
+            debug_assert!(false, "{illegal}");
+            return;
+        }
+        self.ask(&event);
+        self.events.push(event);
+    }
+
+    fn ask(&mut self, event: &Event) {
+        let at = |id| self.change.ledger.frontier.at(id);
+        let due = match event {
+            Event::LookAsked | Event::MergeDue { .. } => Some(Due::Look),
+            Event::MergeAnswered { .. } if self.change.look => Some(Due::Look),
+            Event::Replying { to, .. } => Some(Due::Reply(*to)),
+            Event::ReplanAsked { .. } => Some(Due::Plan),
+            Event::ClaimAsked { .. } => Some(Due::Claim),
+            Event::UnclaimAsked => Some(Due::Unclaim),
+            Event::StartAsked { .. } => Some(Due::Start),
+            Event::ActIntended { step, .. } => at(*step).map(Due::Act),
+            Event::Acted { step, .. } | Event::ProofAsked { step, .. } | Event::Parked { step, .. } => at(*step).map(Due::Read),
+            Event::SampleAsked { .. } => Some(Due::Sample),
+            Event::MergeAsked { .. } => Some(Due::Merge),
+            Event::Sighted { .. }
+            | Event::Heard { .. }
+            | Event::Replied { .. }
+            | Event::Vouched { .. }
+            | Event::Planned { .. }
+            | Event::Approved { .. }
+            | Event::Withdrawn { .. }
+            | Event::StartSaid { .. }
+            | Event::Held { .. }
+            | Event::Claimed { .. }
+            | Event::Unclaimed
+            | Event::StartUnread { .. }
+            | Event::StartMoved { .. }
+            | Event::Started { .. }
+            | Event::Proven { .. }
+            | Event::ProofRead { .. }
+            | Event::Waited { .. }
+            | Event::StepApproved { .. }
+            | Event::StepBlocked { .. }
+            | Event::Elapsed { .. }
+            | Event::Skipped { .. }
+            | Event::Retried { .. }
+            | Event::Finished { .. }
+            | Event::Sampled { .. }
+            | Event::GaveUp { .. }
+            | Event::MergeAnswered { .. }
+            | Event::Paused { .. }
+            | Event::Resumed { .. }
+            | Event::Stopping { .. }
+            | Event::Stopped { .. }
+            | Event::Freed { .. }
+            | Event::Taken { .. }
+            | Event::Halted(_)
+            | Event::ClockBack { .. } => None,
+        };
+        self.dues.extend(due);
+    }
+
+    /// A clock that went back would leave every timer in the far future.
+    fn clock(&mut self) {
+        let clock = self.change.clock;
+        if self.now < clock && (clock - self.now).0 > CLOCK_SLACK.0 {
+            self.emit(Event::ClockBack { now: self.now });
+        }
+    }
+
+    fn take(&mut self, input: &Input) {
+        match input {
+            Input::Sighted(sighting) => self.sighted(sighting),
+            Input::Command { by, right, command } => {
+                let answer = self.command(by, *right, command);
+                self.said.push(answer.to_string());
+            }
+            Input::Planned(answer) => self.planned(answer),
+            Input::Observed { ask, seen } => self.observed(ask, seen),
+            Input::Acted { step, attempt, outcome } => self.acted(*step, *attempt, outcome),
+            Input::Claimed { n, answer } => self.claimed(*n, answer),
+            Input::Unclaimed => self.unclaimed(),
+            Input::Replied { to } => {
+                if self.change.owed.contains_key(to) {
+                    self.emit(Event::Replied { to: *to });
+                }
+            }
+            Input::Merged(answer) => self.merged(answer),
+            Input::Halt(halted) => {
+                if self.change.halted != *halted {
+                    self.emit(Event::Halted(*halted));
+                }
+            }
+            Input::Tick => {}
+        }
+    }
+
+    /// Where a step is.
+    pub fn doing(&self, step: u32) -> Doing {
+        self.change.ledger.doing[step as usize]
+    }
+}
+
+/// How many items more must be over before the face is made again, in parts of the whole: a face costs as much as the plan is long.
+const FACE_PARTS: usize = 100;
+/// And how long at least between two faces that differ in progress only; the shell edits the comment more seldom still.
+const FACE_PAUSE: Span = Span::secs(1);
+
+impl Change {
+    /// The face, when something visible changed.
+    fn face_if_new(&mut self, now: Time, moved: bool, phase: Phase) -> Option<crate::core::review::Face> {
+        if !moved {
+            return None;
+        }
+        let counts = self.ledger.counts();
+        let over = counts.proven + counts.skipped + counts.blocked;
+        if let Some((at, shown)) = self.frame.shown_at
+            && self.running
+            && phase == self.phase()
+            && counts.failed == self.frame.failed
+            && self.stopping.is_none()
+            && (over < shown + (counts.all / FACE_PARTS).max(1) || now >= at && (now - at).0 < FACE_PAUSE.0)
+        {
+            return None;
+        }
+        let face = self.face()?;
+        (self.frame.shown_at, self.frame.failed) = (Some((now, over)), counts.failed);
+        if self.frame.shown.as_ref() == Some(&face) {
+            return None;
+        }
+        self.frame.shown = Some(face.clone());
+        Some(face)
+    }
+
+    /// The change at a glance.
+    pub fn card(&self) -> Card {
+        Card {
+            mr: self.mr.clone(),
+            phase: self.phase(),
+            title: self.sighting.as_ref().map_or_else(String::new, |sighting| sighting.title.clone()),
+            waits_for: self.waits_for(),
+            head: self.sighting.as_ref().map(|sighting| sighting.head.clone()),
+            next_wake: self.next_wake(),
+            updated: Time(self.clock.0.max(0)),
+        }
+    }
+}

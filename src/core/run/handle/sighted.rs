@@ -1,0 +1,141 @@
+//! The forge was read: what changed, who said what.
+
+use super::Pass;
+use crate::core::{
+    review::{Comment, MrState, Phase, Right, Sighting, command},
+    run::{Event, PlanWhy, Stop},
+};
+
+impl Pass<'_> {
+    pub(super) fn sighted(&mut self, sighting: &Sighting) {
+        if sighting.mr != self.change.mr {
+            return;
+        }
+        let bare = Sighting { comments: Vec::new(), ..sighting.clone() };
+        if self.change.look || self.change.sighting.as_deref() != Some(&bare) {
+            self.emit(Event::Sighted { sighting: Box::new(bare), at: self.now });
+        }
+        self.lifecycle();
+        self.reviews();
+        for comment in &sighting.comments {
+            if self.change.heard.is_none_or(|heard| heard < comment.id) {
+                self.heard(comment);
+            }
+        }
+        self.consider_plan();
+    }
+
+    fn heard(&mut self, comment: &Comment) {
+        self.emit(Event::Heard { comment: comment.id });
+        let said = command::parse(&comment.body);
+        let answers: Vec<String> = said.iter().map(|said| self.command(&comment.by, comment.right, said).to_string()).collect();
+        if !answers.is_empty() {
+            self.emit(Event::Replying { to: comment.id, text: answers.join("\n\n") });
+        }
+    }
+
+    /// Follows the merge request's own state.
+    fn lifecycle(&mut self) {
+        let change = &*self.change;
+        let Some(state) = change.sighting.as_ref().map(|sighting| sighting.state.clone()) else { return };
+        let ours = change.merge.is_some() || change.stage == Phase::Merged || change.alarm;
+        match state {
+            MrState::Open => {
+                if matches!(change.stopping, Some(Stop::Close)) {
+                    // Reopened before the safe point was reached: there is nothing to undo.
+                    self.emit(Event::Stopping { why: Stop::Amend });
+                }
+            }
+            MrState::Closed => {
+                let over = matches!(change.stage, Phase::Closed | Phase::Restored | Phase::Merged);
+                let going = matches!(change.stopping, Some(Stop::Close | Stop::Restore(_))) || change.is_restore() && change.running;
+                if !over && !going && change.merge.is_none() && !(change.stage == Phase::Restoring) {
+                    self.stop(Stop::Close);
+                }
+            }
+            MrState::Merged { commit, by } => {
+                if !ours && !matches!(change.stopping, Some(Stop::Alarm(_))) && change.stage != Phase::Restored {
+                    let what = if change.wrote() {
+                        format!("{by} merged it as {commit} past the merge gate, before everything was proven: look at what is live, then `/trueup restore` or `/trueup free`")
+                    } else {
+                        format!("{by} merged it as {commit} past the gates and nothing was run: open a merge request that brings live and branch together again")
+                    };
+                    self.stop(Stop::Alarm(what));
+                }
+            }
+        }
+    }
+
+    /// Stops at the next safe point, which is now when nothing runs.
+    pub(super) fn stop(&mut self, why: Stop) {
+        self.emit(Event::Stopping { why });
+        if !self.change.running {
+            self.stopped();
+        }
+    }
+
+    /// Counts reviews where policy does, for the digest that was last shown before them.
+    fn reviews(&mut self) {
+        let change = &*self.change;
+        let (Some(sighting), Some(desk)) = (&change.sighting, &change.desk) else { return };
+        let stands = |by: &crate::core::model::User| sighting.reviews.iter().any(|review| review.by == *by);
+        let gone: Vec<_> = change.approvals.iter().filter(|given| given.review && !stands(&given.by)).map(|given| given.by.clone()).collect();
+        let counts = desk.policy.reviews_count && !change.aborted && matches!(change.stage, Phase::AwaitingApproval | Phase::Empty);
+        let new: Vec<_> = sighting
+            .reviews
+            .iter()
+            .filter(|review| counts && review.right >= Right::Approve && review.head == desk.key.head && review.at > desk.at && !change.own(&review.by))
+            .filter(|review| !change.approvals.iter().any(|given| given.by == review.by && given.digest == desk.digest))
+            .map(|review| review.by.clone())
+            .collect();
+        let digest = desk.digest;
+        for by in gone {
+            self.emit(Event::Withdrawn { by });
+        }
+        for by in new {
+            self.emit(Event::Approved { by, digest, steps: Vec::new(), review: true, at: self.now });
+        }
+    }
+
+    /// Asks for a plan when head or base is not what the last one was made from.
+    pub(super) fn consider_plan(&mut self) {
+        let change = &*self.change;
+        let Some(sighting) = &change.sighting else { return };
+        if sighting.state != MrState::Open || change.stopping.is_some() || change.merge.is_some() {
+            return;
+        }
+        let (base, head) = (&sighting.base, &sighting.head);
+        let asked = change.asked.as_ref().map(|ask| (&ask.base, &ask.head));
+        let planned = change.desk.as_ref().map(|desk| (&desk.key.base, &desk.key.head));
+        let tried = asked.or(change.answered.as_ref().map(|key| (&key.base, &key.head))).or(planned);
+        let new_head = tried.is_none_or(|(_, known)| known != head);
+        let new_base = tried.is_none_or(|(known, _)| known != base);
+        let trusted = sighting.author_trusted || change.vouched.as_ref() == Some(head);
+        let wanted = match change.stage {
+            // A run goes on over a new base: it is planned again at its end. A new head amends it.
+            Phase::Rolling => new_head,
+            Phase::Restoring | Phase::Merged | Phase::Paused => false,
+            Phase::Restored => new_head,
+            Phase::Failed => (new_head || new_base && !change.wrote()) && !change.alarm,
+            Phase::Closed => true,
+            Phase::Planning | Phase::AwaitingApproval | Phase::Queued | Phase::Verifying | Phase::Merging | Phase::Empty | Phase::Refused | Phase::Conflicted => {
+                new_head || new_base
+            }
+        };
+        if !wanted || !trusted {
+            return;
+        }
+        if change.running {
+            return self.stop(Stop::Amend);
+        }
+        self.replan(PlanWhy::Moved);
+    }
+
+    /// Asks for a plan of what the forge shows now.
+    pub(super) fn replan(&mut self, why: PlanWhy) {
+        let Some(sighting) = &self.change.sighting else { return };
+        let restore = matches!(why, PlanWhy::Restore(_));
+        let (base, head) = (sighting.base.clone(), sighting.head.clone());
+        self.emit(Event::ReplanAsked { base, head, restore, why });
+    }
+}

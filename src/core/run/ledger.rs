@@ -1,0 +1,309 @@
+//! The ledger: how far each item of the running plan is, and what this change has written in all its runs.
+
+use super::{Frontier, Item};
+use crate::core::{
+    model::{Fingerprint, ResourceId, StepId, Time, User, Value},
+    plan::{Act, ItemRef, Plan, Proof},
+    review::FailureKind,
+};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::Arc,
+};
+
+/// Where one item is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum At {
+    Pending,
+    /// Written, or already so; not yet proven.
+    Applied,
+    /// It may have happened.
+    Unknown,
+    Proven,
+    Failed,
+    /// Something before it failed.
+    Blocked,
+    Skipped,
+}
+
+/// Where one step is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Doing {
+    Nothing,
+    /// An act is under way.
+    Acting,
+    /// Its result is being read.
+    Proving,
+    /// It is read again later.
+    Reproving,
+    /// It is tried again later.
+    Backoff,
+    /// It waits for a fact or for people.
+    Parked,
+    Over,
+}
+
+/// A timer of the run.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Timer {
+    Retry(u32),
+    Reprove(u32),
+    /// The next sample of a waited-for fact.
+    Sample(u32),
+    Edge(u32),
+    Deadline(u32),
+}
+
+/// What one resource was before this change wrote it, and what it wrote last.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Written {
+    pub before: Option<Value>,
+    pub after: Option<Value>,
+}
+
+/// Why an item failed.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Fault {
+    pub kind: FailureKind,
+    pub why: String,
+}
+
+/// How a waited-for fact looks.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Waited {
+    pub good: u32,
+    pub last: Time,
+    pub asked: bool,
+    /// Stretches between samples, each counted up to twice the interval.
+    pub spent: u64,
+}
+
+/// An open obligation: a verb that must be closed.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Obligation {
+    pub step: StepId,
+    /// The step of the plan that closes it.
+    pub closed_by: Option<StepId>,
+}
+
+/// Everything a run knows. Positions are those of the frontier.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Ledger {
+    pub(super) plan: Arc<Plan>,
+    pub(super) frontier: Frontier,
+    pub(super) doing: Vec<Doing>,
+    pub(super) attempts: Vec<u32>,
+    items: Vec<At>,
+    item_at: Vec<u32>,
+    /// Items by state, so that progress costs nothing.
+    counts: Counts,
+    pub(super) over: usize,
+    /// Steps with an act or a proof under way or in doubt: what a safe point waits for.
+    pub(super) in_flight: BTreeSet<u32>,
+    pub(super) timers: BTreeMap<(Time, Timer), ()>,
+    pub(super) faults: BTreeMap<ItemRef, Fault>,
+    pub(super) skips: BTreeMap<StepId, (User, String)>,
+    /// How often a step's proof was asked without a verdict.
+    pub(super) tries: BTreeMap<u32, u32>,
+    pub(super) waits: BTreeMap<u32, Waited>,
+    pub(super) said: BTreeMap<u32, BTreeSet<User>>,
+    /// Acts so far, over all runs: the next run numbers its attempts from here, so that a late answer to an old act is none to a new one.
+    pub(super) epoch: u32,
+    /// Over all runs of this change, until it is merged or restored.
+    pub(super) written: BTreeMap<ResourceId, Written>,
+}
+
+/// How many items are in which state.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Counts {
+    pub all: usize,
+    pub proven: usize,
+    pub failed: usize,
+    pub blocked: usize,
+    pub skipped: usize,
+}
+
+impl Counts {
+    fn of(&mut self, at: At) -> Option<&mut usize> {
+        match at {
+            At::Proven => Some(&mut self.proven),
+            At::Failed => Some(&mut self.failed),
+            At::Blocked => Some(&mut self.blocked),
+            At::Skipped => Some(&mut self.skipped),
+            At::Pending | At::Applied | At::Unknown => None,
+        }
+    }
+}
+
+impl Ledger {
+    /// Begins a run of a plan on top of what was written before.
+    pub(super) fn begin(&mut self, plan: Arc<Plan>) {
+        let frontier = Frontier::new(&plan);
+        let mut item_at = Vec::with_capacity(frontier.len() + 1);
+        let mut total = 0u32;
+        for step in plan.steps.values() {
+            item_at.push(total);
+            total += step.items();
+        }
+        item_at.push(total);
+        let epoch = self.attempts.iter().copied().max().unwrap_or(self.epoch).max(self.epoch);
+        *self = Self {
+            doing: vec![Doing::Nothing; frontier.len()],
+            attempts: vec![epoch; frontier.len()],
+            items: vec![At::Pending; total as usize],
+            item_at,
+            counts: Counts { all: total as usize, ..Counts::default() },
+            epoch,
+            written: std::mem::take(&mut self.written),
+            frontier,
+            plan,
+            ..Self::default()
+        };
+    }
+
+    pub fn counts(&self) -> Counts {
+        self.counts
+    }
+
+    /// The steps that hold one back.
+    pub fn why_blocked(&self, id: StepId) -> Vec<StepId> {
+        self.frontier.why_blocked(id)
+    }
+
+    /// Steps with an act or a proof under way.
+    pub fn in_flight(&self) -> Vec<StepId> {
+        self.in_flight.iter().map(|step| self.frontier.id(*step)).collect()
+    }
+
+    /// What this change wrote and is not merged or restored yet.
+    pub fn written(&self) -> &BTreeMap<ResourceId, Written> {
+        &self.written
+    }
+
+    /// What it last wrote, as content names.
+    pub fn ours(&self) -> BTreeMap<ResourceId, Option<Fingerprint>> {
+        self.written.iter().map(|(id, written)| (id.clone(), written.after.as_ref().map(Value::fingerprint))).collect()
+    }
+
+    pub fn doing(&self, id: StepId) -> Doing {
+        self.frontier.at(id).map_or(Doing::Nothing, |step| self.doing[step as usize])
+    }
+
+    pub fn attempts(&self, id: StepId) -> u32 {
+        self.frontier.at(id).map_or(0, |step| self.attempts[step as usize] - self.epoch)
+    }
+
+    /// Where a step's items are, in its order.
+    pub fn items(&self, id: StepId) -> &[At] {
+        self.frontier.at(id).map_or(&[], |step| self.of(step))
+    }
+
+    pub fn faults(&self) -> &BTreeMap<ItemRef, Fault> {
+        &self.faults
+    }
+
+    pub fn skips(&self) -> &BTreeMap<StepId, (User, String)> {
+        &self.skips
+    }
+
+    /// Who said go at an approve step.
+    pub fn said(&self, id: StepId) -> Option<&BTreeSet<User>> {
+        self.frontier.at(id).and_then(|step| self.said.get(&step))
+    }
+
+    /// Verbs that are done and whose closing verb is not.
+    pub fn obligations(&self) -> Vec<Obligation> {
+        let proven = |id: StepId| self.items(id).first() == Some(&At::Proven);
+        let closers: BTreeMap<StepId, StepId> = self.plan.steps.values().filter_map(|step| Some((closes(&step.act)?, step.id))).collect();
+        let open = closers.iter().filter(|(opened, closer)| (proven(**opened) || self.items(**opened).first() == Some(&At::Applied)) && !proven(**closer));
+        open.map(|(opened, closer)| Obligation { step: *opened, closed_by: Some(*closer) }).collect()
+    }
+
+    /// The failed or blocked item before a blocked step.
+    pub(super) fn why_stuck(&self, id: StepId) -> Option<ItemRef> {
+        let step = self.frontier.at(id)?;
+        self.frontier.before(step).find_map(|(_, before)| {
+            let item = self.of(before).iter().position(|at| matches!(at, At::Failed | At::Blocked))?;
+            Some(ItemRef { step: self.frontier.id(before), item: item as u32 })
+        })
+    }
+
+    pub(super) fn of(&self, step: u32) -> &[At] {
+        &self.items[self.item_at[step as usize] as usize..self.item_at[step as usize + 1] as usize]
+    }
+
+    pub(super) fn set(&mut self, step: u32, item: u32, to: At) {
+        let at = (self.item_at[step as usize] + item) as usize;
+        let from = std::mem::replace(&mut self.items[at], to);
+        if let Some(count) = self.counts.of(from) {
+            *count -= 1;
+        }
+        if let Some(count) = self.counts.of(to) {
+            *count += 1;
+        }
+        if to != At::Failed && !self.faults.is_empty() {
+            self.faults.remove(&ItemRef { step: self.frontier.id(step), item });
+        }
+    }
+
+    pub(super) fn fail(&mut self, step: u32, item: u32, kind: FailureKind, why: impl Into<String>) {
+        self.set(step, item, At::Failed);
+        self.faults.insert(ItemRef { step: self.frontier.id(step), item }, Fault { kind, why: why.into() });
+    }
+
+    /// Notes that the item's write happened, or may have.
+    pub(super) fn wrote(&mut self, step: u32, item: u32) {
+        let plan = self.plan.clone();
+        let Some(write) = plan.steps.get(&self.frontier.id(step)).and_then(|step| step.writes().get(item as usize)) else { return };
+        match self.written.get_mut(&write.id) {
+            Some(written) => written.after = write.to.clone(),
+            None => drop(self.written.insert(write.id.clone(), Written { before: write.from.clone(), after: write.to.clone() })),
+        }
+    }
+
+    /// The items of a ready step that something failed before them blocks.
+    pub(super) fn blocked(&self, step: u32) -> BTreeSet<u32> {
+        let mut out = BTreeSet::new();
+        if self.counts.failed + self.counts.blocked == 0 {
+            return out;
+        }
+        let stuck = |at: &At| matches!(at, At::Failed | At::Blocked);
+        for (edge, before) in self.frontier.before(step) {
+            let items = self.of(before);
+            if !items.iter().any(stuck) {
+                continue;
+            }
+            let pairs = &self.plan.edges[edge as usize].items;
+            if pairs.is_empty() {
+                out.extend(0..self.of(step).len() as u32);
+            }
+            out.extend(pairs.iter().filter(|(from, _)| items.get(*from as usize).is_some_and(stuck)).map(|(_, to)| *to));
+        }
+        out
+    }
+
+    /// Whether the step's own act leaves nothing that could be read again.
+    pub(super) fn unprovable(&self, step: u32) -> bool {
+        match self.plan.steps.get(&self.frontier.id(step)).map(|step| (&step.proof, step.writes().is_empty())) {
+            Some((Proof::Cannot(_), _)) | None => true,
+            Some((Proof::Settled, no_writes)) => no_writes,
+            Some((Proof::Fact(_) | Proof::NoChange, _)) => false,
+        }
+    }
+}
+
+fn closes(act: &Act) -> Option<StepId> {
+    match act {
+        Act::Verb { closes, .. } => *closes,
+        Act::Write(_) | Act::Run { .. } | Act::Wait(_) | Act::Check(_) | Act::Approve { .. } | Act::Pause => None,
+    }
+}
+
+/// What an outcome's item means for the ledger.
+pub(super) fn takes_effect(item: &Item) -> Option<At> {
+    match item {
+        Item::Done | Item::Already => Some(At::Applied),
+        Item::Unknown => Some(At::Unknown),
+        Item::Moved(_) | Item::Refused(_) | Item::Failed { .. } | Item::NotTried => None,
+    }
+}

@@ -1,0 +1,216 @@
+//! What a reader sees of a change: its sentence, its view, its face.
+
+use super::{At, Change, Doing, PlanWhy, Stop, change::ClaimState};
+use crate::core::{
+    gate::Reason,
+    model::{MrId, Time},
+    plan::{ItemRef, MatchedRule},
+    review::{ApprovalView, Direction, Face, Failure, Given, HealthView, ItemState, Phase, Queue, StepView, View, Waiting},
+};
+
+impl Change {
+    /// One sentence: what it waits for and who can unblock it.
+    pub fn waits_for(&self) -> String {
+        if let Some(what) = &self.trouble
+            && self.alarm
+        {
+            return format!("Alarm: {what}.");
+        }
+        self.waiting().map_or_else(|| "Reading the merge request.".to_owned(), |waiting| waiting.to_string())
+    }
+
+    /// What it waits for, as a value.
+    pub fn waiting(&self) -> Option<Waiting> {
+        let sighting = self.sighting.as_ref()?;
+        let counts = self.ledger.counts();
+        if self.phase() == Phase::Paused {
+            return Some(Waiting::Paused { by: self.paused.clone(), in_flight: self.ledger.in_flight() });
+        }
+        Some(match self.stage {
+            Phase::Planning if !sighting.author_trusted && self.vouched.as_ref() != Some(&sighting.head) => Waiting::Trust { author: sighting.author.clone() },
+            Phase::Planning | Phase::Restoring if self.replan_at.is_some() => Waiting::World { why: self.trouble.clone().unwrap_or_default() },
+            Phase::Planning | Phase::Paused => Waiting::Plan,
+            Phase::AwaitingApproval => self.gate_sentence().unwrap_or(Waiting::PreImages),
+            Phase::Queued => self.gate_sentence().unwrap_or(match &self.claim {
+                ClaimState::Asked | ClaimState::Free | ClaimState::Freeing => Waiting::Claims { ahead: Vec::new() },
+                ClaimState::Queued(ahead) => Waiting::Claims { ahead: ahead.iter().map(|(mr, _)| mr.clone()).collect::<Vec<MrId>>() },
+                ClaimState::Granted if self.start_again.is_some() => Waiting::World { why: self.trouble.clone().unwrap_or_default() },
+                ClaimState::Granted => Waiting::PreImages,
+            }),
+            Phase::Rolling | Phase::Restoring if self.halted => Waiting::Halted,
+            Phase::Rolling => Waiting::Rolling { done: counts.proven, all: counts.all },
+            Phase::Restoring if !self.running => self.gate_sentence().unwrap_or(Waiting::Restoring { done: 0, all: self.ledger.written().len() }),
+            Phase::Restoring => Waiting::Restoring { done: counts.proven, all: counts.all },
+            Phase::Verifying => self.window_sentence(),
+            Phase::Merging if self.merge_again.is_some() => Waiting::MergeRefused { why: self.trouble.clone().unwrap_or_else(|| "base or head moved".to_owned()) },
+            Phase::Merging | Phase::Empty => self.gate_sentence().unwrap_or(Waiting::Merge),
+            Phase::Merged => Waiting::Merged { commit: self.merged.clone()? },
+            Phase::Refused => Waiting::Push { faults: self.refusals.len() },
+            Phase::Conflicted => Waiting::Conflicts { paths: self.conflicts.len() },
+            Phase::Failed if self.aborted => Waiting::Aborted { by: self.stopped_by.clone() },
+            Phase::Failed if counts.failed + counts.blocked == 0 && self.trouble.is_some() => Waiting::Unhealthy { what: self.trouble.clone().unwrap_or_default() },
+            Phase::Failed => Waiting::Failed { items: counts.failed + counts.skipped, blocked: counts.blocked },
+            Phase::Restored => Waiting::Restored,
+            Phase::Closed if self.wrote() => Waiting::ClosedHolding { written: self.ledger.written().len() },
+            Phase::Closed => Waiting::Closed,
+        })
+    }
+
+    fn window_sentence(&self) -> Waiting {
+        match (self.unhealthy.first(), &self.window) {
+            (Some((id, why)), _) => Waiting::Unhealthy { what: format!("{id}: {why}") },
+            (None, Some(window)) => Waiting::Samples { taken: window.good(), needed: window.needed(), every: window.every() },
+            (None, None) => Waiting::Plan,
+        }
+    }
+
+    /// The first of what keeps the gate shut.
+    fn gate_sentence(&self) -> Option<Waiting> {
+        let missing = || self.standings.iter().find(|rule| rule.missing > 0);
+        if let (Some(rule), Some(digest)) = (missing(), self.digest()) {
+            let by = rule.rule.as_ref().map_or_else(Vec::new, |matched| matched.rule.by.clone());
+            return Some(Waiting::Approvals { missing: rule.missing, by, digest });
+        }
+        self.held.first().and_then(|reason| self.sentence(reason))
+    }
+
+    /// A gate's reason as a sentence that names who can mend it.
+    fn sentence(&self, reason: &Reason) -> Option<Waiting> {
+        Some(match reason {
+            Reason::NotOpen => Waiting::Closed,
+            Reason::Conflict => Waiting::Conflicts { paths: self.conflicts.len() },
+            Reason::Outdated => Waiting::Plan,
+            Reason::Draft => Waiting::Draft,
+            Reason::Approvals { missing, by } => Waiting::Approvals { missing: *missing, by: by.clone(), digest: self.digest()? },
+            Reason::ChecksPending(pending) => Waiting::Checks { pending: pending.clone() },
+            Reason::ChecksFailed(failed) => Waiting::ChecksFailed { failed: failed.clone() },
+            Reason::Threads(open) => Waiting::Threads { open: *open },
+            Reason::Frozen { reason, until, .. } => Waiting::Freeze { reason: reason.clone(), until: until.clone() },
+            Reason::NotStarted => Waiting::Start,
+            Reason::Queued { ahead } => Waiting::Claims { ahead: ahead.clone() },
+            Reason::Halted => Waiting::Halted,
+            Reason::NotConverged { .. } | Reason::Stale => self.window_sentence(),
+            Reason::Skipped(items) => Waiting::Failed { items: *items as usize, blocked: 0 },
+        })
+    }
+
+    /// Everything a comment, a page or `mr show` needs.
+    pub fn view(&self, _now: Time) -> View {
+        let mut view = View::new(self.mr.clone(), self.frame.links.clone());
+        if let Some(sighting) = &self.sighting {
+            view.title.clone_from(&sighting.title);
+            view.author = sighting.author.clone();
+            view.source_branch = sighting.source_branch.clone();
+            view.base_branch = sighting.base_branch.clone();
+            view.draft = sighting.draft;
+            view.base = Some(sighting.base.clone());
+            view.head = Some(sighting.head.clone());
+            view.pushers.clone_from(&sighting.pushers);
+        }
+        view.phase = self.phase();
+        view.waits_for = self.waits_for();
+        view.reasons = self.held.iter().filter_map(|reason| Some(self.sentence(reason)?.to_string())).chain(self.trouble.clone()).collect();
+        view.merged = self.merged.clone();
+        view.direction = if self.is_restore() { Direction::Back } else { Direction::Forward };
+        if let Some(desk) = &self.desk {
+            view.plan = Some(desk.plan.clone());
+            view.digest = Some(desk.digest);
+            view.way_back.clone_from(&desk.way_back);
+            view.sensitive.clone_from(&desk.policy.sensitive);
+            // The ledger is of the plan that ran last; of a newer one nothing ran yet.
+            if self.ledger.plan == desk.plan {
+                view.steps = self.ledger.plan.steps.keys().map(|id| self.step_view(*id)).collect();
+            }
+        }
+        view.approvals = self.approval_views();
+        view.queue = match &self.claim {
+            ClaimState::Queued(ahead) => Some(Queue { ahead: ahead.clone() }),
+            ClaimState::Free | ClaimState::Asked | ClaimState::Granted | ClaimState::Freeing => None,
+        };
+        view.refusals.clone_from(&self.refusals);
+        view.conflicts.clone_from(&self.conflicts);
+        view.failures = self.failures();
+        view.health = self.window.as_ref().map(|window| HealthView { samples: window.good(), needed: window.needed(), every: window.every(), unhealthy: self.unhealthy.clone() });
+        view.stopped_by.clone_from(&self.stopped_by);
+        view.times = self.times;
+        view.kinds = self.frame.kinds.clone();
+        view
+    }
+
+    fn step_view(&self, id: crate::core::model::StepId) -> StepView {
+        let ledger = &self.ledger;
+        let doing = ledger.doing(id);
+        let ready = ledger.frontier.at(id).is_some_and(|step| ledger.frontier.is_ready(step));
+        let blocker = || ledger.faults.keys().next().copied().unwrap_or(ItemRef { step: id, item: 0 });
+        let blocked_by = || ledger.why_stuck(id).unwrap_or_else(blocker);
+        let one = |at: &At| match at {
+            At::Pending => match doing {
+                Doing::Acting | Doing::Parked => ItemState::Acting,
+                Doing::Nothing if ready => ItemState::Ready,
+                Doing::Nothing | Doing::Proving | Doing::Reproving | Doing::Backoff | Doing::Over => ItemState::Waiting,
+            },
+            At::Applied => ItemState::Applied,
+            At::Unknown => ItemState::Acting,
+            At::Proven => ItemState::Proven,
+            At::Failed => ItemState::Failed,
+            At::Blocked => ItemState::Blocked { by: blocked_by() },
+            At::Skipped => match ledger.skips.get(&id) {
+                Some((by, reason)) => ItemState::Skipped { by: by.clone(), reason: reason.clone() },
+                None => ItemState::Failed,
+            },
+        };
+        StepView { id, items: ledger.items(id).iter().map(one).collect(), attempts: ledger.attempts(id) }
+    }
+
+    fn approval_views(&self) -> Vec<ApprovalView> {
+        let any =
+            MatchedRule { rule: crate::core::model::ApprovalRule { when: None, count: 1, by: Vec::new() }, because: "no rule matched: one approval by anyone who may".into() };
+        let one = |standing: &crate::core::gate::RuleStanding| {
+            let rule = standing.rule.clone().unwrap_or_else(|| any.clone());
+            let named = |by: &crate::core::model::User| rule.rule.by.is_empty() || rule.rule.by.iter().any(|name| **name == *by.as_str());
+            let given = self.approvals.iter().filter(|given| named(&given.by)).map(|given| Given {
+                by: given.by.clone(),
+                at: given.at,
+                digest: given.digest,
+                steps: given.steps.clone(),
+                void: if self.own(&given.by) {
+                    Some("they pushed to this merge request".to_owned())
+                } else if standing.given.contains(&given.by) || !given.steps.is_empty() {
+                    None
+                } else {
+                    Some("the plan changed since".to_owned())
+                },
+            });
+            ApprovalView { given: given.collect(), missing: standing.missing, rule: rule.clone() }
+        };
+        self.standings.iter().map(one).collect()
+    }
+
+    fn failures(&self) -> Vec<Failure> {
+        let one = |(item, fault): (&ItemRef, &super::Fault)| Failure {
+            step: item.step,
+            item: item.item,
+            id: self.ledger.plan.steps.get(&item.step).and_then(|step| step.writes().get(item.item as usize)).map(|write| write.id.clone()),
+            kind: fault.kind.clone(),
+            why: fault.why.clone(),
+            attempts: self.ledger.attempts(item.step),
+        };
+        self.ledger.faults.iter().map(one).collect()
+    }
+
+    /// The face as it should be now; `None` before the merge request was ever read.
+    pub fn face(&self) -> Option<Face> {
+        self.sighting.as_ref()?;
+        Some(crate::core::review::face(&self.view(self.clock)))
+    }
+
+    /// Why the last plan was asked for, while it is being made.
+    pub fn planning_because(&self) -> Option<&PlanWhy> {
+        self.asked.as_ref().map(|ask| &ask.why)
+    }
+
+    /// What the run stops for at its next safe point.
+    pub fn stopping(&self) -> Option<&Stop> {
+        self.stopping.as_ref()
+    }
+}
