@@ -1,0 +1,287 @@
+//! One TCP connection to a name server: framed messages, signed and verified, one by one, pipelined or streamed.
+//!
+//! Written over hickory's messages and not over its client, because a driver must tell apart what the client folds
+//! together: not connected (nothing happened), sent without an answer (it may have happened), and a key refused.
+//! Every message is signed, questions too, so that a server that picks its view by key shows the right one.
+
+use super::config::Timeouts;
+use hickory_proto::{
+    op::{Message, ResponseCode},
+    rr::{
+        TSigner,
+        rdata::tsig::{TsigError, signed_bitmessage_to_buf},
+    },
+};
+use std::{
+    collections::BTreeMap,
+    future::Future,
+    io,
+    time::{Duration, Instant, SystemTime, UNIX_EPOCH},
+};
+use tokio::{
+    io::{AsyncReadExt, AsyncWriteExt},
+    net::{
+        TcpStream,
+        tcp::{OwnedReadHalf, OwnedWriteHalf},
+    },
+};
+
+/// What an exchange came to, when it came to no answer.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{what}")]
+pub(super) struct WireError {
+    pub kind: WireErrorKind,
+    /// A lowercase fragment that says what to do next.
+    pub what: String,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum WireErrorKind {
+    /// No connection: nothing was sent.
+    Unreachable,
+    /// The message cannot be encoded: nothing was sent.
+    Unsendable,
+    /// Sent, and no answer came: it may have happened.
+    Lost,
+    /// The server does not accept the key.
+    Denied,
+    /// The answer made no sense, or its signature does not hold.
+    Broken,
+}
+
+impl WireError {
+    fn new(kind: WireErrorKind, what: impl Into<String>) -> Self {
+        Self { kind, what: what.into() }
+    }
+}
+
+/// Messages between two signed ones of a transfer may be unsigned; RFC 8945 §5.3.1 ends their row at 99.
+const UNSIGNED_IN_A_ROW: usize = 99;
+
+/// An open connection; dropping it closes it.
+pub(super) struct Conn {
+    read: OwnedReadHalf,
+    write: OwnedWriteHalf,
+    signer: Option<TSigner>,
+    address: String,
+    answer: Duration,
+    deadline: Instant,
+    next_id: u16,
+}
+
+impl Conn {
+    /// Connects; on return nothing has been sent. `deadline` cuts every later wait.
+    pub async fn open(address: &str, signer: Option<TSigner>, timeouts: Timeouts, deadline: Instant) -> Result<Self, WireError> {
+        let unreachable =
+            |why: String| WireError::new(WireErrorKind::Unreachable, format!("no connection to {address}: {why}; check that the server runs and that this host may reach it"));
+        let stream = within(timeouts.connect, deadline, TcpStream::connect(address)).await.map_err(|why| unreachable(why.to_string()))?;
+        // Messages are written whole, so waiting to gather more bytes only adds a round trip.
+        stream.set_nodelay(true).map_err(|why| unreachable(why.to_string()))?;
+        let (read, write) = stream.into_split();
+        Ok(Self { read, write, signer, address: address.to_owned(), answer: timeouts.answer, deadline, next_id: 1 })
+    }
+
+    /// Sends one message and waits for its answer, which is verified when there is a key.
+    pub async fn ask(&mut self, message: Message) -> Result<Message, WireError> {
+        let (id, bytes, mut chain) = self.seal(message)?;
+        self.send(&bytes).await?;
+        loop {
+            let (answer, raw) = self.receive().await?;
+            if answer.metadata.id == id {
+                check(chain.as_mut(), &answer, &raw, &self.address)?;
+                return Ok(answer);
+            }
+        }
+    }
+
+    /// Sends all messages without waiting between them; the answers come back in the order asked.
+    pub async fn ask_all(&mut self, messages: Vec<Message>) -> Result<Vec<Message>, WireError> {
+        let mut frames = Vec::new();
+        let mut order = Vec::with_capacity(messages.len());
+        let mut open = BTreeMap::new();
+        for message in messages {
+            let (id, bytes, chain) = self.seal(message)?;
+            frame(&mut frames, &bytes)?;
+            order.push(id);
+            open.insert(id, chain);
+        }
+        let Self { read, write, address, answer, deadline, .. } = self;
+        let sending = async { write.write_all(&frames).await.map_err(|why| lost(address, &why.to_string())) };
+        let receiving = async {
+            let mut answers = BTreeMap::new();
+            while !open.is_empty() {
+                let (message, raw) = receive(read, address, *answer, *deadline).await?;
+                if let Some(mut chain) = open.remove(&message.metadata.id) {
+                    check(chain.as_mut(), &message, &raw, address)?;
+                    answers.insert(message.metadata.id, message);
+                }
+            }
+            Ok(answers)
+        };
+        // Both at once: a server that answers while we still write must not find our buffer full.
+        let ((), mut answers) = tokio::try_join!(sending, receiving)?;
+        Ok(order.iter().filter_map(|id| answers.remove(id)).collect())
+    }
+
+    /// Sends one question and hands every message of its answer to `each` until that says it was the last.
+    pub async fn stream(&mut self, message: Message, mut each: impl FnMut(Message) -> Result<bool, WireError>) -> Result<(), WireError> {
+        let (id, bytes, mut chain) = self.seal(message)?;
+        self.send(&bytes).await?;
+        let mut first = true;
+        loop {
+            let (answer, raw) = self.receive().await?;
+            if answer.metadata.id != id {
+                continue;
+            }
+            let signed = answer.signature.is_some();
+            let refused = is_refusal(answer.metadata.response_code);
+            match &mut chain {
+                Some(chain) if !signed && !first && answer.metadata.response_code == ResponseCode::NoError => chain.skip(&raw, &self.address)?,
+                chain => check(chain.as_mut(), &answer, &raw, &self.address)?,
+            }
+            first = false;
+            if each(answer)? {
+                return if signed || refused || chain.is_none() { Ok(()) } else { Err(unsigned(&self.address)) };
+            }
+        }
+    }
+
+    /// Numbers, signs and encodes a message.
+    fn seal(&mut self, mut message: Message) -> Result<(u16, Vec<u8>, Option<Chain>), WireError> {
+        let broken = |why: String| WireError::new(WireErrorKind::Unsendable, format!("a message cannot be encoded: {why}; split what it carries"));
+        let id = self.next_id;
+        self.next_id = self.next_id.wrapping_add(1);
+        message.metadata.id = id;
+        let mut chain = None;
+        if let Some(signer) = &self.signer {
+            message.finalize(signer, now()).map_err(|why| broken(why.to_string()))?;
+            let mac = message.signature.as_ref().map(|record| record.data.mac.clone()).unwrap_or_default();
+            chain = Some(Chain { signer: signer.clone(), mac, first: true, unsigned: Vec::new(), unsigned_count: 0 });
+        }
+        let bytes = message.to_vec().map_err(|why| broken(why.to_string()))?;
+        Ok((id, bytes, chain))
+    }
+
+    async fn send(&mut self, bytes: &[u8]) -> Result<(), WireError> {
+        let mut out = Vec::with_capacity(bytes.len() + 2);
+        frame(&mut out, bytes)?;
+        within(self.answer, self.deadline, self.write.write_all(&out)).await.map_err(|why| lost(&self.address, &why.to_string()))
+    }
+
+    async fn receive(&mut self) -> Result<(Message, Vec<u8>), WireError> {
+        receive(&mut self.read, &self.address, self.answer, self.deadline).await
+    }
+}
+
+/// The state that verifies the answers to one signed message (RFC 8945 §5.3).
+struct Chain {
+    signer: TSigner,
+    /// Of the last signed message: the question, then each signed answer.
+    mac: Vec<u8>,
+    first: bool,
+    /// The unsigned messages since, which the next signature covers.
+    unsigned: Vec<u8>,
+    unsigned_count: usize,
+}
+
+impl Chain {
+    fn skip(&mut self, raw: &[u8], address: &str) -> Result<(), WireError> {
+        self.unsigned.extend_from_slice(raw);
+        self.unsigned_count += 1;
+        if self.unsigned_count > UNSIGNED_IN_A_ROW { Err(unsigned(address)) } else { Ok(()) }
+    }
+
+    fn verify(&mut self, raw: &[u8], address: &str) -> Result<(), WireError> {
+        let broken = |what: &str| WireError::new(WireErrorKind::Broken, format!("the answer of {address} {what}; check what stands between this host and the server"));
+        let (mut covered, record) = signed_bitmessage_to_buf(raw, Some(&self.mac), self.first).map_err(|_| broken("has no readable signature"))?;
+        // hickory lays out length, previous mac, message: what was unsigned belongs between the last two.
+        covered.splice(2 + self.mac.len()..2 + self.mac.len(), self.unsigned.drain(..));
+        let tsig = &record.data;
+        if record.name != *self.signer.signer_name() || tsig.algorithm != *self.signer.algorithm() {
+            return Err(broken("is signed with another key"));
+        }
+        // A truncated signature is none to `verify`, which compares at full length.
+        if self.signer.verify(&covered, &tsig.mac).is_err() {
+            return Err(broken("carries a signature that does not hold"));
+        }
+        if tsig.time.abs_diff(now()) > u64::from(tsig.fudge) {
+            return Err(broken("was signed too long ago"));
+        }
+        self.mac = tsig.mac.clone();
+        self.first = false;
+        self.unsigned_count = 0;
+        Ok(())
+    }
+}
+
+/// Verifies one answer. A refusal may be unsigned (a server that does not know the zone need not know the key); what says that something happened may not.
+fn check(chain: Option<&mut Chain>, answer: &Message, raw: &[u8], address: &str) -> Result<(), WireError> {
+    let Some(chain) = chain else { return Ok(()) };
+    let Some(record) = &answer.signature else {
+        return if is_refusal(answer.metadata.response_code) { Ok(()) } else { Err(unsigned(address)) };
+    };
+    if let Some(error) = record.data.error {
+        let key = chain.signer.signer_name();
+        let what = match error {
+            TsigError::BadSig => format!("{address} knows the TSIG key `{key}` but not this secret; compare the secret and the algorithm with the server's"),
+            TsigError::BadKey => format!("{address} does not know the TSIG key `{key}` with this algorithm; compare the name and the algorithm with the server's"),
+            TsigError::BadTime => format!("{address} says that the clocks differ by more than its limit; set the clock of this host or of the server"),
+            TsigError::BadTrunc => format!("{address} wants longer signatures for the TSIG key `{key}`; use hmac-sha256 or stronger"),
+            TsigError::Unknown(code) => format!("{address} refuses the TSIG key `{key}` with error {code}; look into the server's log"),
+        };
+        return Err(WireError::new(WireErrorKind::Denied, what));
+    }
+    chain.verify(raw, address)
+}
+
+/// Whether a code says that the server did nothing.
+fn is_refusal(code: ResponseCode) -> bool {
+    use ResponseCode as R;
+    match code {
+        R::NoError | R::NXDomain | R::YXDomain | R::YXRRSet | R::NXRRSet => false,
+        R::FormErr | R::ServFail | R::NotImp | R::Refused | R::NotAuth | R::NotZone => true,
+        R::BADVERS | R::BADSIG | R::BADKEY | R::BADTIME | R::BADMODE | R::BADNAME | R::BADALG | R::BADTRUNC | R::BADCOOKIE | R::Unknown(_) => true,
+    }
+}
+
+fn unsigned(address: &str) -> WireError {
+    WireError::new(WireErrorKind::Broken, format!("{address} answers without a signature; give the server this TSIG key, or check what stands between"))
+}
+
+fn lost(address: &str, why: &str) -> WireError {
+    WireError::new(WireErrorKind::Lost, format!("no answer from {address}: {why}; observe again before anything is sent twice"))
+}
+
+fn frame(out: &mut Vec<u8>, bytes: &[u8]) -> Result<(), WireError> {
+    let len = u16::try_from(bytes.len()).map_err(|_| WireError::new(WireErrorKind::Unsendable, "a message is longer than 64 KiB; split what it carries"))?;
+    out.extend_from_slice(&len.to_be_bytes());
+    out.extend_from_slice(bytes);
+    Ok(())
+}
+
+async fn receive(read: &mut OwnedReadHalf, address: &str, answer: Duration, deadline: Instant) -> Result<(Message, Vec<u8>), WireError> {
+    let whole = async {
+        let mut len = [0; 2];
+        read.read_exact(&mut len).await?;
+        let mut raw = vec![0; usize::from(u16::from_be_bytes(len))];
+        read.read_exact(&mut raw).await?;
+        Ok(raw)
+    };
+    let raw = within(answer, deadline, whole).await.map_err(|why| lost(address, &why.to_string()))?;
+    let message = Message::from_vec(&raw).map_err(|why| WireError::new(WireErrorKind::Broken, format!("the answer of {address} cannot be read: {why}")))?;
+    Ok((message, raw))
+}
+
+/// Waits for `work` at most `limit` and never past `deadline`.
+async fn within<T>(limit: Duration, deadline: Instant, work: impl Future<Output = io::Result<T>>) -> io::Result<T> {
+    let limit = limit.min(deadline.saturating_duration_since(Instant::now()));
+    match tokio::time::timeout(limit, work).await {
+        Ok(done) => done,
+        Err(_) => Err(io::Error::new(io::ErrorKind::TimedOut, "it took too long")),
+    }
+}
+
+/// Seconds since 1970 by this host's clock, which TSIG compares with the server's.
+fn now() -> u64 {
+    SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs())
+}

@@ -1,0 +1,128 @@
+//! A real name server for tests: shared ones with a fresh zone a test, and own ones that a test may stop.
+
+use super::{bind, knot, process::Process};
+use std::{
+    io::Write,
+    net::SocketAddr,
+    process::{Command, Stdio},
+    sync::{
+        OnceLock,
+        atomic::{AtomicUsize, Ordering},
+    },
+};
+use tempfile::TempDir;
+
+/// The key that every test server takes for transfers and updates of all its zones, but for HINFO records, which it refuses.
+pub const KEY_NAME: &str = "k1";
+pub const KEY_ALGORITHM: &str = "hmac-sha256";
+pub const KEY_SECRET: &str = "dHJ1ZXVwIHRlc3Qga2V5LCBub3QgYSBzZWNyZXQgMDE=";
+/// A key of the same shape that no server knows.
+pub const WRONG_SECRET: &str = "dHJ1ZXVwIHRlc3Qga2V5LCBub3QgYSBzZWNyZXQgOTk=";
+
+/// Which program serves.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Flavour {
+    Bind,
+    Knot,
+}
+
+/// A running name server with its data in a temporary folder.
+#[derive(Debug)]
+pub struct DnsServer {
+    pub addr: SocketAddr,
+    pub(super) flavour: Flavour,
+    pub(super) process: Process,
+    pub(super) dir: TempDir,
+    /// Zones served so far, for the servers that are told by their whole configuration.
+    pub(super) zones: std::sync::Mutex<Vec<String>>,
+    next: AtomicUsize,
+}
+
+impl DnsServer {
+    /// The BIND that all tests share.
+    pub fn bind() -> &'static Self {
+        static SHARED: OnceLock<DnsServer> = OnceLock::new();
+        SHARED.get_or_init(Self::start_bind)
+    }
+
+    /// The Knot that all tests share.
+    pub fn knot() -> &'static Self {
+        static SHARED: OnceLock<DnsServer> = OnceLock::new();
+        SHARED.get_or_init(Self::start_knot)
+    }
+
+    /// A BIND of the test's own, which it may stop.
+    pub fn start_bind() -> Self {
+        let (addr, process, dir) = bind::start();
+        Self { addr, flavour: Flavour::Bind, process, dir, zones: Default::default(), next: AtomicUsize::new(1) }
+    }
+
+    /// A Knot of the test's own, which it may stop.
+    pub fn start_knot() -> Self {
+        let (addr, process, dir) = knot::start();
+        Self { addr, flavour: Flavour::Knot, process, dir, zones: Default::default(), next: AtomicUsize::new(1) }
+    }
+
+    pub fn stop(&mut self) {
+        self.process.stop();
+    }
+
+    /// A zone no other test uses, with a SOA, one name server and `lines` of a zone file; its name with the trailing dot.
+    pub fn fresh_zone(&self, lines: &str) -> String {
+        let zone = format!("z{}.test.", self.next.fetch_add(1, Ordering::SeqCst));
+        self.add_zone(&zone, &format!("@ 3600 IN SOA ns1 hostmaster 1 3600 600 86400 300\n@ 3600 IN NS ns1\nns1 3600 IN A 192.0.2.53\n{lines}\n"));
+        zone
+    }
+
+    /// Serves a zone with the zone file text given (`$ORIGIN` is the zone); on return it answers.
+    pub fn add_zone(&self, zone: &str, text: &str) {
+        std::fs::write(self.zone_file(zone), format!("$ORIGIN {zone}\n$TTL 300\n{text}")).expect("the temporary folder is writable");
+        match self.flavour {
+            Flavour::Bind => bind::add_zone(self, zone),
+            Flavour::Knot => knot::add_zone(self, zone),
+        }
+        self.process.until_ready(|| self.dig(&[zone, "SOA", "+short"]).contains(' '));
+    }
+
+    pub(super) fn zone_file(&self, zone: &str) -> std::path::PathBuf {
+        self.dir.path().join(format!("{}zone", zone))
+    }
+
+    /// Every record of the zone as `dig` prints a transfer, sorted, without the SOA.
+    pub fn records(&self, zone: &str) -> Vec<String> {
+        let key = format!("{KEY_ALGORITHM}:{KEY_NAME}:{KEY_SECRET}");
+        let text = self.dig(&["-y", &key, "+noall", "+answer", "+onesoa", zone, "AXFR"]);
+        let squeeze = |line: &str| line.split_whitespace().collect::<Vec<_>>().join(" ");
+        let mut lines: Vec<String> = text.lines().filter(|line| !line.is_empty() && !line.starts_with(';')).map(squeeze).filter(|line| !line.contains(" SOA ")).collect();
+        lines.sort();
+        lines
+    }
+
+    /// The zone's serial.
+    pub fn serial(&self, zone: &str) -> u32 {
+        let text = self.dig(&[zone, "SOA", "+short"]);
+        text.split_whitespace().nth(2).and_then(|serial| serial.parse().ok()).unwrap_or_else(|| panic!("no serial in `{text}`"))
+    }
+
+    /// Runs dig against this server.
+    pub fn dig(&self, args: &[&str]) -> String {
+        let port = self.addr.port().to_string();
+        let out = Command::new("dig").args(["@127.0.0.1", "-p", &port, "+tries=1", "+time=5", "+norecurse"]).args(args).output().expect("dig is installed");
+        String::from_utf8_lossy(&out.stdout).into_owned()
+    }
+
+    /// Changes the zone by hand: commands of nsupdate, such as `update add www.z1.test. 60 A 192.0.2.1`.
+    pub fn by_hand(&self, zone: &str, commands: &str) {
+        self.try_by_hand(zone, commands).unwrap_or_else(|why| panic!("nsupdate failed: {why}"));
+    }
+
+    /// The same where the server may refuse it.
+    pub fn try_by_hand(&self, zone: &str, commands: &str) -> Result<(), String> {
+        let script = format!("server 127.0.0.1 {}\nkey {KEY_ALGORITHM}:{KEY_NAME} {KEY_SECRET}\nzone {zone}\n{commands}\nsend\n", self.addr.port());
+        let mut child = Command::new("nsupdate").arg("-v").stdin(Stdio::piped()).stdout(Stdio::null()).stderr(Stdio::piped()).spawn().expect("nsupdate is installed");
+        // It may end at a line it cannot read; then its status says so.
+        let _ = child.stdin.take().expect("it is piped").write_all(script.as_bytes());
+        let out = child.wait_with_output().expect("nsupdate ends");
+        if out.status.success() { Ok(()) } else { Err(String::from_utf8_lossy(&out.stderr).into_owned()) }
+    }
+}

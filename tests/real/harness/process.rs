@@ -1,0 +1,112 @@
+//! A server process that ends with the test: stopped on drop, and by itself when the test process dies.
+
+use std::{
+    fs::{self, File},
+    io::{BufRead, BufReader},
+    net::{TcpListener, UdpSocket},
+    path::{Path, PathBuf},
+    process::{Child, ChildStdin, Command, Stdio},
+    thread,
+    time::{Duration, Instant},
+};
+
+/// Runs a server in the background and waits until its standard input closes, which it does when the test process ends in any way; then stops the server.
+///
+/// Servers that tests share live in statics, which are never dropped: this is what stops those.
+const WATCH: &str = r#""$@" </dev/null & server=$!; echo "$server"; exec >/dev/null; read -r _; kill "$server"; wait "$server""#;
+
+/// One running server.
+#[derive(Debug)]
+pub struct Process {
+    watcher: Child,
+    stdin: Option<ChildStdin>,
+    pid: u32,
+    name: String,
+    log: PathBuf,
+}
+
+impl Process {
+    /// Starts `program` with its output in `dir/NAME.log`.
+    pub fn start(name: &str, dir: &Path, program: &str, args: &[&str]) -> Self {
+        let log = dir.join(format!("{name}.log"));
+        let file = File::create(&log).expect("the temporary folder is writable");
+        let mut watcher = Command::new("sh")
+            .args(["-c", WATCH, "watch", "sh", "-c", r#"log=$1; shift; exec "$@" >"$log" 2>&1"#, "run"])
+            .arg(&log)
+            .arg(program)
+            .args(args)
+            .current_dir(dir)
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .stderr(file)
+            .spawn()
+            .expect("sh runs");
+        let mut line = String::new();
+        let stdout = watcher.stdout.take().expect("it is piped");
+        BufReader::new(stdout).read_line(&mut line).expect("the watcher prints the server's id");
+        let pid = line.trim().parse().unwrap_or_else(|_| panic!("{program} was not started: {line}"));
+        let stdin = watcher.stdin.take();
+        Self { watcher, stdin, pid, name: name.to_owned(), log }
+    }
+
+    pub fn pid(&self) -> u32 {
+        self.pid
+    }
+
+    /// Whether the server still runs; a zombie does not.
+    pub fn alive(&self) -> bool {
+        let stat = fs::read_to_string(format!("/proc/{}/stat", self.pid)).unwrap_or_default();
+        stat.rsplit_once(") ").is_some_and(|(_, state)| !state.starts_with('Z'))
+    }
+
+    /// What the server has printed.
+    pub fn log(&self) -> String {
+        fs::read_to_string(&self.log).unwrap_or_default()
+    }
+
+    /// Waits until `ready` holds, at most ten seconds; a server that ends before that fails the test with its log.
+    pub fn until_ready(&self, mut ready: impl FnMut() -> bool) {
+        let found = wait_for(Duration::from_secs(10), || !self.alive() || ready());
+        assert!(found && self.alive(), "{} did not become ready; its log:\n{}", self.name, self.log());
+    }
+
+    /// Stops the server and waits for its end.
+    pub fn stop(&mut self) {
+        drop(self.stdin.take());
+        let _ = self.watcher.wait();
+    }
+}
+
+impl Drop for Process {
+    fn drop(&mut self) {
+        self.stop();
+        if thread::panicking() {
+            eprintln!("── log of {} ──\n{}", self.name, self.log());
+        }
+    }
+}
+
+/// A port that was free for TCP and UDP a moment ago.
+pub fn free_port() -> u16 {
+    loop {
+        let tcp = TcpListener::bind("127.0.0.1:0").expect("loopback has free ports");
+        let port = tcp.local_addr().expect("a bound socket has an address").port();
+        if UdpSocket::bind(("127.0.0.1", port)).is_ok() {
+            return port;
+        }
+    }
+}
+
+/// Polls a condition until it holds or the time is over; says whether it held.
+pub fn wait_for(limit: Duration, mut holds: impl FnMut() -> bool) -> bool {
+    let end = Instant::now() + limit;
+    loop {
+        if holds() {
+            return true;
+        }
+        if Instant::now() >= end {
+            return false;
+        }
+        thread::park_timeout(Duration::from_millis(10));
+    }
+}
