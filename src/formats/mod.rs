@@ -3,6 +3,8 @@
 pub mod cel;
 mod format;
 pub mod handlebars;
+pub mod templates;
+pub mod trueup_yaml;
 pub mod yaml;
 
 pub use format::{Files, Format, Home, Scope, UnitFiles, UnitRead};

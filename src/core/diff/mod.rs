@@ -1,5 +1,7 @@
 //! Three values in, one delta out: what changes about a resource, once, with field paths and a reason.
 
 mod delta;
+mod three_way;
 
 pub use delta::{Delta, Op, Reason};
+pub use three_way::{Case, Fate, three_way};

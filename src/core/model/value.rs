@@ -85,6 +85,23 @@ impl Value {
         Fingerprint::of("trueup/value/1", &[&self.canonical()])
     }
 
+    /// Keeps of a map only the fields that one of `named` names, at every depth; what is no map there stays whole.
+    ///
+    /// Live state is compared on the fields that base or merged ask for; what others keep beside them is theirs.
+    pub fn project(&self, named: &[&Value]) -> Value {
+        let maps: Vec<&BTreeMap<Str, Value>> = named.iter().filter_map(|value| if let Self::Map(map) = value { Some(map) } else { None }).collect();
+        match self {
+            Self::Map(own) if !maps.is_empty() => {
+                let keep = |(key, value): (&Str, &Value)| {
+                    let below: Vec<&Value> = maps.iter().filter_map(|map| map.get(key)).collect();
+                    (!below.is_empty()).then(|| (key.clone(), value.project(&below)))
+                };
+                Self::Map(own.iter().filter_map(keep).collect())
+            }
+            whole => whole.clone(),
+        }
+    }
+
     /// The paths at which two values differ, each as deep as both sides are maps.
     pub fn paths_that_differ(&self, other: &Value) -> Vec<Path> {
         let mut out = Vec::new();

@@ -1,18 +1,222 @@
 //! Material in, plan out: scope, diff, order, steps, safety, rules, lint.
 
-use crate::core::{
-    model::Want,
-    plan::{CompileError, Material, Plan, Scope},
+use super::{
+    batch::{Batched, batch},
+    graph::graph,
+    item::{Item, writes},
+    lint::lint,
+    order::{self, Said},
+    pattern::Patterns,
+    rules, safety,
+    scope::{InScope, Scoped, in_scope},
+    unit::unit_faults,
 };
+use crate::core::{
+    diff::{Case, Delta, Reason, three_way},
+    model::{Kind, Observed, Policy, Reading, Refusal, RefusalKind, ResourceId, Str, Sure, Unit, Value, Why},
+    plan::{CompileError, Finding, MatchedRule, Material, Note, Plan, Scope, Sight, Template, Write},
+};
+use std::collections::{BTreeMap, BTreeSet};
 
-/// The wants to observe for a plan: what the merge request changes, what this change wrote, and nothing else (I11).
-///
-/// Refuses what lies outside the grants, before anything is read (I10).
-pub fn wants(_scope: &Scope<'_>) -> Result<Vec<Want>, CompileError> {
-    Ok(Vec::new())
+/// Compiles one plan, or says everything that is wrong. Reads nothing but its material.
+pub fn compile(material: &Material<'_>) -> Result<Plan, CompileError> {
+    let scope = &material.scope;
+    let loops = order::said_loops(scope.merged);
+    if !loops.is_empty() {
+        return Err(CompileError::Refused(loops));
+    }
+    let InScope { resources, ignored } = in_scope(scope).map_err(CompileError::Refused)?;
+    let units: BTreeSet<(Str, Unit)> = resources.iter().map(|of| (of.id.target.clone(), (scope.kinds)(of.id).unit(of.id))).collect();
+    let mut faults = unit_faults(scope.merged, &units, scope.kinds);
+    let deltas = deltas(material, resources, &mut faults)?;
+    faults.extend(safety::judge(scope, &deltas, material.sizes));
+    let matched = rules::matched(scope.policy, &rules::facts(&deltas, deltas.iter().filter(|delta| writes(delta)).count() as u64, scope.kinds), material.conditions);
+    let matched = matched.unwrap_or_else(|more| {
+        faults.extend(more);
+        Vec::new()
+    });
+    if !faults.is_empty() {
+        return Err(CompileError::Refused(faults));
+    }
+    let mut notes = notes(material, &deltas);
+    notes.extend(ignored.into_iter().map(|id| Note::Ignored { id: id.clone() }));
+    let parts = Parts { kinds: scope.kinds, policy: scope.policy, templates: material.templates, rules: matched, notes, parent: material.parent };
+    let homes = homes(material.sight);
+    parts.assemble(deltas, |items| Ok([order::said(items, scope.base, scope.merged)?, lives_in(items, &homes)?].into_iter().flatten().collect()))
 }
 
-/// Compiles one plan, or says everything that is wrong.
-pub fn compile(material: &Material<'_>) -> Result<Plan, CompileError> {
-    Ok(Plan { notes: material.notes.clone(), parent: material.parent, ..Plan::default() })
+/// What is made by this plan before the resources that live in it can be seen, by resource.
+fn homes<'a>(sight: Sight<'a>) -> BTreeMap<&'a ResourceId, &'a ResourceId> {
+    let later = |seen: &'a Observed| match &seen.reading {
+        Reading::Later { until } => Some((&seen.id, until)),
+        Reading::Seen { .. } | Reading::Opaque { .. } => None,
+    };
+    match sight {
+        Sight::Observed(seen) => seen.iter().filter_map(later).collect(),
+        Sight::Offline => BTreeMap::new(),
+    }
+}
+
+fn lives_in(items: &[Item<'_>], homes: &BTreeMap<&ResourceId, &ResourceId>) -> Result<Vec<Said>, Vec<Refusal>> {
+    let written: BTreeSet<&ResourceId> = items.iter().map(Item::id).collect();
+    let (mut said, mut faults) = (Vec::new(), Vec::new());
+    for item in items {
+        let Some(home) = homes.get(item.id()) else { continue };
+        if written.contains(home) {
+            said.push(Said { first: (*home).clone(), then: item.id().clone(), place: item.delta.place.clone(), lives_in: true });
+        } else {
+            let what = format!("`{}` lives in `{home}`, which does not exist and which this merge request does not make", item.id());
+            faults.push(Refusal::new(RefusalKind::Unknown, what).at(item.delta.place.clone()).advice("ask for it in this merge request, or make it first"));
+        }
+    }
+    if faults.is_empty() { Ok(said) } else { Err(faults) }
+}
+
+/// What a plan is assembled from beside its deltas.
+pub(super) struct Parts<'a> {
+    pub kinds: &'a dyn Fn(&ResourceId) -> &'static dyn Kind,
+    pub policy: &'a Policy,
+    pub templates: &'a [Template],
+    pub rules: Vec<MatchedRule>,
+    pub notes: Vec<Note>,
+    pub parent: Option<crate::core::model::Digest>,
+}
+
+impl Parts<'_> {
+    /// Orders, batches and lints.
+    pub fn assemble(self, deltas: Vec<Delta>, said: impl FnOnce(&[Item<'_>]) -> Result<Vec<Said>, Vec<Refusal>>) -> Result<Plan, CompileError> {
+        let lanes = Lanes::new(self.templates).map_err(|fault| CompileError::Refused(vec![fault]))?;
+        let items: Vec<Item<'_>> = deltas.iter().filter(|delta| writes(delta)).map(|delta| item(delta, (self.kinds)(&delta.id), &lanes)).collect();
+        let said = said(&items).map_err(CompileError::Refused)?;
+        let mut edges = order::edges(&items, &said);
+        let graph = graph(&items, &mut edges).map_err(CompileError::Refused)?;
+        let Batched { steps, edges, inside } = batch(&items, &graph, &edges, &lanes.templates, self.policy.deadline).map_err(CompileError::Refused)?;
+        let mut notes = self.notes;
+        notes.sort();
+        notes.dedup();
+        drop(items);
+        let plan = Plan { deltas, steps, edges, inside, rules: self.rules, parent: self.parent, notes };
+        let findings = lint(&plan, self.kinds);
+        if findings.is_empty() { Ok(plan) } else { Err(CompileError::Broken(findings)) }
+    }
+}
+
+fn item<'a>(delta: &'a Delta, kind: &'static dyn Kind, lanes: &Lanes) -> Item<'a> {
+    let undo = kind.undo(delta.from.as_ref(), delta.to.as_ref());
+    let write = Write { id: delta.id.clone(), from: delta.from.clone(), to: delta.to.clone(), undo };
+    Item { delta, write, kind, unit: kind.unit(&delta.id), lane: lanes.of(&delta.id) }
+}
+
+/// The templates of a plan, `direct` last, with their patterns ready.
+struct Lanes {
+    templates: Vec<Template>,
+    patterns: Vec<Patterns>,
+}
+
+impl Lanes {
+    fn new(templates: &[Template]) -> Result<Self, Refusal> {
+        let templates: Vec<Template> = templates.iter().cloned().chain([Template::direct()]).collect();
+        let pattern = |template: &Template| Patterns::new(&format!("match.resources of template {}", template.name), &template.r#match.resources);
+        let patterns = templates.iter().map(pattern).collect::<Result<_, _>>()?;
+        Ok(Self { templates, patterns })
+    }
+
+    /// The first template that takes the resource; `direct` takes everything.
+    fn of(&self, id: &ResourceId) -> usize {
+        let takes = |(template, patterns): (&Template, &Patterns)| {
+            let targets = template.r#match.targets.is_empty() || template.r#match.targets.contains(&id.target);
+            targets && (template.r#match.resources.is_empty() || patterns.matches(id))
+        };
+        self.templates.iter().zip(&self.patterns).position(takes).unwrap_or(self.templates.len() - 1)
+    }
+}
+
+/// The three values of one resource, from a driver or from the repository alone.
+struct Sides {
+    live: Option<Value>,
+    base: Option<Value>,
+    merged: Option<Value>,
+    sure: Sure,
+}
+
+fn deltas(material: &Material<'_>, resources: Vec<Scoped<'_>>, faults: &mut Vec<Refusal>) -> Result<Vec<Delta>, CompileError> {
+    let seen: BTreeMap<&ResourceId, &Observed> = match material.sight {
+        Sight::Observed(seen) => seen.iter().map(|seen| (&seen.id, seen)).collect(),
+        Sight::Offline => BTreeMap::new(),
+    };
+    let sensitive = match Patterns::new("policy.sensitive", &material.scope.policy.sensitive) {
+        Ok(patterns) => patterns,
+        Err(fault) => return Err(CompileError::Refused(vec![fault])),
+    };
+    let (mut deltas, mut missing) = (Vec::new(), Vec::new());
+    for of in resources {
+        let sides = match (material.sight, seen.get(of.id)) {
+            (Sight::Offline, _) => offline(&material.scope, &of, material.ahead.get(of.id).map(|(_, applied)| applied)),
+            (Sight::Observed(_), Some(seen)) => observed(seen, &of),
+            (Sight::Observed(_), None) => {
+                missing.push(Finding::NotObserved { id: of.id.clone() });
+                continue;
+            }
+        };
+        let delta = sides.map_err(|fault| Refusal { place: fault.place.clone().or_else(|| Some(of.place.clone())), ..fault }).and_then(|sides| {
+            three_way(Case {
+                id: of.id,
+                kind: (material.scope.kinds)(of.id),
+                live: sides.live,
+                base: sides.base,
+                merged: sides.merged,
+                place: of.place.clone(),
+                ours: material.scope.ours.get(of.id),
+                ahead: material.ahead.get(of.id),
+                fate: of.fate.clone(),
+                on_drift: material.scope.policy.on_drift,
+                sensitive: sensitive.matches(of.id),
+                sure: sides.sure,
+            })
+        });
+        match delta {
+            Ok(delta) => deltas.push(delta),
+            Err(fault) => faults.push(fault),
+        }
+    }
+    if missing.is_empty() { Ok(deltas) } else { Err(CompileError::Broken(missing)) }
+}
+
+fn observed(seen: &Observed, of: &Scoped<'_>) -> Result<Sides, Refusal> {
+    match &seen.reading {
+        Reading::Seen { live, base, merged } => Ok(Sides { live: live.clone(), base: base.clone(), merged: merged.clone()?, sure: Sure::Exact }),
+        // A rehearsal that found nothing to change proves that live is what merged asks for.
+        Reading::Opaque { changes: Some(false), .. } => Ok(Sides { live: of.merged.cloned(), base: of.base.cloned(), merged: of.merged.cloned(), sure: Sure::Exact }),
+        Reading::Opaque { changes: Some(true) | None, report, .. } => {
+            Ok(Sides { live: of.base.cloned(), base: of.base.cloned(), merged: of.merged.cloned(), sure: Sure::Opaque(Why(report.as_str().into())) })
+        }
+        Reading::Later { until } => {
+            let why = Why(format!("known after `{until}` is made").into());
+            Ok(Sides { live: None, base: None, merged: of.merged.cloned(), sure: Sure::Predicted(why) })
+        }
+    }
+}
+
+/// Takes (effective) base as live.
+fn offline(scope: &Scope<'_>, of: &Scoped<'_>, ahead: Option<&Option<Value>>) -> Result<Sides, Refusal> {
+    let kind = (scope.kinds)(of.id);
+    let canon = |value: Option<&Value>| value.map(|value| kind.canon(of.id, value.clone())).transpose();
+    // What base asks for may be what the kind refuses today; the change that mends it must not be held up by it.
+    let base = canon(of.base).unwrap_or_else(|_| of.base.cloned());
+    let live = ahead.cloned().unwrap_or_else(|| base.clone());
+    Ok(Sides { live, base, merged: canon(of.merged)?, sure: Sure::Exact })
+}
+
+fn notes(material: &Material<'_>, deltas: &[Delta]) -> Vec<Note> {
+    let mut notes = material.notes.clone();
+    if matches!(material.sight, Sight::Offline) {
+        notes.push(Note::NotObserved);
+    }
+    notes.extend(material.scope.merged.skipped.iter().map(|(reason, count)| Note::Skipped { reason: reason.clone(), count: *count }));
+    notes.extend(deltas.iter().filter_map(|delta| match &delta.reason {
+        Reason::AheadBy(change) => Some(Note::AheadBy { id: delta.id.clone(), change: change.to_string().into() }),
+        Reason::DriftOverwritten => Some(Note::Drift { id: delta.id.clone() }),
+        Reason::MergeRequest | Reason::Continues | Reason::AlreadyTrue | Reason::Restores => None,
+    }));
+    notes
 }

@@ -1,17 +1,28 @@
 //! Deltas in, one ordered immutable plan out: references, order, templates, batching, digest, way back, safety, lint.
 
+mod batch;
 mod compile;
 mod condition;
+mod graph;
+mod item;
 mod leaf;
 mod lint;
 mod material;
+mod order;
+mod pattern;
+mod rules;
+mod safety;
+mod scope;
 mod step;
 mod template;
+mod unit;
+mod words;
 
-pub use compile::{compile, wants};
+pub use compile::compile;
 pub use condition::{Conditions, PlanFacts};
 pub use leaf::Leaves;
-pub use lint::Finding;
+pub use lint::{Finding, lint};
 pub use material::{CompileError, Material, Scope, Sight, Sources};
+pub use scope::wants;
 pub use step::{Act, Claim, Edge, EdgeReason, Guard, ItemRef, MatchedRule, Needs, Note, OnDeadline, Plan, Program, Proof, Step, Test, Undo, Until, Write};
 pub use template::{BUILT_IN, Between, Match, Template, Waves};

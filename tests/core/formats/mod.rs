@@ -2,5 +2,7 @@
 
 mod cel;
 mod leaves;
+mod templates;
+mod trueup_yaml;
 mod yaml;
 mod yaml_typed;

@@ -1,0 +1,118 @@
+//! The three-way diff of one resource: what is live, what base asks for, what the merged tree asks for.
+
+use super::{Delta, Op, Reason};
+use crate::core::model::{Fingerprint, Kind, MrId, OnDrift, Path, Place, Refusal, RefusalKind, ResourceId, Sure, Value};
+
+/// One resource, looked at from all sides, in one canonical form.
+pub struct Case<'a> {
+    pub id: &'a ResourceId,
+    pub kind: &'a dyn Kind,
+    pub live: Option<Value>,
+    pub base: Option<Value>,
+    pub merged: Option<Value>,
+    /// What the delta comes from.
+    pub place: Place,
+    /// What this change's own run wrote last, if it did; inside: `None` when it deleted the resource.
+    pub ours: Option<&'a Option<Fingerprint>>,
+    /// What another open change has applied here.
+    pub ahead: Option<&'a (MrId, Option<Value>)>,
+    pub fate: Fate,
+    pub on_drift: OnDrift,
+    /// Values are not shown.
+    pub sensitive: bool,
+    pub sure: Sure,
+}
+
+/// What became of the resource's place in the repository between base and merged.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Fate {
+    Governed,
+    /// The source that asks for it is new.
+    Fresh,
+    /// The source that asked for it is gone.
+    Released,
+    /// It is the live object that `was` named before.
+    Moved {
+        was: ResourceId,
+    },
+}
+
+/// Compares the three values: live is what merged asks for → keep or adopt; what (effective) base asks for → the delta;
+/// what this change wrote → go on from there; anything else is drift, and policy says what then.
+pub fn three_way(case: Case<'_>) -> Result<Delta, Refusal> {
+    let named: Vec<&Value> = case.base.iter().chain(&case.merged).collect();
+    let live = case.live.as_ref().map(|live| live.project(&named));
+    if case.fate == Fate::Released {
+        return Ok(delta(&case, Op::Release, live.clone(), live, Reason::MergeRequest));
+    }
+    let effective = case.ahead.map_or(&case.base, |(_, applied)| applied);
+    let wrote_it = case.ours.is_some_and(|wrote| *wrote == live.as_ref().map(Value::fingerprint));
+    if live == case.merged {
+        let (op, reason) = match (&case.fate, case.ahead) {
+            _ if wrote_it => (Op::Keep, Reason::Continues),
+            (_, Some((change, applied))) if *applied == live => (Op::Keep, Reason::AheadBy(change.clone())),
+            (Fate::Moved { was }, _) => (Op::Move { was: was.clone() }, Reason::AlreadyTrue),
+            (Fate::Fresh, _) if live.is_some() => (Op::Adopt, Reason::AlreadyTrue),
+            (Fate::Governed | Fate::Fresh | Fate::Released, _) if live.is_some() && case.base.is_none() => (Op::Adopt, Reason::AlreadyTrue),
+            (Fate::Governed | Fate::Fresh | Fate::Released, _) => (Op::Keep, Reason::AlreadyTrue),
+        };
+        let to = case.merged.clone();
+        return Ok(delta(&case, op, live, to, reason));
+    }
+    let reason = if live == *effective {
+        case.ahead.map_or(Reason::MergeRequest, |(change, _)| Reason::AheadBy(change.clone()))
+    } else if wrote_it {
+        Reason::Continues
+    } else {
+        match case.on_drift {
+            OnDrift::Block => return Err(drifted(&case, live.as_ref(), effective.as_ref())),
+            OnDrift::Overwrite => Reason::DriftOverwritten,
+        }
+    };
+    let op = match (&case.fate, &live, &case.merged) {
+        (Fate::Moved { was }, Some(_), _) => Op::Move { was: was.clone() },
+        (_, None, _) => Op::Create,
+        (_, Some(_), Some(_)) => Op::Update,
+        (_, Some(_), None) => Op::Delete,
+    };
+    let to = case.merged.clone();
+    Ok(delta(&case, op, live, to, reason))
+}
+
+fn delta(case: &Case<'_>, op: Op, from: Option<Value>, to: Option<Value>, reason: Reason) -> Delta {
+    let paths = match (&from, &to) {
+        (Some(from), Some(to)) => from.paths_that_differ(to),
+        (None, None) => Vec::new(),
+        (None, Some(_)) | (Some(_), None) => vec![Path::root()],
+    };
+    Delta { id: case.id.clone(), op, from, to, paths, sure: case.sure.clone(), reason, place: case.place.clone() }
+}
+
+fn drifted(case: &Case<'_>, live: Option<&Value>, effective: Option<&Value>) -> Refusal {
+    let show = |value: Option<&Value>| match value {
+        None => "nothing".to_owned(),
+        Some(_) if case.sensitive => "(sensitive)".to_owned(),
+        Some(value) => format!("`{}`", case.kind.lines(case.id, value).join("`, `")),
+    };
+    let title = case.kind.title(case.id);
+    let (live_text, merged) = (show(live), show(case.merged.as_ref()));
+    let (what, advice) = match (&case.fate, effective, case.ahead) {
+        (Fate::Moved { was }, _, _) => (
+            format!("`{title}` is said to be what `{was}` was, but live is {live_text} where base asks for {}", show(effective)),
+            "correct `moved:`, or undo the live change, then plan again".to_owned(),
+        ),
+        (_, None, None) => (
+            format!("`{title}` is live already and nobody asked for it here: live is {live_text}, this merge request asks for {merged}"),
+            "ask for exactly what is live to adopt it first, or set `policy.on_drift: overwrite` on the base branch".to_owned(),
+        ),
+        (_, _, Some((change, _))) => (
+            format!("`{title}` was changed by another writer: live is {live_text}, the open change {change} wrote {}, this merge request asks for {merged}", show(effective)),
+            format!("wait until {change} is merged or restored, or undo the live change, then plan again"),
+        ),
+        (_, Some(_), None) => (
+            format!("`{title}` was changed by another writer: live is {live_text}, base asks for {}, this merge request asks for {merged}", show(effective)),
+            "undo the live change or bring it into the base branch, or set `policy.on_drift: overwrite` there".to_owned(),
+        ),
+    };
+    Refusal::new(RefusalKind::Drift, what).at(case.place.clone()).advice(advice)
+}

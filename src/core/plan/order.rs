@@ -1,0 +1,141 @@
+//! Order from references found in the data: providers before consumers, consumers let go first, and `after:` where data cannot say it.
+
+use super::item::{Item, ItemEdge};
+use crate::core::{
+    model::{Desired, Mention, Place, Refusal, RefusalKind, ResourceId, Str, Value},
+    plan::{EdgeReason, Needs},
+};
+use std::collections::{BTreeMap, BTreeSet};
+
+/// `then` waits until `first` is proven, because somebody said so at `place`, or because it lives in it.
+pub(super) struct Said {
+    pub first: ResourceId,
+    pub then: ResourceId,
+    pub place: Place,
+    pub lives_in: bool,
+}
+
+/// Who provides a key before the plan and after it.
+#[derive(Default)]
+struct Providers {
+    gains: Vec<usize>,
+    keeps: Vec<usize>,
+    loses: Vec<usize>,
+}
+
+/// All edges between items, in a stable order.
+pub(super) fn edges(items: &[Item<'_>], said: &[Said]) -> Vec<ItemEdge> {
+    let providers = providers(items);
+    let mut edges = Vec::new();
+    for (number, item) in items.iter().enumerate() {
+        references(number, item, items, &providers, &mut edges);
+    }
+    let by_id: BTreeMap<&ResourceId, usize> = items.iter().enumerate().map(|(number, item)| (item.id(), number)).collect();
+    for Said { first, then, place, lives_in } in said {
+        if let (Some(&before), Some(&after)) = (by_id.get(first), by_id.get(then)) {
+            let reason = match lives_in {
+                true => EdgeReason::Refers { consumer: then.clone(), provider: first.clone(), rule: "it lives in what is made first".into() },
+                false => EdgeReason::Said { first: first.clone(), then: then.clone() },
+            };
+            edges.push(ItemEdge { before, after, needs: Needs::Proven, reason, place: place.clone() });
+        }
+    }
+    edges
+}
+
+fn providers(items: &[Item<'_>]) -> BTreeMap<Str, Providers> {
+    let mut providers: BTreeMap<Str, Providers> = BTreeMap::new();
+    for (number, item) in items.iter().enumerate() {
+        let keys = |value: Option<&Value>| -> BTreeSet<Str> { value.map(|value| item.kind.provides(item.id(), value)).unwrap_or_default().into_iter().collect() };
+        let (from, to) = (keys(item.from()), keys(item.to()));
+        for key in from.union(&to) {
+            let of = providers.entry(key.clone()).or_default();
+            match (from.contains(key), to.contains(key)) {
+                (false, _) => of.gains.push(number),
+                (true, true) => of.keeps.push(number),
+                (true, false) => of.loses.push(number),
+            }
+        }
+    }
+    providers
+}
+
+/// The edges of one consumer. A consumer that pointed there before waits only for what is newly provided; one that newly points there waits for every change of it.
+fn references(number: usize, item: &Item<'_>, items: &[Item<'_>], providers: &BTreeMap<Str, Providers>, edges: &mut Vec<ItemEdge>) {
+    let mentions = |value: Option<&Value>| -> BTreeMap<Str, Str> {
+        let all: Vec<Mention> = value.map(|value| item.kind.mentions(item.id(), value)).unwrap_or_default();
+        all.into_iter().map(|mention| (mention.key, mention.rule)).collect()
+    };
+    let (from, to) = (mentions(item.from()), mentions(item.to()));
+    for (key, rule) in &to {
+        let Some(of) = providers.get(key) else { continue };
+        let changed: &[usize] = if from.contains_key(key) { &[] } else { &of.keeps };
+        for provider in nearest(item, items, number, of.gains.iter().chain(changed)) {
+            let reason = EdgeReason::Refers { consumer: item.id().clone(), provider: items[provider].id().clone(), rule: rule.clone() };
+            edges.push(edge(items, provider, number, reason, item.delta.place.clone()));
+        }
+    }
+    for (key, rule) in from.iter().filter(|(key, _)| !to.contains_key(*key)) {
+        let Some(of) = providers.get(key) else { continue };
+        for provider in nearest(item, items, number, of.loses.iter()) {
+            let reason = EdgeReason::LetsGo { consumer: item.id().clone(), provider: items[provider].id().clone(), rule: rule.clone() };
+            edges.push(edge(items, number, provider, reason, item.delta.place.clone()));
+        }
+    }
+}
+
+/// The providers of the consumer's own target; those of other targets only where it has none: two views of one zone do not wait for each other.
+fn nearest<'n>(item: &Item<'_>, items: &[Item<'_>], number: usize, found: impl Iterator<Item = &'n usize>) -> Vec<usize> {
+    let (own, other): (Vec<usize>, Vec<usize>) = found.copied().filter(|found| *found != number).partition(|found| items[*found].target() == item.target());
+    if own.is_empty() { other } else { own }
+}
+
+/// Inside one unit that keeps order, sent first is enough; across units the first is proven before the second is sent.
+fn edge(items: &[Item<'_>], before: usize, after: usize, reason: EdgeReason, place: Place) -> ItemEdge {
+    let together = items[before].shares_unit(&items[after]) && items[before].kind.limits().ordered;
+    ItemEdge { before, after, needs: if together { Needs::Applied } else { Needs::Proven }, reason, place }
+}
+
+/// What `after:` says of the resources that a plan writes: as said for those that stay, the other way round for those that go.
+pub(super) fn said(items: &[Item<'_>], base: &Desired, merged: &Desired) -> Result<Vec<Said>, Vec<Refusal>> {
+    let (mut said, mut faults) = (Vec::new(), Vec::new());
+    for item in items {
+        match (merged.get(item.id()), base.get(item.id())) {
+            (Some(wanted), _) => {
+                for first in &wanted.after {
+                    if merged.get(first).is_none() && base.get(first).is_some() {
+                        let what = format!("`{}` comes after `{first}`, which this merge request removes", item.id());
+                        faults.push(Refusal::new(RefusalKind::Unknown, what).at(wanted.place.clone()).advice("take it out of `after:`, or keep it"));
+                    }
+                    said.push(Said { first: first.clone(), then: item.id().clone(), place: wanted.place.clone(), lives_in: false });
+                }
+            }
+            (None, Some(was)) => {
+                let gone = was.after.iter().filter(|first| merged.get(first).is_none());
+                said.extend(gone.map(|first| Said { first: item.id().clone(), then: first.clone(), place: was.place.clone(), lives_in: false }));
+            }
+            (None, None) => {}
+        }
+    }
+    if faults.is_empty() { Ok(said) } else { Err(faults) }
+}
+
+/// Loops of `after:` in what the merged tree asks for, whether or not this plan writes them: merging one would block every later change.
+pub(super) fn said_loops(merged: &Desired) -> Vec<Refusal> {
+    let waiting: Vec<(&ResourceId, &crate::core::model::Wanted)> = merged.resources.iter().filter(|(_, wanted)| !wanted.after.is_empty()).collect();
+    let number: BTreeMap<&ResourceId, usize> = waiting.iter().enumerate().map(|(number, (id, _))| (*id, number)).collect();
+    let next: Vec<Vec<usize>> = waiting.iter().map(|(_, wanted)| wanted.after.iter().filter_map(|first| number.get(first).copied()).collect()).collect();
+    let mut faults = Vec::new();
+    for part in super::graph::strong_parts(&next) {
+        let around = super::graph::shortest_loop(&next, &part);
+        let ids: Vec<String> = around.iter().chain(around.first()).map(|at| format!("`{}`", waiting[*at].0)).collect();
+        let mut fault = Refusal::new(RefusalKind::Cycle, format!("an order that waits for itself: {} (`after:`)", ids.join(" waits for ")))
+            .at(waiting[around[0]].1.place.clone())
+            .advice("remove one of these `after:`");
+        if let Some(second) = around.get(1) {
+            fault = fault.also(waiting[*second].1.place.clone());
+        }
+        faults.push(fault);
+    }
+    faults
+}

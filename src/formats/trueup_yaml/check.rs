@@ -1,0 +1,190 @@
+//! Faults that the shape of `trueup.yaml` does not show: paths that lead out, sources that overlap, patterns, times and conditions that are none.
+
+use super::{Repository, Source};
+use crate::{
+    core::model::{Freeze, Place, Refusal, RefusalKind, Span, Str, nearest},
+    formats::{cel::Cel, yaml::Node},
+};
+use std::collections::BTreeSet;
+
+/// Finds every fault, in the order of the file, and gives sources their place and their paths one form.
+pub(super) fn check(repository: &mut Repository, node: &Node, formats: &[&str], conditions: &Cel) -> Vec<Refusal> {
+    let mut check = Check { node, found: Vec::new() };
+    for (i, source) in repository.sources.iter_mut().enumerate() {
+        check.source(source, &i.to_string(), formats);
+    }
+    check.overlaps(&repository.sources);
+    check.moved(repository);
+    let policy = &repository.policy;
+    let patterns: [(&[&str], &[Str]); 5] = [
+        (&["adopt"], &repository.adopt),
+        (&["release"], &repository.release),
+        (&["policy", "ignore"], &policy.ignore),
+        (&["policy", "sensitive"], &policy.sensitive),
+        (&["policy", "protected"], &policy.protected),
+    ];
+    for (path, patterns) in patterns {
+        for (i, pattern) in patterns.iter().enumerate() {
+            check.pattern(pattern, &[path, &[&i.to_string()]].concat());
+        }
+    }
+    check.approvals(repository, conditions);
+    for (i, freeze) in policy.freeze.iter().enumerate() {
+        check.freeze(freeze, &i.to_string());
+    }
+    for (key, span) in [("every", policy.every), ("deadline", policy.deadline), ("max_age", policy.max_age)] {
+        if span == Span(0) {
+            check.fault(RefusalKind::Value, &["policy", key], format!("`{key}` of no length can never be kept"), "write a second or more");
+        }
+    }
+    for (key, percent) in [("delete_percent", policy.budgets.delete_percent), ("change_percent", policy.budgets.change_percent)] {
+        if percent > 100 {
+            check.fault(RefusalKind::Value, &["policy", "budgets", key], format!("{percent} percent is more than everything"), "write 0 to 100");
+        }
+    }
+    check.found.sort_by(|a, b| (&a.place, &a.what).cmp(&(&b.place, &b.what)));
+    check.found
+}
+
+struct Check<'a> {
+    node: &'a Node,
+    found: Vec<Refusal>,
+}
+
+impl Check<'_> {
+    fn place(&self, path: &[&str]) -> Place {
+        self.node.nearest_to(path).place.clone()
+    }
+
+    fn fault(&mut self, kind: RefusalKind, path: &[&str], what: String, advice: impl Into<String>) {
+        self.found.push(Refusal::new(kind, what).at(self.place(path)).advice(advice));
+    }
+
+    fn source(&mut self, source: &mut Source, at: &str, formats: &[&str]) {
+        source.place = self.place(&["sources", at]);
+        match folder(&source.path) {
+            Ok(path) => source.path = path,
+            Err((what, advice)) => self.fault(RefusalKind::Path, &["sources", at, "path"], format!("the path `{}` {what}", source.path), advice),
+        }
+        if !formats.contains(&&*source.format) {
+            let advice = match nearest(&source.format, formats.iter().copied()) {
+                Some(near) => format!("did you mean `{near}`?"),
+                None => format!("known here: {}", formats.join(", ")),
+            };
+            self.fault(RefusalKind::Unknown, &["sources", at, "format"], format!("the format `{}` is not known", source.format), advice);
+        }
+        if source.targets.is_empty() {
+            self.fault(RefusalKind::Schema, &["sources", at, "targets"], "the source has no target".into(), "name at least one target of the server's configuration");
+        }
+        let mut seen = BTreeSet::new();
+        for (i, target) in source.targets.iter().enumerate() {
+            let path = ["sources", at, "targets", &i.to_string()];
+            if target.is_empty() || target.contains('/') {
+                self.fault(RefusalKind::Value, &path, format!("`{target}` is no target name"), "use a name of the server's configuration");
+            }
+            if !seen.insert(target) {
+                self.fault(RefusalKind::Overlap, &path, format!("the target `{target}` is named twice"), "name it once");
+            }
+        }
+    }
+
+    /// Sources must not share a folder: each file has one format and one set of targets.
+    fn overlaps(&mut self, sources: &[Source]) {
+        for (i, first) in sources.iter().enumerate() {
+            for (j, second) in sources.iter().enumerate().skip(i + 1) {
+                let inside = |outer: &Source, inner: &Source| inner.path == outer.path || outer.inside(&inner.path).is_some();
+                if inside(first, second) || inside(second, first) {
+                    let what = match first.path == second.path {
+                        true => format!("two sources have the folder `{}`", first.path),
+                        false => format!("the folder `{}` of this source and `{}` of another lie inside each other", second.path, first.path),
+                    };
+                    let refusal = Refusal::new(RefusalKind::Overlap, what).at(self.place(&["sources", &j.to_string(), "path"]));
+                    let refusal = refusal.also(self.place(&["sources", &i.to_string(), "path"]));
+                    self.found.push(refusal.advice("give each source a folder of its own; one source may have several targets"));
+                }
+            }
+        }
+    }
+
+    fn moved(&mut self, repository: &Repository) {
+        let mut ends = BTreeSet::new();
+        for (i, moved) in repository.moved.iter().enumerate() {
+            let at = i.to_string();
+            for (key, id) in [("from", &moved.from), ("to", &moved.to)] {
+                if !ends.insert(id) {
+                    self.fault(RefusalKind::Overlap, &["moved", &at, key], format!("{id} is moved twice"), "say it in one move, from where it was at last to where it is now");
+                }
+            }
+        }
+    }
+
+    fn pattern(&mut self, pattern: &str, path: &[&str]) {
+        let glob = pattern.strip_prefix('!').unwrap_or(pattern);
+        if let Err(error) = globset::Glob::new(glob) {
+            self.fault(RefusalKind::Value, path, format!("`{pattern}` is no pattern: {}", error.kind()), "write it like `dns-inside/rrset/example.com./*`");
+        } else if glob.is_empty() || !(glob.contains('/') || glob.contains('*')) {
+            self.fault(RefusalKind::Value, path, format!("`{pattern}` matches no resource id"), "write it like `dns-inside/rrset/example.com./*`");
+        }
+    }
+
+    fn approvals(&mut self, repository: &Repository, conditions: &Cel) {
+        for (i, rule) in repository.policy.approvals.iter().enumerate() {
+            let at = i.to_string();
+            let path = |key| ["policy", "approvals", &at, key].map(str::to_owned);
+            if let Some(when) = &rule.when
+                && let Err(refusal) = conditions.check(when)
+            {
+                let place = self.place(&path("when").each_ref().map(String::as_str));
+                self.found.push(refusal.at(place));
+            }
+            let count = path("count");
+            let count = count.each_ref().map(String::as_str);
+            if rule.count == 0 {
+                self.fault(RefusalKind::Value, &count, "a rule of no approval is no rule".into(), "write 1 or more, or remove the rule");
+            }
+            let people: BTreeSet<&Str> = rule.by.iter().collect();
+            for (j, name) in rule.by.iter().enumerate().filter(|(_, name)| name.starts_with('@')) {
+                self.fault(RefusalKind::Unknown, &["policy", "approvals", &at, "by", &j.to_string()], format!("`{name}` names a group of the server"), "name the users one by one");
+            }
+            if !people.is_empty() && rule.count as usize > people.len() {
+                self.fault(RefusalKind::Value, &count, format!("{} approvals are asked of {} people", rule.count, people.len()), "name more people, or ask fewer");
+            }
+        }
+    }
+
+    fn freeze(&mut self, freeze: &Freeze, at: &str) {
+        let time = |text: &str| text.parse::<jiff::Timestamp>().ok();
+        for (key, text) in [("from", &freeze.from), ("until", &freeze.until)] {
+            if time(text).is_none() {
+                self.fault(
+                    RefusalKind::Value,
+                    &["policy", "freeze", at, key],
+                    format!("`{text}` is no time with an offset"),
+                    "write it as `2026-12-24T00:00:00Z` or `2026-12-24T00:00:00+01:00`",
+                );
+            }
+        }
+        if let (Some(from), Some(until)) = (time(&freeze.from), time(&freeze.until))
+            && from >= until
+        {
+            self.fault(RefusalKind::Value, &["policy", "freeze", at, "until"], "the freeze ends before it begins".into(), "swap `from` and `until`, or mend one");
+        }
+    }
+}
+
+/// A folder's path in its one form (`dns/zones`), or what is wrong with it.
+fn folder(path: &str) -> Result<Str, (&'static str, &'static str)> {
+    if path.starts_with('/') || path.contains('\\') || path.contains(':') || path.chars().any(char::is_control) {
+        return Err(("is not relative to the repository", "write it like `dns/zones`"));
+    }
+    let parts: Vec<&str> = path.split('/').filter(|part| !part.is_empty() && *part != ".").collect();
+    if parts.contains(&"..") {
+        return Err(("leads out of its folder", "write it from the root of the repository, without `..`"));
+    }
+    match parts.first() {
+        None => Err(("is the whole repository", "name a folder below the root, so that trueup.yaml and plans/ are not in it")),
+        Some(&"plans") if parts.len() == 1 => Err(("holds plan templates", "keep desired state in another folder")),
+        Some(first) if first.eq_ignore_ascii_case(".git") => Err(("is git's own folder", "name a folder of the tree")),
+        Some(_) => Ok(parts.join("/").into()),
+    }
+}

@@ -1,0 +1,65 @@
+//! The keys of `trueup.yaml`; the doc of each field is its line in docs/configuration.md.
+
+use crate::core::model::{Place, Policy, ResourceId, Str};
+use schemars::JsonSchema;
+use serde::Deserialize;
+
+/// What a repository governs, and by which policy.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct Repository {
+    /// The folders that hold desired state. Read from the merged tree.
+    pub sources: Vec<Source>,
+    /// Resource id patterns (glob over `target/kind/name`) that are taken into ownership where live state is already what a source asks for.
+    pub adopt: Vec<Str>,
+    /// Resource id patterns (glob over `target/kind/name`) that are given up and left as they are, when their source no longer asks for them.
+    pub release: Vec<Str>,
+    /// Resources that have another id now and are the same live object.
+    pub moved: Vec<Moved>,
+    /// Who approves, how much at once, when, and what to leave alone. Read from base.
+    pub policy: Policy,
+}
+
+/// One folder of desired state, in one format, for one or several targets.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Source {
+    /// The folder, relative to the root of the repository.
+    pub path: Str,
+    /// What the files are: `octodns` or `zonefile`.
+    pub format: Str,
+    /// The targets that shall all hold what the folder asks for, by their names in the server's configuration.
+    pub targets: Vec<Str>,
+    /// Put before every name that the files give, where the format has such names.
+    #[serde(default)]
+    pub prefix: Option<Str>,
+    /// Where the source is declared.
+    #[serde(skip)]
+    pub place: Place,
+}
+
+/// One resource under its old and its new id.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Moved {
+    /// The id it had: `target/kind/name`.
+    #[schemars(with = "String")]
+    pub from: ResourceId,
+    /// The id it has now: `target/kind/name`.
+    #[schemars(with = "String")]
+    pub to: ResourceId,
+}
+
+impl Source {
+    /// The path inside the source's folder; `None` when the file is not in it.
+    pub fn inside<'a>(&self, file: &'a str) -> Option<&'a str> {
+        file.strip_prefix(&*self.path)?.strip_prefix('/')
+    }
+}
+
+impl Repository {
+    /// The source that maps a file, by its path in the repository.
+    pub fn source_of(&self, file: &str) -> Option<&Source> {
+        self.sources.iter().find(|source| source.inside(file).is_some())
+    }
+}

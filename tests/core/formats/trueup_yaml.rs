@@ -1,0 +1,97 @@
+//! `trueup.yaml`: what is read, and how every fault is told.
+
+use trueup::core::model::{OnDrift, Policy, Refusal, Span};
+use trueup::formats::trueup_yaml::{Repository, read};
+
+const WHOLE: &str = include_str!("../../../examples/local/trueup.yaml");
+const FORMATS: [&str; 2] = ["octodns", "zonefile"];
+
+fn good(text: &str) -> Repository {
+    read(text.as_bytes(), &FORMATS).unwrap_or_else(|faults| panic!("{}", told(&faults)))
+}
+
+fn told(faults: &[Refusal]) -> String {
+    faults.iter().map(Refusal::full).collect::<Vec<_>>().join("\n")
+}
+
+fn refused(text: &str) -> String {
+    told(&read(text.as_bytes(), &FORMATS).expect_err(text))
+}
+
+#[test]
+fn the_example_is_read_whole() {
+    let repository = good(WHOLE);
+    let first = &repository.sources[0];
+    assert_eq!((&*first.path, &*first.format, first.place.line, first.targets.len()), ("zones", "octodns", 3, 2));
+    assert_eq!(repository.moved[0].to.to_string(), "dns-inside/rrset/example.com./web/A");
+    let policy = &repository.policy;
+    assert_eq!((policy.on_drift, policy.window, policy.approvals.len(), policy.freeze.len()), (OnDrift::Block, Span::secs(10), 2, 1));
+}
+
+#[test]
+fn an_empty_file_governs_nothing_by_default_policy() {
+    assert_eq!(good(""), Repository::default());
+    assert_eq!(good("policy:\nsources:\n").policy, Policy::default());
+}
+
+#[test]
+fn a_path_has_one_form_and_maps_the_files_below_it() {
+    let repository = good("sources:\n  - {path: ./a//b/, format: octodns, targets: [t]}\n  - {path: a/bc, format: octodns, targets: [t]}\n");
+    assert_eq!(&*repository.sources[0].path, "a/b");
+    assert_eq!(repository.source_of("a/b/x/y.yaml").map(|source| &*source.path), Some("a/b"));
+    assert_eq!(repository.source_of("a/bc/y.yaml").map(|source| &*source.path), Some("a/bc"));
+    assert_eq!(repository.source_of("a/b"), None);
+    assert_eq!(repository.sources[0].inside("a/b/x/y.yaml"), Some("x/y.yaml"));
+}
+
+#[test]
+fn every_fault_names_its_place_and_the_way_out() {
+    let source = |path: &str| format!("sources:\n  - path: {path}\n    format: octodns\n    targets: [t]\n");
+    let policy = |text: &str| format!("policy:\n  {text}\n");
+    let cases = [
+        ("misspelt section", "sorces: []\n".into()),
+        ("misspelt key of a source", "sources:\n  - path: a\n    formt: octodns\n    targets: [t]\n".into()),
+        ("misspelt key of policy", policy("aprovals: []")),
+        ("misspelt key of a budget", policy("budgets: {deletes_percent: 3}")),
+        ("missing key", "sources:\n  - path: a\n    targets: [t]\n".into()),
+        ("misspelt format", "sources:\n  - {path: a, format: octdns, targets: [t]}\n".into()),
+        ("unknown format", "sources:\n  - {path: a, format: helm, targets: [t]}\n".into()),
+        ("absolute path", source("/etc")),
+        ("path that leads out", source("zones/../../etc")),
+        ("windows path", source("'C:\\zones'")),
+        ("whole repository", source(".")),
+        ("git's folder", source(".git/hooks")),
+        ("templates", source("plans")),
+        ("no target", "sources:\n  - {path: a, format: octodns, targets: []}\n".into()),
+        ("target twice", "sources:\n  - {path: a, format: octodns, targets: [t, t]}\n".into()),
+        ("target with a slash", "sources:\n  - {path: a, format: octodns, targets: [t/u]}\n".into()),
+        ("same folder", "sources:\n  - {path: a, format: octodns, targets: [t]}\n  - {path: a/, format: zonefile, targets: [u]}\n".into()),
+        ("folder in a folder", "sources:\n  - {path: a/b, format: octodns, targets: [t]}\n  - {path: a, format: octodns, targets: [u]}\n".into()),
+        ("id that is none", "moved:\n  - {from: www, to: t/rrset/x}\n".into()),
+        ("moved twice", "moved:\n  - {from: t/rrset/a, to: t/rrset/b}\n  - {from: t/rrset/b, to: t/rrset/c}\n".into()),
+        ("pattern that is none", policy("ignore: ['t/rrset/[']")),
+        ("pattern that matches nothing", "adopt: [www]\n".into()),
+        ("condition that is none", policy("approvals: [{when: plan.delets > 0}]")),
+        ("condition that does not parse", policy("approvals:\n    - count: 1\n    - when: plan.deletes >\n")),
+        ("approval by nobody", policy("approvals: [{count: 0}]")),
+        ("more approvals than people", policy("approvals: [{count: 2, by: [ada, ada]}]")),
+        ("group of people", policy("approvals: [{by: ['@sre']}]")),
+        ("time without offset", policy("freeze: [{from: 2026-12-24T00:00:00, until: 2026-12-25T00:00:00Z, reason: x}]")),
+        ("freeze that ends before it begins", policy("freeze: [{from: 2026-12-25T00:00:00Z, until: 2026-12-24T00:00:00Z, reason: x}]")),
+        ("freeze of no day", policy("freeze: [{from: 2026-02-30T00:00:00Z, until: 2026-12-24T00:00:00Z, reason: x}]")),
+        ("percent", policy("budgets: {delete_percent: 130}")),
+        ("no age", policy("max_age: 0s")),
+        ("duration", policy("window: 10")),
+        ("misspelt word", policy("on_drift: overwrit")),
+        ("list at the top", "- a\n".into()),
+        ("several at once", "sources:\n  - {path: ../a, format: x, targets: []}\npolicy:\n  max_age: 0s\n".into()),
+    ];
+    let all: Vec<String> = cases.iter().map(|(name, text): &(&str, String)| format!("# {name}\n{}", refused(text))).collect();
+    insta::assert_snapshot!(all.join("\n\n"));
+}
+
+#[test]
+fn unknown_keys_are_refused_with_line_column_caret_and_suggestion() {
+    let text = "sources:\n  - path: zones\n    formt: octodns\n    targets: [t]\n";
+    assert_eq!(refused(text), "trueup.yaml:3:5: the key `formt` is not known here; did you mean `format`?\n 3 |     formt: octodns\n   |     ^");
+}
