@@ -3,8 +3,10 @@
 pub mod cel;
 mod format;
 pub mod handlebars;
+pub mod octodns;
 pub mod templates;
 pub mod trueup_yaml;
+
 pub mod yaml;
 
 pub use format::{Files, Format, Home, Scope, UnitFiles, UnitRead};

@@ -195,10 +195,10 @@ fn fingerprint(source: &Source<'_>) -> Fingerprint {
     let Scope { targets, policy } = source.scope;
     let names: Vec<&[u8]> = targets.iter().map(|target| target.as_bytes()).collect();
     let targets = Fingerprint::of("targets", &names);
-    // Reading asks policy only for the types it leaves out; a change of any other rule must not read everything again.
+    // Reading asks policy only for the types it leaves out and for leniency; a change of any other rule must not read everything again.
     let skip = policy.skip.iter().flat_map(|skipped| [skipped.r#type.as_bytes(), skipped.reason.as_bytes()]).collect::<Vec<_>>();
     let skip = Fingerprint::of("skip", &skip);
-    Fingerprint::of("source", &[source.folder.as_bytes(), source.format.name().as_bytes(), &targets.0, &skip.0])
+    Fingerprint::of("source", &[source.folder.as_bytes(), source.format.name().as_bytes(), &targets.0, &skip.0, &[u8::from(policy.lenient)]])
 }
 
 fn read(repo: &dyn StateRepo, source: &Source<'_>, tree: &TreeId, unit: &Unit, own: Vec<Own>) -> Result<Variant, RepoError> {

@@ -26,6 +26,8 @@ pub struct Policy {
     pub protected: Vec<Str>,
     /// Types a target cannot hold that are left out by name and counted, instead of refused.
     pub skip: Vec<SkippedType>,
+    /// Reads desired state as its format's lenient mode does (octoDNS: `lenient: true` on a whole zone), where its strict checks would refuse.
+    pub lenient: bool,
     /// How long every touched resource must stay equal and healthy before the merge.
     pub window: Span,
     /// How often a sample is taken in the window.
@@ -52,6 +54,7 @@ impl Default for Policy {
             sensitive: Vec::new(),
             protected: Vec::new(),
             skip: Vec::new(),
+            lenient: false,
             window: Span::secs(10),
             every: Span::secs(1),
             deadline: Span::mins(5),

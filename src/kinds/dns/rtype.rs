@@ -57,6 +57,7 @@ impl RType {
     pub const TXT: Self = Self(16);
     pub const AAAA: Self = Self(28);
     pub const LOC: Self = Self(29);
+    pub const DS: Self = Self(43);
     pub const SRV: Self = Self(33);
     pub const DNAME: Self = Self(39);
     pub const SVCB: Self = Self(64);

@@ -111,3 +111,8 @@ pub(super) fn unhex(text: &str) -> Option<Vec<u8>> {
     let digits = digits.filter(|digits| digits.len() % 2 == 0)?;
     Some(digits.chunks(2).map(|pair| pair[0] << 4 | pair[1]).collect())
 }
+
+/// The octets of each string of TXT-like data; `None` when the text is no list of strings.
+pub fn unescape_strings(text: &str) -> Option<Vec<Vec<u8>>> {
+    tokens(text).ok()?.into_iter().map(|token| unescape(token.raw).ok()).collect()
+}

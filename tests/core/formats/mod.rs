@@ -1,7 +1,9 @@
 //! Formats: YAML, trueup.yaml, octoDNS, zone files.
 
 mod cel;
+mod files;
 mod leaves;
+mod octodns;
 mod templates;
 mod trueup_yaml;
 mod yaml;

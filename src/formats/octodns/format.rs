@@ -1,0 +1,72 @@
+//! The format: which files are which zone's, and how a zone is read and written.
+
+use super::read::Reader;
+use crate::{
+    core::model::{Desired, Place, Refusal, RefusalKind, Unit},
+    formats::{Files, Format, Home, Scope, UnitFiles},
+    kinds::dns::{DnsName, wire::to_name},
+};
+
+/// octoDNS YAML.
+#[derive(Clone, Copy, Debug)]
+pub struct OctoDns;
+
+impl Format for OctoDns {
+    fn name(&self) -> &'static str {
+        "octodns"
+    }
+
+    /// `example.com.yaml` and `example.com./any.yaml` are the zone `example.com.`; names with fewer dots are other files, as octoDNS has it.
+    fn unit_of(&self, path: &str) -> Option<Unit> {
+        zone_of(path).map(|zone| Unit::new(zone.to_string()))
+    }
+
+    fn homes(&self, unit: &Unit) -> Option<Vec<Home>> {
+        let zone = DnsName::parse(unit.as_str()).ok()?;
+        Some(spellings(&zone).into_iter().flat_map(|zone| [Home::File(format!("{zone}yaml").into()), Home::Folder(zone.into())]).collect())
+    }
+
+    fn read(&self, unit: &Unit, files: &dyn Files, scope: &Scope) -> Result<Desired, Vec<Refusal>> {
+        let zone = DnsName::parse(unit.as_str()).map_err(|refusal| vec![refusal])?;
+        let mut reader = Reader { zone, scope, desired: Desired::default(), faults: Vec::new() };
+        let mut whole: Option<String> = None;
+        for path in files.list() {
+            let name = files.in_repository(&path);
+            if !path.contains('/') {
+                // The same zone once in letters and once in its xn-- form.
+                if let Some(first) = &whole {
+                    let refusal = Refusal::new(RefusalKind::Overlap, format!("two files hold the zone `{}`", unit.as_str()));
+                    reader.faults.push(refusal.at(Place::file(name)).also(Place::file(first.as_str())).advice("keep one of the two"));
+                    continue;
+                }
+                whole = Some(name.to_string());
+            }
+            match files.bytes(&path) {
+                Ok(bytes) => reader.file(&name, &bytes),
+                Err(refusal) => reader.faults.push(refusal),
+            }
+        }
+        if reader.faults.is_empty() { Ok(reader.desired) } else { Err(reader.faults) }
+    }
+
+    fn write(&self, unit: &Unit, desired: &Desired, previous: &UnitFiles) -> Result<UnitFiles, Vec<Refusal>> {
+        let _ = (desired, previous);
+        Err(vec![Refusal::new(RefusalKind::Target, format!("`{}` cannot be written as octoDNS YAML yet", unit.as_str()))])
+    }
+}
+
+/// The zone a path belongs to.
+fn zone_of(path: &str) -> Option<DnsName> {
+    let text = match path.split_once('/') {
+        Some((folder, file)) => Some(folder).filter(|folder| folder.ends_with('.') && file.ends_with(".yaml") && !file.contains('/'))?,
+        None => path.strip_suffix("yaml").filter(|zone| zone.ends_with('.') && zone.matches('.').count() >= 2)?,
+    };
+    let zone = DnsName::parse(text).ok().filter(|zone| !zone.is_root())?;
+    spellings(&zone).iter().any(|spelling| spelling == text).then_some(zone)
+}
+
+/// How a file may spell a zone: in its xn-- form, or in letters.
+fn spellings(zone: &DnsName) -> Vec<String> {
+    let (ascii, letters) = (zone.to_string(), to_name(zone).to_utf8());
+    if ascii == letters { vec![ascii] } else { vec![ascii, letters] }
+}

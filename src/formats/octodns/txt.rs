@@ -1,0 +1,42 @@
+//! TXT and SPF text as octoDNS writes it, to and from record data.
+
+use crate::{
+    core::model::{Refusal, RefusalKind},
+    kinds::dns::quoted,
+};
+
+/// Octets of one character-string; octoDNS cuts longer text there.
+const CHUNK: usize = 255;
+
+/// Record data in presentation text: `\;` is `;`, every other character is itself, cut at 255 octets.
+pub(super) fn to_rdata(text: &str, lenient: bool) -> Result<String, Refusal> {
+    if !lenient {
+        check(text)?;
+    }
+    let bare = match text.strip_prefix('"') {
+        Some(rest) => {
+            let mut rest = rest.chars();
+            rest.next_back();
+            rest.as_str()
+        }
+        None => text,
+    };
+    let octets = bare.replace("\" \"", "").replace("\\;", ";").into_bytes();
+    let chunks: Vec<String> = octets.chunks(CHUNK).map(quoted).collect();
+    Ok(if chunks.is_empty() { quoted(&[]) } else { chunks.join(" ") })
+}
+
+fn check(text: &str) -> Result<(), Refusal> {
+    let fault = |what: &str, advice: &str| Err(Refusal::new(RefusalKind::Value, what).advice(advice));
+    if text.contains("\\\\;") {
+        return fault("a `;` is escaped twice", "write `\\;` with one backslash (in double quotes YAML itself takes one: `\"\\\\;\"`)");
+    }
+    let word = |c: char| c.is_alphanumeric() || c == '_';
+    if text.char_indices().any(|(at, c)| c == ';' && text[..at].chars().next_back().is_some_and(word)) {
+        return fault("a `;` is not escaped", "write `\\;`");
+    }
+    if !text.is_ascii() {
+        return fault("the text holds characters that are not ASCII", "write ASCII, or send its UTF-8 octets with `octodns: {lenient: true}`");
+    }
+    Ok(())
+}
