@@ -16,6 +16,17 @@ pub(super) struct Commit {
     pub then: Vec<Put>,
 }
 
+impl Commit {
+    /// Bytes of keys and values to write.
+    pub fn bytes(&self) -> usize {
+        let one = |put: &Put| match put {
+            Put::Set(key, value, _) => key.len() + value.len(),
+            Put::Del(key) => key.len(),
+        };
+        self.then.iter().map(one).sum()
+    }
+}
+
 pub(super) type Answer = Result<Result<Rev, Miss>, KvError>;
 
 /// What an embedded engine does with a batch.
@@ -26,7 +37,6 @@ pub(super) trait Engine: Send + 'static {
 
 struct Job {
     commit: Commit,
-    bytes: usize,
     answer: oneshot::Sender<Answer>,
 }
 
@@ -49,8 +59,7 @@ impl Group {
     pub async fn commit(&self, when: Vec<Compare>, then: Vec<Put>) -> Answer {
         let gone = || KvError { what: "the store's writer has stopped; restart the server".into(), kind: KvErrorKind::Io };
         let (answer, wait) = oneshot::channel();
-        let bytes = size(&then);
-        let job = Job { commit: Commit { when, then }, bytes, answer };
+        let job = Job { commit: Commit { when, then }, answer };
         self.jobs.as_ref().ok_or_else(gone)?.send(job).map_err(|_| gone())?;
         wait.await.map_err(|_| gone())?
     }
@@ -68,11 +77,11 @@ impl Drop for Group {
 
 fn serve(mut engine: impl Engine, inbox: &mpsc::Receiver<Job>) {
     while let Ok(first) = inbox.recv() {
-        let mut bytes = first.bytes;
+        let mut bytes = first.commit.bytes();
         let mut batch = vec![first];
         while batch.len() < JOBS_MAX && bytes < BYTES_MAX {
             let Ok(job) = inbox.try_recv() else { break };
-            bytes += job.bytes;
+            bytes += job.commit.bytes();
             batch.push(job);
         }
         let (commits, answers): (Vec<_>, Vec<_>) = batch.into_iter().map(|job| (job.commit, job.answer)).unzip();
@@ -82,12 +91,4 @@ fn serve(mut engine: impl Engine, inbox: &mpsc::Receiver<Job>) {
             Err(error) => answers.into_iter().for_each(|answer| drop(answer.send(Err(error.clone())))),
         }
     }
-}
-
-fn size(then: &[Put]) -> usize {
-    let one = |put: &Put| match put {
-        Put::Set(key, value, _) => key.len() + value.len(),
-        Put::Del(key) => key.len(),
-    };
-    then.iter().map(one).sum()
 }

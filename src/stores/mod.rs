@@ -10,6 +10,8 @@ mod keys;
 mod lease;
 mod redb;
 mod rows;
+#[cfg(feature = "sled")]
+mod sled;
 mod store;
 
 pub use inbox::{Delivery, Enqueued};
@@ -18,4 +20,6 @@ pub use keys::RowKey;
 pub use lease::LeaseError;
 pub use redb::RedbKv;
 pub use rows::{Batch, Stored};
+#[cfg(feature = "sled")]
+pub use sled::SledKv;
 pub use store::Store;

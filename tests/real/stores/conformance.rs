@@ -4,7 +4,7 @@ use std::{path::Path, sync::Arc};
 use trueup::{
     core::model::Span,
     ports::{Compare, Kv, KvError, KvErrorKind, MemoryKv, Put, Rev, Row, SessionId},
-    stores::RedbKv,
+    stores::{RedbKv, SledKv},
 };
 
 /// One adapter under test: how it is opened on a folder, closed and opened again.
@@ -20,6 +20,14 @@ impl Subject for Redb {
     type Store = RedbKv;
     fn open(&self, folder: &Path) -> Result<RedbKv, KvError> {
         RedbKv::open(folder)
+    }
+}
+
+pub struct Sled;
+impl Subject for Sled {
+    type Store = SledKv;
+    fn open(&self, folder: &Path) -> Result<SledKv, KvError> {
+        SledKv::open(folder)
     }
 }
 
@@ -219,4 +227,5 @@ macro_rules! suites {
 suites! {
     memory: Memory(MemoryKv::new());
     redb: Redb;
+    sled: Sled;
 }

@@ -1,5 +1,7 @@
 //! The storage port under one conformance suite, and the store over it.
 
 mod conformance;
+mod crash;
+mod full;
 mod journal;
 mod keeps;
