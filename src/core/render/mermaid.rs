@@ -16,7 +16,7 @@ pub fn mermaid(sheet: &Sheet<'_>, state: &dyn Fn(StepId) -> Option<StepState>) -
     let mut out = String::from("graph TD\n");
     for step in sheet.plan.steps.values() {
         let class = state(step.id).map_or(String::new(), |state| format!(":::{}", state.as_str()));
-        out.push_str(&format!("  s{}[\"step {} · {}\"]{class}\n", step.id, step.id, escape::mermaid(&step_words(step))));
+        out.push_str(&format!("  s{}[\"step {} · {}\"]{class}\n", step.id, step.id, escape::mermaid(&step_words(step), 60)));
     }
     let mut pairs: BTreeMap<(StepId, StepId), Vec<&Edge>> = BTreeMap::new();
     for edge in &sheet.plan.edges {
@@ -25,7 +25,7 @@ pub fn mermaid(sheet: &Sheet<'_>, state: &dyn Fn(StepId) -> Option<StepState>) -
     for ((before, after), edges) in pairs {
         let why = edges.first().map(|edge| words::edge(edge, &sheet.kinds).replace('`', "")).unwrap_or_default();
         let more = if edges.len() > 1 { format!(" and {} more", edges.len() - 1) } else { String::new() };
-        out.push_str(&format!("  s{before} -->|\"{}{more}\"| s{after}\n", escape::mermaid(&why)));
+        out.push_str(&format!("  s{before} -->|\"{}{more}\"| s{after}\n", escape::mermaid(&why, 140)));
     }
     if sheet.plan.steps.keys().any(|id| state(*id).is_some()) {
         out.push_str(CLASSES);

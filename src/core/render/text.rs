@@ -179,7 +179,7 @@ pub fn way_back(sheet: &Sheet<'_>, back: &Plan) -> Vec<String> {
                 None => "deleted again".to_owned(),
                 Some(_) => format!("back to {}", code(&sheet.lines(&write.id, write.to.as_ref()).join(", "))),
             };
-            format!("{}. {} {what}", step.id, code(&sheet.kinds.title(&write.id)))
+            format!("step {}: {} {what}", step.id, code(&sheet.kinds.title(&write.id)))
         })
         .collect();
     if out.is_empty() {

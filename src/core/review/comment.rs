@@ -160,7 +160,7 @@ fn approvals(view: &View, room: Room<'_>) -> String {
         }
         Some(_) | None => String::new(),
     };
-    let list = markdown::list("Who must approve", items, room.of(room.chars.saturating_sub(how.chars().count())));
+    let list = markdown::list(if missing { "Who must approve" } else { "Approved" }, items, room.of(room.chars.saturating_sub(how.chars().count())));
     list + &how
 }
 

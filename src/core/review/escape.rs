@@ -28,10 +28,12 @@ fn is_hidden(c: char) -> bool {
 
 /// `plain`, at most `most` characters long.
 pub fn cut(text: &str, most: usize) -> String {
-    let text = plain(text);
-    match text.char_indices().nth(most) {
-        None => text,
-        Some(_) => text.chars().take(most.saturating_sub(1)).chain(['…']).collect(),
+    // What is visible is never shorter than what it stands for, so the rest of a long text need not be read.
+    let head = text.char_indices().nth(most.saturating_add(1)).map_or(text, |(end, _)| &text[..end]);
+    let shown = plain(head);
+    match shown.char_indices().nth(most) {
+        None => shown,
+        Some(_) => shown.chars().take(most.saturating_sub(1)).chain(['…']).collect(),
     }
 }
 
@@ -79,6 +81,8 @@ pub fn html(text: &str) -> String {
             '>' => out.push_str("&gt;"),
             '"' => out.push_str("&quot;"),
             '\'' => out.push_str("&#39;"),
+            // Some Markdown readers see code spans in raw HTML too.
+            '`' => out.push_str("&#96;"),
             c => out.push(c),
         }
     }
@@ -121,12 +125,12 @@ fn closing(text: &str, ticks: usize) -> Option<usize> {
     None
 }
 
-/// Data inside a quoted Mermaid label: everything but letters, digits and a few marks becomes a character code.
-pub fn mermaid(text: &str) -> String {
+/// Data inside a quoted Mermaid label, at most `most` characters of it: everything but letters, digits and a few marks becomes a character code.
+pub fn mermaid(text: &str, most: usize) -> String {
     let mut out = String::new();
-    for c in cut(text, 60).chars() {
+    for c in cut(text, most).chars() {
         match c {
-            ' ' | '.' | '-' | '_' | '/' => out.push(c),
+            ' ' | '.' | '-' | '_' | '/' | ',' => out.push(c),
             c if c.is_alphanumeric() => out.push(c),
             c => out.push_str(&format!("#{};", u32::from(c))),
         }

@@ -1,5 +1,10 @@
-//! Commands, board, comment.
+//! Commands, board, comment, and plans on paper.
 
 mod board;
 mod command;
 mod escape;
+mod face;
+mod fixture;
+mod hostile;
+mod paper;
+mod refusal;

@@ -101,7 +101,7 @@ impl fmt::Display for Waiting {
         match self {
             Self::Plan => f.write_str("Reading the live systems and making the plan; nobody needs to do anything."),
             Self::Trust { author } => write!(f, "Waiting for a member to say `/trueup plan` on this head, because {} may not write this repository.", code(author.as_str())),
-            Self::World { why } => write!(f, "Waiting for the world to answer ({}); tried again by itself, or now with `/trueup plan`.", code(why)),
+            Self::World { why } => write!(f, "Something it needs did not answer ({}); tried again by itself, or now with `/trueup plan`.", code(why)),
             Self::Approvals { missing, by, digest } => {
                 let people = if by.is_empty() { "anyone who may approve here".to_owned() } else { list(by, "or") };
                 write!(f, "Waiting for {} by {people}: `/trueup approve {}`.", count(*missing as usize, "approval"), digest.short())
