@@ -3,6 +3,7 @@
 mod batch;
 mod compile;
 mod condition;
+mod digest;
 mod graph;
 mod item;
 mod leaf;
@@ -10,6 +11,7 @@ mod lint;
 mod material;
 mod order;
 mod pattern;
+mod reverse;
 mod rules;
 mod safety;
 mod scope;
@@ -20,9 +22,11 @@ mod words;
 
 pub use compile::compile;
 pub use condition::{Conditions, PlanFacts};
+pub use digest::{Kept, LeafKey, LeafSet, kept};
 pub use leaf::Leaves;
 pub use lint::{Finding, lint};
 pub use material::{CompileError, Material, Scope, Sight, Sources};
+pub use reverse::{Restoring, Written, restore, restore_wants, written};
 pub use scope::wants;
 pub use step::{Act, Claim, Edge, EdgeReason, Guard, ItemRef, MatchedRule, Needs, Note, OnDeadline, Plan, Program, Proof, Step, Test, Undo, Until, Write};
 pub use template::{BUILT_IN, Between, Match, Template, Waves};

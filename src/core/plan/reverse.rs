@@ -1,0 +1,213 @@
+//! The way back (I8): a forecast of it with every plan, and an ordinary plan made from what was written and what is seen.
+
+use super::{compile::Parts, order::Said, pattern::Patterns, rules};
+use crate::core::{
+    diff::{Case, Delta, Fate, Op, Reason, three_way},
+    model::{Kind, MrId, Observed, Path, Place, Policy, Reading, ResourceId, StepId, Sure, Value, Want},
+    plan::{Act, Claim, CompileError, Edge, EdgeReason, Finding, ItemRef, MatchedRule, Note, Plan, Step, Undo, Write},
+};
+use std::collections::{BTreeMap, BTreeSet};
+
+/// What a change wrote to one resource, over all of its runs.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Written {
+    /// What was there before its first write.
+    pub before: Option<Value>,
+    /// What its last write left, or would have left where the outcome is unknown.
+    pub after: Option<Value>,
+    pub place: Place,
+    /// Why it cannot be put back, where it cannot.
+    pub lost: Option<String>,
+}
+
+/// What a change wrote, from its plans and the items of each that were sent (done, already there, or unknown), oldest first.
+pub fn written<'a>(runs: impl IntoIterator<Item = (&'a Plan, &'a BTreeSet<ItemRef>)>) -> BTreeMap<ResourceId, Written> {
+    let mut written: BTreeMap<ResourceId, Written> = BTreeMap::new();
+    for (plan, sent) in runs {
+        let places: BTreeMap<&ResourceId, &Place> = plan.deltas.iter().map(|delta| (&delta.id, &delta.place)).collect();
+        for at in sent {
+            let Some(write) = plan.steps.get(&at.step).and_then(|step| step.writes().get(at.item as usize)) else { continue };
+            let (before, lost) = match &write.undo {
+                Undo::To(value) => (value.clone(), None),
+                Undo::Never { loses } => (write.from.clone(), Some(loses.to_string())),
+                Undo::Sealed(_) | Undo::Backup(_) | Undo::Act(_) => (write.from.clone(), Some("its way back is not a write".to_owned())),
+            };
+            let place = places.get(&write.id).map(|place| (*place).clone()).unwrap_or_default();
+            let entry = written.entry(write.id.clone()).or_insert(Written { before, after: None, place, lost: None });
+            entry.after = write.to.clone();
+            entry.lost = entry.lost.take().or(lost);
+        }
+    }
+    written
+}
+
+/// Everything `restore` reads.
+pub struct Restoring<'a> {
+    pub written: &'a BTreeMap<ResourceId, Written>,
+    /// The runs' plans: their `after:` orders hold the other way round.
+    pub plans: &'a [&'a Plan],
+    /// A fresh look at every resource of `written`, as `restore_wants` asks for it.
+    pub seen: &'a [Observed],
+    pub kinds: &'a dyn Fn(&ResourceId) -> &'static dyn Kind,
+    pub policy: &'a Policy,
+    /// The approvals of the plan that is taken back: approving it approved this.
+    pub rules: Vec<MatchedRule>,
+    /// What other open changes have applied since.
+    pub ahead: &'a BTreeMap<ResourceId, (MrId, Option<Value>)>,
+}
+
+/// The wants to observe before `restore`: what was written counts as base, what was there before as merged.
+pub fn restore_wants(written: &BTreeMap<ResourceId, Written>) -> Vec<Want> {
+    let want = |(id, of): (&ResourceId, &Written)| Want { id: id.clone(), base: of.after.clone(), merged: of.before.clone(), ours: None };
+    written.iter().map(want).collect()
+}
+
+/// Makes the way back of a change: an ordinary plan that touches only what the change wrote and is not back already.
+pub fn restore(restoring: Restoring<'_>) -> Result<Plan, CompileError> {
+    let sensitive = Patterns::new("policy.sensitive", &restoring.policy.sensitive).map_err(|fault| CompileError::Refused(vec![fault]))?;
+    let seen: BTreeMap<&ResourceId, &Observed> = restoring.seen.iter().map(|seen| (&seen.id, seen)).collect();
+    let (mut deltas, mut notes, mut faults, mut missing) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
+    for (id, of) in restoring.written {
+        if let Some(lost) = &of.lost {
+            notes.push(Note::Remark { text: format!("`{id}` stays as it is: {lost}").into() });
+            continue;
+        }
+        let Some(Observed { reading: Reading::Seen { live, .. }, .. }) = seen.get(id) else {
+            missing.push(Finding::NotObserved { id: id.clone() });
+            continue;
+        };
+        let case = Case {
+            id,
+            kind: (restoring.kinds)(id),
+            live: live.clone(),
+            base: of.after.clone(),
+            merged: of.before.clone(),
+            place: of.place.clone(),
+            ours: None,
+            ahead: restoring.ahead.get(id),
+            fate: Fate::Governed,
+            on_drift: restoring.policy.on_drift,
+            sensitive: sensitive.matches(id),
+            sure: Sure::Exact,
+        };
+        match three_way(case) {
+            Ok(delta) => deltas.push(restoring_delta(delta)),
+            Err(fault) => faults.push(fault),
+        }
+    }
+    if !missing.is_empty() {
+        return Err(CompileError::Broken(missing));
+    }
+    if !faults.is_empty() {
+        return Err(CompileError::Refused(faults));
+    }
+    let said = |reason: &EdgeReason| match reason {
+        EdgeReason::Said { first, then } => Some((first.clone(), then.clone())),
+        EdgeReason::Refers { .. } | EdgeReason::LetsGo { .. } | EdgeReason::Chain { .. } | EdgeReason::Batch { .. } | EdgeReason::Wave { .. } => None,
+    };
+    let orders: BTreeMap<(ResourceId, ResourceId), &Place> =
+        restoring.plans.iter().flat_map(|plan| plan.edges.iter().chain(&plan.inside)).filter_map(|edge| said(&edge.reason).map(|pair| (pair, &edge.place))).collect();
+    let back = orders.into_iter().map(|((first, then), place)| Said { first: then, then: first, place: place.clone(), lives_in: false }).collect();
+    let parent = restoring.plans.last().map(|plan| plan.digest());
+    let rules = if restoring.rules.is_empty() { vec![rules::otherwise()] } else { restoring.rules };
+    let parts = Parts { kinds: restoring.kinds, policy: restoring.policy, templates: &[], rules, notes, parent };
+    parts.assemble(deltas, |_| Ok(back))
+}
+
+fn restoring_delta(delta: Delta) -> Delta {
+    let op = match delta.op {
+        Op::Adopt => Op::Keep,
+        other @ (Op::Create | Op::Update | Op::Replace | Op::Delete | Op::Keep | Op::Release | Op::Move { .. }) => other,
+    };
+    Delta { op, reason: Reason::Restores, ..delta }
+}
+
+impl Plan {
+    /// The way back as it stands before anything ran: every write turned round, in reverse order.
+    pub fn forecast_reverse(&self) -> Plan {
+        let all = self.steps.iter().flat_map(|(step, of)| (0..of.items()).map(|item| ItemRef { step: *step, item })).collect();
+        self.reverse(&all)
+    }
+
+    /// The way back from the items that were sent; what cannot be undone is said in a note.
+    pub fn reverse(&self, sent: &BTreeSet<ItemRef>) -> Plan {
+        let mut back = Plan { rules: self.rules.clone(), parent: Some(self.digest()), ..Plan::default() };
+        let mut at: BTreeMap<ItemRef, ItemRef> = BTreeMap::new();
+        let mut ends: BTreeMap<ResourceId, (Option<Value>, Option<Value>)> = BTreeMap::new();
+        for (step, of) in self.steps.iter().rev() {
+            let id = StepId(back.steps.len() as u32 + 1);
+            let mut writes = Vec::new();
+            for (item, write) in (0..of.writes().len() as u32).zip(of.writes()).rev() {
+                let from_here = ItemRef { step: *step, item };
+                if !sent.contains(&from_here) {
+                    continue;
+                }
+                let Some(turned) = turned(write, &mut back.notes) else { continue };
+                at.insert(from_here, ItemRef { step: id, item: writes.len() as u32 });
+                ends.entry(write.id.clone()).or_insert((turned.from.clone(), None)).1 = turned.to.clone();
+                writes.push(turned);
+            }
+            if !writes.is_empty() {
+                let claims = writes.iter().map(|write| Claim::Write(write.id.clone())).collect();
+                back.steps.insert(id, Step { id, act: Act::Write(writes), claims, guard: None, template: "reverse".into(), ..of.clone() });
+            }
+        }
+        back.edges = self.edges.iter().filter_map(|edge| flipped(edge, &at)).collect();
+        back.inside = self.inside.iter().filter_map(|edge| flipped(edge, &at)).collect();
+        back.edges.sort_by(|a, b| (a.before, a.after, &a.reason).cmp(&(b.before, b.after, &b.reason)));
+        back.inside.sort_by(|a, b| (a.before, a.after, &a.reason).cmp(&(b.before, b.after, &b.reason)));
+        let places: BTreeMap<&ResourceId, &Place> = self.deltas.iter().map(|delta| (&delta.id, &delta.place)).collect();
+        back.deltas = ends
+            .into_iter()
+            .map(|(id, (from, to))| {
+                let (op, paths) = match (&from, &to) {
+                    (None, Some(_)) => (Op::Create, vec![Path::root()]),
+                    (Some(_), None) => (Op::Delete, vec![Path::root()]),
+                    (Some(from), Some(to)) => (Op::Update, from.paths_that_differ(to)),
+                    (None, None) => (Op::Keep, Vec::new()),
+                };
+                let place = places.get(&id).map(|place| (*place).clone()).unwrap_or_default();
+                Delta { id, op, from, to, paths, sure: Sure::Exact, reason: Reason::Restores, place }
+            })
+            .collect();
+        back.notes.sort();
+        back
+    }
+}
+
+/// A write the other way round; `None`, with a note, when its way back is no write.
+fn turned(write: &Write, notes: &mut Vec<Note>) -> Option<Write> {
+    let lost = match &write.undo {
+        Undo::To(value) => return Some(Write { id: write.id.clone(), from: write.to.clone(), to: value.clone(), undo: Undo::To(write.to.clone()) }),
+        Undo::Never { loses } => format!("`{}` cannot be put back: {loses}", write.id),
+        Undo::Sealed(_) => format!("`{}` is put back from its sealed content", write.id),
+        Undo::Backup(step) => format!("`{}` is put back from the backup of step {step}", write.id),
+        Undo::Act(_) => format!("`{}` is put back by an act of its own", write.id),
+    };
+    notes.push(Note::Remark { text: lost.into() });
+    None
+}
+
+fn flipped(edge: &Edge, at: &BTreeMap<ItemRef, ItemRef>) -> Option<Edge> {
+    let pair = |(a, b): &(u32, u32)| {
+        let before = at.get(&ItemRef { step: edge.after, item: *b })?;
+        let after = at.get(&ItemRef { step: edge.before, item: *a })?;
+        Some((*before, *after))
+    };
+    let pairs: Vec<(ItemRef, ItemRef)> = edge.items.iter().filter_map(pair).collect();
+    let (before, after) = pairs.first()?;
+    let (before, after) = (before.step, after.step);
+    let mut items: Vec<(u32, u32)> = pairs.iter().map(|(a, b)| (a.item, b.item)).collect();
+    items.sort_unstable();
+    Some(Edge { before, after, items, needs: edge.needs, reason: turned_reason(&edge.reason), place: edge.place.clone() })
+}
+
+/// On the way back a consumer lets go of what it came to point at, and points again at what comes back.
+fn turned_reason(reason: &EdgeReason) -> EdgeReason {
+    match reason.clone() {
+        EdgeReason::Refers { consumer, provider, rule } => EdgeReason::LetsGo { consumer, provider, rule },
+        EdgeReason::LetsGo { consumer, provider, rule } => EdgeReason::Refers { consumer, provider, rule },
+        EdgeReason::Said { first, then } => EdgeReason::Said { first: then, then: first },
+        other @ (EdgeReason::Chain { .. } | EdgeReason::Batch { .. } | EdgeReason::Wave { .. }) => other,
+    }
+}
