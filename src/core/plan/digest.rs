@@ -26,7 +26,7 @@ impl fmt::Display for LeafKey {
 }
 
 /// The leaves of a plan: what approvals bind to.
-pub type LeafSet = BTreeMap<LeafKey, Fingerprint>;
+pub type LeafSet = BTreeMap<LeafKey, Digest>;
 
 /// What is left of an approval when the plan was made again.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -86,15 +86,15 @@ impl Plan {
     }
 
     /// The leaves of one step's items: what approving the step approves. Empty for a step the plan does not have.
-    pub fn step_leaves(&self, step: &StepId) -> LeafSet {
+    pub fn step_leaves(&self, step: StepId) -> LeafSet {
         let keys = self.keys();
-        let items = (0..self.steps.get(step).map_or(0, Step::items)).map(|item| ItemRef { step: *step, item });
+        let items = (0..self.steps.get(&step).map_or(0, Step::items)).map(|item| ItemRef { step, item });
         items.filter_map(|at| Some((keys.get(&at)?.clone(), self.leaf(at, &keys)?))).collect()
     }
 
     /// One digest over a step's leaves; `None` for a step the plan does not have.
-    pub fn step_digest(&self, step: &StepId) -> Option<Digest> {
-        self.steps.get(step)?;
+    pub fn step_digest(&self, step: StepId) -> Option<Digest> {
+        self.steps.get(&step)?;
         let leaves = self.step_leaves(step);
         let parts: Vec<&[u8]> = leaves.iter().flat_map(|(key, leaf)| [key.0.as_bytes(), &leaf.0]).collect();
         Some(Digest::of("trueup/step/1", &parts))
@@ -138,24 +138,21 @@ impl Plan {
         items.chain(self.deltas.iter().filter_map(owned)).collect()
     }
 
-    fn leaf(&self, at: ItemRef, keys: &BTreeMap<ItemRef, LeafKey>) -> Option<Fingerprint> {
-        let step = self.steps.get(&at.step)?;
+    fn leaf(&self, at: ItemRef, keys: &BTreeMap<ItemRef, LeafKey>) -> Option<Digest> {
+        let (step, key) = (self.steps.get(&at.step)?, keys.get(&at)?);
         let rest = [json(&step.guard), json(&step.proof)];
         Some(match step.writes().get(at.item as usize) {
             Some(write) => {
                 let claims: BTreeSet<&Claim> = step.claims.iter().filter(|claim| claimed(claim).is_some_and(|id| *id == write.id)).collect();
                 let undo = undo(write, keys);
-                Fingerprint::of(
-                    "trueup/leaf/write/1",
-                    &[write.id.to_string().as_bytes(), &bytes(write.from.as_ref()), &bytes(write.to.as_ref()), &undo, &rest[0], &rest[1], &json(&claims)],
-                )
+                Digest::of("trueup/leaf/write/1", &[key.0.as_bytes(), &bytes(write.from.as_ref()), &bytes(write.to.as_ref()), &undo, &rest[0], &rest[1], &json(&claims)])
             }
             None => {
                 let closes = match &step.act {
                     Act::Verb { closes: Some(of), .. } => keys.get(&ItemRef { step: *of, item: 0 }).map_or("", |key| &key.0),
                     Act::Write(_) | Act::Verb { .. } | Act::Run { .. } | Act::Wait(_) | Act::Check(_) | Act::Approve { .. } | Act::Pause => "",
                 };
-                Fingerprint::of("trueup/leaf/act/1", &[&unnumbered(&step.act), closes.as_bytes(), step.target.as_bytes(), &rest[0], &rest[1], &json(&step.claims)])
+                Digest::of("trueup/leaf/act/1", &[key.0.as_bytes(), &unnumbered(&step.act), closes.as_bytes(), step.target.as_bytes(), &rest[0], &rest[1], &json(&step.claims)])
             }
         })
     }
@@ -196,7 +193,7 @@ fn claimed(claim: &Claim) -> Option<&ResourceId> {
 
 /// What changes hands without a write is approved as well: merging makes the repository its owner, or ends that.
 /// What this change wrote itself was approved before it was written.
-fn owned(delta: &Delta) -> Option<(LeafKey, Fingerprint)> {
+fn owned(delta: &Delta) -> Option<(LeafKey, Digest)> {
     let what = match (&delta.op, &delta.reason) {
         (Op::Adopt, _) => "adopt",
         (Op::Release, _) => "release",
@@ -208,7 +205,7 @@ fn owned(delta: &Delta) -> Option<(LeafKey, Fingerprint)> {
         Op::Release => None,
         Op::Create | Op::Update | Op::Replace | Op::Delete | Op::Keep | Op::Adopt | Op::Move { .. } => delta.to.as_ref(),
     };
-    let leaf = Fingerprint::of("trueup/leaf/own/1", &[delta.id.to_string().as_bytes(), &json(&delta.op), &bytes(to)]);
+    let leaf = Digest::of("trueup/leaf/own/1", &[delta.id.to_string().as_bytes(), &json(&delta.op), &bytes(to)]);
     Some((LeafKey(format!("{what} {}", delta.id).into()), leaf))
 }
 

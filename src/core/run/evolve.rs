@@ -310,7 +310,7 @@ impl Change {
                     self.said_start = false;
                 }
                 let key = answer.key.clone();
-                let leaves = Arc::new(plan.leaves().into_iter().collect());
+                let leaves = Arc::new(plan.leaves().into_values().collect());
                 let way_back = answer.way_back.clone();
                 self.desk = Some(Desk { key, plan: plan.clone(), policy: policy.clone(), digest, leaves, restore: asked.restore, at, way_back });
                 self.times.planned = Some(at);
@@ -476,5 +476,5 @@ fn moved_sentence(ids: &[crate::core::model::ResourceId], what: &str) -> String 
 }
 
 fn leaves_of(desk: &Desk, steps: &[StepId]) -> BTreeSet<Digest> {
-    steps.iter().filter(|id| desk.plan.steps.contains_key(id)).flat_map(|id| desk.plan.step_leaves(*id)).collect()
+    steps.iter().filter(|id| desk.plan.steps.contains_key(id)).flat_map(|id| desk.plan.step_leaves(*id).into_values()).collect()
 }

@@ -10,7 +10,6 @@ mod evolve_run;
 mod frontier;
 mod handle;
 mod input;
-mod leaf;
 mod ledger;
 mod outcome;
 mod show;
