@@ -1,6 +1,6 @@
 //! The commands and their dispatch.
 
-use super::{Exit, plan, term};
+use super::{Exit, plan, schema, term};
 use clap::{Parser, Subcommand};
 use std::process::ExitCode;
 
@@ -30,6 +30,8 @@ struct Cli {
 enum Commands {
     /// Compile the plan of a merge request from a checkout; no server needed.
     Plan(plan::PlanArgs),
+    /// Print the JSON Schema of trueup.yaml or server.yaml.
+    Schema(schema::SchemaArgs),
 }
 
 /// Runs the command line; every error ends in exit code 1 with the next thing to do.
@@ -46,6 +48,7 @@ pub fn run() -> ExitCode {
     let _ = rustls::crypto::aws_lc_rs::default_provider().install_default();
     let ended = match cli.command {
         Commands::Plan(args) => plan::run(&args, cli.color),
+        Commands::Schema(args) => schema::run(&args),
     };
     match ended {
         Ok(exit) => exit.into(),

@@ -3,6 +3,7 @@
 mod args;
 mod exit;
 mod plan;
+pub mod schema;
 mod term;
 
 pub use args::run;

@@ -3,14 +3,14 @@
 use crate::core::model::{SecretRef, Str};
 use schemars::JsonSchema;
 use serde::{
-    Deserialize, Deserializer,
+    Deserialize, Deserializer, Serialize,
     de::{self, MapAccess, Visitor},
 };
 use std::fmt;
 
 /// Where a secret comes from; never the secret itself.
-#[derive(Clone, Debug, PartialEq, Eq, JsonSchema)]
-#[schemars(rename_all = "snake_case")]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
 pub enum SecretSource {
     /// The name of an environment variable of the server.
     Env(Str),
@@ -19,8 +19,8 @@ pub enum SecretSource {
 }
 
 /// Where a user's token comes from, or how it is recognized.
-#[derive(Clone, Debug, PartialEq, Eq, JsonSchema)]
-#[schemars(rename_all = "snake_case")]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
 pub enum TokenSource {
     /// The name of an environment variable of the server.
     Env(Str),

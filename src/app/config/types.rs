@@ -6,14 +6,14 @@ use crate::core::{
     review::Right,
 };
 use schemars::JsonSchema;
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 use std::{
     collections::BTreeMap,
     path::{Path, PathBuf},
 };
 
 /// Configures one server.
-#[derive(Clone, Debug, Deserialize, JsonSchema)]
+#[derive(Clone, Debug, Deserialize, Serialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Server {
     /// Address and port to listen on; port 0 takes a free one, which `serve` prints.
@@ -59,7 +59,7 @@ fn default_bot() -> Str {
 }
 
 /// Where changes are kept.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize, JsonSchema)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize, Serialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Store {
     /// `redb` (one sync a commit), `sled` (needs the `sled` feature), or `memory` (lost at exit, for trying out).
@@ -67,7 +67,7 @@ pub struct Store {
     pub kind: StoreKind,
 }
 
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, JsonSchema)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, Serialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum StoreKind {
     #[default]
@@ -77,7 +77,7 @@ pub enum StoreKind {
 }
 
 /// One person or robot that signs in with a token.
-#[derive(Clone, Debug, Deserialize, JsonSchema)]
+#[derive(Clone, Debug, Deserialize, Serialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct User {
     /// The name that comments, approvals and commits carry.
@@ -90,7 +90,7 @@ pub struct User {
 }
 
 /// One governed repository.
-#[derive(Clone, Debug, Deserialize, JsonSchema)]
+#[derive(Clone, Debug, Deserialize, Serialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Repository {
     /// The repository's name: `dns`, or `team/dns`.
@@ -128,7 +128,7 @@ fn default_branch() -> Str {
     "main".into()
 }
 
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, JsonSchema)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, Serialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Forge {
     /// Bare repositories on this server, merge requests in its store.
@@ -137,7 +137,7 @@ pub enum Forge {
 }
 
 /// One live system.
-#[derive(Clone, Debug, Deserialize, JsonSchema)]
+#[derive(Clone, Debug, Deserialize, Serialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Target {
     /// What it is and how it is spoken to.
@@ -176,7 +176,7 @@ fn default_answer() -> Span {
     Span::secs(30)
 }
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, JsonSchema)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, Serialize, JsonSchema)]
 pub enum TargetKind {
     /// Dynamic updates to an authoritative name server (BIND, Knot, PowerDNS).
     #[serde(rename = "dns/rfc2136")]
@@ -184,7 +184,7 @@ pub enum TargetKind {
 }
 
 /// A TSIG key (RFC 8945).
-#[derive(Clone, Debug, Deserialize, JsonSchema)]
+#[derive(Clone, Debug, Deserialize, Serialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Tsig {
     /// The key's name as the name server knows it.
@@ -196,7 +196,7 @@ pub struct Tsig {
     pub secret: SecretSource,
 }
 
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, JsonSchema)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, Serialize, JsonSchema)]
 pub enum TsigAlgorithm {
     #[default]
     #[serde(rename = "hmac-sha256")]
@@ -218,7 +218,7 @@ impl TsigAlgorithm {
 }
 
 /// What the server takes on at once.
-#[derive(Clone, Debug, PartialEq, Eq, Deserialize, JsonSchema)]
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize, Serialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct Limits {
     /// Plans compiled at the same time.

@@ -122,6 +122,7 @@ pub struct Freeze {
     pub from: Str,
     /// RFC 3339, with an offset.
     pub until: Str,
+    /// Shown to whoever waits for the end of it.
     pub reason: Str,
 }
 
@@ -141,5 +142,6 @@ pub enum OnDrift {
 pub struct SkippedType {
     /// The type as the source writes it: `Route53Provider/ALIAS`.
     pub r#type: Str,
+    /// Shown with the count of what was left out.
     pub reason: Str,
 }

@@ -73,20 +73,6 @@ impl Refusal {
         self.also = Some(place);
         self
     }
-
-    /// The refusal as a person reads it: its line, then the line of the file with a caret below the column.
-    pub fn full(&self) -> String {
-        let (Some(line), Some(place)) = (&self.excerpt, &self.place) else { return self.to_string() };
-        let number = place.line.to_string();
-        // Tabs stay tabs, so that the caret stands below its column in every terminal.
-        let shown = line.chars().map(|c| if c.is_control() && c != '\t' { ' ' } else { c });
-        let shown: String = shown.collect();
-        let before = (place.column as usize).saturating_sub(1);
-        let gap: String = shown.chars().chain(std::iter::repeat(' ')).take(before).map(|c| if c == '\t' { '\t' } else { ' ' }).collect();
-        let margin = " ".repeat(number.len());
-        let caret = if place.column == 0 { String::new() } else { format!("\n {margin} | {gap}^") };
-        format!("{self}\n {number} | {shown}{caret}")
-    }
 }
 
 impl fmt::Display for Refusal {

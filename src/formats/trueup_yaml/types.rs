@@ -2,10 +2,10 @@
 
 use crate::core::model::{Place, Policy, ResourceId, Str};
 use schemars::JsonSchema;
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 
 /// What a repository governs, and by which policy.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize, JsonSchema)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize, Serialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct Repository {
     /// The folders that hold desired state. Read from the merged tree.
@@ -21,7 +21,7 @@ pub struct Repository {
 }
 
 /// One folder of desired state, in one format, for one or several targets.
-#[derive(Clone, Debug, PartialEq, Eq, Deserialize, JsonSchema)]
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize, Serialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Source {
     /// The folder, relative to the root of the repository.
@@ -30,16 +30,13 @@ pub struct Source {
     pub format: Str,
     /// The targets that shall all hold what the folder asks for, by their names in the server's configuration.
     pub targets: Vec<Str>,
-    /// Put before every name that the files give, where the format has such names.
-    #[serde(default)]
-    pub prefix: Option<Str>,
     /// Where the source is declared.
     #[serde(skip)]
     pub place: Place,
 }
 
 /// One resource under its old and its new id.
-#[derive(Clone, Debug, PartialEq, Eq, Deserialize, JsonSchema)]
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize, Serialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Moved {
     /// The id it had: `target/kind/name`.

@@ -1,10 +1,11 @@
 //! Plan templates in YAML.
 
 use trueup::core::plan::{Between, Template};
+use trueup::core::render::refusal as refusal_text;
 use trueup::formats::templates::{built_in, read};
 
 fn refused(text: &str) -> String {
-    read("plans/x.yaml", text.as_bytes()).expect_err(text).full()
+    refusal_text(&read("plans/x.yaml", text.as_bytes()).expect_err(text))
 }
 
 #[test]

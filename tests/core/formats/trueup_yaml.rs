@@ -1,6 +1,7 @@
 //! `trueup.yaml`: what is read, and how every fault is told.
 
 use trueup::core::model::{OnDrift, Policy, Refusal, Span};
+use trueup::core::render::refusal as refusal_text;
 use trueup::formats::trueup_yaml::{Repository, read};
 
 const WHOLE: &str = include_str!("../../../examples/local/trueup.yaml");
@@ -11,7 +12,7 @@ fn good(text: &str) -> Repository {
 }
 
 fn told(faults: &[Refusal]) -> String {
-    faults.iter().map(Refusal::full).collect::<Vec<_>>().join("\n")
+    faults.iter().map(refusal_text).collect::<Vec<_>>().join("\n")
 }
 
 fn refused(text: &str) -> String {
@@ -93,5 +94,5 @@ fn every_fault_names_its_place_and_the_way_out() {
 #[test]
 fn unknown_keys_are_refused_with_line_column_caret_and_suggestion() {
     let text = "sources:\n  - path: zones\n    formt: octodns\n    targets: [t]\n";
-    assert_eq!(refused(text), "trueup.yaml:3:5: the key `formt` is not known here; did you mean `format`?\n 3 |     formt: octodns\n   |     ^");
+    assert_eq!(refused(text), "error: the key `formt` is not known here\n --> trueup.yaml:3:5\n  |\n3 |     formt: octodns\n  |     ^\n help: did you mean `format`?\n");
 }

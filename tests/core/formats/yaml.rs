@@ -1,6 +1,7 @@
 //! The YAML loader: what it reads, and how it refuses what is broken, hostile or ambiguous.
 
 use trueup::core::model::{Refusal, RefusalKind};
+use trueup::core::render::refusal as refusal_text;
 use trueup::formats::yaml::{Budget, Node, NodeKind, load, load_all};
 
 fn read(text: &str) -> Node {
@@ -16,7 +17,7 @@ fn refused(bytes: impl AsRef<[u8]>) -> Refusal {
 
 /// A refusal as a person reads it.
 fn told(bytes: impl AsRef<[u8]>) -> String {
-    refused(bytes).full()
+    refusal_text(&refused(bytes))
 }
 
 fn place(node: &Node) -> (u32, u32) {
@@ -140,7 +141,7 @@ fn broken_yaml_is_refused_with_line_column_and_advice() {
         assert_eq!(refusal.kind, RefusalKind::Syntax, "{name}");
         assert!(refusal.place.as_ref().is_some_and(|place| place.line > 0 && place.column > 0), "{name}: {refusal:?}");
         assert!(refusal.advice.is_some(), "{name}");
-        all.push(format!("# {name}\n{}", refusal.full()));
+        all.push(format!("# {name}\n{}", refusal_text(&refusal)));
     }
     insta::assert_snapshot!(all.join("\n\n"));
 }
@@ -150,7 +151,7 @@ fn a_duplicate_key_is_refused_with_both_places() {
     let refusal = refused("a: 1\nb:\n  x: 1\n  y: 2\n  x: 3\n");
     assert_eq!(refusal.place.as_ref().map(|place| (place.line, place.column)), Some((5, 3)));
     assert_eq!(refusal.also.as_ref().map(|place| (place.line, place.column)), Some((3, 3)));
-    insta::assert_snapshot!(refusal.full());
+    insta::assert_snapshot!(refusal_text(&refusal));
     assert_eq!(refused("10: a\n010: b\n").kind, RefusalKind::Syntax);
     assert_eq!(read("10: a\n'10': b\n").as_map().unwrap().len(), 2);
     assert_eq!(refused("{a: 1, a: 2}").place.map(|place| (place.line, place.column)), Some((1, 8)));
@@ -164,7 +165,7 @@ fn an_alias_bomb_is_refused_before_it_is_built() {
     }
     let refusal = refused(&nodes);
     assert_eq!(refusal.kind, RefusalKind::Budget);
-    insta::assert_snapshot!(refusal.full());
+    insta::assert_snapshot!(refusal_text(&refusal));
 
     let mut bytes = format!("a: &a {}\nb:\n", "x".repeat(1 << 20));
     bytes += &"  - *a\n".repeat(1000);
@@ -195,7 +196,7 @@ fn ten_thousand_deep_nesting_is_refused_without_using_the_stack() {
 fn a_file_of_50_megabytes_is_refused_by_its_size() {
     let refusal = refused("# filler\n".repeat(50_000_000 / 9 + 1));
     assert_eq!(refusal.kind, RefusalKind::Budget);
-    insta::assert_snapshot!(refusal.full());
+    insta::assert_snapshot!(refusal_text(&refusal));
 }
 
 #[test]

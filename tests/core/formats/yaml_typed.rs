@@ -3,6 +3,7 @@
 use serde::Deserialize;
 use std::collections::BTreeMap;
 use trueup::core::model::{RefusalKind, Span};
+use trueup::core::render::refusal as refusal_text;
 use trueup::formats::yaml::{Budget, from_bytes};
 
 #[derive(Debug, PartialEq, Deserialize)]
@@ -54,7 +55,7 @@ fn told(text: &str) -> String {
     let refusal = from_bytes::<Config>("c.yaml", text.as_bytes(), &Budget::default()).expect_err(text);
     assert_eq!(refusal.kind, RefusalKind::Schema, "{refusal}");
     assert!(refusal.place.is_some() && refusal.excerpt.is_some(), "{refusal:?}");
-    refusal.full()
+    refusal_text(&refusal)
 }
 
 #[test]

@@ -1,10 +1,13 @@
 //! `server.yaml`: what is read, and how every fault is told.
 
+mod docs;
+
 use std::path::Path;
 use trueup::{
     app::config::{self, Server, StoreKind, TargetKind, TokenSource, TsigAlgorithm},
     core::{
         model::{Refusal, Span},
+        render::refusal as refusal_text,
         review::Right,
     },
 };
@@ -16,7 +19,7 @@ fn read(text: &str) -> Server {
 }
 
 fn told(faults: &[Refusal]) -> String {
-    faults.iter().map(Refusal::full).collect::<Vec<_>>().join("\n\n")
+    faults.iter().map(refusal_text).collect::<Vec<_>>().join("\n\n")
 }
 
 fn refused(text: &str) -> String {
