@@ -55,5 +55,5 @@ pub fn told(desired: &Desired) -> String {
 
 /// Refusals as a person reads them.
 pub fn refusals(all: &[Refusal]) -> String {
-    all.iter().map(Refusal::full).collect::<Vec<_>>().join("\n\n")
+    all.iter().map(trueup::core::render::refusal).collect::<Vec<_>>().join("\n\n")
 }
