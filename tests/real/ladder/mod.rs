@@ -7,6 +7,7 @@ mod climb;
 mod dns;
 mod rungs;
 mod world;
+mod zones;
 
 /// Makes a test of every rung for one world.
 macro_rules! ladder {

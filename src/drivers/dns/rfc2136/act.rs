@@ -2,6 +2,7 @@
 
 use super::{
     driver::Rfc2136,
+    encode::encode,
     observe::{How, Zone, read},
     pack::{self, Batch, Job},
     transport::{Conn, WireErrorKind},
@@ -227,18 +228,22 @@ impl Run<'_> {
             Some(conn) => conn,
             None => match self.driver.connect(self.cx.deadline).await {
                 Ok(conn) => conn,
-                Err(error) => return Answer::Unreachable(error.what),
+                Err(error) => return Answer::Unreachable(error.to_string()),
             },
+        };
+        let octets = match encode(&pack::message(batch)) {
+            Ok(octets) => octets,
+            Err(error) => return Answer::Refused(Refusal::new(RefusalKind::Target, error.what).advice(error.advice)),
         };
         self.sent += 1;
         self.driver.count_update();
-        let answer = match conn.ask(pack::message(batch)).await {
+        let answer = match conn.ask_raw(octets).await {
             Ok(answer) => answer,
             Err(error) => {
                 return match error.kind {
-                    WireErrorKind::Unreachable => Answer::Unreachable(error.what),
-                    WireErrorKind::Denied | WireErrorKind::Unsendable => Answer::Refused(Refusal::new(RefusalKind::Target, error.what)),
-                    WireErrorKind::Lost | WireErrorKind::Broken => Answer::Lost(error.what),
+                    WireErrorKind::Unreachable => Answer::Unreachable(error.to_string()),
+                    WireErrorKind::Denied | WireErrorKind::Unsendable => Answer::Refused(Refusal::new(RefusalKind::Target, error.what).advice(error.advice)),
+                    WireErrorKind::Lost | WireErrorKind::Broken => Answer::Lost(error.to_string()),
                 };
             }
         };

@@ -95,8 +95,8 @@ fn same(a: &Message, b: &Message) -> bool {
 
 async fn one(driver: &Rfc2136, address: &str, deadline: Instant, questions: &[Option<(Name, RecordType)>]) -> Answers {
     let row: Vec<Message> = questions.iter().flatten().map(|(name, kind)| question(name.clone(), *kind)).collect();
-    let mut conn = driver.connect_as_client(address, deadline).await.map_err(|error| error.what)?;
-    conn.ask_all(row).await.map_err(|error| error.what)
+    let mut conn = driver.connect_as_client(address, deadline).await.map_err(|error| error.to_string())?;
+    conn.ask_all(row).await.map_err(|error| error.to_string())
 }
 
 fn of(id: &ResourceId) -> Option<(Name, RecordType)> {

@@ -6,6 +6,7 @@
 mod act;
 mod config;
 mod driver;
+mod encode;
 mod health;
 mod observe;
 mod pack;

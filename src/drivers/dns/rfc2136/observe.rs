@@ -175,5 +175,5 @@ fn fault(error: WireError) -> Fault {
         WireErrorKind::Denied => ObserveErrorKind::Denied,
         WireErrorKind::Broken | WireErrorKind::Unsendable => ObserveErrorKind::Broken,
     };
-    (kind, error.what)
+    (kind, error.to_string())
 }

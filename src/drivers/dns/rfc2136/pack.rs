@@ -1,14 +1,14 @@
 //! Packs writes into UPDATE messages (RFC 2136): as large as they may be, what belongs together in one, every prerequisite the content it was planned from.
 
+use super::{
+    encode::{Update, data, plain},
+    transport::WireError,
+};
 use crate::{
     core::model::{Refusal, RefusalKind, ResourceId, Value},
     kinds::dns::{split, wire},
 };
-use hickory_proto::{
-    op::{Message, MessageType, OpCode, Query},
-    rr::{DNSClass, Name, Record, RecordType},
-    serialize::binary::{BinEncodable, BinEncoder},
-};
+use hickory_proto::rr::{DNSClass, Name, RData, Record, RecordType, rdata::NS};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// One write on its way.
@@ -40,14 +40,19 @@ impl Job {
         self.owner == self.zone
     }
 
-    /// An upper bound of what the job adds to a message: owners compressed against the zone, data not at all.
+    /// An upper bound of what the job adds to a message: every owner written against the zone, whether or not it stood before.
     fn octets(&self) -> usize {
-        let owner = octets(&self.owner).saturating_sub(octets(&self.zone)) + 2;
-        let records = self.from.iter().chain(&self.to);
-        let data: usize = records.map(|record| owner + RECORD_OCTETS + octets(&record.data)).sum();
-        // Prerequisites of absence, deletes one by one at the apex (counted as `from` again), and the delete of the RRset.
-        let apex = if self.at_apex() { self.from.iter().map(|record| owner + RECORD_OCTETS + octets(&record.data)).sum() } else { 0 };
-        data + apex + 3 * (owner + RECORD_OCTETS)
+        let owner = octets(plain(&self.owner)).saturating_sub(octets(plain(&self.zone))) + 2;
+        let fixed = owner + RECORD_OCTETS;
+        let all = |records: &[Record]| records.iter().map(|record| fixed + octets(data(&record.data))).sum::<usize>();
+        match (self.from.is_empty(), is_apex_ns(self)) {
+            // Absence of the RRset and of a CNAME.
+            (true, _) => 2 * fixed + all(&self.to),
+            // The delete of the RRset.
+            (false, false) => all(&self.from) + fixed + all(&self.to),
+            // Deletes one by one, and the stand-in's coming and going.
+            (false, true) => 2 * all(&self.from) + 2 * all(&self.to) + 2 * (fixed + octets(data(&stand_in(0).data))),
+        }
     }
 }
 
@@ -101,17 +106,12 @@ pub(super) fn halve(batch: Batch) -> Result<(Batch, Batch), Batch> {
 }
 
 /// The message: prerequisites of all jobs, then deletes, then adds, so that a CNAME is gone before what replaces it comes.
-pub(super) fn message(batch: &[Job]) -> Message {
-    let mut message = Message::new(0, MessageType::Query, OpCode::Update);
-    if let Some(first) = batch.first() {
-        let mut zone = Query::new();
-        zone.set_name(first.zone.clone()).set_query_type(RecordType::SOA).set_query_class(DNSClass::IN);
-        message.add_query(zone);
+pub(super) fn message(batch: &[Job]) -> Update {
+    Update {
+        zone: batch.first().map_or_else(Name::root, |job| job.zone.clone()),
+        prerequisites: batch.iter().flat_map(prerequisites).chain(neighbours(batch)).collect(),
+        updates: batch.iter().flat_map(deletes).chain(batch.iter().flat_map(adds)).chain(batch.iter().flat_map(apex)).collect(),
     }
-    // The sections of an UPDATE (§2): prerequisites where answers stand, updates where authorities stand.
-    message.answers = batch.iter().flat_map(prerequisites).chain(neighbours(batch)).collect();
-    message.authorities = batch.iter().flat_map(deletes).chain(batch.iter().flat_map(adds)).chain(batch.iter().flat_map(late_deletes)).collect();
-    message
 }
 
 /// §2.4.2 and §2.4.3: the RRset holds exactly these data, or does not exist.
@@ -155,22 +155,32 @@ fn deletes(job: &Job) -> Option<Record> {
 }
 
 fn adds(job: &Job) -> Vec<Record> {
-    job.to.clone()
+    if is_apex_ns(job) { Vec::new() } else { job.to.clone() }
 }
 
-/// §2.5.4 and §3.4.2.4: name servers of the apex go one by one, after the new ones came, since the last one stays.
-fn late_deletes(job: &Job) -> Vec<Record> {
+/// §2.5.4 and §3.4.2.4: name servers of the apex go one by one, and the last one stays. A stand-in comes first, so that all
+/// old ones can go and come again with a new TTL, which servers do not take from an add of what is there; it goes last.
+fn apex(job: &Job) -> Vec<Record> {
     if !is_apex_ns(job) {
         return Vec::new();
     }
-    let gone = job.from.iter().filter(|record| !job.to.iter().any(|kept| kept.data == record.data));
-    gone.map(|record| {
+    let delete = |record: &Record| {
         let mut record = record.clone();
         record.ttl = 0;
         record.dns_class = DNSClass::NONE;
         record
-    })
-    .collect()
+    };
+    let ttl = job.to.first().map_or(0, |record| record.ttl);
+    let mut stand_in = stand_in(ttl);
+    stand_in.name = job.owner.clone();
+    let (come, go) = (stand_in.clone(), delete(&stand_in));
+    std::iter::once(come).chain(job.from.iter().map(delete)).chain(job.to.iter().cloned()).chain(std::iter::once(go)).collect()
+}
+
+/// A name server that is never visible: it comes and goes in one message. `invalid.` belongs to nobody (RFC 6761).
+fn stand_in(ttl: u32) -> Record {
+    let name = Name::from_labels(["trueup", "stand-in", "invalid"]).unwrap_or_else(|_| Name::root());
+    Record::from_rdata(Name::root(), ttl, RData::NS(NS(name)))
 }
 
 fn is_apex_ns(job: &Job) -> bool {
@@ -184,12 +194,9 @@ fn empty(name: Name, kind: RecordType, class: DNSClass) -> Record {
     record
 }
 
-/// The encoded length without compression.
-fn octets(part: &impl BinEncodable) -> usize {
-    let mut out = Vec::new();
-    let mut encoder = BinEncoder::new(&mut out);
-    // What does not encode is refused when the message is sealed; here it counts as too large.
-    part.emit(&mut encoder).map_or(MESSAGE_OCTETS, |()| out.len())
+/// The length of a part. What does not encode is refused when the message is made; here it counts as too large.
+fn octets(part: Result<Vec<u8>, WireError>) -> usize {
+    part.map_or(MESSAGE_OCTETS, |octets| octets.len())
 }
 
 /// The records of a value, and the names around them.

@@ -44,5 +44,5 @@ pub(super) async fn transfer(conn: &mut Conn, zone: &Name) -> Result<Transfer, W
 }
 
 fn broken(zone: &Name, what: &str) -> WireError {
-    WireError { kind: WireErrorKind::Broken, what: format!("the transfer of {zone} {what}; look into the server's log") }
+    WireError::new(WireErrorKind::Broken, format!("the transfer of {zone} {what}"), "look into the server's log")
 }

@@ -4,13 +4,17 @@
 //! together: not connected (nothing happened), sent without an answer (it may have happened), and a key refused.
 //! Every message is signed, questions too, so that a server that picks its view by key shows the right one.
 
-use super::config::Timeouts;
+use super::{
+    config::Timeouts,
+    encode::{plain, unsendable},
+};
 use hickory_proto::{
     op::{Message, ResponseCode},
     rr::{
         TSigner,
-        rdata::tsig::{TsigError, signed_bitmessage_to_buf},
+        rdata::tsig::{TSIG, TsigError, make_tsig_record, signed_bitmessage_to_buf},
     },
+    serialize::binary::BinEncoder,
 };
 use std::{
     collections::BTreeMap,
@@ -28,11 +32,13 @@ use tokio::{
 
 /// What an exchange came to, when it came to no answer.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("{what}")]
+#[error("{what}; {advice}")]
 pub(super) struct WireError {
     pub kind: WireErrorKind,
-    /// A lowercase fragment that says what to do next.
+    /// A lowercase fragment: what happened.
     pub what: String,
+    /// A lowercase fragment: what to do next.
+    pub advice: &'static str,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -50,8 +56,8 @@ pub(super) enum WireErrorKind {
 }
 
 impl WireError {
-    fn new(kind: WireErrorKind, what: impl Into<String>) -> Self {
-        Self { kind, what: what.into() }
+    pub fn new(kind: WireErrorKind, what: impl Into<String>, advice: &'static str) -> Self {
+        Self { kind, what: what.into(), advice }
     }
 }
 
@@ -73,7 +79,7 @@ impl Conn {
     /// Connects; on return nothing has been sent. `deadline` cuts every later wait.
     pub async fn open(address: &str, signer: Option<TSigner>, timeouts: Timeouts, deadline: Instant) -> Result<Self, WireError> {
         let unreachable =
-            |why: String| WireError::new(WireErrorKind::Unreachable, format!("no connection to {address}: {why}; check that the server runs and that this host may reach it"));
+            |why: String| WireError::new(WireErrorKind::Unreachable, format!("no connection to {address}: {why}"), "check that the server runs and that this host may reach it");
         let stream = within(timeouts.connect, deadline, TcpStream::connect(address)).await.map_err(|why| unreachable(why.to_string()))?;
         // Messages are written whole, so waiting to gather more bytes only adds a round trip.
         stream.set_nodelay(true).map_err(|why| unreachable(why.to_string()))?;
@@ -83,7 +89,13 @@ impl Conn {
 
     /// Sends one message and waits for its answer, which is verified when there is a key.
     pub async fn ask(&mut self, message: Message) -> Result<Message, WireError> {
-        let (id, bytes, mut chain) = self.seal(message)?;
+        let octets = encoded(&message)?;
+        self.ask_raw(octets).await
+    }
+
+    /// The same for a message that is encoded already, its id left to us.
+    pub async fn ask_raw(&mut self, octets: Vec<u8>) -> Result<Message, WireError> {
+        let (id, bytes, mut chain) = self.seal(octets)?;
         self.send(&bytes).await?;
         loop {
             let (answer, raw) = self.receive().await?;
@@ -100,7 +112,7 @@ impl Conn {
         let mut order = Vec::with_capacity(messages.len());
         let mut open = BTreeMap::new();
         for message in messages {
-            let (id, bytes, chain) = self.seal(message)?;
+            let (id, bytes, chain) = self.seal(encoded(&message)?)?;
             frame(&mut frames, &bytes)?;
             order.push(id);
             open.insert(id, chain);
@@ -125,7 +137,7 @@ impl Conn {
 
     /// Sends one question and hands every message of its answer to `each` until that says it was the last.
     pub async fn stream(&mut self, message: Message, mut each: impl FnMut(Message) -> Result<bool, WireError>) -> Result<(), WireError> {
-        let (id, bytes, mut chain) = self.seal(message)?;
+        let (id, bytes, mut chain) = self.seal(encoded(&message)?)?;
         self.send(&bytes).await?;
         let mut first = true;
         loop {
@@ -146,20 +158,27 @@ impl Conn {
         }
     }
 
-    /// Numbers, signs and encodes a message.
-    fn seal(&mut self, mut message: Message) -> Result<(u16, Vec<u8>, Option<Chain>), WireError> {
-        let broken = |why: String| WireError::new(WireErrorKind::Unsendable, format!("a message cannot be encoded: {why}; split what it carries"));
+    /// Numbers and signs a message (RFC 8945 §5.1).
+    fn seal(&mut self, mut bytes: Vec<u8>) -> Result<(u16, Vec<u8>, Option<Chain>), WireError> {
         let id = self.next_id;
         self.next_id = self.next_id.wrapping_add(1);
-        message.metadata.id = id;
-        let mut chain = None;
-        if let Some(signer) = &self.signer {
-            message.finalize(signer, now()).map_err(|why| broken(why.to_string()))?;
-            let mac = message.signature.as_ref().map(|record| record.data.mac.clone()).unwrap_or_default();
-            chain = Some(Chain { signer: signer.clone(), mac, first: true, unsigned: Vec::new(), unsigned_count: 0 });
+        if let Some(place) = bytes.first_chunk_mut::<2>() {
+            *place = id.to_be_bytes();
         }
-        let bytes = message.to_vec().map_err(|why| broken(why.to_string()))?;
-        Ok((id, bytes, chain))
+        let Some(signer) = &self.signer else { return Ok((id, bytes, None)) };
+        let stub = TSIG::new(signer.algorithm().clone(), now(), signer.fudge(), Vec::new(), id, None, Vec::new());
+        let mut covered = bytes.clone();
+        let end = covered.len();
+        let mut encoder = BinEncoder::with_offset(&mut covered, end as u32);
+        stub.emit_tsig_for_mac(&mut encoder, signer.signer_name()).map_err(|why| unsendable(why.to_string()))?;
+        let mac = signer.sign(&covered).map_err(|why| unsendable(why.to_string()))?;
+        bytes.extend(plain(&make_tsig_record(signer.signer_name().clone(), stub.set_mac(mac.clone())))?);
+        // One more additional record, counted in the last word of the header.
+        if let Some(count) = bytes.get_mut(10..12) {
+            let more = u16::from_be_bytes([count[0], count[1]]).saturating_add(1);
+            count.copy_from_slice(&more.to_be_bytes());
+        }
+        Ok((id, bytes, Some(Chain { signer: signer.clone(), mac, first: true, unsigned: Vec::new(), unsigned_count: 0 })))
     }
 
     async fn send(&mut self, bytes: &[u8]) -> Result<(), WireError> {
@@ -192,7 +211,7 @@ impl Chain {
     }
 
     fn verify(&mut self, raw: &[u8], address: &str) -> Result<(), WireError> {
-        let broken = |what: &str| WireError::new(WireErrorKind::Broken, format!("the answer of {address} {what}; check what stands between this host and the server"));
+        let broken = |what: &str| WireError::new(WireErrorKind::Broken, format!("the answer of {address} {what}"), "check what stands between this host and the server");
         let (mut covered, record) = signed_bitmessage_to_buf(raw, Some(&self.mac), self.first).map_err(|_| broken("has no readable signature"))?;
         // hickory lays out length, previous mac, message: what was unsigned belongs between the last two.
         covered.splice(2 + self.mac.len()..2 + self.mac.len(), self.unsigned.drain(..));
@@ -222,14 +241,17 @@ fn check(chain: Option<&mut Chain>, answer: &Message, raw: &[u8], address: &str)
     };
     if let Some(error) = record.data.error {
         let key = chain.signer.signer_name();
-        let what = match error {
-            TsigError::BadSig => format!("{address} knows the TSIG key `{key}` but not this secret; compare the secret and the algorithm with the server's"),
-            TsigError::BadKey => format!("{address} does not know the TSIG key `{key}` with this algorithm; compare the name and the algorithm with the server's"),
-            TsigError::BadTime => format!("{address} says that the clocks differ by more than its limit; set the clock of this host or of the server"),
-            TsigError::BadTrunc => format!("{address} wants longer signatures for the TSIG key `{key}`; use hmac-sha256 or stronger"),
-            TsigError::Unknown(code) => format!("{address} refuses the TSIG key `{key}` with error {code}; look into the server's log"),
+        let (what, advice) = match error {
+            TsigError::BadSig => (format!("{address} knows the TSIG key `{key}` but not this secret"), "compare the secret and the algorithm with the server's"),
+            TsigError::BadKey => (
+                format!("{address} does not know the TSIG key `{key}` with this algorithm, or does not let it do this"),
+                "compare the name and the algorithm with the server's, and look at what it allows the key",
+            ),
+            TsigError::BadTime => (format!("{address} says that the clocks differ by more than its limit"), "set the clock of this host or of the server"),
+            TsigError::BadTrunc => (format!("{address} wants longer signatures for the TSIG key `{key}`"), "use hmac-sha256 or stronger"),
+            TsigError::Unknown(code) => (format!("{address} refuses the TSIG key `{key}` with error {code}"), "look into the server's log"),
         };
-        return Err(WireError::new(WireErrorKind::Denied, what));
+        return Err(WireError::new(WireErrorKind::Denied, what, advice));
     }
     chain.verify(raw, address)
 }
@@ -245,15 +267,19 @@ fn is_refusal(code: ResponseCode) -> bool {
 }
 
 fn unsigned(address: &str) -> WireError {
-    WireError::new(WireErrorKind::Broken, format!("{address} answers without a signature; give the server this TSIG key, or check what stands between"))
+    WireError::new(WireErrorKind::Broken, format!("{address} answers without a signature"), "give the server this TSIG key, or check what stands between")
 }
 
 fn lost(address: &str, why: &str) -> WireError {
-    WireError::new(WireErrorKind::Lost, format!("no answer from {address}: {why}; observe again before anything is sent twice"))
+    WireError::new(WireErrorKind::Lost, format!("no answer from {address}: {why}"), "observe again before anything is sent twice")
+}
+
+fn encoded(message: &Message) -> Result<Vec<u8>, WireError> {
+    message.to_vec().map_err(|why| unsendable(why.to_string()))
 }
 
 fn frame(out: &mut Vec<u8>, bytes: &[u8]) -> Result<(), WireError> {
-    let len = u16::try_from(bytes.len()).map_err(|_| WireError::new(WireErrorKind::Unsendable, "a message is longer than 64 KiB; split what it carries"))?;
+    let len = u16::try_from(bytes.len()).map_err(|_| unsendable("it is longer than 64 KiB".into()))?;
     out.extend_from_slice(&len.to_be_bytes());
     out.extend_from_slice(bytes);
     Ok(())
@@ -268,7 +294,8 @@ async fn receive(read: &mut OwnedReadHalf, address: &str, answer: Duration, dead
         Ok(raw)
     };
     let raw = within(answer, deadline, whole).await.map_err(|why| lost(address, &why.to_string()))?;
-    let message = Message::from_vec(&raw).map_err(|why| WireError::new(WireErrorKind::Broken, format!("the answer of {address} cannot be read: {why}")))?;
+    let message =
+        Message::from_vec(&raw).map_err(|why| WireError::new(WireErrorKind::Broken, format!("the answer of {address} cannot be read: {why}"), "look at it with `dig`"))?;
     Ok((message, raw))
 }
 
