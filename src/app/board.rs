@@ -1,4 +1,4 @@
-//! The board room: one actor that keeps the claims board in its own journal and tells changes when their turn comes.
+//! The board room: keeps the claims board in its own journal and tells changes when their turn comes.
 
 use super::{desk::Desk, worker::Mail};
 use crate::{
@@ -6,15 +6,18 @@ use crate::{
         model::MrId,
         plan::Claim,
         review::{Board, BoardEvent},
-        run::{Input, StreamId},
+        run::{ClaimAnswer, Input, StreamId},
     },
     ports::{Clock, Fence},
     stores::Store,
 };
-use std::{collections::BTreeSet, sync::Arc};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::Arc,
+};
 use tokio::sync::Mutex;
 
-/// The board with its journal. Every answer is given after the append.
+/// The board with its journal; every answer is given after the append, and one request is handled at a time.
 pub struct BoardRoom {
     store: Arc<Store>,
     clock: Arc<dyn Clock>,
@@ -25,4 +28,62 @@ struct State {
     board: Board,
     upto: u64,
     fence: Fence,
+    /// The number of each change's last request, which its answers carry.
+    asked: BTreeMap<MrId, u64>,
+}
+
+impl BoardRoom {
+    /// Folds the board's journal.
+    pub async fn open(store: Arc<Store>, clock: Arc<dyn Clock>) -> Result<Self, String> {
+        let fence = store.own(&StreamId::Board).await.map_err(|error| error.to_string())?;
+        let events: Vec<BoardEvent> = store.read_records(&StreamId::Board).await.map_err(|error| error.to_string())?;
+        let mut board = Board::default();
+        for event in &events {
+            board.apply(event);
+        }
+        let state = State { board, upto: events.len() as u64, fence, asked: BTreeMap::new() };
+        Ok(Self { store, clock, state: Mutex::new(state) })
+    }
+
+    /// Asks for everything a plan needs; the change hears `Input::Claimed` now, and again when there is news.
+    pub async fn claim(&self, desk: &Desk, mr: MrId, n: u64, claims: BTreeSet<Claim>) -> Result<(), String> {
+        let mut state = self.state.lock().await;
+        state.asked.insert(mr.clone(), n);
+        let held = state.board.held(&mr).is_some_and(|(held, _)| claims.is_subset(held));
+        let granted = match held {
+            true => Vec::new(),
+            false => self.apply(&mut state, BoardEvent::Requested { mr: mr.clone(), claims, incident: false, at: self.clock.now() }).await?,
+        };
+        state.tell(desk, &mr);
+        granted.iter().filter(|other| **other != mr).for_each(|other| state.tell(desk, other));
+        Ok(())
+    }
+
+    /// Gives back everything a change holds; those whose turn it is now, and those who moved up, hear of it.
+    pub async fn release(&self, desk: &Desk, mr: MrId) -> Result<(), String> {
+        let mut state = self.state.lock().await;
+        state.asked.remove(&mr);
+        if state.board.answer(&mr).is_none() {
+            return Ok(());
+        }
+        let granted = self.apply(&mut state, BoardEvent::Released { mr }).await?;
+        granted.iter().for_each(|other| state.tell(desk, other));
+        let waiting: Vec<MrId> = state.board.queue().into_iter().map(|(other, _)| other.clone()).collect();
+        waiting.iter().for_each(|other| state.tell(desk, other));
+        Ok(())
+    }
+
+    async fn apply(&self, state: &mut State, event: BoardEvent) -> Result<Vec<MrId>, String> {
+        let receipt = self.store.append_records(&StreamId::Board, state.upto, Some(&state.fence), std::slice::from_ref(&event)).await;
+        state.upto = receipt.map_err(|error| error.to_string())?.upto;
+        Ok(state.board.apply(&event))
+    }
+}
+
+impl State {
+    fn tell(&self, desk: &Desk, mr: &MrId) {
+        let (Some(n), Some(answer)) = (self.asked.get(mr), self.board.answer(mr)) else { return };
+        let answer: ClaimAnswer = answer;
+        desk.send(mr, Mail::Input(Box::new(Input::Claimed { n: *n, answer })));
+    }
 }

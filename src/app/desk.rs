@@ -5,7 +5,7 @@ use super::{
     world::World,
 };
 use crate::core::{
-    model::{MrId, ResourceId, Value},
+    model::{MrId, RepoId, ResourceId, Value},
     review::View,
     run::Input,
 };
@@ -49,6 +49,25 @@ impl Desk {
     pub fn send_all(&self, input: &Input) {
         for seat in self.lock().values() {
             let _ = seat.mail.send(Mail::Input(Box::new(input.clone())));
+        }
+    }
+
+    /// Base moved: every running change of the repository reads it again.
+    pub fn look_all(&self, repo: &RepoId, but: &MrId) {
+        for (mr, seat) in self.lock().iter().filter(|(mr, _)| mr.repo == *repo && *mr != but) {
+            tracing::debug!(change = %mr, "base moved");
+            let _ = seat.mail.send(Mail::Look);
+        }
+    }
+
+    /// Asks every worker to stop and waits until they have.
+    pub async fn stop(&self) {
+        let seats: Vec<Seat> = std::mem::take(&mut *self.lock()).into_values().collect();
+        for seat in &seats {
+            let _ = seat.mail.send(Mail::Stop);
+        }
+        for seat in seats {
+            seat.mail.closed().await;
         }
     }
 

@@ -1,6 +1,21 @@
 //! The shell: where effects become real, and the wiring of everything.
 
+mod board;
 pub mod config;
+mod desk;
+mod faults;
+mod intake;
+mod local_desk;
+pub mod people;
+mod perform;
+pub mod planning;
+pub mod serve;
+pub mod service;
+mod survey;
 mod targets;
+pub mod wiring;
+mod worker;
+mod world;
 
 pub use targets::{Target, Targets, observe_all};
+pub use world::{Forge, Repository, World};

@@ -10,14 +10,14 @@ use super::{
 use crate::{
     core::{
         gate::MergeTicket,
-        model::{MrId, StepId, Token},
+        model::{MrId, ResourceId, StepId, Token},
         plan::{Act, Plan},
         review::{CommentId, Face},
-        run::{Effect, Input, Item, MergeAnswer, Outcome},
+        run::{Effect, Input, Item, MergeAnswer, Outcome, Written},
     },
     ports::{Fence, ForgeErrorKind, Shown},
 };
-use std::{collections::BTreeSet, sync::Arc, time::Duration};
+use std::{collections::{BTreeMap, BTreeSet}, sync::Arc, time::Duration};
 use tokio::sync::{mpsc, watch};
 
 /// Everything an effect may use.
@@ -26,6 +26,8 @@ pub struct Hands {
     pub desk: Desk,
     pub mr: MrId,
     pub plan: Option<Arc<Plan>>,
+    /// What this change wrote and is not merged or restored yet.
+    pub written: BTreeMap<ResourceId, Written>,
     pub last_comment: Option<CommentId>,
     pub fence: Fence,
     pub tokens: Tokens,
@@ -37,12 +39,16 @@ const FORGE_WAIT: Duration = Duration::from_millis(500);
 /// A forge that is down for an hour is asked twice a minute: soon enough for people, cheap enough for it.
 const FORGE_WAIT_MOST: Duration = Duration::from_secs(30);
 
+/// The wait before a board that could not be written is tried again: its disk is full or gone, which takes people.
+const BOARD_WAIT: Duration = Duration::from_secs(2);
+
 /// Makes one effect real and mails the answer.
 pub async fn perform(hands: Hands, effect: Effect) {
     let answer = match effect {
         Effect::Look => look(&hands).await,
         Effect::Replan { base, head, ours, restore } => {
             let ahead = hands.desk.applied_by_others(&hands.mr).await;
+            let restore = restore.then(|| planning::Restore { written: hands.written.clone(), plan: hands.plan.clone() });
             let request = planning::Request { mr: hands.mr.clone(), base, head, ours, ahead, restore };
             Some(Input::Planned(Box::new(planning::answer(&hands.world, request).await)))
         }
@@ -56,17 +62,23 @@ pub async fn perform(hands: Hands, effect: Effect) {
             faults::point("after act");
             Some(Input::Acted { step, attempt, outcome })
         }
-        Effect::Claim { claims } => {
-            hands.world.board.claim(&hands.desk, hands.mr.clone(), claims).await;
+        Effect::Claim { n, claims } => {
+            while let Err(why) = hands.world.board.claim(&hands.desk, hands.mr.clone(), n, claims.clone()).await {
+                tracing::error!(change = %hands.mr, "the board cannot be written, trying again: {why}");
+                tokio::time::sleep(BOARD_WAIT).await;
+            }
             None
         }
         Effect::Unclaim => {
-            hands.world.board.release(&hands.desk, hands.mr.clone()).await;
-            None
+            while let Err(why) = hands.world.board.release(&hands.desk, hands.mr.clone()).await {
+                tracing::error!(change = %hands.mr, "the board cannot be written, trying again: {why}");
+                tokio::time::sleep(BOARD_WAIT).await;
+            }
+            Some(Input::Unclaimed)
         }
         Effect::Reply { to, text } => {
             reply(&hands, to, &text).await;
-            None
+            Some(Input::Replied { to })
         }
         Effect::Merge(ticket) => {
             faults::point("before merge");

@@ -188,7 +188,7 @@ impl Service {
     pub async fn journal(&self, mr: &MrId) -> Result<Vec<Event>, ServiceError> {
         self.page(mr).await?;
         let read = self.world.store.read(&StreamId::Change(mr.clone())).await;
-        read.map(|(events, _)| events).map_err(|error| ServiceError::new(ServiceErrorKind::Unavailable, error.to_string()))
+        read.map_err(|error| ServiceError::new(ServiceErrorKind::Unavailable, error.to_string()))
     }
 
     /// Changes with every turn of the change.

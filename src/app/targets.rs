@@ -2,7 +2,7 @@
 
 use crate::{
     core::{
-        model::{Fact, Kind, Observed, ResourceId, Str, Token, Want},
+        model::{Fact, Kind, Observed, ResourceId, Str, Token, Unit, Want},
         plan::Act,
         run::{Item, Outcome},
     },
@@ -55,6 +55,15 @@ impl Target {
                 about: Vec::new(),
             }),
         }
+    }
+
+    /// Lists everything in a unit, wanted or not.
+    pub async fn list(&self, secrets: &dyn Secrets, unit: &Unit) -> Result<Vec<Observed>, ObserveError> {
+        let fault = |what: String, kind| ObserveError { target: self.name.to_string(), what, kind, about: Vec::new() };
+        let census = self.driver.census().ok_or_else(|| fault("this kind of target cannot list what it holds".into(), ObserveErrorKind::Broken))?;
+        let _slot = self.slots.acquire().await;
+        let cx = Cx { fence: None, deadline: Instant::now() + READ_DEADLINE, cancel: Cancel::default(), secrets };
+        census.list(&cx, unit).await
     }
 
     /// Does one step. An act that outlives its deadline has an unknown outcome: only observing tells.

@@ -4,8 +4,8 @@ use super::{desk::Desk, faults, perform, world::World};
 use crate::{
     core::{
         model::{MrId, ResourceId, Time, Token, Value},
-        review::{CommentId, View},
-        run::{Card, Change, Effect, Input, StreamId},
+        review::{CommentId, Links, Phase, View},
+        run::{Card, Change, Effect, Event, Input, StreamId},
     },
     ports::Fence,
 };
@@ -90,8 +90,10 @@ impl Worker {
     async fn open(world: Arc<World>, desk: Desk, mr: MrId, own: mpsc::UnboundedSender<Mail>) -> Result<Self, String> {
         let stream = StreamId::Change(mr.clone());
         let fence = world.store.own(&stream).await.map_err(|error| error.to_string())?;
-        let (events, upto) = world.store.read(&stream).await.map_err(|error| error.to_string())?;
-        let change = Change::recover(mr.clone(), &events).map_err(|error| error.to_string())?;
+        let events = world.store.read(&stream).await.map_err(|error| error.to_string())?;
+        let upto = events.len() as u64;
+        let mut change = Change::recover(mr.clone(), &events).map_err(|error| error.to_string())?;
+        change.dress(Links::new(&world.url, &mr), world.kinds.clone());
         let face = perform::FaceWriter::start(world.clone(), mr.clone());
         Ok(Self { world, desk, mr, own, change, upto, fence, tokens: Tokens::default(), face, wake: None })
     }
@@ -133,6 +135,9 @@ impl Worker {
         faults::point("after append");
         self.upto = receipt.upto;
         tracing::debug!(change = %self.mr, phase = %card.phase, events = turn.events.len(), "turn");
+        if card.phase == Phase::Merged && turn.events.iter().any(|event| matches!(event, Event::MergeAnswered { .. })) {
+            self.desk.look_all(&self.mr.repo, &self.mr);
+        }
         self.glance(show, card);
         for effect in turn.release(&receipt) {
             self.perform(effect);
@@ -164,6 +169,7 @@ impl Worker {
                     desk: self.desk.clone(),
                     mr: self.mr.clone(),
                     plan: self.change.plan().cloned(),
+                    written: self.change.ledger().written().clone(),
                     last_comment: self.last_comment(),
                     fence: self.fence.clone(),
                     tokens: self.tokens.clone(),

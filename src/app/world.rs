@@ -11,6 +11,7 @@ use crate::{
     stores::Store,
 };
 use std::{collections::BTreeMap, sync::Arc};
+use tokio::sync::Semaphore;
 
 /// A forge, both halves.
 pub trait Forge: ForgeReader + ForgeWriter {}
@@ -24,7 +25,9 @@ pub struct World {
     pub forge: Arc<dyn Forge>,
     /// The local forge, where merge requests are opened and commented through us.
     pub mr_desk: Option<Arc<dyn MrDesk>>,
-    pub repositories: BTreeMap<RepoId, Repository>,
+    pub repositories: BTreeMap<RepoId, Arc<Repository>>,
+    /// How many plans are compiled at once.
+    pub plans: Semaphore,
     pub targets: Targets,
     pub secrets: Arc<dyn Secrets>,
     pub board: BoardRoom,

@@ -1,10 +1,29 @@
 //! `trueup plan`: the plan of a merge request, from a checkout.
 
-use super::{Exit, term::Color};
-use std::path::PathBuf;
+use super::{Exit, args::runtime, load::load, term, term::Color};
+use crate::{
+    app::{planning, wiring},
+    core::{
+        model::{MrId, RepoId},
+        plan::Plan,
+        render,
+        run::PlanResult,
+    },
+};
+use std::{
+    collections::BTreeMap,
+    path::PathBuf,
+    sync::Arc,
+};
 
-/// Compiles base and head into the plan the server would show.
+/// Compiles the plan that merging HEAD into BASE would need: reads the live systems, writes nothing.
 #[derive(clap::Args)]
+#[command(after_help = "Examples:
+  trueup plan --repo . --base main --head my-branch --config server.yaml
+  trueup plan --repo . --base main --config server.yaml -o json | jq .summary
+  trueup plan --repo . --base main --config server.yaml --offline
+
+Exit codes: 0 nothing to do, 2 there are changes, 1 error (bad input is printed with file, line and column).")]
 pub struct PlanArgs {
     /// The repository: a checkout or a bare repository.
     #[arg(long, default_value = ".", value_name = "DIR")]
@@ -18,6 +37,12 @@ pub struct PlanArgs {
     /// The server configuration that names the targets.
     #[arg(long, env = "TRUEUP_CONFIG", value_name = "FILE")]
     pub config: PathBuf,
+    /// The repository's name in that configuration, whose grants hold. Needed when it names several.
+    #[arg(long, value_name = "NAME")]
+    pub name: Option<String>,
+    /// Contact nothing: take base as live. The plan says that nothing was observed.
+    #[arg(long)]
+    pub offline: bool,
     /// How to print the plan.
     #[arg(short, long, value_enum, default_value_t)]
     pub output: Output,
@@ -32,6 +57,48 @@ pub enum Output {
     Markdown,
 }
 
-pub fn run(_args: &PlanArgs, _color: Color) -> anyhow::Result<Exit> {
-    anyhow::bail!("planning is not wired yet")
+pub fn run(args: &PlanArgs, color: Color) -> anyhow::Result<Exit> {
+    let server = load(&args.config)?;
+    runtime()?.block_on(async {
+        let secrets = wiring::secrets(&server);
+        let targets = wiring::targets(&server, &*secrets).await?;
+        let kinds = wiring::kinds(&targets);
+        let repo = Arc::new(wiring::checkout(&server, args.name.as_deref(), &args.repo)?);
+        let (base, head) = (repo.state.commit(&args.base)?, repo.state.commit(&args.head)?);
+        let mr = MrId { repo: RepoId::new(repo.id.as_str()), number: 0 };
+        let request = planning::Request { mr, base, head, ours: BTreeMap::new(), ahead: BTreeMap::new(), restore: None };
+        let sighted = if args.offline { planning::Sighted::Offline } else { planning::Sighted::Observe(&*secrets) };
+        let (_, result) = planning::compile_for(repo, &targets, sighted, request).await;
+        match result {
+            PlanResult::Plan { plan, .. } => {
+                show(&plan, args.output, &kinds, color);
+                Ok(if plan.writes_nothing() { Exit::Ok } else { Exit::Changes })
+            }
+            PlanResult::Refused(faults) => {
+                term::refuse(&faults);
+                anyhow::bail!("{} refused: nothing was planned and nothing was written", faults.len())
+            }
+            PlanResult::Conflicted(paths) => {
+                let paths: Vec<&str> = paths.iter().map(|path| &**path).collect();
+                anyhow::bail!("{} does not merge into {}: {}; merge or rebase, resolve them and try again", args.head, args.base, paths.join(", "))
+            }
+            PlanResult::Failed { why } => anyhow::bail!("{why}"),
+        }
+    })
 }
+
+fn show(plan: &Plan, output: Output, kinds: &render::Kinds, color: Color) {
+    let back = plan.forecast_reverse();
+    let sheet = render::Sheet::new(plan, kinds).digest(Some(plan.digest())).way_back(Some(&back));
+    match output {
+        Output::Text => print!("{}", render::text(&sheet, render::Style { color: color.on_stdout(), width: width() })),
+        Output::Json => println!("{:#}", render::json(&sheet)),
+        Output::Markdown => print!("{}", render::markdown(&sheet)),
+    }
+}
+
+/// The terminal's width, or what fits most.
+fn width() -> usize {
+    std::env::var("COLUMNS").ok().and_then(|width| width.parse().ok()).unwrap_or(120)
+}
+

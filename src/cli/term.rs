@@ -30,3 +30,10 @@ pub fn complain(error: &anyhow::Error) {
         eprintln!("  because: {cause}");
     }
 }
+
+/// Prints refusals on standard error, each with its place and the next thing to do.
+pub fn refuse(faults: &[crate::core::model::Refusal]) {
+    for fault in faults {
+        eprintln!("{}", crate::core::render::refusal(fault));
+    }
+}

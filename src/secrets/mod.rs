@@ -1,1 +1,5 @@
 //! Secret providers: environment and file.
+
+mod local;
+
+pub use local::LocalSecrets;

@@ -1,0 +1,78 @@
+//! Intake: starts the changes that have something to do, hands news from the forge to them, and sweeps for news that was lost.
+
+use super::{desk::Desk, service::Service, worker::Mail, world::World};
+use crate::core::{
+    model::{MrId, RepoId, Span},
+    review::Phase,
+    run::Card,
+};
+use crate::ports::MrRef;
+use std::{collections::BTreeMap, sync::Arc};
+use tokio::sync::watch;
+
+/// Wakes what was under way when the last process ended; reads cards only. How many there are.
+pub async fn resume(world: &World, desk: &Desk) -> Result<usize, String> {
+    let cards = world.store.cards().await.map_err(|error| error.to_string())?;
+    let busy = cards.iter().filter(|card| card.next_wake.is_some() || is_busy(card.phase));
+    let mut woken = 0;
+    for card in busy {
+        desk.send(&card.mr, Mail::Look);
+        woken += 1;
+    }
+    Ok(woken)
+}
+
+/// Phases in which something happens by itself.
+fn is_busy(phase: Phase) -> bool {
+    match phase {
+        Phase::Planning | Phase::Queued | Phase::Rolling | Phase::Verifying | Phase::Merging | Phase::Restoring => true,
+        Phase::AwaitingApproval
+        | Phase::Merged
+        | Phase::Empty
+        | Phase::Refused
+        | Phase::Conflicted
+        | Phase::Paused
+        | Phase::Failed
+        | Phase::Restored
+        | Phase::Closed => false,
+    }
+}
+
+/// Whether the forge shows something that the card does not know.
+fn is_news(card: &Card, found: &MrRef) -> bool {
+    card.head.as_ref() != Some(&found.head) || found.updated > card.updated || found.open != !matches!(card.phase, Phase::Closed | Phase::Merged)
+}
+
+/// Looks at every merge request that changed since the last sweep, again and again, until told to stop.
+pub async fn sweep(service: Service, every: Span, mut stop: watch::Receiver<bool>) {
+    let mut cursors: BTreeMap<RepoId, u64> = BTreeMap::new();
+    let world: Arc<World> = service.world().clone();
+    let mut known: BTreeMap<MrId, Card> = match world.store.cards().await {
+        Ok(cards) => cards.into_iter().map(|card| (card.mr.clone(), card)).collect(),
+        Err(error) => {
+            tracing::warn!("the cards cannot be read, looking at everything: {error}");
+            BTreeMap::new()
+        }
+    };
+    loop {
+        for repo in world.repositories.keys() {
+            let since = cursors.get(repo).copied().unwrap_or_default();
+            match world.forge.sweep(repo, since).await {
+                Ok((found, next)) => {
+                    // On the first sweep most is as the journals hold it: only what moved since is looked at.
+                    found.iter().filter(|found| known.get(&found.mr).is_none_or(|card| is_news(card, found))).for_each(|found| service.hint(&found.mr));
+                    cursors.insert(repo.clone(), next);
+                }
+                Err(error) => tracing::warn!(%repo, "the sweep got no answer: {error}"),
+            }
+        }
+        known.clear();
+        tokio::select! {
+            () = tokio::time::sleep(every.std()) => {}
+            changed = stop.wait_for(|stop| *stop) => {
+                drop(changed);
+                return;
+            }
+        }
+    }
+}

@@ -1,0 +1,196 @@
+//! From a merge request to its plan: survey, observe, compile.
+
+use super::{
+    survey::{NoSurvey, Survey, survey},
+    targets::{Targets, observe_all},
+    world::{Repository, World},
+};
+use crate::{
+    core::{
+        model::{CommitId, Fingerprint, Kind, MrId, Refusal, RefusalKind, ResourceId, TreeId, Value},
+        plan::{self, CompileError, Material, Note, Plan, Scope, Sight, Sources, compile, wants},
+        run::{PlanAnswer, PlanKey, PlanResult, Written},
+    },
+    formats::cel::Cel,
+    kinds::dns::DNS,
+    ports::{ObserveError, ObserveErrorKind, Precondition, Secrets},
+};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::Arc,
+};
+
+/// What a plan is asked for.
+pub struct Request {
+    pub mr: MrId,
+    pub base: CommitId,
+    pub head: CommitId,
+    /// What this change's run wrote last.
+    pub ours: BTreeMap<ResourceId, Option<Fingerprint>>,
+    /// What other open changes have applied ahead of base.
+    pub ahead: BTreeMap<ResourceId, (MrId, Option<Value>)>,
+    /// Ask for the way back instead.
+    pub restore: Option<Restore>,
+}
+
+/// What a way back is made from.
+pub struct Restore {
+    /// What this change wrote and is not merged or restored yet.
+    pub written: BTreeMap<ResourceId, Written>,
+    /// The plan that ran last.
+    pub plan: Option<Arc<Plan>>,
+}
+
+/// Whether live systems are asked.
+#[derive(Clone, Copy)]
+pub enum Sighted<'a> {
+    Observe(&'a dyn Secrets),
+    /// Base is taken as live and the plan says so.
+    Offline,
+}
+
+/// Answers one request; what went wrong is part of the answer.
+pub async fn answer(world: &Arc<World>, request: Request) -> PlanAnswer {
+    let restore = request.restore.is_some();
+    let (base, head) = (request.base.clone(), request.head.clone());
+    let _turn = world.plans.acquire().await;
+    let (tree, result) = match world.repositories.get(&request.mr.repo) {
+        None => (TreeId::new(""), PlanResult::Failed { why: format!("repository {} is no longer in the server's configuration", request.mr.repo) }),
+        Some(repo) => compile_for(repo.clone(), &world.targets, Sighted::Observe(&*world.secrets), request).await,
+    };
+    let way_back = match &result {
+        PlanResult::Plan { plan, .. } => Some(Arc::new(plan.forecast_reverse())),
+        PlanResult::Refused(_) | PlanResult::Conflicted(_) | PlanResult::Failed { .. } => None,
+    };
+    PlanAnswer { key: PlanKey { base, head, tree }, restore, result, way_back }
+}
+
+/// Compiles one plan over a repository; the tree it is keyed by comes with it.
+pub async fn compile_for(repo: Arc<Repository>, targets: &Targets, sighted: Sighted<'_>, request: Request) -> (TreeId, PlanResult) {
+    let surveyed = {
+        let (repo, targets, base, head) = (repo.clone(), targets.clone(), request.base.clone(), request.head.clone());
+        let also: BTreeSet<ResourceId> = request.ours.keys().cloned().collect();
+        tokio::task::spawn_blocking(move || survey(&repo, &targets, &base, &head, &also)).await
+    };
+    let found = match surveyed {
+        Ok(Ok(found)) => found,
+        Ok(Err(NoSurvey::Answer(tree, result))) => return (tree, result),
+        Ok(Err(NoSurvey::World(why))) => return (TreeId::new(""), PlanResult::Failed { why }),
+        Err(panic) => return (TreeId::new(""), PlanResult::Failed { why: format!("planning stopped: {panic}") }),
+    };
+    let tree = found.tree.clone();
+    let policy = found.policy.clone();
+    let planned = match &request.restore {
+        None => compiled(&repo, targets, sighted, &request, found).await,
+        Some(restore) => taken_back(targets, sighted, &request, &found, restore).await,
+    };
+    let result = match planned {
+        Ok(plan) => PlanResult::Plan { plan: Arc::new(plan), policy },
+        Err(Stop::Compile(CompileError::Refused(faults))) => PlanResult::Refused(faults),
+        Err(Stop::Compile(broken @ CompileError::Broken(_))) => PlanResult::Failed { why: broken.to_string() },
+        Err(Stop::World(error)) => world_fault(error),
+    };
+    (tree, result)
+}
+
+enum Stop {
+    Compile(CompileError),
+    World(ObserveError),
+}
+
+impl From<CompileError> for Stop {
+    fn from(error: CompileError) -> Self {
+        Self::Compile(error)
+    }
+}
+
+async fn compiled(repo: &Repository, targets: &Targets, sighted: Sighted<'_>, request: &Request, mut found: Survey) -> Result<Plan, Stop> {
+    let mut notes = std::mem::take(&mut found.notes);
+    let asked = wants(&scope(repo, &found, request, &|id| kind(targets, id)))?;
+    let touched: BTreeSet<_> = asked.iter().map(|want| want.id.target.clone()).collect();
+    notes.extend(touched.iter().filter_map(|name| weak(targets, name)));
+    let seen = match sighted {
+        Sighted::Offline => None,
+        Sighted::Observe(secrets) => match observe_all(targets, secrets, &asked, &[]).await {
+            Ok(seen) => Some(seen),
+            Err(error) => return Err(placed(error, &found)),
+        },
+    };
+    let kinds = |id: &ResourceId| kind(targets, id);
+    let material = Material {
+        scope: scope(repo, &found, request, &kinds),
+        sight: seen.as_deref().map_or(Sight::Offline, Sight::Observed),
+        ahead: &request.ahead,
+        sizes: &found.sizes,
+        conditions: &Cel,
+        templates: &found.templates,
+        notes,
+        parent: None,
+    };
+    Ok(compile(&material)?)
+}
+
+fn scope<'a>(repo: &'a Repository, found: &'a Survey, request: &'a Request, kinds: &'a dyn Fn(&ResourceId) -> &'static dyn Kind) -> Scope<'a> {
+    Scope {
+        base: &found.base,
+        merged: &found.merged,
+        sources: Sources { released: &found.released, fresh: &found.fresh, moved: &found.moved },
+        ours: &request.ours,
+        kinds,
+        policy: &found.policy,
+        grants: &repo.grants,
+    }
+}
+
+/// What a resource means. The survey refused every target that is not configured, so one without is what a run wrote before its target went.
+fn kind(targets: &Targets, id: &ResourceId) -> &'static dyn Kind {
+    targets.get(&id.target).map_or(&DNS, |target| target.kind())
+}
+
+/// The way back of what this change wrote: what the runs left counts as base, what was there before as merged.
+async fn taken_back(targets: &Targets, sighted: Sighted<'_>, request: &Request, found: &Survey, restore: &Restore) -> Result<Plan, Stop> {
+    let place = |id: &ResourceId| found.merged.get(id).or(found.base.get(id)).map(|wanted| wanted.place.clone()).unwrap_or_default();
+    let written: BTreeMap<ResourceId, plan::Written> = restore
+        .written
+        .iter()
+        .map(|(id, written)| (id.clone(), plan::Written { before: written.before.clone(), after: written.after.clone(), place: place(id), lost: None }))
+        .collect();
+    let asked = plan::restore_wants(&written);
+    let seen = match sighted {
+        Sighted::Offline => Vec::new(),
+        Sighted::Observe(secrets) => observe_all(targets, secrets, &asked, &[]).await.map_err(Stop::World)?,
+    };
+    let plans: Vec<&Plan> = restore.plan.iter().map(|plan| &**plan).collect();
+    Ok(plan::restore(plan::Restoring {
+        written: &written,
+        plans: &plans,
+        seen: &seen,
+        kinds: &|id| kind(targets, id),
+        policy: &found.policy,
+        rules: restore.plan.iter().flat_map(|plan| plan.rules.clone()).collect(),
+        ahead: &request.ahead,
+    })?)
+}
+
+fn weak(targets: &Targets, name: &crate::core::model::Str) -> Option<Note> {
+    match targets.get(name)?.driver().precondition() {
+        Precondition::Token => None,
+        Precondition::Partial(guarded) => Some(Note::WeakPrecondition { target: name.clone(), what: guarded.not_compared.into() }),
+        Precondition::ReadThenWrite => Some(Note::WeakPrecondition { target: name.clone(), what: "anything: it is read, compared and then written".into() }),
+    }
+}
+
+/// A unit that the server does not have is the merge request's fault and gets a place; the rest is the world's.
+fn placed(error: ObserveError, found: &Survey) -> Stop {
+    if error.kind != ObserveErrorKind::Missing {
+        return Stop::World(error);
+    }
+    let place = error.about.iter().find_map(|id| found.merged.get(id).or(found.base.get(id))).map(|wanted| wanted.place.clone());
+    let mut fault = Refusal::new(RefusalKind::Target, error.to_string());
+    fault.place = place;
+    Stop::Compile(CompileError::Refused(vec![fault]))
+}
+
+fn world_fault(error: ObserveError) -> PlanResult {
+    PlanResult::Failed { why: error.to_string() }
+}

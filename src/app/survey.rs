@@ -1,0 +1,250 @@
+//! The survey: what base and merged ask for in the units a merge request touches. Blocking, reads git objects only.
+
+use super::{targets::Targets, world::Repository};
+use crate::{
+    core::{
+        model::{CommitId, Desired, Place, Policy, Refusal, RefusalKind, ResourceId, Str, TreeId, Unit},
+        plan::{Note, Template},
+        run::PlanResult,
+    },
+    formats::{
+        Format, Scope, templates,
+        trueup_yaml::{self, FILE, Source},
+    },
+    git::{self, UnitSide},
+    ports::{Changed, Merge, Mode, RepoError},
+};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::Arc,
+};
+
+/// A larger `trueup.yaml` is a mistake: it maps sources and holds policy.
+const FILE_BYTES: u64 = 1024 * 1024;
+
+/// Both sides of a merge request, in the units that matter to it.
+pub struct Survey {
+    pub tree: TreeId,
+    pub base: Desired,
+    pub merged: Desired,
+    pub released: BTreeSet<ResourceId>,
+    pub fresh: BTreeSet<ResourceId>,
+    pub moved: BTreeMap<ResourceId, ResourceId>,
+    /// Read from base (I9).
+    pub policy: Arc<Policy>,
+    pub templates: Vec<Template>,
+    /// How many resources base holds in each unit read.
+    pub sizes: BTreeMap<(Str, Unit), u64>,
+    pub notes: Vec<Note>,
+}
+
+/// Why there is no survey.
+pub enum NoSurvey {
+    Answer(TreeId, PlanResult),
+    World(String),
+}
+
+impl From<RepoError> for NoSurvey {
+    fn from(error: RepoError) -> Self {
+        Self::World(error.to_string())
+    }
+}
+
+type Faults = Vec<Refusal>;
+
+/// Surveys `head` on `base`. `also`: resources this change has written, whose units are read too.
+pub fn survey(repo: &Repository, targets: &Targets, base: &CommitId, head: &CommitId, also: &BTreeSet<ResourceId>) -> Result<Survey, NoSurvey> {
+    let state = &*repo.state;
+    let tree = match state.merge(base, head)? {
+        Merge::Clean(tree) => tree,
+        Merge::Conflicts(paths) => return Err(NoSurvey::Answer(TreeId::new(""), PlanResult::Conflicted(paths))),
+    };
+    let refuse = |faults: Faults| NoSurvey::Answer(tree.clone(), PlanResult::Refused(faults));
+    let base_tree = state.tree(base)?;
+    let changed = state.changed(&base_tree, &tree)?;
+    let before = root(repo, &base_tree)?.map_err(|faults| refuse(faults.into_iter().map(on_base).collect()))?;
+    let after = root(repo, &tree)?.map_err(refuse)?;
+    if before.is_none() && after.is_none() {
+        let advice = "add one that maps your folders to targets; `trueup schema` describes it";
+        return Err(refuse(vec![Refusal::new(RefusalKind::Unknown, format!("there is no {FILE} at the root of the repository")).at(Place::file(FILE)).advice(advice)]));
+    }
+    let moved = after.iter().flat_map(|root| &root.moved).map(|moved| (moved.to.clone(), moved.from.clone())).collect();
+    let policy = Arc::new(before.as_ref().map(|root| root.policy.clone()).unwrap_or_default());
+    let sources = Sides { base: before.map(|root| root.sources).unwrap_or_default(), merged: after.map(|root| root.sources).unwrap_or_default() };
+    let mut reader = Reader { repo, targets, policy: &policy, base_tree: &base_tree, tree: &tree, faults: Vec::new() };
+    let read = reader.read(&sources, &changed, also)?;
+    let mut faults = reader.faults;
+    let templates = own_templates(repo, &base_tree, &mut faults)?;
+    if !faults.is_empty() {
+        faults.sort_by(|a, b| a.place.cmp(&b.place));
+        faults.dedup();
+        return Err(refuse(faults));
+    }
+    let mut notes: Vec<Note> = unmapped(&sources, &changed).map(|path| Note::Unmapped { path }).collect();
+    notes.extend(read.merged.skipped.iter().map(|(reason, count)| Note::Skipped { reason: reason.clone(), count: *count }));
+    let mut sizes: BTreeMap<(Str, Unit), u64> = BTreeMap::new();
+    for id in read.base.resources.keys() {
+        if let Some(target) = targets.get(&id.target) {
+            *sizes.entry((id.target.clone(), target.kind().unit(id))).or_default() += 1;
+        }
+    }
+    let Read { base, merged, released, fresh } = read;
+    Ok(Survey { tree, base, merged, released, fresh, moved, policy, templates, sizes, notes })
+}
+
+/// The sources of both sides.
+struct Sides {
+    base: Vec<Source>,
+    merged: Vec<Source>,
+}
+
+/// `trueup.yaml` of a tree; none where there is none.
+fn root(repo: &Repository, tree: &TreeId) -> Result<Result<Option<trueup_yaml::Repository>, Faults>, RepoError> {
+    let Some(entry) = repo.state.entry(tree, FILE)? else { return Ok(Ok(None)) };
+    if !matches!(entry.mode, Mode::File | Mode::Executable) {
+        let fault = Refusal::new(RefusalKind::Path, format!("{FILE} is no regular file")).at(Place::file(FILE)).advice("commit it as a file, not as a link");
+        return Ok(Err(vec![fault]));
+    }
+    let bytes = repo.state.blob(&entry.id, FILE_BYTES)?;
+    Ok(trueup_yaml::read(&bytes, &super::wiring::FORMATS.map(|format| format.name())).map(Some))
+}
+
+/// A fault on base stops every merge request of the repository; say so.
+fn on_base(mut fault: Refusal) -> Refusal {
+    fault.what = format!("on the base branch, {}", fault.what);
+    fault
+}
+
+/// Changed paths that no source maps; the root file and the templates map themselves.
+fn unmapped<'a>(sources: &'a Sides, changed: &'a [Changed]) -> impl Iterator<Item = Str> + 'a {
+    let mapped = |path: &str| path == FILE || templates::FOLDER == path.split('/').next().unwrap_or_default() || sources.base.iter().chain(&sources.merged).any(|source| source.inside(path).is_some());
+    changed.iter().map(|change| change.path.clone()).filter(move |path| !mapped(path))
+}
+
+/// A repository's own templates, from base; what none of them takes goes directly.
+fn own_templates(repo: &Repository, base: &TreeId, faults: &mut Faults) -> Result<Vec<Template>, RepoError> {
+    let mut found = Vec::new();
+    for entry in repo.state.files(base, templates::FOLDER)? {
+        if !entry.path.ends_with(".yaml") {
+            continue;
+        }
+        match templates::read(&entry.path, &repo.state.blob(&entry.id, FILE_BYTES)?) {
+            Ok(template) => found.push(template),
+            Err(fault) => faults.push(on_base(fault)),
+        }
+    }
+    Ok(found)
+}
+
+/// What was read of both sides.
+#[derive(Default)]
+struct Read {
+    base: Desired,
+    merged: Desired,
+    released: BTreeSet<ResourceId>,
+    fresh: BTreeSet<ResourceId>,
+}
+
+struct Reader<'a> {
+    repo: &'a Repository,
+    targets: &'a Targets,
+    policy: &'a Policy,
+    base_tree: &'a TreeId,
+    tree: &'a TreeId,
+    faults: Faults,
+}
+
+/// A source on one side with everything reading it takes.
+struct Mapped<'a> {
+    source: &'a Source,
+    format: &'static dyn Format,
+    scope: Scope,
+}
+
+impl Mapped<'_> {
+    fn git(&self) -> git::Source<'_> {
+        git::Source { folder: &self.source.path, format: self.format, scope: &self.scope }
+    }
+}
+
+impl Reader<'_> {
+    fn read(&mut self, sides: &Sides, changed: &[Changed], also: &BTreeSet<ResourceId>) -> Result<Read, RepoError> {
+        let base = self.mapped(&sides.base);
+        let merged = self.mapped(&sides.merged);
+        let (units_base, units_merged) = self.units(&base, &merged, changed, also)?;
+        let mut read = Read::default();
+        for (source, units) in base.iter().zip(units_base) {
+            let still = merged.iter().find(|other| other.source.path == source.source.path && other.source.format == source.source.format);
+            for side in self.sides(source, self.base_tree, &units)? {
+                // Faults on base are not this merge request's: what it mends may be just that. Then all of the unit counts as new.
+                let Ok(unit) = &*side else { continue };
+                let gone = unit.desired.resources.keys().filter(|id| !still.is_some_and(|still| still.source.targets.contains(&id.target)));
+                read.released.extend(gone.cloned());
+                self.add(&mut read.base, unit.desired.clone());
+            }
+        }
+        for (source, units) in merged.iter().zip(units_merged) {
+            let was = base.iter().find(|other| other.source.path == source.source.path && other.source.format == source.source.format);
+            for side in self.sides(source, self.tree, &units)? {
+                match &*side {
+                    Err(faults) => self.faults.extend(faults.iter().cloned()),
+                    Ok(unit) => {
+                        let new = unit.desired.resources.keys().filter(|id| !was.is_some_and(|was| was.source.targets.contains(&id.target)));
+                        read.fresh.extend(new.cloned());
+                        self.add(&mut read.merged, unit.desired.clone());
+                    }
+                }
+            }
+        }
+        // A resource that another mapping took over is neither given up nor new.
+        read.released.retain(|id| !read.merged.resources.contains_key(id));
+        read.fresh.retain(|id| !read.base.resources.contains_key(id));
+        Ok(read)
+    }
+
+    /// The units to read of each source, on base and on merged.
+    fn units(&mut self, base: &[Mapped<'_>], merged: &[Mapped<'_>], changed: &[Changed], also: &BTreeSet<ResourceId>) -> Result<(Vec<BTreeSet<Unit>>, Vec<BTreeSet<Unit>>), RepoError> {
+        let mut touched: BTreeSet<Unit> = also.iter().filter_map(|id| Some(self.targets.get(&id.target)?.kind().unit(id))).collect();
+        let same = |a: &Mapped<'_>, b: &Mapped<'_>| a.source.path == b.source.path && a.source.format == b.source.format && a.source.targets == b.source.targets;
+        for source in merged {
+            if base.iter().any(|other| same(other, source)) {
+                let found = self.repo.units.touched(&*self.repo.state, &source.git(), self.base_tree, self.tree, changed)?;
+                self.faults.extend(found.refusals);
+                touched.extend(found.units.into_iter().map(|pair| pair.unit));
+            } else {
+                touched.extend(self.repo.units.units(&*self.repo.state, &source.git(), self.tree)?);
+            }
+        }
+        for source in base.iter().filter(|source| !merged.iter().any(|other| same(other, source))) {
+            touched.extend(self.repo.units.units(&*self.repo.state, &source.git(), self.base_tree)?);
+        }
+        // Every source is asked for every touched unit: a second claimant of a resource stands in a file nobody changed.
+        Ok((vec![touched.clone(); base.len()], vec![touched; merged.len()]))
+    }
+
+    fn sides(&self, source: &Mapped<'_>, tree: &TreeId, units: &BTreeSet<Unit>) -> Result<Vec<UnitSide>, RepoError> {
+        units.iter().map(|unit| self.repo.units.unit(&*self.repo.state, &source.git(), tree, unit)).collect()
+    }
+
+    fn mapped<'s>(&mut self, sources: &'s [Source]) -> Vec<Mapped<'s>> {
+        let mut found = Vec::new();
+        for source in sources {
+            for target in source.targets.iter().filter(|target| !self.targets.contains_key(*target)) {
+                let names = self.targets.keys().map(ToString::to_string).collect::<Vec<_>>().join(", ");
+                let advice = if names.is_empty() { "the server's configuration names no target".to_owned() } else { format!("the server's configuration names {names}") };
+                self.faults.push(Refusal::new(RefusalKind::Unknown, format!("no target `{target}`")).at(source.place.clone()).advice(advice));
+            }
+            // Reading the file refused every format that is not there.
+            let format = super::wiring::format(&source.format);
+            found.extend(format.map(|format| Mapped { source, format, scope: Scope { targets: source.targets.clone(), policy: self.policy.clone() } }));
+        }
+        found
+    }
+
+    fn add(&mut self, all: &mut Desired, unit: Desired) {
+        if let Err((id, first, second)) = all.merge(unit) {
+            let fault = Refusal::new(RefusalKind::Overlap, format!("two places ask for {id}")).at(second).also(first);
+            self.faults.push(fault.advice("keep one of them: each resource has one owner"));
+        }
+    }
+}

@@ -1,0 +1,152 @@
+//! The one place that names concrete adapters: configuration in, a world out.
+
+use super::{
+    board::BoardRoom,
+    config,
+    people::Directory,
+    targets::{Target, Targets},
+    world::{Repository, World},
+};
+use crate::{
+    core::{
+        model::{RepoId, SecretRef, Str, User},
+        render::Kinds,
+    },
+    drivers::dns::rfc2136,
+    formats::{Format, octodns::OctoDns, zonefile::ZoneFile},
+    forges::local::{LocalForge, LocalRepository},
+    git::{GitRepo, UnitCache},
+    ports::{Clock, Driver, Kv, MemoryKv, SecretText, Secrets, SystemClock},
+    secrets::LocalSecrets,
+    stores::{RedbKv, Store},
+};
+use anyhow::Context as _;
+use std::{collections::BTreeMap, path::Path, sync::Arc};
+use tokio::sync::Semaphore;
+
+/// Memory for parsed units of one repository: some 100,000 records, enough for the zones that changes touch at once.
+const UNIT_CACHE_BYTES: usize = 64 * 1024 * 1024;
+
+/// The formats there are, by the name `trueup.yaml` says.
+pub static FORMATS: [&dyn Format; 2] = [&OctoDns, &ZoneFile];
+
+/// One of them.
+pub fn format(name: &str) -> Option<&'static dyn Format> {
+    FORMATS.into_iter().find(|format| format.name() == name)
+}
+
+/// What the targets mean, for people who read about their resources.
+pub fn kinds(targets: &Targets) -> Kinds {
+    Kinds::new(targets.iter().map(|(name, target)| (name.clone(), target.kind())))
+}
+
+/// The secret providers of a configuration.
+pub fn secrets(server: &config::Server) -> Arc<dyn Secrets> {
+    Arc::new(LocalSecrets::new(server.secrets.clone()))
+}
+
+/// Every configured target behind its driver. Nothing is contacted yet.
+pub async fn targets(server: &config::Server, secrets: &dyn Secrets) -> anyhow::Result<Targets> {
+    let mut targets = Targets::new();
+    for (name, target) in &server.targets {
+        let driver: Arc<dyn Driver> = match target.kind {
+            config::TargetKind::DnsRfc2136 => Arc::new(rfc2136(name, target, secrets).await?),
+        };
+        targets.insert(name.clone(), Arc::new(Target::new(name.clone(), driver, target.in_flight as usize)));
+    }
+    Ok(targets)
+}
+
+async fn rfc2136(name: &Str, target: &config::Target, secrets: &dyn Secrets) -> anyhow::Result<rfc2136::Rfc2136> {
+    let tsig = match &target.tsig {
+        None => None,
+        Some(tsig) => {
+            let secret = resolve(secrets, &tsig.secret.reference()).await.with_context(|| format!("the TSIG key of target {name}"))?;
+            Some(rfc2136::Tsig { name: tsig.name.to_string(), algorithm: tsig.algorithm.as_str().to_owned(), secret })
+        }
+    };
+    let config = rfc2136::Config {
+        target: name.to_string(),
+        address: target.address.to_string(),
+        nameservers: target.nameservers.iter().map(ToString::to_string).collect(),
+        tsig,
+        timeouts: rfc2136::Timeouts { connect: target.connect_timeout.std(), answer: target.answer_timeout.std() },
+    };
+    Ok(rfc2136::Rfc2136::new(config)?)
+}
+
+async fn resolve(secrets: &dyn Secrets, reference: &SecretRef) -> anyhow::Result<SecretText> {
+    Ok(secrets.resolve(reference).await?)
+}
+
+/// A checkout or bare repository as one of the configuration's, for commands that need no server.
+pub fn checkout(server: &config::Server, name: Option<&str>, path: &Path) -> anyhow::Result<Repository> {
+    let named = match (name, server.repositories.as_slice()) {
+        (Some(name), all) => all.iter().find(|repository| &*repository.name == name).with_context(|| format!("the server configuration names no repository `{name}`"))?,
+        (None, [only]) => only,
+        (None, all) => anyhow::bail!("the server configuration names {} repositories; say which with --name", all.len()),
+    };
+    Ok(Repository {
+        id: RepoId::new(named.name.clone()),
+        branch: named.branch.clone(),
+        state: Arc::new(GitRepo::open(path)?),
+        grants: named.grants.clone(),
+        units: UnitCache::default(),
+    })
+}
+
+/// Everything of one server, ready to serve; the people come beside it, for who signs in.
+pub async fn world(server: config::Server) -> anyhow::Result<(World, Arc<Directory>)> {
+    let server = Arc::new(server);
+    let clock: Arc<dyn Clock> = Arc::new(SystemClock);
+    let secrets = secrets(&server);
+    let targets = targets(&server, &*secrets).await?;
+    let people = Arc::new(Directory::read(server.clone(), &*secrets).await?);
+    std::fs::create_dir_all(&server.data).with_context(|| format!("cannot make the data folder {}", server.data.display()))?;
+    let store = Store::open(kv(&server)?, &format!("pid {}", std::process::id())).await?;
+    let local: Vec<LocalRepository> = server
+        .repositories
+        .iter()
+        .map(|repository| LocalRepository { id: RepoId::new(repository.name.clone()), path: server.repository_path(repository), branch: repository.branch.clone() })
+        .collect();
+    let forge = Arc::new(LocalForge::open(store.clone(), clock.clone(), people.clone(), User::new(server.bot.clone()), &local)?);
+    let mut repositories = BTreeMap::new();
+    for (repository, place) in server.repositories.iter().zip(&local) {
+        let governed = Repository {
+            id: place.id.clone(),
+            branch: place.branch.clone(),
+            state: Arc::new(GitRepo::open(&place.path)?),
+            grants: repository.grants.clone(),
+            units: UnitCache::default(),
+        };
+        repositories.insert(place.id.clone(), Arc::new(governed));
+    }
+    let board = BoardRoom::open(Arc::new(store.clone()), clock.clone()).await.map_err(anyhow::Error::msg)?;
+    let world = World {
+        clock,
+        store: Arc::new(store),
+        forge: forge.clone(),
+        mr_desk: Some(forge),
+        repositories,
+        plans: Semaphore::new(server.limits.plans.max(1) as usize),
+        kinds: kinds(&targets),
+        targets,
+        secrets,
+        board,
+        url: server.url.clone().unwrap_or_default(),
+    };
+    Ok((world, people))
+}
+
+/// The key space of the store that the configuration asks for.
+fn kv(server: &config::Server) -> anyhow::Result<Arc<dyn Kv>> {
+    let folder = server.data.join("store");
+    match server.store.kind {
+        config::StoreKind::Redb => Ok(Arc::new(RedbKv::open(&folder)?)),
+        #[cfg(feature = "sled")]
+        config::StoreKind::Sled => Ok(Arc::new(SledKv::open(&folder)?)),
+        #[cfg(not(feature = "sled"))]
+        config::StoreKind::Sled => anyhow::bail!("this binary was built without the feature `sled`; build with `--features sled`, or use `store: {{ kind: redb }}`"),
+        config::StoreKind::Memory => Ok(Arc::new(MemoryKv::new())),
+    }
+}

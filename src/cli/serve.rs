@@ -1,0 +1,49 @@
+//! `trueup serve`: the server.
+
+use super::{Exit, args::runtime, load::load};
+use crate::app::serve;
+use std::{
+    io::Write as _,
+    path::PathBuf,
+};
+use tokio::signal::unix::{SignalKind, signal};
+
+/// Serves the configured repositories until stopped. Prints `{"listening":"HOST:PORT"}` on standard output when ready; logs go to standard error.
+#[derive(clap::Args)]
+#[command(after_help = "Stops cleanly on Ctrl-C or SIGTERM: every change finishes its turn, the rest is in its journal and goes on at the next start.
+
+The log's level comes from TRUEUP_LOG (`info`, `trueup=debug`); TRUEUP_LOG_FORMAT=json writes one JSON object a line.")]
+pub struct ServeArgs {
+    /// The server's configuration; `trueup schema server` describes it.
+    #[arg(long, env = "TRUEUP_CONFIG", value_name = "FILE")]
+    pub config: PathBuf,
+}
+
+pub fn run(args: &ServeArgs) -> anyhow::Result<Exit> {
+    log();
+    let server = load(&args.config)?;
+    runtime()?.block_on(async {
+        let running = serve::start(server).await?;
+        println!("{}", serde_json::json!({ "listening": running.addr.to_string() }));
+        std::io::stdout().flush()?;
+        let mut terminate = signal(SignalKind::terminate())?;
+        tokio::select! {
+            interrupted = tokio::signal::ctrl_c() => interrupted?,
+            _ = terminate.recv() => {}
+        }
+        tracing::info!("stopping");
+        running.stop().await;
+        Ok(Exit::Ok)
+    })
+}
+
+/// Logs to standard error.
+fn log() {
+    let filter = tracing_subscriber::EnvFilter::try_from_env("TRUEUP_LOG").unwrap_or_else(|_| tracing_subscriber::EnvFilter::new("info"));
+    let log = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
+    // A second subscriber cannot be set; the demo and tests may have one.
+    let _ = match std::env::var("TRUEUP_LOG_FORMAT").as_deref() {
+        Ok("json") => log.json().try_init(),
+        _ => log.with_ansi(std::io::IsTerminal::is_terminal(&std::io::stderr())).try_init(),
+    };
+}

@@ -1,0 +1,82 @@
+//! Secrets that the server's own process can read: `secret://env/NAME` and `secret://file/NAME` below one folder.
+
+use crate::{
+    core::model::SecretRef,
+    ports::{Fut, SecretError, SecretText, Secrets},
+};
+use std::path::{Component, Path, PathBuf};
+
+/// A secret file larger than this is a mistake: keys and passwords are short.
+const LARGEST: u64 = 64 * 1024;
+
+/// Resolves references to the environment and to files below `folder`.
+pub struct LocalSecrets {
+    folder: Option<PathBuf>,
+}
+
+impl LocalSecrets {
+    /// `folder`: where `secret://file/…` looks; none: files are refused.
+    pub fn new(folder: Option<PathBuf>) -> Self {
+        Self { folder }
+    }
+
+    fn find(&self, reference: &SecretRef) -> Result<SecretText, SecretError> {
+        let fault = |what: &str| SecretError { uri: reference.uri.to_string(), what: what.to_owned() };
+        let rest = reference.uri.strip_prefix("secret://").ok_or_else(|| fault("a reference starts with secret://"))?;
+        let (provider, name) = rest.split_once('/').ok_or_else(|| fault("a reference is secret://PROVIDER/NAME"))?;
+        match provider {
+            "env" => std::env::var(name).map(SecretText::new).map_err(|_| fault("the variable is not set in the server's environment")),
+            "file" => {
+                let folder = self.folder.as_deref().ok_or_else(|| fault("the server's configuration names no secrets folder"))?;
+                read(folder, name).map_err(|what| fault(&what))
+            }
+            _ => Err(fault("no such provider; env and file are there")),
+        }
+    }
+}
+
+/// Reads one file below `folder`, without its last line break.
+fn read(folder: &Path, name: &str) -> Result<SecretText, String> {
+    let inside = Path::new(name).components().all(|part| matches!(part, Component::Normal(_)));
+    if !inside {
+        return Err("the path leads out of the secrets folder".into());
+    }
+    let path = folder.join(name);
+    let about = std::fs::metadata(&path).map_err(|error| format!("the file cannot be read: {}", error.kind()))?;
+    if !about.is_file() || about.len() > LARGEST {
+        return Err(format!("not a file of at most {LARGEST} bytes"));
+    }
+    let text = std::fs::read_to_string(&path).map_err(|error| format!("the file cannot be read: {}", error.kind()))?;
+    Ok(SecretText::new(text.strip_suffix('\n').unwrap_or(&text)))
+}
+
+impl Secrets for LocalSecrets {
+    fn resolve<'a>(&'a self, reference: &'a SecretRef) -> Fut<'a, Result<SecretText, SecretError>> {
+        Box::pin(async move { self.find(reference) })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn uri(uri: &str) -> SecretRef {
+        SecretRef { uri: uri.into(), version: None }
+    }
+
+    #[test]
+    fn a_secret_file_is_read_below_its_folder_only() {
+        let folder = tempfile::tempdir().expect("a temporary folder");
+        std::fs::write(folder.path().join("key"), "s3cret\n").expect("the file is written");
+        let secrets = LocalSecrets::new(Some(folder.path().into()));
+        assert_eq!(secrets.find(&uri("secret://file/key")).map(|text| text.expose().to_owned()), Ok("s3cret".into()));
+        for out in ["secret://file/../key", "secret://file//etc/hostname", "secret://file/", "secret://vault/key", "key"] {
+            assert!(secrets.find(&uri(out)).is_err(), "{out} is refused");
+        }
+    }
+
+    #[test]
+    fn an_error_and_a_debug_print_never_hold_the_value() {
+        assert_eq!(format!("{:?}", SecretText::new("s3cret")), "(secret)");
+    }
+}

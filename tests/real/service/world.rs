@@ -1,0 +1,222 @@
+//! A world for stories: the real `trueup` program, a real name server, repositories pushed with git, people with tokens.
+
+use crate::harness::{DnsServer, KEY_ALGORITHM, KEY_NAME, KEY_SECRET, Process, free_port};
+use std::{
+    path::{Path, PathBuf},
+    process::{Command, Output},
+    time::Duration,
+};
+use tempfile::TempDir;
+
+/// The program under test.
+const TRUEUP: &str = env!("CARGO_BIN_EXE_trueup");
+
+/// How long a story waits for a phase: far above what it takes on a busy machine, so that only a real fault reaches it.
+pub const LONG: &str = "90s";
+
+/// The people of every story; their token is their name and `-token`.
+const PEOPLE: [&str; 4] = ["ana", "ben", "cleo", "root"];
+
+/// One server with one repository `dns`, whose zones live on a real name server.
+pub struct World {
+    pub dir: TempDir,
+    pub dns: &'static DnsServer,
+    pub port: u16,
+    /// The repository's zones, each with a trailing dot.
+    pub zones: Vec<String>,
+    server: Option<Process>,
+    /// Environment of the next start: kill points.
+    pub env: Vec<(String, String)>,
+}
+
+/// What a program run as a person said.
+pub struct Said {
+    pub code: i32,
+    pub out: String,
+    pub err: String,
+}
+
+impl Said {
+    pub fn ok(self) -> String {
+        assert_eq!(self.code, 0, "it failed:\n{}\n{}", self.out, self.err);
+        self.out
+    }
+
+    pub fn json(self) -> serde_json::Value {
+        let text = self.ok();
+        serde_json::from_str(&text).unwrap_or_else(|error| panic!("no JSON ({error}): {text}"))
+    }
+}
+
+impl World {
+    /// A running server over a shared BIND with one fresh zone, pushed as the repository's first commit.
+    pub fn start() -> Self {
+        Self::start_with("")
+    }
+
+    /// The same, with more lines in the `policy:` of `trueup.yaml` (each indented by two).
+    pub fn start_with(policy: &str) -> Self {
+        let dns = DnsServer::bind();
+        let zone = dns.fresh_zone("www 300 IN A 192.0.2.1\nmail 300 IN A 192.0.2.2\n@ 300 IN MX 10 mail");
+        let mut world = Self { dir: tempfile::tempdir().expect("a temporary folder"), dns, port: free_port(), zones: vec![zone], server: None, env: Vec::new() };
+        world.configure();
+        world.serve();
+        world.first_commit(policy);
+        world
+    }
+
+    fn configure(&self) {
+        let dir = self.dir.path();
+        for person in PEOPLE {
+            std::fs::write(dir.join(format!("{person}.token")), format!("{person}-token\n")).expect("the folder is writable");
+        }
+        std::fs::write(dir.join("tsig.key"), KEY_SECRET).expect("the folder is writable");
+        let users: String = PEOPLE.iter().map(|name| format!("  - name: {name}\n    token: {{ file: {name}.token }}\n")).collect();
+        let units: String = self.zones.iter().map(|zone| format!("          - \"{zone}\"\n")).collect();
+        let text = format!(
+            "listen: 127.0.0.1:{port}\ndata: {data}\nsecrets: {secrets}\nusers:\n{users}repositories:\n  - name: dns\n    branch: main\n    writers: [ana, ben, cleo]\n    approvers: [ana, ben]\n    admins: [root]\n    grants:\n      - target: inside\n        units:\n{units}targets:\n  inside:\n    kind: dns/rfc2136\n    address: {addr}\n    tsig: {{ name: {KEY_NAME}, algorithm: {KEY_ALGORITHM}, secret: {{ file: tsig.key }} }}\n",
+            port = self.port,
+            data = dir.join("data").display(),
+            addr = self.dns.addr,
+            secrets = dir.display(),
+        );
+        std::fs::write(self.config(), text).expect("the folder is writable");
+    }
+
+    pub fn config(&self) -> PathBuf {
+        self.dir.path().join("server.yaml")
+    }
+
+    /// Starts the server and waits until it says that it listens.
+    pub fn serve(&mut self) {
+        let config = self.config();
+        let env: Vec<(&str, &str)> = self.env.iter().map(|(key, value)| (key.as_str(), value.as_str())).collect();
+        let server = Process::start_with_env("trueup", self.dir.path(), TRUEUP, &["serve", "--config", &config.display().to_string()], &env);
+        let port = self.port;
+        server.until_ready(|| std::net::TcpStream::connect_timeout(&([127, 0, 0, 1], port).into(), Duration::from_millis(200)).is_ok());
+        self.server = Some(server);
+    }
+
+    /// Whether the server still runs.
+    pub fn is_up(&self) -> bool {
+        self.server.as_ref().is_some_and(Process::alive)
+    }
+
+    /// Ends the server as `kill -9` does.
+    pub fn kill(&mut self) {
+        self.server = None;
+    }
+
+    pub fn log(&self) -> String {
+        self.server.as_ref().map(Process::log).unwrap_or_default()
+    }
+
+    fn first_commit(&self, policy: &str) {
+        let work = self.work();
+        self.git(self.dir.path(), &["init", "-q", "-b", "main", "work"]).ok();
+        self.write("trueup.yaml", &format!("sources:\n  - path: zones\n    format: octodns\n    targets: [inside]\npolicy:\n  window: 1s\n  every: 200ms\n{policy}"));
+        self.write(&self.zone_file(), "'':\n  ttl: 300\n  type: MX\n  value: {exchange: mail.ZONE, preference: 10}\nmail:\n  ttl: 300\n  type: A\n  value: 192.0.2.2\nns1:\n  type: A\n  value: 192.0.2.53\nwww:\n  ttl: 300\n  type: A\n  value: 192.0.2.1\n".replace("ZONE", &self.zones[0]).as_str());
+        self.commit("the zone as it is", "root");
+        self.git(&work, &["remote", "add", "origin", &self.url("root")]).ok();
+        self.git(&work, &["push", "-q", "origin", "main"]).ok();
+    }
+
+    /// The path of the first zone's octoDNS file.
+    pub fn zone_file(&self) -> String {
+        format!("zones/{}yaml", self.zones[0])
+    }
+
+    pub fn work(&self) -> PathBuf {
+        self.dir.path().join("work")
+    }
+
+    pub fn url(&self, person: &str) -> String {
+        format!("http://{person}:{person}-token@127.0.0.1:{}/git/dns.git", self.port)
+    }
+
+    pub fn write(&self, path: &str, text: &str) {
+        let path = self.work().join(path);
+        std::fs::create_dir_all(path.parent().expect("a file stands in a folder")).expect("the folder is writable");
+        std::fs::write(path, text).expect("the folder is writable");
+    }
+
+    pub fn read(&self, path: &str) -> String {
+        std::fs::read_to_string(self.work().join(path)).expect("the file is there")
+    }
+
+    /// Commits everything as a person.
+    pub fn commit(&self, message: &str, person: &str) {
+        let work = self.work();
+        self.git(&work, &["add", "-A"]).ok();
+        let author = format!("{person} <{person}@example.test>");
+        self.git(&work, &["-c", &format!("user.name={person}"), "-c", &format!("user.email={person}@example.test"), "commit", "-q", "--allow-empty", "--author", &author, "-m", message]).ok();
+    }
+
+    /// Makes a branch off main, edits it, commits and pushes it as ana, and opens its merge request; its number.
+    pub fn propose(&self, branch: &str, edit: impl FnOnce(&Self)) -> u64 {
+        let work = self.work();
+        self.git(&work, &["fetch", "-q", "origin"]).ok();
+        self.git(&work, &["checkout", "-q", "-B", branch, "origin/main"]).ok();
+        edit(self);
+        self.commit(branch, "ana");
+        self.push(branch);
+        let opened = self.trueup("ana", &["mr", "open", "--repo", "dns", "--source", branch, "--title", branch, "--json"]).json();
+        opened["number"].as_u64().expect("mr open --json names the number")
+    }
+
+    pub fn push(&self, branch: &str) {
+        let work = self.work();
+        self.git(&work, &["push", "-q", "--force", &self.url("ana"), &format!("{branch}:{branch}")]).ok();
+    }
+
+    /// Replaces text in the first zone's file.
+    pub fn edit_zone(&self, old: &str, new: &str) {
+        let text = self.read(&self.zone_file());
+        assert!(text.contains(old), "the zone's file holds `{old}`:\n{text}");
+        self.write(&self.zone_file(), &text.replace(old, new));
+    }
+
+    pub fn wait(&self, number: u64, phase: &str) {
+        let said = self.trueup("ana", &["mr", "wait", &number.to_string(), "--repo", "dns", "--for", phase, "--timeout", LONG]);
+        if said.code != 0 {
+            let shown = self.trueup("ana", &["mr", "show", &number.to_string(), "--repo", "dns"]);
+            panic!("merge request {number} did not reach {phase}: {}{}\n{}\n{}\nserver's log:\n{}", said.out, said.err, shown.out, shown.err, self.log());
+        }
+    }
+
+    pub fn approve(&self, number: u64) {
+        self.trueup("ben", &["mr", "approve", &number.to_string(), "--repo", "dns"]).ok();
+    }
+
+    pub fn show(&self, number: u64) -> serde_json::Value {
+        self.trueup("ana", &["mr", "show", &number.to_string(), "--repo", "dns", "--json"]).json()
+    }
+
+    /// Runs the program as a person against the server.
+    pub fn trueup(&self, person: &str, args: &[&str]) -> Said {
+        let out = Command::new(TRUEUP)
+            .args(args)
+            .env("TRUEUP_SERVER", format!("http://127.0.0.1:{}", self.port))
+            .env("TRUEUP_TOKEN", format!("{person}-token"))
+            .output()
+            .expect("the program runs");
+        said(out)
+    }
+
+    pub fn git(&self, dir: &Path, args: &[&str]) -> Said {
+        said(Command::new("git").current_dir(dir).args(args).env("GIT_TERMINAL_PROMPT", "0").output().expect("git is installed"))
+    }
+
+    /// The records of the first zone as the name server holds them.
+    pub fn live(&self) -> Vec<String> {
+        self.dns.records(&self.zones[0])
+    }
+}
+
+fn said(out: Output) -> Said {
+    Said {
+        code: out.status.code().unwrap_or(-1),
+        out: String::from_utf8_lossy(&out.stdout).into_owned(),
+        err: String::from_utf8_lossy(&out.stderr).into_owned(),
+    }
+}
