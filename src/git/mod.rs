@@ -8,6 +8,6 @@ mod source;
 mod tree;
 mod units;
 
-pub use repo::GitRepo;
+pub use repo::{GitRepo, oid};
 pub use source::TreeFiles;
 pub use units::{Source, Touched, UnitCache, UnitPair, UnitSide};

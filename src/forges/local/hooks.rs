@@ -1,0 +1,156 @@
+//! The hooks that protect the governed branch and note who pushed, and reading those notes back.
+
+use super::error::{LocalError, LocalErrorKind};
+use std::{
+    fs, io,
+    path::{Path, PathBuf},
+    time::{Duration, SystemTime},
+};
+
+/// The environment variable that names who pushes; set by our HTTP door, absent by path.
+pub const PUSHER: &str = "REMOTE_USER";
+
+/// The environment variable by which our HTTP door says that the pusher is an admin of the repository.
+pub const ADMIN: &str = "TRUEUP_ADMIN";
+
+/// The second line of every hook of ours; a hook without it is somebody else's and is never overwritten.
+const OURS: &str = "# Written by trueup at every start; changes here are lost.";
+
+/// A note of a push that never arrived is kept this long: far longer than any push takes.
+const STALE: Duration = Duration::from_secs(24 * 3600);
+
+/// One pushed branch as the hook noted it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Note {
+    pub branch: String,
+    /// The new tip; `None`: the branch was deleted.
+    pub new: Option<String>,
+    /// `None`: pushed by path.
+    pub by: Option<String>,
+}
+
+/// Writes both hooks; refuses to replace hooks that are not ours.
+pub fn install(dir: &Path, branch: &str) -> Result<(), LocalError> {
+    fs::create_dir_all(notes(dir)).map_err(|error| broken(dir, &error))?;
+    fs::create_dir_all(dir.join("hooks")).map_err(|error| broken(dir, &error))?;
+    for (name, text) in [("update", update(branch)), ("pre-receive", pre_receive())] {
+        let path = dir.join("hooks").join(name);
+        let there = match fs::read_to_string(&path) {
+            Ok(there) => Some(there),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => None,
+            Err(error) => return Err(broken(&path, &error)),
+        };
+        if there.as_deref() == Some(&*text) {
+            continue;
+        }
+        if there.is_some_and(|there| !there.contains(OURS)) {
+            let what = format!("{} is a hook of your own, and trueup needs its place to protect `{branch}`; move it away and start again", path.display());
+            return Err(LocalError::new(LocalErrorKind::Conflict, what));
+        }
+        put(&path, &text).map_err(|error| broken(&path, &error))?;
+    }
+    Ok(())
+}
+
+/// Renamed into place, so that a push in between finds the old hook or the new one.
+fn put(path: &Path, text: &str) -> io::Result<()> {
+    use std::os::unix::fs::PermissionsExt;
+    let new = path.with_extension("new");
+    fs::write(&new, text)?;
+    fs::set_permissions(&new, fs::Permissions::from_mode(0o755))?;
+    fs::rename(new, path)
+}
+
+/// Judges each pushed name.
+fn update(branch: &str) -> String {
+    let branch = quoted(branch);
+    format!(
+        r#"#!/bin/sh
+{OURS}
+protected={branch}
+case "$1" in
+"refs/heads/$protected")
+    case "$2" in
+    *[!0]*)
+        echo "trueup: \`$protected\` is moved by trueup alone; push a branch and open a merge request" >&2
+        exit 1
+        ;;
+    esac
+    # The branch does not exist yet: whoever can write the folder, or an admin, starts the repository.
+    if [ -n "${{{PUSHER}:-}}" ] && [ "${{{ADMIN}:-}}" != 1 ]; then
+        echo "trueup: \`$protected\` does not exist yet; an admin of the repository pushes it first" >&2
+        exit 1
+    fi
+    ;;
+refs/heads/* | refs/tags/*) ;;
+*)
+    echo "trueup: only branches and tags can be pushed, not $1" >&2
+    exit 1
+    ;;
+esac
+exit 0
+"#
+    )
+}
+
+/// Notes who pushes what, before any name moves: whoever sees the new tip can see the note.
+fn pre_receive() -> String {
+    format!(
+        r#"#!/bin/sh
+{OURS}
+set -e
+note=$(mktemp trueup/pushes/new.XXXXXXXXXX)
+while read -r old new name; do
+    printf '%s\t%s\t%s\n' "$new" "${{{PUSHER}:-}}" "$name" >>"$note"
+done
+mv "$note" "trueup/pushes/push.${{note##*.}}"
+"#
+    )
+}
+
+/// A word for sh.
+fn quoted(word: &str) -> String {
+    format!("'{}'", word.replace('\'', r"'\''"))
+}
+
+fn notes(dir: &Path) -> PathBuf {
+    dir.join("trueup").join("pushes")
+}
+
+/// The notes that wait, each with its file; `arrived` says whether a commit is in the repository. A refused push leaves none that arrived.
+pub fn read(dir: &Path, arrived: impl Fn(&str) -> bool) -> io::Result<Vec<(PathBuf, Vec<Note>)>> {
+    let mut found = Vec::new();
+    for entry in fs::read_dir(notes(dir))? {
+        let entry = entry?;
+        let path = entry.path();
+        let old = entry.metadata().and_then(|meta| meta.modified()).is_ok_and(|at| SystemTime::now().duration_since(at).is_ok_and(|age| age > STALE));
+        if !entry.file_name().to_string_lossy().starts_with("push.") {
+            if old {
+                let _ = fs::remove_file(path);
+            }
+            continue;
+        }
+        let Ok(text) = fs::read_to_string(&path) else { continue };
+        let all: Vec<Note> = text.lines().filter_map(note).collect();
+        let here: Vec<Note> = all.iter().filter(|note| note.new.as_deref().is_none_or(&arrived)).cloned().collect();
+        // Under way still: the next look finds it again.
+        if here.len() < all.len() && !old {
+            continue;
+        }
+        found.push((path, here));
+    }
+    found.sort_by(|a, b| a.0.cmp(&b.0));
+    Ok(found)
+}
+
+fn note(line: &str) -> Option<Note> {
+    let mut fields = line.splitn(3, '\t');
+    let (new, by, name) = (fields.next()?, fields.next()?, fields.next()?);
+    let branch = name.strip_prefix("refs/heads/")?.to_owned();
+    let new = new.contains(|digit| digit != '0').then(|| new.to_owned());
+    Some(Note { branch, new, by: (!by.is_empty()).then(|| by.to_owned()) })
+}
+
+fn broken(path: &Path, error: &io::Error) -> LocalError {
+    LocalError::new(LocalErrorKind::Unavailable, format!("cannot write {}: {error}; the server needs write access there", path.display()))
+}

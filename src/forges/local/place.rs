@@ -1,0 +1,123 @@
+//! One bare repository on disk: made when it is missing, its branches read, its governed branch protected.
+
+use super::{
+    error::{LocalError, LocalErrorKind},
+    hooks,
+};
+use crate::{
+    core::model::{CommitId, RepoId, Str},
+    git::{GitRepo, program},
+};
+use git2::{ErrorCode, Repository, RepositoryInitOptions};
+use std::path::{Path, PathBuf};
+
+/// One repository of the configuration.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct LocalRepository {
+    pub id: RepoId,
+    /// The bare repository; made when nothing is there.
+    pub path: PathBuf,
+    /// The governed branch.
+    pub branch: Str,
+}
+
+/// Settings every governed repository has: pushes over HTTP, and nothing answered before it is on disk.
+const SETTINGS: [(&str, &str); 4] = [("http.receivepack", "true"), ("http.uploadpack", "true"), ("core.fsync", "all"), ("receive.advertisePushOptions", "false")];
+
+/// An open repository with its configuration.
+pub struct Place {
+    pub id: RepoId,
+    pub branch: Str,
+    pub git: GitRepo,
+}
+
+impl Place {
+    /// Opens or makes the repository and installs what protects it.
+    pub fn prepare(repository: &LocalRepository) -> Result<Self, LocalError> {
+        let LocalRepository { id, path, branch } = repository;
+        let wrong = |what: String| LocalError::new(LocalErrorKind::Unavailable, format!("repository {id}: {what}"));
+        let full = branch_ref(branch).ok_or_else(|| LocalError::new(LocalErrorKind::Invalid, format!("repository {id}: `{branch}` is no branch name")))?;
+        if !path.join("HEAD").exists() && !path.join(".git").exists() {
+            let mut options = RepositoryInitOptions::new();
+            options.bare(true).mkpath(true).external_template(false).initial_head(branch);
+            Repository::init_opts(path, &options).map_err(|error| wrong(format!("cannot make {}: {}", path.display(), error.message())))?;
+        }
+        let git = GitRepo::open(path)?;
+        let bare = git.with_repo(|repo| Ok(repo.is_bare()))?;
+        if !bare {
+            let what = format!("{} is a checkout, and merging would leave its files behind; name a bare repository (git clone --bare)", path.display());
+            return Err(LocalError::new(LocalErrorKind::Invalid, format!("repository {id}: {what}")));
+        }
+        git.with_repo(|repo| {
+            let mut config = repo.config().and_then(|config| config.open_level(git2::ConfigLevel::Local)).map_err(said)?;
+            for (key, value) in SETTINGS {
+                if config.get_string(key).ok().as_deref() != Some(value) {
+                    config.set_str(key, value).map_err(said)?;
+                }
+            }
+            if repo.find_reference("HEAD").ok().and_then(|head| head.symbolic_target().ok().flatten().map(str::to_owned)).as_deref() != Some(&full) {
+                repo.set_head(&full).map_err(said)?;
+            }
+            Ok(())
+        })?;
+        hooks::install(git.dir(), branch)?;
+        // Only we move this branch, and we do not run yet: a lock is what a killed process left.
+        let _ = std::fs::remove_file(git.dir().join(format!("{full}.lock")));
+        Ok(Self { id: id.clone(), branch: branch.clone(), git })
+    }
+
+    /// The tip of a branch; `None`: no such branch.
+    pub fn tip(&self, branch: &str) -> Result<Option<CommitId>, LocalError> {
+        let Some(name) = branch_ref(branch) else { return Ok(None) };
+        let tip = self.git.with_repo(|repo| match repo.refname_to_id(&name) {
+            Ok(id) => Ok(Some(CommitId::new(id.to_string()))),
+            Err(error) if matches!(error.code(), ErrorCode::NotFound | ErrorCode::InvalidSpec) => Ok(None),
+            Err(error) => Err(said(error)),
+        });
+        Ok(tip?)
+    }
+
+    /// Whether `commit` holds everything `other` holds.
+    pub fn holds(&self, commit: &CommitId, other: &CommitId) -> Result<bool, LocalError> {
+        if commit == other {
+            return Ok(true);
+        }
+        let (one, two) = (crate::git::oid(commit.as_str())?, crate::git::oid(other.as_str())?);
+        Ok(self.git.with_repo(|repo| repo.graph_descendant_of(one, two).map_err(said))?)
+    }
+
+    /// Whether a commit is in the repository, not in a push that is still under way.
+    pub fn has(&self, commit: &str) -> bool {
+        let Ok(id) = crate::git::oid(commit) else { return false };
+        self.git.with_repo(|repo| Ok(repo.odb().is_ok_and(|odb| odb.exists(id)))).unwrap_or(false)
+    }
+
+    /// Keeps a merge request's head reachable whatever becomes of its branch.
+    pub fn keep(&self, number: u64, head: &CommitId) -> Result<(), LocalError> {
+        let id = crate::git::oid(head.as_str())?;
+        let name = format!("refs/merge-requests/{number}/head");
+        self.git.with_repo(|repo| match repo.refname_to_id(&name) {
+            Ok(there) if there == id => Ok(()),
+            _ => repo.reference(&name, id, true, "merge request").map(|_| ()).map_err(said),
+        })?;
+        Ok(())
+    }
+
+    pub fn dir(&self) -> &Path {
+        self.git.dir()
+    }
+
+    pub fn program(&self) -> std::process::Command {
+        program::git(self.dir())
+    }
+}
+
+/// The full name of a branch; `None` when git would not take it.
+pub fn branch_ref(branch: &str) -> Option<String> {
+    let full = format!("refs/heads/{branch}");
+    (git2::Reference::is_valid_name(&full) && !branch.starts_with('-')).then_some(full)
+}
+
+fn said(error: git2::Error) -> crate::ports::RepoError {
+    crate::ports::RepoError::Git { what: error.message().to_owned() }
+}

@@ -1,0 +1,161 @@
+//! Reading the local forge: branches from disk, merge requests from the store.
+
+use super::{
+    error::LocalError,
+    forge::LocalForge,
+    place::Place,
+    rows::{self, CommentBody, MrRow, Pushers, Statuses},
+};
+use crate::{
+    core::{
+        model::{CommitId, MrId, RepoId, User},
+        review::{Comment, CommentId, MrState, Right, Sighting},
+    },
+    ports::{ForgeError, ForgeReader, Fut, MrRef, StateRepo},
+};
+use std::collections::BTreeSet;
+
+/// Merge requests read at once by a sweep; more than any repository has.
+const SWEPT: usize = 1_000_000;
+
+/// Comments handed over at once; the next look brings the rest.
+const COMMENTS: usize = 1000;
+
+impl ForgeReader for LocalForge {
+    fn sweep<'a>(&'a self, repo: &'a RepoId, since: u64) -> Fut<'a, Result<(Vec<MrRef>, u64), ForgeError>> {
+        Box::pin(async move {
+            self.place(repo)?;
+            let mut found = Vec::new();
+            let mut cursor = since;
+            for stored in self.store.rows::<MrRow>(&rows::all(repo), None, SWEPT).await.map_err(LocalError::from)? {
+                // A row's revision grows with every edit of it, so the greatest seen is the cursor.
+                cursor = cursor.max(stored.rev.0);
+                let row = stored.value;
+                let open = row.state == MrState::Open;
+                if !open && stored.rev.0 <= since {
+                    continue;
+                }
+                let mr = MrId { repo: repo.clone(), number: row.number };
+                let head = if open { self.head(&mr, &row).await? } else { row.head };
+                found.push(MrRef { mr, head, updated: row.updated, open });
+            }
+            Ok((found, cursor))
+        })
+    }
+
+    fn look<'a>(&'a self, mr: &'a MrId, since: Option<CommentId>) -> Fut<'a, Result<Sighting, ForgeError>> {
+        Box::pin(async move { Ok(self.sight(mr, since).await?) })
+    }
+
+    fn right<'a>(&'a self, repo: &'a RepoId, who: &'a User) -> Fut<'a, Result<Right, ForgeError>> {
+        Box::pin(async move {
+            self.place(repo)?;
+            Ok(self.people.right(repo, who))
+        })
+    }
+}
+
+/// What git says of a merge request.
+struct Branches {
+    head: CommitId,
+    base: CommitId,
+    /// Authors and committers of what base lacks, as `name <email>`.
+    authors: BTreeSet<User>,
+    /// The target holds everything the head holds.
+    held: bool,
+    /// The merge commit, when we made it.
+    merged: Option<CommitId>,
+}
+
+impl LocalForge {
+    async fn sight(&self, mr: &MrId, since: Option<CommentId>) -> Result<Sighting, LocalError> {
+        let (row, _) = self.row(mr).await?;
+        let known = row.clone();
+        let id = mr.clone();
+        let seen = self.git(&mr.repo, move |place| branches(place, &id, &known)).await?;
+        // After reading the tip: whoever pushed it has left the note already.
+        self.note_pushes(&mr.repo).await?;
+        let row = self.remember(mr, row, &seen).await?;
+        let pushed = self.store.row::<Pushers>(&rows::pushers(&mr.repo, &row.source)).await?.map(|stored| stored.value.users).unwrap_or_default();
+        let statuses = self.store.row::<Statuses>(&rows::statuses(&mr.repo, &seen.head)).await?.map(|stored| stored.value).unwrap_or_default();
+        let after = since.map(|id| rows::comment(&mr.repo, mr.number, id));
+        let comments = self.store.rows::<CommentBody>(&rows::comments(&mr.repo, mr.number), after.as_ref(), COMMENTS).await?;
+        let authored = seen.authors.into_iter().map(|who| email(&who).and_then(|email| self.people.by_email(email)).unwrap_or(who));
+        let pushers = authored.chain(pushed).chain([row.author.clone()]).collect();
+        Ok(Sighting {
+            mr: mr.clone(),
+            draft: row.draft,
+            title: row.title,
+            author_trusted: self.people.right(&mr.repo, &row.author) >= Right::Write,
+            author: row.author,
+            pushers,
+            source_branch: row.source,
+            base_branch: row.target,
+            head: seen.head,
+            base: seen.base,
+            state: row.state,
+            reviews: Vec::new(),
+            checks: statuses.checks,
+            unresolved_threads: 0,
+            comments: comments
+                .into_iter()
+                .map(|stored| stored.value)
+                .filter(|comment| !comment.ours)
+                .map(|CommentBody { id, by, body, at, to: _, ours: _ }| Comment { id, right: self.people.right(&mr.repo, &by), by, body, at })
+                .collect(),
+        })
+    }
+
+    /// Writes down what git says and the row does not: a new head, or that the target holds it now.
+    async fn remember(&self, mr: &MrId, row: MrRow, seen: &Branches) -> Result<MrRow, LocalError> {
+        let ahead = if seen.held { row.ahead.clone() } else { Some(seen.head.clone()) };
+        let state = match (&row.state, &seen.merged) {
+            (MrState::Open, Some(commit)) => MrState::Merged { commit: commit.clone(), by: self.bot.clone() },
+            // Somebody with access to the folder put it there: said as it is, never as ours.
+            (MrState::Open, None) if seen.held && row.ahead.as_ref() == Some(&seen.head) => {
+                MrState::Merged { commit: seen.base.clone(), by: User::new("somebody with access to the repository") }
+            }
+            (MrState::Open | MrState::Closed | MrState::Merged { .. }, _) => row.state.clone(),
+        };
+        let merged = matches!(state, MrState::Merged { .. });
+        if row.head == seen.head && row.ahead == ahead && row.state == state {
+            return Ok(row);
+        }
+        if row.head != seen.head {
+            let (number, head) = (mr.number, seen.head.clone());
+            self.git(&mr.repo, move |place| place.keep(number, &head)).await?;
+        }
+        loop {
+            let open = if merged { self.store.row::<u64>(&rows::open_for(&mr.repo, &row.source)).await? } else { None };
+            let edited = self.edit_once(mr, |row, batch| {
+                row.head = seen.head.clone();
+                row.ahead = ahead.clone();
+                if row.state == MrState::Open {
+                    row.state = state.clone();
+                }
+                Ok((Some(super::desk::without_open(batch, mr, row, open.as_ref())), row.clone()))
+            });
+            if let Some(row) = edited.await? {
+                return Ok(row);
+            }
+        }
+    }
+}
+
+fn branches(place: &Place, mr: &MrId, row: &MrRow) -> Result<Branches, LocalError> {
+    let gone = || LocalError::new(super::LocalErrorKind::Unavailable, format!("branch `{}` is gone from {}; put it back", row.target, mr.repo));
+    let head = match row.state {
+        MrState::Merged { .. } => row.head.clone(),
+        MrState::Open | MrState::Closed => place.tip(&row.source)?.unwrap_or_else(|| row.head.clone()),
+    };
+    let base = place.tip(&row.target)?.ok_or_else(gone)?;
+    let held = place.holds(&base, &head)?;
+    let merged = if held { super::merge::made_by_us(place, mr, &base, &head)? } else { None };
+    let authors = place.git.authors(&base, &head)?;
+    Ok(Branches { head, base, authors, held, merged })
+}
+
+/// The address of `name <email>`.
+fn email(who: &User) -> Option<&str> {
+    who.as_str().rsplit_once('<').and_then(|(_, rest)| rest.strip_suffix('>'))
+}
