@@ -1,1 +1,3 @@
 //! HTTP: API, pages, live updates, git push, metrics.
+
+pub mod git_http;

@@ -22,7 +22,14 @@ pub struct LocalRepository {
 }
 
 /// Settings every governed repository has: pushes over HTTP, and nothing answered before it is on disk.
-const SETTINGS: [(&str, &str); 4] = [("http.receivepack", "true"), ("http.uploadpack", "true"), ("core.fsync", "all"), ("receive.advertisePushOptions", "false")];
+const SETTINGS: [(&str, &str); 5] = [
+    ("http.receivepack", "true"),
+    ("http.uploadpack", "true"),
+    ("core.fsync", "all"),
+    ("receive.advertisePushOptions", "false"),
+    // Our hook refuses with a reason where git would refuse without one.
+    ("receive.denyDeleteCurrent", "ignore"),
+];
 
 /// An open repository with its configuration.
 pub struct Place {
