@@ -8,5 +8,6 @@ pub mod templates;
 pub mod trueup_yaml;
 
 pub mod yaml;
+pub mod zonefile;
 
 pub use format::{Files, Format, Home, Scope, UnitFiles, UnitRead};

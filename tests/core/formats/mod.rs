@@ -8,3 +8,4 @@ mod templates;
 mod trueup_yaml;
 mod yaml;
 mod yaml_typed;
+mod zonefile;
