@@ -45,6 +45,12 @@ impl Directory {
     }
 }
 
+impl crate::web::Tokens for Directory {
+    fn by_token(&self, token: &str) -> Option<User> {
+        Self::by_token(self, token)
+    }
+}
+
 impl People for Directory {
     fn right(&self, repo: &RepoId, who: &User) -> Right {
         let found = self.server.repositories.iter().find(|repository| *repository.name == *repo.0);

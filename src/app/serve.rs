@@ -19,13 +19,13 @@ pub async fn start(mut server: config::Server) -> anyhow::Result<Running> {
     let listener = TcpListener::bind(&*server.listen).await.with_context(|| format!("cannot listen on {}", server.listen))?;
     let addr = listener.local_addr()?;
     server.url.get_or_insert_with(|| format!("http://{addr}").into());
-    let sweep_every = server.limits.sweep;
+    let limits = server.limits.clone();
     let (world, people) = wiring::world(server).await?;
     let world = Arc::new(world);
     let desk = Desk::new(world.clone());
     let service = Service::new(world.clone(), desk.clone());
     let (stop, stopped) = watch::channel(false);
-    let router = crate::web::router(service.clone(), people);
+    let router = crate::web::router(service.clone(), people, &limits);
     let mut ending = stopped.clone();
     let web = tokio::spawn(async move {
         let graceful = async move {
@@ -37,7 +37,7 @@ pub async fn start(mut server: config::Server) -> anyhow::Result<Running> {
     });
     let woken = intake::resume(&world, &desk).await.map_err(anyhow::Error::msg)?;
     tracing::info!(%addr, woken, "listening");
-    let sweep = tokio::spawn(intake::sweep(service.clone(), sweep_every, stopped));
+    let sweep = tokio::spawn(intake::sweep(service.clone(), limits.sweep, stopped));
     Ok(Running { addr, service, desk, stop, tasks: vec![web, sweep] })
 }
 

@@ -36,6 +36,11 @@ impl Store {
         Ok(Self(Arc::new(Inner { kv, session, holder: holder.to_owned(), heads: Mutex::default(), next_delivery: OnceCell::new() })))
     }
 
+    /// Reads one row, whatever it is: the key space answers.
+    pub async fn answers(&self) -> Result<(), KvError> {
+        self.0.kv.range(Key::new(), super::keys::end(&b"~/".to_vec()), 1).await.map(drop)
+    }
+
     /// All rows below a prefix, after a key when one is given, at most `limit`.
     pub(super) async fn below(&self, prefix: &Key, after: Option<&Key>, limit: usize) -> Result<Vec<Row>, KvError> {
         let to = super::keys::end(prefix);

@@ -1,3 +1,14 @@
 //! HTTP: API, pages, live updates, git push, metrics.
 
+mod answer;
+mod api;
+mod auth;
 pub mod git_http;
+mod health;
+mod metrics;
+mod openapi;
+mod router;
+mod sse;
+
+pub use auth::Tokens;
+pub use router::router;

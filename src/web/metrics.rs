@@ -1,0 +1,67 @@
+//! Numbers for Prometheus: requests as they are served, changes by phase as they are when asked.
+
+use super::{answer::Fault, router::App};
+use crate::core::review::Phase;
+use axum::{
+    extract::{MatchedPath, Request, State},
+    http::header,
+    middleware::Next,
+    response::{IntoResponse, Response},
+};
+use metrics_exporter_prometheus::{Matcher, PrometheusBuilder, PrometheusHandle};
+use std::{collections::BTreeMap, sync::OnceLock, time::Instant};
+
+/// From a cached page to a plan that is rendered whole.
+const SECONDS: [f64; 8] = [0.001, 0.005, 0.02, 0.1, 0.5, 2.0, 10.0, 60.0];
+
+/// The process has one recorder, however many servers run in it (tests run several).
+fn recorder() -> &'static PrometheusHandle {
+    static RECORDER: OnceLock<PrometheusHandle> = OnceLock::new();
+    RECORDER.get_or_init(|| {
+        let builder = PrometheusBuilder::new();
+        // The bounds are not empty, which is the only thing that could be wrong with them; without bounds it is a summary.
+        let builder = builder.set_buckets_for_metric(Matcher::Suffix("_seconds".into()), &SECONDS).unwrap_or_else(|_| PrometheusBuilder::new());
+        let recorder = builder.build_recorder();
+        let handle = recorder.handle();
+        // An application that embeds us may have a recorder of its own; then ours stays empty and theirs has the numbers.
+        let _ = metrics::set_global_recorder(recorder);
+        metrics::describe_counter!("trueup_http_requests_total", "Requests served, by route, method and status.");
+        metrics::describe_histogram!("trueup_http_request_seconds", metrics::Unit::Seconds, "Time to the first byte of an answer, by route.");
+        metrics::describe_gauge!("trueup_changes", "Changes by phase.");
+        metrics::describe_gauge!("trueup_halted", "1 while writes are halted.");
+        handle
+    })
+}
+
+/// Starts counting.
+pub fn start() {
+    recorder();
+}
+
+/// Counts one request.
+pub async fn count(request: Request, next: Next) -> Response {
+    let started = Instant::now();
+    // The pattern and not the path: names of repositories would make a series each.
+    let route = request.extensions().get::<MatchedPath>().map_or_else(|| "none".to_owned(), |path| path.as_str().to_owned());
+    let method = request.method().as_str().to_owned();
+    let response = next.run(request).await;
+    let status = response.status().as_u16().to_string();
+    metrics::counter!("trueup_http_requests_total", "route" => route.clone(), "method" => method, "status" => status).increment(1);
+    metrics::histogram!("trueup_http_request_seconds", "route" => route).record(started.elapsed().as_secs_f64());
+    response
+}
+
+/// `GET /metrics`.
+pub async fn show(State(app): State<App>) -> Result<Response, Fault> {
+    let mut phases: BTreeMap<Phase, u32> = Phase::ALL.into_iter().map(|phase| (phase, 0)).collect();
+    for card in app.service.list().await? {
+        *phases.entry(card.phase).or_default() += 1;
+    }
+    for (phase, n) in phases {
+        metrics::gauge!("trueup_changes", "phase" => phase.as_str()).set(n);
+    }
+    metrics::gauge!("trueup_halted").set(u32::from(app.service.is_halted()));
+    let handle = recorder();
+    handle.run_upkeep();
+    Ok(([(header::CONTENT_TYPE, "text/plain; version=0.0.4")], handle.render()).into_response())
+}
