@@ -7,6 +7,7 @@ pub mod git_http;
 mod health;
 mod metrics;
 mod openapi;
+pub mod pages;
 mod router;
 mod sse;
 

@@ -14,4 +14,4 @@ pub use markdown::{Room, markdown};
 pub use mermaid::{MOST_STEPS, mermaid, step_words};
 pub use refusal::refusal;
 pub use sheet::{Line, Sheet, Summary};
-pub use text::{Style, text};
+pub use text::{Style, aside, reasons as step_reasons, text, way_back};

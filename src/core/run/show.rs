@@ -109,7 +109,12 @@ impl Change {
         }
         view.phase = self.phase();
         view.waits_for = self.waits_for();
-        view.reasons = self.held.iter().filter_map(|reason| Some(self.sentence(reason)?.to_string())).chain(self.trouble.clone()).collect();
+        view.reasons = self
+            .held
+            .iter()
+            .filter_map(|reason| Some(self.sentence(reason)?.to_string()))
+            .chain(self.trouble.as_ref().map(|what| crate::core::review::words::code(what)))
+            .collect();
         view.merged = self.merged.clone();
         view.direction = if self.is_restore() { Direction::Back } else { Direction::Forward };
         if let Some(desk) = &self.desk {

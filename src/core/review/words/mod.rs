@@ -4,6 +4,7 @@
 //! (where nothing in a code span is active), in terminals and in JSON; `escape::sentence_html` brings it onto pages.
 
 mod answer;
+mod journal;
 mod parts;
 mod plan;
 mod status;
@@ -11,6 +12,7 @@ mod waiting;
 
 pub use super::escape::code;
 pub use answer::Answer;
+pub use journal::journal;
 pub use parts::{count, keeps, list, phase_words, short, steps_list, when};
 pub use plan::{WAY_BACK, approval, edge, failure, given, how_to_approve, never, not_by, note, nothing_to_do, op, reason, state_line, sure, undo, ways_on};
 pub use status::{status_approval, status_converged, status_plan, status_rollout};

@@ -1,0 +1,174 @@
+//! The page of one change: its live part, and its plan.
+
+use super::{
+    journal::JournalRow,
+    page::{Reader, with_frame},
+    template::{lines, render, sentence},
+};
+use crate::core::{
+    diff::{Delta, Op},
+    model::{StepId, User},
+    plan::Plan,
+    render::{Line, Sheet, refusal, step_reasons, step_words, way_back},
+    review::{Phase, StepState, View, words},
+};
+use serde_json::{Value as Json, json};
+use std::collections::BTreeMap;
+
+/// Steps that are drawn one by one; of larger plans the first, failures before all.
+const MOST_STEPS: usize = 200;
+
+/// Journal rows shown, newest first.
+const MOST_ROWS: usize = 300;
+
+/// The whole page.
+pub fn change(view: &View, journal: &[JournalRow], reader: &Reader) -> String {
+    let mut model = live_model(view, journal, reader);
+    model["plan"] = view.sheet().map_or(Json::Null, |sheet| plan_model(&sheet));
+    render("change.html", with_frame(reader, &view.mr.to_string(), model))
+}
+
+/// The live part alone: what the script fetches (`?part=live`) when an event comes.
+pub fn live(view: &View, journal: &[JournalRow], reader: &Reader) -> String {
+    render("live.html", live_model(view, journal, reader))
+}
+
+fn live_model(view: &View, journal: &[JournalRow], reader: &Reader) -> Json {
+    let (done, all) = view.progress();
+    let sentences = |items: Vec<String>| items.iter().map(|item| sentence(item)).collect::<Vec<_>>();
+    let missing: u32 = view.approvals.iter().map(|approval| approval.missing).sum();
+    json!({
+        "name": view.mr.to_string(), "title": view.title, "author": view.author.as_str(), "source": view.source_branch, "target": view.base_branch, "draft": view.draft,
+        "phase": view.phase.as_str(), "phase_words": words::phase_words(view.phase), "waits_for": sentence(&view.waits_for),
+        "reasons": sentences(view.reasons.clone()),
+        "page": view.links.page, "events": events_path(view),
+        "digest": view.digest.map(|digest| digest.to_string()), "digest_short": view.digest.map(|digest| digest.short()),
+        "head": view.head.as_ref().map(words::short), "base": view.base.as_ref().map(words::short), "merged": view.merged.as_ref().map(words::short),
+        "done": done, "all": all, "percent": (done * 100).checked_div(all).unwrap_or(0),
+        "health": view.health.as_ref().map(|health| json!({ "samples": health.samples, "needed": health.needed })),
+        "unhealthy": sentences(view.health.iter().flat_map(|health| &health.unhealthy).map(|(id, why)| format!("{}: {}", words::code(&view.kinds.title(id)), words::code(why))).collect()),
+        "refusals": view.refusals.iter().map(|fault| lines(&refusal(fault))).collect::<Vec<_>>(),
+        "conflicts": view.conflicts,
+        "failures": view.failures.iter().map(|failure| json!({ "step": failure.step, "text": sentence(&words::failure(failure, &view.kinds, failure.id.as_ref().is_some_and(|id| view.hides(id)))) })).collect::<Vec<_>>(),
+        "queue": sentences(view.queue.iter().flat_map(|queue| &queue.ahead).map(|(mr, what)| format!("{} {what}", words::code(&mr.to_string()))).collect()),
+        "approvals": view.approvals.iter().map(|approval| json!({
+            "rule": sentence(&words::approval(&approval.rule)), "missing": approval.missing, "given": sentences(approval.given.iter().map(words::given).collect()),
+        })).collect::<Vec<_>>(),
+        "not_by": if missing > 0 && !view.pushers.is_empty() { sentence(&words::not_by(&view.pushers.iter().map(|user| user.0.clone()).collect::<Vec<_>>())) } else { Json::Null },
+        "buttons": if reader.who.is_some() { buttons(view, missing, reader.who.as_ref()) } else { Vec::new() },
+        "may_skip": reader.who.is_some() && view.phase == Phase::Failed,
+        "signed_in": reader.who.is_some(),
+        "layers": view.sheet().map_or_else(Vec::new, |sheet| layers(view, &sheet)),
+        "steps_left": view.plan.as_ref().map_or(0, |plan| plan.steps.len().saturating_sub(MOST_STEPS)),
+        "statuses": view.statuses().iter().map(|status| json!({ "context": status.context, "state": status.state, "text": status.text })).collect::<Vec<_>>(),
+        "journal": journal.iter().rev().take(MOST_ROWS).map(|row| json!({ "seq": row.seq, "at": row.at.map(|at| at.to_string()), "text": sentence(&row.text) })).collect::<Vec<_>>(),
+        "journal_left": journal.len().saturating_sub(MOST_ROWS),
+    })
+}
+
+/// The path at which the server tells that something happened: `/api/v1/changes/REPO/N/events`.
+fn events_path(view: &View) -> String {
+    format!("/api/v1{}/events", view.links.page)
+}
+
+/// The commands that make sense now.
+fn buttons(view: &View, missing: u32, who: Option<&User>) -> Vec<Json> {
+    let own = who.is_some_and(|who| view.pushers.contains(who));
+    let approve = || (missing > 0 && view.digest.is_some() && !own).then_some(("approve", "Approve this plan"));
+    let begun = view.times.started.is_some();
+    let restore = || begun.then_some(("restore", "Restore"));
+    let (pause, abort, plan) = (Some(("pause", "Pause")), Some(("abort", "Abort")), Some(("plan", "Plan again")));
+    let list = match view.phase {
+        Phase::AwaitingApproval if missing == 0 => vec![Some(("start", "Start")), plan, restore()],
+        Phase::AwaitingApproval | Phase::Empty => vec![approve(), plan, restore()],
+        Phase::Planning | Phase::Refused | Phase::Conflicted => vec![plan, restore()],
+        Phase::Queued => vec![pause, plan],
+        Phase::Rolling | Phase::Verifying => vec![pause, abort, restore()],
+        Phase::Merging => vec![pause],
+        Phase::Paused => vec![Some(("resume", "Resume")), abort, restore()],
+        Phase::Failed => vec![approve(), Some(("retry", "Retry")), restore(), Some(("free", "Free its claims"))],
+        Phase::Restoring => vec![approve(), pause],
+        Phase::Restored => vec![plan],
+        Phase::Closed => vec![restore(), begun.then_some(("free", "Free its claims"))],
+        Phase::Merged => Vec::new(),
+    };
+    list.into_iter().flatten().map(|(command, label)| json!({ "command": command, "label": label, "main": matches!(command, "approve" | "start" | "resume" | "retry") })).collect()
+}
+
+/// The steps by level: a step stands one level below the last it waits for.
+fn layers(view: &View, sheet: &Sheet<'_>) -> Vec<Json> {
+    let levels = levels(sheet.plan);
+    let reasons = step_reasons(sheet);
+    let state = |id: StepId| view.step(id).map_or(StepState::Waiting, crate::core::review::StepView::state);
+    let mut ids: Vec<StepId> = sheet.plan.steps.keys().copied().collect();
+    ids.sort_by_key(|id| (state(*id) != StepState::Failed, *id));
+    ids.truncate(MOST_STEPS);
+    ids.sort();
+    let mut layers: BTreeMap<usize, Vec<Json>> = BTreeMap::new();
+    for id in ids {
+        let Some(step) = sheet.plan.steps.get(&id) else { continue };
+        let over = view.step(id).map_or(0, |step| step.items.iter().filter(|item| item.is_over()).count());
+        let why: Vec<Json> = reasons.get(&id).into_iter().flatten().map(|reason| sentence(reason)).collect();
+        let level = levels.get(&id).copied().unwrap_or(0);
+        layers.entry(level).or_default().push(json!({ "id": id, "words": step_words(step), "state": state(id).as_str(), "over": over, "items": step.items(), "why": why }));
+    }
+    layers.into_values().map(Json::Array).collect()
+}
+
+/// The longest way to each step; a plan has no cycle, and one that had would be drawn flat.
+fn levels(plan: &Plan) -> BTreeMap<StepId, usize> {
+    let mut level: BTreeMap<StepId, usize> = plan.steps.keys().map(|id| (*id, 0)).collect();
+    let mut waits: BTreeMap<StepId, usize> = level.clone();
+    let mut after: BTreeMap<StepId, Vec<StepId>> = BTreeMap::new();
+    for edge in &plan.edges {
+        *waits.entry(edge.after).or_default() += 1;
+        after.entry(edge.before).or_default().push(edge.after);
+    }
+    let mut ready: Vec<StepId> = waits.iter().filter(|(_, n)| **n == 0).map(|(id, _)| *id).collect();
+    while let Some(id) = ready.pop() {
+        let below = level.get(&id).copied().unwrap_or(0) + 1;
+        for next in after.get(&id).into_iter().flatten() {
+            let at = level.entry(*next).or_default();
+            *at = (*at).max(below);
+            let left = waits.entry(*next).or_default();
+            *left = left.saturating_sub(1);
+            if *left == 0 {
+                ready.push(*next);
+            }
+        }
+    }
+    level
+}
+
+fn plan_model(sheet: &Sheet<'_>) -> Json {
+    let groups: Vec<Json> = sheet
+        .groups()
+        .into_iter()
+        .map(|((target, unit), deltas)| json!({ "target": target, "unit": unit, "items": deltas.into_iter().filter(|delta| delta.op != Op::Keep).map(|delta| item(sheet, delta)).collect::<Vec<_>>() }))
+        .filter(|group| group["items"].as_array().is_some_and(|items| !items.is_empty()))
+        .collect();
+    json!({
+        "summary": sheet.summary().to_string(),
+        "empty": sheet.summary().is_empty().then(|| words::nothing_to_do(sheet.plan)),
+        "groups": groups,
+        "never": words::never(sheet.plan, &sheet.kinds).iter().map(|text| sentence(text)).collect::<Vec<_>>(),
+        "notes": sheet.plan.notes.iter().map(|note| sentence(&words::note(note, &sheet.kinds))).collect::<Vec<_>>(),
+        "way_back_says": sentence(words::WAY_BACK),
+        "way_back": sheet.way_back.map(|back| way_back(sheet, back).iter().map(|line| sentence(line)).collect::<Vec<_>>()),
+    })
+}
+
+fn item(sheet: &Sheet<'_>, delta: &Delta) -> Json {
+    let compared: Vec<Json> = sheet
+        .compare(delta)
+        .into_iter()
+        .map(|line| match line {
+            Line::Old(text) => json!({ "class": "old", "mark": "-", "text": text }),
+            Line::New(text) => json!({ "class": "new", "mark": "+", "text": text }),
+            Line::Same(text) => json!({ "class": "same", "mark": " ", "text": text }),
+            Line::Left(n) => json!({ "class": "same", "mark": " ", "text": format!("… {} unchanged", words::count(n, "line")) }),
+        })
+        .collect();
+    let place = if delta.place.file.is_empty() { String::new() } else { delta.place.to_string() };
+    json!({ "op": words::op(&delta.op), "title": sheet.kinds.title(&delta.id), "aside": sentence(&crate::core::render::aside(delta)), "place": place, "lines": compared })
+}
