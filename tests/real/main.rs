@@ -5,5 +5,6 @@ mod forge;
 mod git;
 mod harness;
 mod ladder;
+mod pages;
 mod service;
 mod stores;

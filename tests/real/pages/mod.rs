@@ -1,0 +1,177 @@
+//! The pages: what they show, and that data does nothing on them.
+
+#[path = "../../core/review/fixture.rs"]
+mod fixture;
+
+use fixture::*;
+use trueup::{
+    core::{
+        diff::Op,
+        model::{MrId, Place, Refusal, RefusalKind, RepoId, ResourceId, StepId, Time, User, Value},
+        review::{Failure, FailureKind, ItemState, Links, Phase, View, Waiting},
+        run::{Card, ClaimAnswer, Event},
+    },
+    web::pages::{self, FormError, JournalRow, Reader},
+};
+
+fn anna() -> Reader {
+    Reader { who: Some(User::new("anna")), halted: false }
+}
+
+fn events() -> Vec<Event> {
+    vec![
+        Event::LookAsked,
+        Event::Started { at: Time(1_763_700_000_000) },
+        Event::Claimed { n: 1, answer: ClaimAnswer::Granted },
+        Event::Skipped { step: StepId(2), by: User::new("@all"), reason: "<b>".into() },
+    ]
+}
+
+fn failed() -> View {
+    let mut view = View { phase: Phase::Failed, waits_for: Waiting::Failed { items: 1, blocked: 1 }.to_string(), ..view() };
+    view.steps = all(&view, ItemState::Proven);
+    view.steps[1].items[0] = ItemState::Failed;
+    view.times.started = Some(Time(1));
+    view.failures =
+        vec![Failure { step: StepId(2), item: 0, id: Some(id("dns-inside", "example.org.", "lb", "A")), kind: FailureKind::GaveUp, why: "no answer".into(), attempts: 3 }];
+    view
+}
+
+/// The page without its style and script, which the snapshots need not repeat.
+fn body(page: &str) -> &str {
+    page.split_once("<body>").unwrap().1.split("<script>").next().unwrap()
+}
+
+#[test]
+fn a_change_shows_state_order_approvals_plan_and_journal() {
+    insta::assert_snapshot!(body(&pages::change(&view(), &JournalRow::of(&events()), &anna())));
+}
+
+#[test]
+fn a_failed_change_offers_the_three_ways_on() {
+    let page = pages::live(&failed(), &[], &anna());
+    for command in ["retry", "restore", "skip"] {
+        assert!(page.contains(&format!(r#"name="command" value="{command}""#)), "{command} in {page}");
+    }
+    assert!(page.contains(r#"action="/changes/infra%2Fdns/7/command""#), "{page}");
+}
+
+#[test]
+fn whoever_is_not_signed_in_or_pushed_sees_no_approve_button() {
+    let approve = r#"name="command" value="approve""#;
+    let view = view();
+    assert!(pages::live(&view, &[], &anna()).contains(approve));
+    let stranger = pages::live(&view, &[], &Reader::default());
+    assert!(!stranger.contains("<form") && stranger.contains("/login?next=/changes/infra%252Fdns/7"), "{stranger}");
+    let author = Reader { who: Some(User::new("dora")), halted: false };
+    assert!(!pages::live(&view, &[], &author).contains(approve));
+}
+
+#[test]
+fn every_phase_has_a_page() {
+    for phase in Phase::ALL {
+        let page = pages::change(&View { phase, ..failed() }, &[], &anna());
+        assert!(page.starts_with("<!doctype html>") && page.trim_end().ends_with("</html>"), "{page}");
+        assert!(page.contains(&format!(r#"class="phase {phase}""#)));
+    }
+    let bare = View::new(view().mr, view().links);
+    assert!(pages::change(&bare, &[], &Reader::default()).trim_end().ends_with("</html>"));
+}
+
+#[test]
+fn the_list_puts_what_waits_for_people_first() {
+    let card = |number, phase, updated| Card {
+        mr: MrId { repo: RepoId::new("infra"), number },
+        phase,
+        title: format!("change <{number}>"),
+        waits_for: "Waiting for `anna`.".into(),
+        head: None,
+        next_wake: None,
+        updated: Time(updated),
+    };
+    let cards = [card(1, Phase::Merged, 9000), card(2, Phase::Rolling, 1000), card(3, Phase::AwaitingApproval, 1000), card(4, Phase::Failed, 5000)];
+    let page = pages::changes(&cards, &Reader { who: None, halted: true });
+    let order: Vec<usize> = [4, 3, 2, 1].iter().map(|n| page.find(&format!("change &lt;{n}&gt;")).unwrap()).collect();
+    assert!(order.is_sorted(), "{page}");
+    assert!(page.contains("halted"));
+    insta::assert_snapshot!(body(&page));
+    assert!(pages::changes(&[], &Reader::default()).contains("No open change"));
+}
+
+/// A page of which everything that comes from outside is this text.
+fn hostile(data: &str) -> View {
+    let evil = ResourceId::new(data, data, data);
+    let mut plan = plan(vec![delta(evil.clone(), Op::Update, Some(Value::str(data)), Some(Value::str("x")), 1)]);
+    plan.deltas[0].place = Place::new(data, 1, 1);
+    plan.notes = vec![trueup::core::plan::Note::Unmapped { path: data.into() }];
+    let mr = MrId { repo: RepoId::new(data), number: 1 };
+    let mut view = failed();
+    view.links = Links::new("", &mr);
+    view.mr = mr;
+    view.title = data.into();
+    view.author = User::new(data);
+    view.source_branch = data.into();
+    view.waits_for = Waiting::World { why: data.into() }.to_string();
+    view.conflicts = vec![data.into()];
+    view.refusals = vec![Refusal::new(RefusalKind::Value, data).at(Place::new(data, 1, 1)).excerpt(data).advice(data)];
+    view.failures[0].why = data.into();
+    view.failures[0].id = Some(evil);
+    view.plan = Some(std::sync::Arc::new(plan));
+    view
+}
+
+/// The tags of a page, without what is in quotes.
+fn tags(page: &str) -> Vec<String> {
+    page.split('<').skip(1).map(|part| part.split('>').next().unwrap_or("").split('"').step_by(2).collect::<Vec<_>>().join("")).collect()
+}
+
+#[test]
+fn no_data_adds_a_tag_or_an_attribute() {
+    let harmless = tags(body(&pages::change(&hostile("harmless"), &[], &anna())));
+    for data in
+        ["<script>alert(1)</script>", "\"><img src=x onerror=alert(1)>", "' onclick='x", "</pre></details>", "{{ frame.style }}{% raw %}", "`<b>`", "\u{202e}x\u{0}\u{1b}[31m"]
+    {
+        let page = pages::change(&hostile(data), &JournalRow::of(&events()), &anna());
+        let plain = pages::change(&hostile("harmless"), &JournalRow::of(&events()), &anna());
+        assert_eq!(tags(body(&page)), tags(body(&plain)), "{data}");
+        assert!(page.chars().all(|c| c == '\n' || !c.is_control() && c != '\u{202e}'), "{data}");
+    }
+    assert!(harmless.len() > 50);
+}
+
+#[test]
+fn a_sensitive_value_is_on_no_page() {
+    let mut view = failed();
+    view.sensitive = vec!["*/rrset/example.org./**".into()];
+    let page = pages::change(&view, &[], &anna());
+    assert!(page.contains("(sensitive)") && !page.contains("192.0.2.2") && !page.contains("192.0.2.3"));
+}
+
+#[test]
+fn after_signing_in_one_stays_on_this_server() {
+    for (next, kept) in [("/changes/infra/7", true), ("//evil.example", false), ("https://evil.example", false), ("/\\evil.example", false)] {
+        assert_eq!(pages::login(next, None).contains(&format!(r#"name="next" value="{next}""#)), kept, "{next}");
+    }
+    assert!(pages::login("/", Some("this token is not known; ask an operator for one")).contains("this token is not known"));
+    assert!(pages::fault(404, "no such change", &anna()).contains("no such change"));
+}
+
+#[test]
+fn only_our_own_script_and_style_run() {
+    let policy = pages::content_security_policy();
+    assert!(policy.starts_with("default-src 'none'; style-src 'sha256-") && !policy.contains("unsafe"), "{policy}");
+    let page = pages::change(&view(), &[], &anna());
+    assert!(!page.contains(" style=") && !page.contains(" onclick=") && !page.contains("src="), "inline code would not run under the policy");
+}
+
+#[test]
+fn a_button_is_a_command_and_an_approval_names_its_digest() {
+    let form = |fields: &[(&str, &str)]| pages::command(&fields.iter().map(|(k, v)| (k.to_string(), v.to_string())).collect::<Vec<_>>());
+    let digest = "ab".repeat(32);
+    assert_eq!(form(&[("command", "approve"), ("digest", &digest)]), Ok(trueup::core::review::Command::Approve { digest: Some(digest.clone()), steps: vec![] }));
+    assert_eq!(form(&[("command", "approve"), ("digest", "")]), Err(FormError::NoDigest));
+    assert_eq!(form(&[("command", "skip"), ("step", "2"), ("reason", " gone ")]), Ok(trueup::core::review::Command::Skip { step: StepId(2), reason: "gone".into() }));
+    assert_eq!(form(&[("command", "skip"), ("step", "2"), ("reason", " ")]), Err(FormError::NoReason));
+    assert_eq!(form(&[("command", "explode")]), Err(FormError::Unknown));
+    assert_eq!(form(&[("command", "pause"), ("digest", &digest)]), Ok(trueup::core::review::Command::Pause));
+}
