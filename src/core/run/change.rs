@@ -53,6 +53,7 @@ pub struct Change {
     pub(super) claims_asked: u64,
     /// The plan the claims were asked for.
     pub(super) claims_for: Option<Digest>,
+    pub(super) claims_asked_for: BTreeSet<Claim>,
     pub(super) starts: u64,
     pub(super) start_asked: Option<u64>,
     pub(super) start_again: Option<Time>,
@@ -162,6 +163,7 @@ impl Change {
             claim: ClaimState::Free,
             claims_asked: 0,
             claims_for: None,
+            claims_asked_for: BTreeSet::new(),
             owner: None,
             starts: 0,
             start_asked: None,

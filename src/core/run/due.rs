@@ -57,7 +57,8 @@ impl Change {
         match due {
             Due::Look => self.look.then_some(Effect::Look),
             Due::Plan => self.asked.as_ref().map(|ask| Effect::Replan { base: ask.base.clone(), head: ask.head.clone(), ours: self.ours(), restore: ask.restore }),
-            Due::Claim => (self.claim == ClaimState::Asked || matches!(self.claim, ClaimState::Queued(_))).then(|| Effect::Claim { n: self.claims_asked, claims: self.claims() }),
+            Due::Claim => (self.claim == ClaimState::Asked || matches!(self.claim, ClaimState::Queued(_)))
+                .then(|| Effect::Claim { n: self.claims_asked, claims: self.claims_asked_for.clone() }),
             Due::Unclaim => (self.claim == ClaimState::Freeing).then_some(Effect::Unclaim),
             Due::Start => self.start_asked.map(|n| Effect::Observe { ask: Ask::Start { n }, wants: self.start_wants(), facts: Vec::new() }),
             Due::Act(step) => self.act_effect(step),
@@ -189,7 +190,8 @@ impl Change {
         });
         let timer = timer.filter(|_| self.running).map(|(at, _)| *at);
         let replan = self.replan_at.map(|(at, _)| at);
-        [timer, replan, self.start_again, self.merge_again, self.sample_at(), self.held_until].into_iter().flatten().min().map(|at| at.max(self.clock))
+        let (merge, held) = if self.paused.is_some() { (None, None) } else { (self.merge_again.filter(|_| !self.look), self.held_until) };
+        [timer, replan, self.start_again, merge, self.sample_at(), held].into_iter().flatten().min().map(|at| at.max(self.clock))
     }
 
     /// When the next sample is taken, where one is wanted.
@@ -197,7 +199,7 @@ impl Change {
         let window = self.window.as_ref()?;
         let wanted = match self.stage {
             Phase::Verifying => !window.held(),
-            Phase::Merging | Phase::Empty => self.wants_sample(),
+            Phase::Merging | Phase::Empty => self.wants_sample() && self.paused.is_none() && self.asked.is_none() && self.merge.is_none(),
             Phase::Planning
             | Phase::AwaitingApproval
             | Phase::Queued

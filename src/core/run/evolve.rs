@@ -40,7 +40,7 @@ impl Change {
 
     fn apply(&mut self, event: &Event) -> Fold {
         match event {
-            Event::LookAsked => self.look = true,
+            Event::LookAsked => (self.look, self.merge_again) = (true, None),
             Event::Sighted { sighting, at } => {
                 must(sighting.mr == self.mr, "it is another merge request's")?;
                 self.tell(*at);
@@ -89,11 +89,15 @@ impl Change {
                 self.said_start = true;
             }
 
-            Event::Held { reasons, until } => (self.held, self.held_until) = (reasons.clone(), *until),
+            Event::Held { reasons, until } => {
+                (self.held, self.held_until) = (reasons.clone(), *until);
+                // Asked again when the gate opens, not at a time that was set before it shut.
+                (self.start_again, self.merge_again) = (None, None);
+            }
             Event::ClaimAsked { n } => {
                 must(*n == self.claims_asked + 1, "claims are numbered one by one")?;
                 (self.claim, self.claims_asked) = (ClaimState::Asked, *n);
-                self.claims_for = self.digest();
+                (self.claims_for, self.claims_asked_for) = (self.digest(), self.claims());
             }
             Event::Claimed { n, answer } => {
                 must(*n == self.claims_asked && !matches!(self.claim, ClaimState::Free | ClaimState::Freeing), "it answers no open claim")?;
@@ -130,7 +134,7 @@ impl Change {
                 self.stage = if restore { Phase::Restoring } else { Phase::Rolling };
                 self.times.started.get_or_insert(*at);
                 (self.running, self.start_asked, self.trouble, self.window, self.aborted) = (true, None, None, None, false);
-                (self.held, self.held_until) = (Vec::new(), None);
+                (self.held, self.held_until, self.replan_at) = (Vec::new(), None, None);
             }
 
             Event::ActIntended { step, attempt, skip, at } => self.act_intended(*step, *attempt, skip, *at)?,
@@ -146,6 +150,7 @@ impl Change {
             Event::Skipped { step, by, reason } => self.skipped(*step, by, reason)?,
             Event::Retried { at, .. } => {
                 must(!self.running && self.desk.is_some() && self.stage == Phase::Failed, "only what failed is tried again")?;
+                must(self.claim == ClaimState::Granted, "nothing runs without claims")?;
                 self.tell(*at);
                 (self.trouble, self.alarm) = (None, false);
                 if self.ledger.reopen() {
@@ -191,6 +196,7 @@ impl Change {
                 must(self.window.as_ref().is_some_and(Window::held), "the window did not hold")?;
                 self.tell(*at);
                 (self.stage, self.look, self.fresh_look) = (Phase::Merging, true, false);
+                (self.held, self.held_until) = (Vec::new(), None);
             }
             Event::MergeAsked { pin, at } => {
                 must(self.stage == Phase::Merging && self.merge.is_none(), "one merge at a time, from the merge gate")?;

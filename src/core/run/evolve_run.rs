@@ -259,6 +259,7 @@ impl Change {
     pub(super) fn skipped(&mut self, id: StepId, by: &User, reason: &str) -> Fold {
         let step = self.ledger.frontier.at(id).ok_or("the plan has no such step")?;
         must(!self.running, "a run is under way")?;
+        must(self.claim == super::change::ClaimState::Granted, "nothing runs without claims")?;
         must(self.ledger.of(step).contains(&At::Failed), "only what failed is skipped")?;
         self.ledger.skips.insert(id, (by.clone(), reason.to_owned()));
         for item in 0..self.ledger.of(step).len() as u32 {
@@ -371,17 +372,11 @@ impl Ledger {
         for step in 0..steps {
             if self.doing[step as usize] == Doing::Over {
                 self.over += 1;
-                self.frontier.enter(step, false);
+                self.frontier.retire(step);
                 for place in self.frontier.leaving(step) {
                     let (edge, _, _) = self.frontier.out(place);
                     self.frontier.release(edge);
                 }
-            }
-        }
-        // A step that is over may have been offered by the one before it.
-        for step in 0..steps {
-            if self.doing[step as usize] == Doing::Over {
-                self.frontier.enter(step, false);
             }
         }
         true

@@ -102,6 +102,12 @@ impl Frontier {
         self.under_way[target] = self.under_way[target].saturating_sub(1);
     }
 
+    /// Takes a step that was over in an earlier try of the run out for good: nothing offers it again.
+    pub fn retire(&mut self, step: u32) {
+        self.enter(step, false);
+        self.waiting[step as usize] = u32::MAX;
+    }
+
     /// Puts a step that nothing holds back any more into the queue.
     pub fn offer(&mut self, step: u32) {
         if self.waiting[step as usize] == 0 {

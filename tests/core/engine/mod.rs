@@ -1,1 +1,8 @@
 //! The engine: scenarios as text files, every prefix recovers.
+
+mod plans;
+mod prefixes;
+mod scenarios;
+mod trace;
+mod verbs;
+mod world;

@@ -92,7 +92,8 @@ impl Pass<'_> {
             | Reason::Skipped(_) => None,
         });
         let until = ends.filter(|end| *end > self.now).min();
-        if self.change.held != reasons || self.change.held_until != until {
+        let timed = self.change.start_again.is_some() || self.change.merge_again.is_some();
+        if self.change.held != reasons || self.change.held_until != until || timed {
             self.emit(Event::Held { reasons, until });
         }
     }
@@ -122,7 +123,9 @@ impl Pass<'_> {
             ClaimState::Granted => {
                 if change.start_asked.is_none() && change.start_again.is_none_or(|at| at <= now) {
                     let n = change.starts + 1;
-                    self.hold(Vec::new());
+                    if !change.held.is_empty() {
+                        self.hold(Vec::new());
+                    }
                     self.emit(Event::StartAsked { n, at: now });
                 }
             }

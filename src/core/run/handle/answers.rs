@@ -60,7 +60,9 @@ impl Pass<'_> {
         let over = match self.change.stage {
             Phase::Merged | Phase::Restored => true,
             // What was written stays claimed until it is merged, restored or freed.
-            Phase::Closed | Phase::Refused | Phase::Conflicted | Phase::Failed => !self.change.wrote(),
+            Phase::Closed | Phase::Refused | Phase::Conflicted => !self.change.wrote(),
+            // What failed may be tried again, or skipped, under the claims it has.
+            Phase::Failed => !self.change.wrote() && (self.change.aborted || self.change.alarm),
             Phase::Planning | Phase::AwaitingApproval | Phase::Queued | Phase::Rolling | Phase::Verifying | Phase::Merging | Phase::Empty | Phase::Paused | Phase::Restoring => {
                 false
             }

@@ -218,7 +218,7 @@ impl Pass<'_> {
     fn say_retry(&mut self, by: &User) -> Answer {
         let change = &*self.change;
         match change.stage {
-            Phase::Failed if change.aborted || change.alarm || change.desk.is_none() => {
+            Phase::Failed if change.aborted || change.alarm || !change.holds_claims() => {
                 if change.sighting.as_ref().is_none_or(|sighting| sighting.state != crate::core::review::MrState::Open) {
                     return self.not_now("retry");
                 }
@@ -251,7 +251,7 @@ impl Pass<'_> {
             return Answer::SkipNeedsReason { step };
         }
         let change = &*self.change;
-        if change.running || change.stage != Phase::Failed {
+        if change.running || change.stage != Phase::Failed || change.aborted || change.alarm || !change.holds_claims() {
             return self.not_now("skip");
         }
         if change.ledger.frontier.at(step).is_none() {

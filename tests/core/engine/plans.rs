@@ -1,0 +1,125 @@
+//! Plans for tests, written in one line: `www=1>2 mail=->3 edge=1>2 rule=2:bob,carl`.
+
+use std::{collections::BTreeMap, sync::Arc};
+use trueup::core::{
+    diff::{Delta, Op, Reason},
+    model::{ApprovalRule, Freeze, Place, Policy, ResourceId, Span, StartWhen, StepId, Sure, Unit, Value},
+    plan::{Act, Claim, Edge, EdgeReason, MatchedRule, Needs, OnDeadline, Plan, Proof, Step, Test, Undo, Until, Write},
+};
+
+/// The resource that a short name stands for.
+pub fn id(name: &str) -> ResourceId {
+    ResourceId::new("dns", "rrset", format!("example.com./{name}/A"))
+}
+
+/// `-` is absent.
+pub fn value(text: &str) -> Option<Value> {
+    (text != "-").then(|| Value::str(text))
+}
+
+/// Reads a plan and the policy it comes with.
+pub fn read(words: &[&str]) -> (Arc<Plan>, Arc<Policy>) {
+    let mut plan = Plan::default();
+    let mut policy = Policy { window: Span::secs(2), every: Span::secs(1), ..Policy::default() };
+    for word in words {
+        let (key, rest) = word.split_once('=').unwrap_or((word, ""));
+        match key {
+            "edge" => edge(&mut plan, rest),
+            "keep" => plan.deltas.push(delta(rest, Op::Keep)),
+            "rule" => {
+                let (count, by) = rest.split_once(':').unwrap_or((rest, ""));
+                let by = by.split(',').filter(|name| !name.is_empty()).map(Into::into).collect();
+                let rule = ApprovalRule { when: None, count: count.parse().expect("a count"), by };
+                plan.rules.push(MatchedRule { rule, because: "always".into() });
+            }
+            "window" => policy.window = Span::parse(rest).expect("a span"),
+            "deadline" => policy.deadline = Span::parse(rest).expect("a span"),
+            "max_age" => policy.max_age = Span::parse(rest).expect("a span"),
+            "check" => policy.required_checks.push(rest.into()),
+            "start" => policy.start = if rest == "on_command" { StartWhen::OnCommand } else { StartWhen::OnApproval },
+            "reviews" => policy.reviews_count = true,
+            "freeze" => {
+                let (from, until) = rest.split_once("..").expect("from..until in seconds");
+                let at = |seconds: &str| trueup::core::model::Time(seconds.parse::<i64>().expect("seconds") * 1000).to_string().into();
+                policy.freeze.push(Freeze { from: at(from), until: at(until), reason: "release weekend".into() });
+            }
+            "wait" | "check_fact" => {
+                let until = Until {
+                    fact: rest.into(),
+                    of: vec![id("www")],
+                    test: Test::AtLeast(1),
+                    samples: 2,
+                    every: Span::secs(1),
+                    deadline: Span::secs(5),
+                    on_deadline: OnDeadline::Stop,
+                };
+                push(&mut plan, if key == "wait" { Act::Wait(until) } else { Act::Check(until) });
+            }
+            "go" => push(&mut plan, Act::Approve { by: ApprovalRule { when: None, count: 1, by: Vec::new() } }),
+            "stop" => push(&mut plan, Act::Pause),
+            // Several writes in one step: `a=1>2+b=->3`.
+            _ => {
+                let mut writes = Vec::new();
+                for one in word.split('+') {
+                    let (name, hop) = one.split_once('=').expect("name=from>to");
+                    let (from, to) = hop.split_once('>').expect("from>to");
+                    plan.deltas.push(Delta { from: value(from), to: value(to), ..delta(name, Op::Update) });
+                    writes.push(Write { id: id(name), from: value(from), to: value(to), undo: Undo::To(value(from)) });
+                }
+                push(&mut plan, Act::Write(writes));
+            }
+        }
+    }
+    (Arc::new(plan), Arc::new(policy))
+}
+
+fn delta(name: &str, op: Op) -> Delta {
+    let (name, now) = name.split_once('=').unwrap_or((name, "1"));
+    Delta { id: id(name), op, from: value(now), to: value(now), paths: Vec::new(), sure: Sure::Exact, reason: Reason::MergeRequest, place: Place::file("dns/example.com.yaml") }
+}
+
+fn push(plan: &mut Plan, act: Act) {
+    let step = StepId(plan.steps.len() as u32 + 1);
+    let claims = match &act {
+        Act::Write(writes) => writes.iter().map(|write| Claim::Write(write.id.clone())).collect(),
+        _ => Vec::new(),
+    };
+    let made =
+        Step { id: step, target: "dns".into(), unit: Unit::new("example.com."), act, guard: None, proof: Proof::Settled, claims, deadline: Span(0), template: "direct".into() };
+    plan.steps.insert(step, made);
+}
+
+/// `1>2` for steps, `1.0>2.1` for items, `1>2@30s` after a time.
+fn edge(plan: &mut Plan, text: &str) {
+    let (ends, wait) = text.split_once('@').unwrap_or((text, ""));
+    let (before, after) = ends.split_once('>').expect("before>after");
+    let end = |text: &str| match text.split_once('.') {
+        Some((step, item)) => (StepId(step.parse().expect("a step")), Some(item.parse::<u32>().expect("an item"))),
+        None => (StepId(text.parse().expect("a step")), None),
+    };
+    let ((before, from), (after, to)) = (end(before), end(after));
+    let needs = if wait.is_empty() { Needs::Proven } else { Needs::Elapsed(Span::parse(wait).expect("a span")) };
+    let items = from.zip(to).into_iter().collect();
+    let reason = EdgeReason::Said { first: id("www"), then: id("mail") };
+    plan.edges.push(Edge { before, after, items, needs, reason, place: Place::default() });
+}
+
+/// The way back of what was written.
+pub fn back(written: &BTreeMap<ResourceId, trueup::core::run::Written>) -> Arc<Plan> {
+    let mut plan = Plan::default();
+    for (id, written) in written.iter().filter(|(_, written)| written.before != written.after) {
+        let write = Write { id: id.clone(), from: written.after.clone(), to: written.before.clone(), undo: Undo::To(written.after.clone()) };
+        plan.deltas.push(Delta {
+            id: id.clone(),
+            op: Op::Update,
+            from: write.from.clone(),
+            to: write.to.clone(),
+            paths: Vec::new(),
+            sure: Sure::Exact,
+            reason: Reason::Restores,
+            place: Place::default(),
+        });
+        push(&mut plan, Act::Write(vec![write]));
+    }
+    Arc::new(plan)
+}

@@ -1,0 +1,174 @@
+//! Whatever happens in whatever order: every prefix of the journal recovers, nothing merges early, and it all comes to rest.
+
+use super::{
+    plans,
+    world::{World, ask_words, mr},
+};
+use proptest::prelude::*;
+use trueup::core::{
+    model::{CommitId, Time, User},
+    review::{Command, MrState, Phase, Right},
+    run::{Change, ClaimAnswer, Effect, Event, Input, MergeAnswer, PlanResult, Sample},
+};
+
+#[derive(Clone, Debug)]
+enum Deed {
+    Answer { which: usize, how: u8 },
+    Say(u8),
+    Push,
+    BaseMoves,
+    Draft(bool),
+    Close(bool),
+    Edit(u8),
+    Pass(u16),
+    Jump(i32),
+    Halt(bool),
+    Crash,
+}
+
+fn deed() -> impl Strategy<Value = Deed> {
+    prop_oneof![
+        12 => (any::<usize>(), any::<u8>()).prop_map(|(which, how)| Deed::Answer { which, how }),
+        4 => (0u8..10).prop_map(Deed::Say),
+        1 => Just(Deed::Push),
+        1 => Just(Deed::BaseMoves),
+        1 => any::<bool>().prop_map(Deed::Draft),
+        1 => any::<bool>().prop_map(Deed::Close),
+        1 => (0u8..3).prop_map(Deed::Edit),
+        3 => (0u16..5000).prop_map(Deed::Pass),
+        1 => (-7_200_000i32..7_200_000).prop_map(Deed::Jump),
+        1 => any::<bool>().prop_map(Deed::Halt),
+        2 => Just(Deed::Crash),
+    ]
+}
+
+fn command(which: u8) -> Command {
+    match which {
+        0 | 1 => Command::Approve { digest: None, steps: Vec::new() },
+        2 => Command::Start,
+        3 => Command::Pause,
+        4 => Command::Resume,
+        5 => Command::Retry,
+        6 => Command::Skip { step: trueup::core::model::StepId(1), reason: "later".to_owned() },
+        7 => Command::Abort,
+        8 => Command::Restore,
+        _ => Command::Plan,
+    }
+}
+
+fn answer(world: &mut World, which: usize, how: u8) {
+    let open: Vec<(String, Effect)> = world.open.iter().filter(|(_, effect)| !matches!(effect, Effect::Show(_) | Effect::Wake(_))).map(|(a, e)| (a.clone(), e.clone())).collect();
+    if open.is_empty() {
+        return;
+    }
+    match open[which % open.len()].1.clone() {
+        Effect::Look => world.see(),
+        Effect::Replan { restore: true, .. } => {
+            let policy = world.next_plan.1.clone();
+            world.plan(PlanResult::Plan { plan: plans::back(world.change.ledger().written()), policy });
+        }
+        Effect::Replan { .. } => {
+            let words: &[&str] = match how % 6 {
+                0 | 1 => &["a=1>2+b=->3", "c=1>2", "d=1>2", "edge=1.0>2.0", "edge=2>3"],
+                2 => &["a=1>2", "b=->3", "c=1>2", "edge=1>3@2s"],
+                3 => &["keep=a"],
+                4 => return world.plan(PlanResult::Failed { why: "nothing answered".to_owned() }),
+                _ => return world.plan(PlanResult::Conflicted(vec!["dns/a.yaml".into()])),
+            };
+            let (plan, policy) = plans::read(words);
+            world.plan(PlanResult::Plan { plan, policy });
+        }
+        Effect::Observe { ask, .. } => world.read(&ask_words(&ask), (how % 8 == 0).then_some("timed out")),
+        Effect::Act { step, attempt, .. } => {
+            let word = ["done", "done", "done", "lost", "unsent", "busy", "denied"][usize::from(how % 7)];
+            world.act(&format!("{step}.{attempt}"), &[word]);
+        }
+        Effect::Claim { n, .. } if how.is_multiple_of(4) => world.hear(&[Input::Claimed { n, answer: ClaimAnswer::Queued { ahead: Vec::new() } }]),
+        Effect::Claim { n, .. } => world.hear(&[Input::Claimed { n, answer: ClaimAnswer::Granted }]),
+        Effect::Unclaim => world.hear(&[Input::Unclaimed]),
+        Effect::Reply { to, .. } => world.hear(&[Input::Replied { to }]),
+        Effect::Merge(ticket) => match how % 4 {
+            0 => world.merge(MergeAnswer::Moved { why: "base moved".to_owned() }),
+            1 => world.merge(MergeAnswer::Refused { transient: true, why: "busy".to_owned() }),
+            _ => world.merge(MergeAnswer::Merged { commit: CommitId::new("m1"), parents: Vec::new(), tree: ticket.tree().clone() }),
+        },
+        Effect::Show(_) | Effect::Wake(_) => {}
+    }
+}
+
+fn act(world: &mut World, deed: &Deed) {
+    match deed {
+        Deed::Answer { which, how } => answer(world, *which, *how),
+        Deed::Say(which) => world.hear(&[Input::Command { by: User::new("bob"), right: Right::Approve, command: command(*which) }]),
+        Deed::Push => {
+            world.sighting.head = CommitId::new(format!("{}'", world.sighting.head));
+            world.see();
+        }
+        Deed::BaseMoves => {
+            world.sighting.base = CommitId::new(format!("{}'", world.sighting.base));
+            world.see();
+        }
+        Deed::Draft(draft) => {
+            world.sighting.draft = *draft;
+            world.see();
+        }
+        Deed::Close(closed) => {
+            if !matches!(world.sighting.state, MrState::Merged { .. }) {
+                world.sighting.state = if *closed { MrState::Closed } else { MrState::Open };
+                world.see();
+            }
+        }
+        Deed::Edit(which) => drop(world.live.insert(plans::id(["a", "b", "c"][usize::from(*which)]), trueup::core::model::Value::str("9"))),
+        Deed::Pass(by) => {
+            let until = Time(world.now.0 + i64::from(*by));
+            if let Some(Effect::Wake(at)) = world.open.get("wake").cloned().filter(|effect| matches!(effect, Effect::Wake(at) if *at <= until)) {
+                world.now = world.now.max(at);
+                world.hear(&[Input::Tick]);
+            } else {
+                world.now = until;
+            }
+        }
+        Deed::Jump(by) => {
+            world.now = Time(world.now.0 + i64::from(*by));
+            world.hear(&[Input::Tick]);
+        }
+        Deed::Halt(on) => world.hear(&[Input::Halt(*on)]),
+        Deed::Crash => world.crash(),
+    }
+}
+
+/// What every journal must show, however it came about.
+fn judge(world: &World) {
+    let mut change = Change::open(mr());
+    let mut good = 0;
+    for (at, event) in world.journal.iter().enumerate() {
+        change.evolve(event).unwrap_or_else(|illegal| panic!("event {at}: {illegal}"));
+        drop(change.due());
+        match event {
+            Event::Sampled { sample: Sample::Good, .. } => good += 1,
+            Event::Sampled { .. } | Event::ActIntended { .. } => good = 0,
+            Event::MergeAsked { .. } => assert!(good >= 1, "merged without a good sample since the last write"),
+            _ => {}
+        }
+        if change.phase() == Phase::Merged {
+            assert!(matches!(event, Event::MergeAnswered { .. }) || at > 0);
+        }
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 400, ..ProptestConfig::default() })]
+
+    /// I7: the journal is the state. `World::hear` compares the fold of the whole journal, and what is due after it, at every turn.
+    #[test]
+    fn every_prefix_of_a_journal_recovers_to_the_live_change_and_its_open_effects(deeds in prop::collection::vec(deed(), 1..120)) {
+        let mut world = World::new();
+        for name in ["a", "c", "d"] {
+            world.live.insert(plans::id(name), trueup::core::model::Value::str("1"));
+        }
+        for deed in &deeds {
+            act(&mut world, deed);
+        }
+        judge(&world);
+    }
+}

@@ -1,0 +1,183 @@
+//! The verbs of scenario files, one function a verb.
+
+use super::{
+    plans::{self, id, value},
+    trace,
+    world::{World, right},
+};
+use trueup::core::{
+    model::{CommitId, Health, MrId, Place, Refusal, RefusalKind, RepoId, Span, Time, TreeId, User},
+    review::{Check, MrState, Review, command},
+    run::{ClaimAnswer, Effect, Input, MergeAnswer, PlanResult},
+};
+
+/// Does one line and tells what followed.
+pub fn run(world: &mut World, line: &str) -> Vec<String> {
+    let words: Vec<&str> = line.split_whitespace().collect();
+    let (verb, rest) = words.split_first().expect("a verb");
+    match *verb {
+        "see" => see(world, rest),
+        "say" => world.comment(rest[0], &format!("/trueup {}", name_digest(world, &rest[1..].join(" ")))),
+        "page" => page(world, rest),
+        "plan" => plan(world, rest),
+        "next" => world.next_plan = plans::read(rest),
+        "live" => live(world, rest),
+        "health" => world.health = if rest[0] == "good" { Health::Current } else { Health::InProgress(rest.join(" ").into()) },
+        "fact" => drop(world.facts.insert(rest[0].to_owned(), rest[1].parse().expect("a number"))),
+        "claims" => claims(world, rest),
+        "act" => world.act(rest[0], &rest[1..]),
+        "read" => read(world, rest),
+        "merge" => merge(world, rest),
+        "halt" => world.hear(&[Input::Halt(rest[0] == "on")]),
+        "tick" => world.pass(Time(world.now.0 + span(rest[0]))),
+        "clock" => clock(world, rest[0]),
+        "auto" => world.auto(),
+        "crash" => world.crash(),
+        "reply" => world.hear(&[Input::Replied { to: trueup::core::review::CommentId(rest[0].parse().expect("an id")) }]),
+        "state" => return state(world),
+        other => panic!("no such verb: {other}"),
+    }
+    let mut out = trace::take(world);
+    out.push(trace::state(world));
+    out
+}
+
+/// `DIGEST` stands for the plan's digest, `OLD` for another.
+fn name_digest(world: &World, text: &str) -> String {
+    let digest = world.change.digest().map(|digest| digest.short()).unwrap_or_default();
+    text.replace("DIGEST", &digest).replace("OLD", "0123456789ab")
+}
+
+fn span(text: &str) -> i64 {
+    i64::try_from(Span::parse(text).expect("a span").0).expect("a short span")
+}
+
+/// `see head=h2 base=b2 draft=yes check:ci=success threads=1 state=closed review=bob trusted=no`.
+fn see(world: &mut World, words: &[&str]) {
+    for word in words {
+        let (key, is) = word.split_once('=').expect("key=value");
+        let sighting = &mut world.sighting;
+        match key {
+            "head" => sighting.head = CommitId::new(is),
+            "base" => sighting.base = CommitId::new(is),
+            "draft" => sighting.draft = is == "yes",
+            "threads" => sighting.unresolved_threads = is.parse().expect("a number"),
+            "trusted" => sighting.author_trusted = is == "yes",
+            "pusher" => drop(sighting.pushers.insert(User::new(is))),
+            "review" => sighting.reviews.push(Review { by: User::new(is), right: right(is), at: world.now, head: sighting.head.clone() }),
+            "state" => {
+                sighting.state = match is {
+                    "open" => MrState::Open,
+                    "closed" => MrState::Closed,
+                    by => MrState::Merged { commit: CommitId::new("x1"), by: User::new(by) },
+                }
+            }
+            check => {
+                let name = check.strip_prefix("check:").expect("a known key");
+                let state = match is {
+                    "success" => Check::Success,
+                    "failure" => Check::Failure,
+                    _ => Check::Pending,
+                };
+                sighting.checks.insert(name.into(), state);
+            }
+        }
+    }
+    world.see();
+}
+
+/// A command by page or CLI.
+fn page(world: &mut World, words: &[&str]) {
+    let said = command::parse(&format!("/trueup {}", words[1..].join(" "))).remove(0);
+    world.hear(&[Input::Command { by: User::new(words[0]), right: right(words[0]), command: said }]);
+}
+
+fn plan(world: &mut World, words: &[&str]) {
+    let result = match words.first() {
+        Some(&"refused") => PlanResult::Refused(vec![Refusal::new(RefusalKind::Syntax, words[1..].join(" ")).at(Place::new("dns/example.com.yaml", 3, 1))]),
+        Some(&"conflict") => PlanResult::Conflicted(words[1..].iter().map(|path| (*path).into()).collect()),
+        Some(&"failed") => PlanResult::Failed { why: words[1..].join(" ") },
+        _ => {
+            let (plan, policy) = plans::read(words);
+            world.next_plan = (plan.clone(), policy.clone());
+            for write in plan.steps.values().flat_map(|step| step.writes()) {
+                // What nobody spoke of yet is as the plan says it is.
+                if let Some(from) = &write.from
+                    && !world.live.contains_key(&write.id)
+                {
+                    world.live.insert(write.id.clone(), from.clone());
+                }
+            }
+            PlanResult::Plan { plan, policy }
+        }
+    };
+    world.plan(result);
+}
+
+/// A hand edits the live system: `live www=5`.
+fn live(world: &mut World, words: &[&str]) {
+    for word in words {
+        let (name, is) = word.split_once('=').expect("name=value");
+        match value(is) {
+            Some(is) => drop(world.live.insert(id(name), is)),
+            None => drop(world.live.remove(&id(name))),
+        }
+    }
+}
+
+fn claims(world: &mut World, words: &[&str]) {
+    let n = world.open.values().find_map(|effect| if let Effect::Claim { n, .. } = effect { Some(*n) } else { None }).expect("a claim is open");
+    let answer = match words {
+        ["granted"] => ClaimAnswer::Granted,
+        ["queued", number] => {
+            let mr = MrId { repo: RepoId::new("infra"), number: number.parse().expect("a number") };
+            ClaimAnswer::Queued { ahead: vec![(mr, "holds www".to_owned())] }
+        }
+        other => panic!("no such answer: {other:?}"),
+    };
+    world.hear(&[Input::Claimed { n, answer }]);
+}
+
+/// `read start`, `read proof 1`, `read sample`, with `error WHY`.
+fn read(world: &mut World, words: &[&str]) {
+    let at = words.iter().position(|word| *word == "error").unwrap_or(words.len());
+    let wanted = format!("read {}", words[..at].join(" "));
+    let about = world.open.keys().find(|about| about.starts_with(&wanted)).unwrap_or_else(|| panic!("no {wanted} is open: {:?}", world.open.keys()))[5..].to_owned();
+    let error = words.get(at + 1..).map(|words| words.join(" "));
+    world.read(&about, error.as_deref());
+}
+
+fn merge(world: &mut World, words: &[&str]) {
+    let Some(Effect::Merge(ticket)) = world.open.get("merge").cloned() else { panic!("no merge is open") };
+    let merged = |tree| MergeAnswer::Merged { commit: CommitId::new("m1"), parents: Vec::new(), tree };
+    world.merge(match words {
+        ["ok"] => merged(ticket.tree().clone()),
+        ["wrong-tree"] => merged(TreeId::new("other")),
+        ["moved"] => MergeAnswer::Moved { why: "base moved".to_owned() },
+        ["refused", why @ ..] => MergeAnswer::Refused { transient: false, why: why.join(" ") },
+        ["busy"] => MergeAnswer::Refused { transient: true, why: "the forge is busy".to_owned() },
+        other => panic!("no such answer: {other:?}"),
+    });
+}
+
+/// The machine's clock jumps: `clock -1h`.
+fn clock(world: &mut World, by: &str) {
+    let (sign, by) = if let Some(by) = by.strip_prefix('-') { (-1, by) } else { (1, by.trim_start_matches('+')) };
+    world.now = Time(world.now.0 + sign * span(by));
+    world.hear(&[Input::Tick]);
+}
+
+/// Everything there is to know, for people who read the file.
+fn state(world: &World) -> Vec<String> {
+    let mut out = vec![trace::state(world)];
+    for rule in world.change.approvals() {
+        out.push(format!("approvals: {} of {}, by {:?}", rule.needed - rule.missing.min(rule.needed), rule.needed, rule.given.iter().map(User::as_str).collect::<Vec<_>>()));
+    }
+    let ledger = world.change.ledger();
+    if let Some(plan) = world.change.plan() {
+        out.extend(plan.steps.keys().map(|step| format!("step {step}: {:?} {:?}", ledger.doing(*step), ledger.items(*step))));
+    }
+    out.extend(ledger.faults().iter().map(|(item, fault)| format!("fault {}.{}: {}", item.step, item.item, fault.why)));
+    out.extend(world.change.applied().iter().map(|(id, is)| format!("ahead: {id} = {}", is.as_ref().map_or_else(|| "absent".to_owned(), ToString::to_string))));
+    out
+}
