@@ -27,13 +27,27 @@ pub struct Approval {
 }
 
 impl Approval {
-    /// Whether it covers a whole plan. A plan without leaves writes nothing, so what is approved there is the head itself.
-    pub fn covers(&self, leaves: &Leaves, digest: &Digest, head: &CommitId) -> bool {
-        if self.digest == *digest && self.steps.is_empty() {
-            return !leaves.is_empty() || self.head == *head;
+    /// Whether it covers all of a plan.
+    ///
+    /// A plan without leaves asks for nothing new. When this change wrote what was approved, the approval is kept; when it wrote
+    /// nothing, what was approved is the head itself, and another head is another question.
+    pub fn covers(&self, shown: &Shown<'_>) -> bool {
+        match (shown.leaves.is_empty(), shown.done) {
+            (true, true) => true,
+            (true, false) => self.head == *shown.head,
+            (false, _) => self.digest == shown.digest && self.steps.is_empty() || shown.leaves.is_subset(&self.leaves),
         }
-        if leaves.is_empty() { self.head == *head } else { leaves.is_subset(&self.leaves) }
     }
+}
+
+/// The plan that approvals are held against.
+#[derive(Clone, Copy, Debug)]
+pub struct Shown<'a> {
+    pub leaves: &'a Leaves,
+    pub digest: Digest,
+    pub head: &'a CommitId,
+    /// This change has already written, under approvals that were not spent since.
+    pub done: bool,
 }
 
 /// One matched rule with what it has and what it lacks.
@@ -51,17 +65,17 @@ pub struct RuleStanding {
 /// Judges approvals against the rules that matched; `barred` are the people whose change it is.
 ///
 /// Approvals of single steps add up: a plan is covered when enough people approved each leaf.
-pub fn standing(rules: &[MatchedRule], approvals: &[Approval], barred: &dyn Fn(&User) -> bool, leaves: &Leaves, digest: &Digest, head: &CommitId) -> Vec<RuleStanding> {
+pub fn standing(rules: &[MatchedRule], approvals: &[Approval], barred: &dyn Fn(&User) -> bool, shown: &Shown<'_>) -> Vec<RuleStanding> {
     let one = |rule: Option<&MatchedRule>| {
         let needed = rule.map_or(1, |rule| rule.rule.count);
         let counts = |by: &User| !barred(by) && rule.is_none_or(|rule| rule.rule.by.is_empty() || rule.rule.by.iter().any(|name| **name == *by.as_str()));
         let people: BTreeSet<&User> = approvals.iter().map(|approval| &approval.by).filter(|by| counts(by)).collect();
-        let full = |by: &&User| approvals.iter().any(|approval| approval.by == **by && approval.covers(leaves, digest, head));
+        let full = |by: &&User| approvals.iter().any(|approval| approval.by == **by && approval.covers(shown));
         let given: Vec<User> = people.iter().copied().filter(full).cloned().collect();
         let mut missing = needed.saturating_sub(given.len() as u32);
-        if missing > 0 && !leaves.is_empty() {
+        if missing > 0 && !shown.leaves.is_empty() {
             let on = |leaf: &Digest| people.iter().filter(|by| approvals.iter().any(|a| a.by == ***by && a.leaves.contains(leaf))).count() as u32;
-            missing = leaves.iter().map(|leaf| needed.saturating_sub(on(leaf))).max().unwrap_or(0);
+            missing = shown.leaves.iter().map(|leaf| needed.saturating_sub(on(leaf))).max().unwrap_or(0);
         }
         RuleStanding { rule: rule.cloned(), needed, given, missing }
     };

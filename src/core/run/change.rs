@@ -2,7 +2,7 @@
 
 use super::{Event, IllegalEvent, Ledger, PlanKey, PlanWhy, Stop};
 use crate::core::{
-    gate::{Approval, Leaves, Pin, Reason, RuleStanding, Window, standing},
+    gate::{Approval, Leaves, Pin, Reason, RuleStanding, Shown, Window, standing},
     model::{CommitId, Digest, Fingerprint, MrId, Policy, Refusal, ResourceId, Str, Time, User, Value},
     plan::{Claim, Plan},
     render::Kinds,
@@ -312,10 +312,14 @@ impl Change {
             return;
         };
         let own = |user: &User| self.own(user);
-        self.standings = standing(&desk.plan.rules, &self.approvals, &own, &desk.leaves, &desk.digest, &desk.key.head);
+        self.standings = standing(&desk.plan.rules, &self.approvals, &own, &self.shown(desk));
         if desk.restore && self.forecast_holds() {
             self.standings.iter_mut().for_each(|rule| rule.missing = 0);
         }
+    }
+
+    pub(super) fn shown<'a>(&self, desk: &'a Desk) -> Shown<'a> {
+        Shown { leaves: &desk.leaves, digest: desk.digest, head: &desk.key.head, done: self.wrote() }
     }
 
     /// Whether a way back does exactly what approving the plan approved already: each resource from what this change wrote to what it found (I8).

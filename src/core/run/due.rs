@@ -110,7 +110,7 @@ impl Change {
                 Some(Effect::Observe { ask, wants: self.proof_wants(step, spec), facts })
             }
             Doing::Parked if self.ledger.waits.get(&step).is_some_and(|wait| wait.asked) => {
-                let (Act::Wait(until) | Act::Check(until)) = &spec.act else { return None };
+                let until = spec.waits_on()?;
                 Some(Effect::Observe { ask, wants: self.plain_wants(&until.of), facts: vec![until.fact.clone()] as Vec<Fact> })
             }
             Doing::Nothing | Doing::Acting | Doing::Reproving | Doing::Backoff | Doing::Parked | Doing::Over => None,
@@ -183,7 +183,7 @@ impl Change {
     /// When time itself has something to do next.
     pub fn next_wake(&self) -> Option<Time> {
         let writes_stop = self.paused.is_some() || self.halted || self.stopping.is_some();
-        let timer = self.ledger.timers.keys().find(|(_, timer)| match timer {
+        let timer = self.ledger.timers.iter().find(|(_, timer)| match timer {
             Timer::Retry(_) => !writes_stop,
             Timer::Reprove(_) => true,
             Timer::Sample(_) | Timer::Edge(_) | Timer::Deadline(_) => self.stopping.is_none(),

@@ -286,7 +286,7 @@ impl Change {
         let aside = matches!(self.stage, Phase::Verifying | Phase::Merging) && same_head && !ask.restore && matches!(ask.why, PlanWhy::Moved | PlanWhy::Again);
         if !aside {
             self.stage = if ask.restore { Phase::Restoring } else { Phase::Planning };
-            (self.window, self.alarm) = (None, false);
+            (self.window, self.alarm, self.aborted) = (None, false, false);
         }
         match &ask.why {
             PlanWhy::Moved | PlanWhy::Said(_) | PlanWhy::Restore(_) => (self.replan_tries, self.trouble) = (0, None),
@@ -368,6 +368,7 @@ impl Change {
     /// Begins the window over everything touched.
     pub(super) fn verify(&mut self) {
         self.stage = Phase::Verifying;
+        self.unhealthy.clear();
         self.window = self.policy().map(|policy| Window::new(policy));
         self.times.converged = Some(self.clock);
     }

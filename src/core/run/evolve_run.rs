@@ -6,8 +6,8 @@ use super::{
     ledger::{At, Doing, Ledger, Timer, Waited, takes_effect},
 };
 use crate::core::{
-    model::{Span, StepId, Time, User},
-    plan::{Act, Needs, Step},
+    model::{StepId, Time, User},
+    plan::{Act, Needs, Step, Until},
     review::FailureKind,
 };
 use std::collections::BTreeSet;
@@ -30,7 +30,7 @@ impl Change {
         must(doing == Doing::Backoff || doing == Doing::Nothing && self.ledger.frontier.is_ready(step), "something is before it")?;
         must(self.ledger.attempts[step as usize] + 1 == attempt, "attempts are numbered one by one")?;
         self.ledger.attempts[step as usize] = attempt;
-        self.ledger.disarm(step);
+        self.ledger.disarm_step(step);
         self.ledger.frontier.enter(step, room);
         Ok(step)
     }
@@ -93,7 +93,8 @@ impl Change {
     pub(super) fn proof_asked(&mut self, id: StepId, attempt: u32, at: Time) -> Fold {
         let step = self.place(id, attempt, &[Doing::Reproving, Doing::Parked])?;
         self.tell(at);
-        self.ledger.disarm_some(step, |timer| matches!(timer, Timer::Reprove(_) | Timer::Sample(_)));
+        self.ledger.disarm(Timer::Reprove(step));
+        self.ledger.disarm(Timer::Sample(step));
         if self.ledger.doing[step as usize] == Doing::Parked {
             self.ledger.waits.get_mut(&step).ok_or("the step waits for no fact")?.asked = true;
         } else {
@@ -138,7 +139,7 @@ impl Change {
         if self.ledger.of(step).iter().any(|at| matches!(at, At::Applied | At::Unknown)) {
             self.ledger.doing[step as usize] = Doing::Reproving;
             let wait = backoff::wait(id, self.ledger.tries.get(&step).copied().unwrap_or(1));
-            self.ledger.timers.insert((at + wait, Timer::Reprove(step)), ());
+            self.ledger.arm(at + wait, Timer::Reprove(step));
         } else {
             self.onward(step, at);
         }
@@ -160,7 +161,7 @@ impl Change {
             } else {
                 self.ledger.doing[step as usize] = Doing::Backoff;
                 let wait = backoff::wait(self.ledger.frontier.id(step), tried);
-                self.ledger.timers.insert((at + wait, Timer::Retry(step)), ());
+                self.ledger.arm(at + wait, Timer::Retry(step));
                 return;
             }
         }
@@ -174,8 +175,10 @@ impl Change {
         let spec = self.ledger.plan.steps.get(&id).ok_or("the plan has no such step")?;
         match &spec.act {
             Act::Wait(_) | Act::Check(_) => drop(self.ledger.waits.insert(step, Waited { good: 0, last: at, asked: true, spent: 0 })),
-            Act::Approve { .. } | Act::Pause if spec.deadline.0 > 0 => drop(self.ledger.timers.insert((at + spec.deadline, Timer::Deadline(step)), ())),
+            Act::Approve { .. } | Act::Pause if spec.deadline.0 > 0 => self.ledger.arm(at + spec.deadline, Timer::Deadline(step)),
             Act::Approve { .. } | Act::Pause => {}
+            // Its guard is read before the act.
+            Act::Write(_) | Act::Verb { .. } | Act::Run { .. } if spec.guard.is_some() => drop(self.ledger.waits.insert(step, Waited { good: 0, last: at, asked: true, spent: 0 })),
             Act::Write(_) | Act::Verb { .. } | Act::Run { .. } => return Err("an act is not waited for"),
         }
         Ok(())
@@ -194,11 +197,8 @@ impl Change {
                 self.ledger.close(step, at);
             }
             Some(wait) => {
-                let (until, check) = match &spec.act {
-                    Act::Wait(until) => (until, false),
-                    Act::Check(until) => (until, true),
-                    Act::Write(_) | Act::Verb { .. } | Act::Run { .. } | Act::Approve { .. } | Act::Pause => return Err("the step waits for no fact"),
-                };
+                let until = spec.waits_on().ok_or("the step waits for no fact")?;
+                let (check, guard) = (matches!(spec.act, Act::Check(_)), is_sent(spec));
                 let gap = until.every.0.saturating_mul(2);
                 let since = (at - wait.last).0;
                 // The same rule as the health window: samples in a row without a gap, and no stretch counts for more than a gap.
@@ -213,14 +213,23 @@ impl Change {
                 (wait.last, wait.asked) = (at, false);
                 let (held, late) = (wait.good >= until.samples, wait.spent >= until.deadline.0);
                 let fails = check && !good || late && until.on_deadline == crate::core::plan::OnDeadline::Stop;
-                if held || late && !fails {
+                if (held || late && !fails) && guard {
+                    self.ledger.waits.remove(&step);
+                    self.ledger.guarded.insert(step);
+                    self.ledger.doing[step as usize] = Doing::Nothing;
+                    self.ledger.frontier.offer(step);
+                } else if held || late && !fails {
                     self.ledger.end(step, At::Proven, at);
                 } else if fails {
                     let said = if check { "the check did not hold" } else { "it did not come true before its deadline" };
-                    self.ledger.fail(step, 0, FailureKind::GaveUp, format!("{said}: {why}"));
+                    for item in 0..self.ledger.of(step).len() as u32 {
+                        if self.ledger.of(step)[item as usize] == At::Pending {
+                            self.ledger.fail(step, item, FailureKind::GaveUp, format!("{said}: {why}"));
+                        }
+                    }
                     self.ledger.close(step, at);
                 } else {
-                    self.ledger.timers.insert((at + until.every, Timer::Sample(step)), ());
+                    self.ledger.arm(at + until.every, Timer::Sample(step));
                 }
             }
         }
@@ -251,7 +260,7 @@ impl Change {
 
     pub(super) fn elapsed(&mut self, edge: u32) -> Fold {
         must(self.running && self.ledger.frontier.is_open(edge), "that edge holds nothing back")?;
-        self.ledger.disarm_edge(edge);
+        self.ledger.disarm(Timer::Edge(edge));
         self.ledger.frontier.release(edge);
         Ok(())
     }
@@ -293,7 +302,8 @@ impl Ledger {
     }
 
     fn close(&mut self, step: u32, at: Time) {
-        self.disarm(step);
+        self.disarm_step(step);
+        self.guarded.remove(&step);
         self.waits.remove(&step);
         self.tries.remove(&step);
         self.doing[step as usize] = Doing::Over;
@@ -309,33 +319,10 @@ impl Ledger {
                 continue;
             }
             match needs {
-                Needs::Elapsed(span) => drop(self.timers.insert((at + span, Timer::Edge(edge)), ())),
+                Needs::Elapsed(span) => self.arm(at + span, Timer::Edge(edge)),
                 Needs::Applied | Needs::Proven | Needs::Healthy => self.frontier.release(edge),
             }
         }
-    }
-
-    fn disarm(&mut self, step: u32) {
-        self.disarm_some(step, |_| true);
-    }
-
-    fn disarm_some(&mut self, step: u32, which: impl Fn(Timer) -> bool) {
-        if !self.timers.is_empty() {
-            self.timers.retain(|(_, timer), ()| match timer {
-                Timer::Retry(of) | Timer::Reprove(of) | Timer::Sample(of) | Timer::Deadline(of) => *of != step || !which(*timer),
-                Timer::Edge(_) => true,
-            });
-        }
-    }
-
-    fn disarm_edge(&mut self, edge: u32) {
-        self.timers.retain(|(_, timer), ()| *timer != Timer::Edge(edge));
-    }
-
-    pub(super) fn clock_back(&mut self, by: Span) {
-        let back = |at: Time| Time(at.0.saturating_sub_unsigned(by.0));
-        self.timers = std::mem::take(&mut self.timers).into_keys().map(|(at, timer)| ((back(at), timer), ())).collect();
-        self.waits.values_mut().for_each(|wait| wait.last = back(wait.last));
     }
 
     /// Opens failed, blocked, skipped and unfinished items again; false when there are none.
@@ -358,7 +345,9 @@ impl Ledger {
         self.frontier = super::Frontier::new(&self.plan);
         self.epoch = self.attempts.iter().copied().max().unwrap_or(self.epoch);
         self.attempts.fill(self.epoch);
-        self.timers.clear();
+        let timers: Vec<Timer> = self.timers.iter().map(|(_, timer)| *timer).collect();
+        timers.into_iter().for_each(|timer| self.disarm(timer));
+        self.guarded.clear();
         self.over = 0;
         for step in 0..steps {
             self.doing[step as usize] = if open[step as usize] { Doing::Nothing } else { Doing::Over };
@@ -386,6 +375,17 @@ impl Ledger {
 /// A value in a sentence.
 pub(super) fn shown(value: Option<&crate::core::model::Value>) -> String {
     value.map_or_else(|| "absent".to_owned(), ToString::to_string)
+}
+
+impl Step {
+    /// The fact that is waited for: the step's own, or its guard's.
+    pub(super) fn waits_on(&self) -> Option<&Until> {
+        match &self.act {
+            Act::Wait(until) | Act::Check(until) => Some(until),
+            Act::Write(_) | Act::Verb { .. } | Act::Run { .. } => self.guard.as_ref(),
+            Act::Approve { .. } | Act::Pause => None,
+        }
+    }
 }
 
 /// Whether a step's act is sent to a target.

@@ -100,7 +100,11 @@ pub struct Ledger {
     pub(super) over: usize,
     /// Steps with an act or a proof under way or in doubt: what a safe point waits for.
     pub(super) in_flight: BTreeSet<u32>,
-    pub(super) timers: BTreeMap<(Time, Timer), ()>,
+    pub(super) timers: BTreeSet<(Time, Timer)>,
+    /// When each timer rings, so that it is found without looking at the others.
+    armed: BTreeMap<Timer, Time>,
+    /// Steps whose guard held; their act is next.
+    pub(super) guarded: BTreeSet<u32>,
     pub(super) faults: BTreeMap<ItemRef, Fault>,
     pub(super) skips: BTreeMap<StepId, (User, String)>,
     /// How often a step's proof was asked without a verdict.
@@ -244,6 +248,33 @@ impl Ledger {
         if to != At::Failed && !self.faults.is_empty() {
             self.faults.remove(&ItemRef { step: self.frontier.id(step), item });
         }
+    }
+
+    pub(super) fn arm(&mut self, at: Time, timer: Timer) {
+        self.disarm(timer);
+        self.timers.insert((at, timer));
+        self.armed.insert(timer, at);
+    }
+
+    pub(super) fn disarm(&mut self, timer: Timer) {
+        if let Some(at) = self.armed.remove(&timer) {
+            self.timers.remove(&(at, timer));
+        }
+    }
+
+    /// Disarms all that a step may have set.
+    pub(super) fn disarm_step(&mut self, step: u32) {
+        if !self.armed.is_empty() {
+            [Timer::Retry(step), Timer::Reprove(step), Timer::Sample(step), Timer::Deadline(step)].into_iter().for_each(|timer| self.disarm(timer));
+        }
+    }
+
+    /// Shifts every timer back.
+    pub(super) fn clock_back(&mut self, by: crate::core::model::Span) {
+        let back = |at: Time| Time(at.0.saturating_sub_unsigned(by.0));
+        self.timers = std::mem::take(&mut self.timers).into_iter().map(|(at, timer)| (back(at), timer)).collect();
+        self.armed.values_mut().for_each(|at| *at = back(*at));
+        self.waits.values_mut().for_each(|wait| wait.last = back(wait.last));
     }
 
     pub(super) fn fail(&mut self, step: u32, item: u32, kind: FailureKind, why: impl Into<String>) {

@@ -43,19 +43,10 @@ pub fn read(words: &[&str]) -> (Arc<Plan>, Arc<Policy>) {
                 let at = |seconds: &str| trueup::core::model::Time(seconds.parse::<i64>().expect("seconds") * 1000).to_string().into();
                 policy.freeze.push(Freeze { from: at(from), until: at(until), reason: "release weekend".into() });
             }
-            "wait" | "check_fact" => {
-                let until = Until {
-                    fact: rest.into(),
-                    of: vec![id("www")],
-                    test: Test::AtLeast(1),
-                    samples: 2,
-                    every: Span::secs(1),
-                    deadline: Span::secs(5),
-                    on_deadline: OnDeadline::Stop,
-                };
-                push(&mut plan, if key == "wait" { Act::Wait(until) } else { Act::Check(until) });
-            }
+            "wait" => push(&mut plan, Act::Wait(until(rest))),
+            "holds" => push(&mut plan, Act::Check(until(rest))),
             "go" => push(&mut plan, Act::Approve { by: ApprovalRule { when: None, count: 1, by: Vec::new() } }),
+            "guard" => plan.steps.values_mut().last().expect("a step to guard").guard = Some(until(rest)),
             "stop" => push(&mut plan, Act::Pause),
             // Several writes in one step: `a=1>2+b=->3`.
             _ => {
@@ -71,6 +62,11 @@ pub fn read(words: &[&str]) -> (Arc<Plan>, Arc<Policy>) {
         }
     }
     (Arc::new(plan), Arc::new(policy))
+}
+
+/// A fact of `www` that must be at least 1, twice in a row.
+fn until(fact: &str) -> Until {
+    Until { fact: fact.into(), of: vec![id("www")], test: Test::AtLeast(1), samples: 2, every: Span::secs(1), deadline: Span::secs(5), on_deadline: OnDeadline::Stop }
 }
 
 fn delta(name: &str, op: Op) -> Delta {

@@ -142,7 +142,7 @@ fn claims(world: &mut World, words: &[&str]) {
 fn read(world: &mut World, words: &[&str]) {
     let at = words.iter().position(|word| *word == "error").unwrap_or(words.len());
     let wanted = format!("read {}", words[..at].join(" "));
-    let about = world.open.keys().find(|about| about.starts_with(&wanted)).unwrap_or_else(|| panic!("no {wanted} is open: {:?}", world.open.keys()))[5..].to_owned();
+    let about = world.open.keys().rev().find(|about| about.starts_with(&wanted)).unwrap_or_else(|| panic!("no {wanted} is open: {:?}", world.open.keys()))[5..].to_owned();
     let error = words.get(at + 1..).map(|words| words.join(" "));
     world.read(&about, error.as_deref());
 }

@@ -80,6 +80,10 @@ pub enum Waiting {
         items: usize,
         blocked: usize,
     },
+    /// It stopped for a reason that is no failed item.
+    Broken {
+        why: String,
+    },
     Aborted {
         by: Option<User>,
     },
@@ -145,6 +149,9 @@ impl fmt::Display for Waiting {
                     "{} failed{behind}; anyone who may approve can say `/trueup retry`, `/trueup skip STEP reason` or `/trueup restore`, and a new push amends.",
                     count(*items, "item")
                 )
+            }
+            Self::Broken { why } => {
+                write!(f, "Stopped: {}; anyone who may approve can say `/trueup retry`, `/trueup plan` or `/trueup restore`, and a new push amends.", code(why))
             }
             Self::Aborted { by } => {
                 let who = by.as_ref().map_or(String::new(), |by| format!(" by {}", code(by.as_str())));

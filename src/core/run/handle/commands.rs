@@ -71,6 +71,10 @@ impl Pass<'_> {
         let digest: Digest = desk.digest;
         match change.stage {
             Phase::Planning | Phase::AwaitingApproval | Phase::Queued | Phase::Empty => {}
+            // An approver who pushed since does not count any more; another one may say yes.
+            Phase::Rolling | Phase::Verifying | Phase::Merging if change.missing() > 0 => {}
+            // After an abort a new approval runs on, from what is really there: that plan comes first.
+            Phase::Failed if change.aborted => return self.say_plan(by),
             Phase::Rolling
             | Phase::Verifying
             | Phase::Merging
@@ -101,11 +105,7 @@ impl Pass<'_> {
             let named = rules.iter().flat_map(|rule| rule.rule.by.iter().cloned()).collect::<std::collections::BTreeSet<_>>().into_iter().collect();
             return Answer::NotNamed { by: by.clone(), named };
         }
-        if change
-            .approvals
-            .iter()
-            .any(|given| given.by == *by && (given.covers(&desk.leaves, &digest, &desk.key.head) || !steps.is_empty() && given.digest == digest && given.steps == steps))
-        {
+        if change.approvals.iter().any(|given| given.by == *by && (given.covers(&change.shown(desk)) || !steps.is_empty() && given.digest == digest && given.steps == steps)) {
             return Answer::ApprovedAlready { digest };
         }
         self.emit(Event::Approved { by: by.clone(), digest, steps: steps.to_vec(), review: false, at: self.now });
@@ -229,7 +229,7 @@ impl Pass<'_> {
                 let counts = change.ledger.counts();
                 let items = counts.all - counts.proven;
                 self.emit(Event::Retried { by: by.clone(), at: self.now });
-                Answer::Retrying { items }
+                if items == 0 { Answer::Resumed } else { Answer::Retrying { items } }
             }
             Phase::Refused | Phase::Conflicted | Phase::Planning => self.say_plan(by),
             Phase::AwaitingApproval

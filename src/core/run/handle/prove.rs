@@ -95,7 +95,7 @@ impl Pass<'_> {
         if !ledger.waits.get(&step).is_some_and(|wait| wait.asked) {
             return;
         }
-        let Some(Act::Wait(until) | Act::Check(until)) = ledger.plan.steps.get(&id).map(|spec| &spec.act) else { return };
+        let Some(until) = ledger.plan.steps.get(&id).and_then(Step::waits_on) else { return };
         let (good, why) = match seen {
             Err(why) => (false, why.clone()),
             Ok(seen) => match seen.iter().find(|one| !holds(until, one)) {

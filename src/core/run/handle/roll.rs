@@ -56,13 +56,12 @@ impl Pass<'_> {
         if !ledger.of(step).iter().enumerate().any(|(item, at)| open(item, at)) {
             return self.emit(Event::StepBlocked { step: id });
         }
-        let (sent, pause) = (is_sent(spec), spec.act == Act::Pause);
-        if sent {
+        let act = is_sent(spec) && (spec.guard.is_none() || ledger.guarded.contains(&step));
+        if act {
             let skip: BTreeSet<u32> = ledger.of(step).iter().enumerate().filter(|(item, at)| !open(*item, at)).map(|(item, _)| item as u32).collect();
             self.emit(Event::ActIntended { step: id, attempt, skip, at: self.now });
         } else {
             self.emit(Event::Parked { step: id, attempt, at: self.now });
-            debug_assert!(!pause || self.doing(step) == Doing::Parked);
         }
     }
 
@@ -88,7 +87,7 @@ impl Pass<'_> {
     fn due_timer(&self) -> Option<(crate::core::model::Time, Timer)> {
         let held = self.holds_writes();
         let stopping = self.change.stopping.is_some();
-        let due = self.change.ledger.timers.keys().take_while(|(at, _)| *at <= self.now);
+        let due = self.change.ledger.timers.iter().take_while(|(at, _)| *at <= self.now);
         due.copied().find(|(_, timer)| match timer {
             Timer::Retry(_) => !held,
             Timer::Reprove(_) => true,
