@@ -3,6 +3,7 @@
 use super::{
     board::BoardRoom,
     config,
+    people::Directory,
     targets::{Target, Targets},
     world::{Repository, World},
 };
@@ -12,7 +13,8 @@ use crate::{
         render::Kinds,
     },
     drivers::dns::rfc2136,
-    formats::{Format, octodns::OctoDns},
+    formats::{Format, octodns::OctoDns, zonefile::ZoneFile},
+    forges::local::{LocalForge, LocalRepository},
     git::{GitRepo, UnitCache},
     ports::{Clock, Driver, Kv, MemoryKv, SecretText, Secrets, SystemClock},
     secrets::LocalSecrets,
@@ -26,7 +28,7 @@ use tokio::sync::Semaphore;
 const UNIT_CACHE_BYTES: usize = 64 * 1024 * 1024;
 
 /// The formats there are, by the name `trueup.yaml` says.
-pub static FORMATS: [&dyn Format; 1] = [&OctoDns];
+pub static FORMATS: [&dyn Format; 2] = [&OctoDns, &ZoneFile];
 
 /// One of them.
 pub fn format(name: &str) -> Option<&'static dyn Format> {
@@ -91,4 +93,60 @@ pub fn checkout(server: &config::Server, name: Option<&str>, path: &Path) -> any
         grants: named.grants.clone(),
         units: UnitCache::default(),
     })
+}
+
+/// Everything of one server, ready to serve; the people come beside it, for who signs in.
+pub async fn world(server: config::Server) -> anyhow::Result<(World, Arc<Directory>)> {
+    let server = Arc::new(server);
+    let clock: Arc<dyn Clock> = Arc::new(SystemClock);
+    let secrets = secrets(&server);
+    let targets = targets(&server, &*secrets).await?;
+    let people = Arc::new(Directory::read(server.clone(), &*secrets).await?);
+    std::fs::create_dir_all(&server.data).with_context(|| format!("cannot make the data folder {}", server.data.display()))?;
+    let store = Store::open(kv(&server)?, &format!("pid {}", std::process::id())).await?;
+    let local: Vec<LocalRepository> = server
+        .repositories
+        .iter()
+        .map(|repository| LocalRepository { id: RepoId::new(repository.name.clone()), path: server.repository_path(repository), branch: repository.branch.clone() })
+        .collect();
+    let forge = Arc::new(LocalForge::open(store.clone(), clock.clone(), people.clone(), User::new(server.bot.clone()), &local)?);
+    let mut repositories = BTreeMap::new();
+    for (repository, place) in server.repositories.iter().zip(&local) {
+        let governed = Repository {
+            id: place.id.clone(),
+            branch: place.branch.clone(),
+            state: Arc::new(GitRepo::open(&place.path)?),
+            grants: repository.grants.clone(),
+            units: UnitCache::default(),
+        };
+        repositories.insert(place.id.clone(), Arc::new(governed));
+    }
+    let board = BoardRoom::open(Arc::new(store.clone()), clock.clone()).await.map_err(anyhow::Error::msg)?;
+    let world = World {
+        clock,
+        store: Arc::new(store),
+        forge: forge.clone(),
+        mr_desk: Some(forge),
+        repositories,
+        plans: Semaphore::new(server.limits.plans.max(1) as usize),
+        kinds: kinds(&targets),
+        targets,
+        secrets,
+        board,
+        url: server.url.clone().unwrap_or_default(),
+    };
+    Ok((world, people))
+}
+
+/// The key space of the store that the configuration asks for.
+fn kv(server: &config::Server) -> anyhow::Result<Arc<dyn Kv>> {
+    let folder = server.data.join("store");
+    match server.store.kind {
+        config::StoreKind::Redb => Ok(Arc::new(RedbKv::open(&folder)?)),
+        #[cfg(feature = "sled")]
+        config::StoreKind::Sled => Ok(Arc::new(SledKv::open(&folder)?)),
+        #[cfg(not(feature = "sled"))]
+        config::StoreKind::Sled => anyhow::bail!("this binary was built without the feature `sled`; build with `--features sled`, or use `store: {{ kind: redb }}`"),
+        config::StoreKind::Memory => Ok(Arc::new(MemoryKv::new())),
+    }
 }

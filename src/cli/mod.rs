@@ -1,14 +1,14 @@
 //! The command line, one file a command: its arguments, its help, its run.
 
 mod args;
-//mod demo;
-//mod demo_world;
+mod demo;
+mod demo_world;
 mod exit;
 mod import;
 mod load;
 mod plan;
 pub mod schema;
-//mod serve;
+mod serve;
 mod term;
 
 pub use args::run;

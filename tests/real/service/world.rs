@@ -90,8 +90,12 @@ impl World {
     /// Starts the server and waits until it says that it listens.
     pub fn serve(&mut self) {
         let config = self.config();
-        let env: Vec<(&str, &str)> = self.env.iter().map(|(key, value)| (key.as_str(), value.as_str())).collect();
-        let server = Process::start_with_env("trueup", self.dir.path(), TRUEUP, &["serve", "--config", &config.display().to_string()], &env);
+        // `env` becomes the program, so the process is the server's own.
+        let config = config.display().to_string();
+        let mut args: Vec<String> = self.env.iter().map(|(key, value)| format!("{key}={value}")).collect();
+        args.extend([TRUEUP, "serve", "--config", &config].map(str::to_owned));
+        let args: Vec<&str> = args.iter().map(String::as_str).collect();
+        let server = Process::start("trueup", self.dir.path(), "env", &args);
         let port = self.port;
         server.until_ready(|| std::net::TcpStream::connect_timeout(&([127, 0, 0, 1], port).into(), Duration::from_millis(200)).is_ok());
         self.server = Some(server);
@@ -104,7 +108,11 @@ impl World {
 
     /// Ends the server as `kill -9` does.
     pub fn kill(&mut self) {
-        self.server = None;
+        if let Some(server) = self.server.take()
+            && server.alive()
+        {
+            Command::new("kill").args(["-9", &server.pid().to_string()]).status().expect("kill runs");
+        }
     }
 
     pub fn log(&self) -> String {
