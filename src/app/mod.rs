@@ -9,7 +9,6 @@ mod local_desk;
 pub mod people;
 mod perform;
 pub mod planning;
-pub mod serve;
 pub mod service;
 mod survey;
 mod targets;

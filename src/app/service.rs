@@ -2,11 +2,12 @@
 
 use super::{
     desk::Desk,
+    intake,
     worker::{Glance, Mail},
     world::World,
 };
 use crate::core::{
-    model::{CommitId, MrId, RepoId, User},
+    model::{CommitId, MrId, RepoId, Span, User},
     review::{Check, Command, CommentId, MrState, Right, View},
     run::{Card, Event, Input, StreamId},
 };
@@ -113,6 +114,21 @@ impl Service {
 
     pub fn world(&self) -> &Arc<World> {
         &self.world
+    }
+
+    /// Wakes what was under way when the last process ended; how many changes that is.
+    pub async fn resume(&self) -> anyhow::Result<usize> {
+        intake::resume(&self.world, &self.desk).await.map_err(anyhow::Error::msg)
+    }
+
+    /// Looks at what changed on the forge, again and again, until told to stop.
+    pub async fn sweep(self, every: Span, stop: watch::Receiver<bool>) {
+        intake::sweep(self, every, stop).await;
+    }
+
+    /// Lets every change finish its turn.
+    pub async fn stop(&self) {
+        self.desk.stop().await;
     }
 
     /// Opens a merge request; its worker looks at once.

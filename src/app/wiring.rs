@@ -3,7 +3,9 @@
 use super::{
     board::BoardRoom,
     config,
+    desk::Desk,
     people::Directory,
+    service::Service,
     targets::{Target, Targets},
     world::{Repository, World},
 };
@@ -21,7 +23,7 @@ use crate::{
     stores::{RedbKv, Store},
 };
 use anyhow::Context as _;
-use std::{collections::BTreeMap, path::Path, sync::Arc};
+use std::{collections::BTreeMap, path::{Path, PathBuf}, sync::Arc};
 use tokio::sync::Semaphore;
 
 /// Memory for parsed units of one repository: some 100,000 records, enough for the zones that changes touch at once.
@@ -95,8 +97,16 @@ pub fn checkout(server: &config::Server, name: Option<&str>, path: &Path) -> any
     })
 }
 
-/// Everything of one server, ready to serve; the people come beside it, for who signs in.
-pub async fn world(server: config::Server) -> anyhow::Result<(World, Arc<Directory>)> {
+/// A service with what stands at its doors.
+pub struct Wired {
+    pub service: Service,
+    pub people: Arc<Directory>,
+    /// The bare repositories that git serves.
+    pub folders: BTreeMap<RepoId, PathBuf>,
+}
+
+/// Everything of one server, ready to serve; nothing runs yet.
+pub async fn service(server: config::Server) -> anyhow::Result<Wired> {
     let server = Arc::new(server);
     let clock: Arc<dyn Clock> = Arc::new(SystemClock);
     let secrets = secrets(&server);
@@ -135,7 +145,9 @@ pub async fn world(server: config::Server) -> anyhow::Result<(World, Arc<Directo
         board,
         url: server.url.clone().unwrap_or_default(),
     };
-    Ok((world, people))
+    let world = Arc::new(world);
+    let folders = local.into_iter().map(|place| (place.id, place.path)).collect();
+    Ok(Wired { service: Service::new(world.clone(), Desk::new(world)), people, folders })
 }
 
 /// The key space of the store that the configuration asks for.
@@ -144,7 +156,7 @@ fn kv(server: &config::Server) -> anyhow::Result<Arc<dyn Kv>> {
     match server.store.kind {
         config::StoreKind::Redb => Ok(Arc::new(RedbKv::open(&folder)?)),
         #[cfg(feature = "sled")]
-        config::StoreKind::Sled => Ok(Arc::new(SledKv::open(&folder)?)),
+        config::StoreKind::Sled => Ok(Arc::new(crate::stores::SledKv::open(&folder)?)),
         #[cfg(not(feature = "sled"))]
         config::StoreKind::Sled => anyhow::bail!("this binary was built without the feature `sled`; build with `--features sled`, or use `store: {{ kind: redb }}`"),
         config::StoreKind::Memory => Ok(Arc::new(MemoryKv::new())),

@@ -2,7 +2,7 @@
 
 use crate::{
     app::{
-        config, serve,
+        config,
         service::{NewMr, Service},
     },
     core::{
@@ -10,6 +10,7 @@ use crate::{
         review::Command,
     },
     lab::{self, sample},
+    web::serve,
 };
 use anyhow::Context as _;
 use std::{net::SocketAddr, path::Path};

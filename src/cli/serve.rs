@@ -1,7 +1,7 @@
 //! `trueup serve`: the server.
 
 use super::{Exit, args::runtime, load::load};
-use crate::app::serve;
+use crate::web::serve;
 use std::{
     io::Write as _,
     path::PathBuf,

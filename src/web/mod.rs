@@ -9,6 +9,7 @@ mod metrics;
 mod openapi;
 pub mod pages;
 mod router;
+pub mod serve;
 mod sse;
 
 pub use auth::Tokens;

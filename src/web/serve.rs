@@ -1,0 +1,103 @@
+//! A running server: everything wired, listening, swept, and stopped gracefully.
+
+use super::{
+    Tokens,
+    git_http::{self, GitDoor},
+    router,
+};
+use crate::{
+    app::{
+        config,
+        people::Directory,
+        service::Service,
+        wiring::{self, Wired},
+    },
+    core::{
+        model::{RepoId, User},
+        review::Right,
+    },
+};
+use anyhow::Context as _;
+use std::{collections::BTreeMap, net::SocketAddr, path::PathBuf, sync::Arc, time::Duration};
+use tokio::{net::TcpListener, sync::watch, task::JoinHandle};
+
+/// How long open connections may take to end: a page that follows live updates would hold the door open for ever.
+const GRACE: Duration = Duration::from_secs(3);
+
+/// A server that listens.
+pub struct Running {
+    pub addr: SocketAddr,
+    pub service: Service,
+    stop: watch::Sender<bool>,
+    tasks: Vec<JoinHandle<()>>,
+}
+
+/// Starts a server; on return it listens and everything that was under way goes on.
+pub async fn start(mut server: config::Server) -> anyhow::Result<Running> {
+    let listener = TcpListener::bind(&*server.listen).await.with_context(|| format!("cannot listen on {}", server.listen))?;
+    let addr = listener.local_addr()?;
+    server.url.get_or_insert_with(|| format!("http://{addr}").into());
+    let limits = server.limits.clone();
+    let Wired { service, people, folders } = wiring::service(server).await?;
+    let (stop, stopped) = watch::channel(false);
+    let door = Arc::new(Door { people: people.clone(), service: service.clone(), folders });
+    let routes = router(service.clone(), people, &limits).merge(git_http::router(door, limits.push_bytes));
+    let mut ending = stopped.clone();
+    let web = tokio::spawn(async move {
+        let graceful = async move {
+            let _ = ending.wait_for(|stop| *stop).await;
+        };
+        if let Err(error) = axum::serve(listener, routes).with_graceful_shutdown(graceful).await {
+            tracing::error!("the web server ended: {error}");
+        }
+    });
+    let woken = service.resume().await?;
+    tracing::info!(%addr, woken, "listening");
+    let sweep = tokio::spawn(service.clone().sweep(limits.sweep, stopped));
+    Ok(Running { addr, service, stop, tasks: vec![web, sweep] })
+}
+
+impl Running {
+    /// Stops taking requests, lets every change finish its turn, and returns when the journal holds everything.
+    pub async fn stop(self) {
+        let _ = self.stop.send(true);
+        self.service.stop().await;
+        for task in self.tasks {
+            if tokio::time::timeout(GRACE, task).await.is_err() {
+                tracing::warn!("a connection was still open after {}s", GRACE.as_secs());
+            }
+        }
+    }
+}
+
+impl Tokens for Directory {
+    fn by_token(&self, token: &str) -> Option<User> {
+        Directory::by_token(self, token)
+    }
+}
+
+/// Where git comes in.
+struct Door {
+    people: Arc<Directory>,
+    service: Service,
+    folders: BTreeMap<RepoId, PathBuf>,
+}
+
+impl GitDoor for Door {
+    fn sign_in(&self, user: &str, token: &str) -> Option<User> {
+        Directory::by_token(&self.people, token).filter(|found| found.as_str() == user)
+    }
+
+    fn right(&self, repo: &RepoId, who: &User) -> Right {
+        crate::forges::local::People::right(&*self.people, repo, who)
+    }
+
+    fn dir(&self, repo: &RepoId) -> Option<PathBuf> {
+        self.folders.get(repo).cloned()
+    }
+
+    fn pushed(&self, repo: &RepoId) {
+        let (service, repo) = (self.service.clone(), repo.clone());
+        tokio::spawn(async move { service.swept(&repo).await });
+    }
+}
