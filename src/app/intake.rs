@@ -26,15 +26,7 @@ pub async fn resume(world: &World, desk: &Desk) -> Result<usize, String> {
 fn is_busy(phase: Phase) -> bool {
     match phase {
         Phase::Planning | Phase::Queued | Phase::Rolling | Phase::Verifying | Phase::Merging | Phase::Restoring => true,
-        Phase::AwaitingApproval
-        | Phase::Merged
-        | Phase::Empty
-        | Phase::Refused
-        | Phase::Conflicted
-        | Phase::Paused
-        | Phase::Failed
-        | Phase::Restored
-        | Phase::Closed => false,
+        Phase::AwaitingApproval | Phase::Merged | Phase::Empty | Phase::Refused | Phase::Conflicted | Phase::Paused | Phase::Failed | Phase::Restored | Phase::Closed => false,
     }
 }
 

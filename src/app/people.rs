@@ -25,7 +25,9 @@ impl Directory {
         let mut tokens = Vec::new();
         for user in &server.users {
             let hash = match (&user.token, user.token.reference()) {
-                (config::TokenSource::Sha256(hex), _) => crate::core::model::Fingerprint::parse(hex).with_context(|| format!("the token hash of {} is not 64 hex digits", user.name))?.0,
+                (config::TokenSource::Sha256(hex), _) => {
+                    crate::core::model::Fingerprint::parse(hex).with_context(|| format!("the token hash of {} is not 64 hex digits", user.name))?.0
+                }
                 (_, Some(reference)) => {
                     let token = secrets.resolve(&reference).await.with_context(|| format!("the token of user {}", user.name))?;
                     anyhow::ensure!(!token.expose().is_empty(), "the token of user {} is empty", user.name);
@@ -42,12 +44,6 @@ impl Directory {
     pub fn by_token(&self, token: &str) -> Option<User> {
         let hash: [u8; 32] = Sha256::digest(token.as_bytes()).into();
         self.tokens.iter().find(|(known, _)| *known == hash).map(|(_, user)| user.clone())
-    }
-}
-
-impl crate::web::Tokens for Directory {
-    fn by_token(&self, token: &str) -> Option<User> {
-        Self::by_token(self, token)
     }
 }
 

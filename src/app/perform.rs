@@ -17,7 +17,11 @@ use crate::{
     },
     ports::{Fence, ForgeErrorKind, Shown},
 };
-use std::{collections::{BTreeMap, BTreeSet}, sync::Arc, time::Duration};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::Arc,
+    time::Duration,
+};
 use tokio::sync::{mpsc, watch};
 
 /// Everything an effect may use.

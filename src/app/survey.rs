@@ -117,7 +117,9 @@ fn on_base(mut fault: Refusal) -> Refusal {
 
 /// Changed paths that no source maps; the root file and the templates map themselves.
 fn unmapped<'a>(sources: &'a Sides, changed: &'a [Changed]) -> impl Iterator<Item = Str> + 'a {
-    let mapped = |path: &str| path == FILE || templates::FOLDER == path.split('/').next().unwrap_or_default() || sources.base.iter().chain(&sources.merged).any(|source| source.inside(path).is_some());
+    let mapped = |path: &str| {
+        path == FILE || templates::FOLDER == path.split('/').next().unwrap_or_default() || sources.base.iter().chain(&sources.merged).any(|source| source.inside(path).is_some())
+    };
     changed.iter().map(|change| change.path.clone()).filter(move |path| !mapped(path))
 }
 
@@ -203,7 +205,13 @@ impl Reader<'_> {
     }
 
     /// The units to read of each source, on base and on merged.
-    fn units(&mut self, base: &[Mapped<'_>], merged: &[Mapped<'_>], changed: &[Changed], also: &BTreeSet<ResourceId>) -> Result<(Vec<BTreeSet<Unit>>, Vec<BTreeSet<Unit>>), RepoError> {
+    fn units(
+        &mut self,
+        base: &[Mapped<'_>],
+        merged: &[Mapped<'_>],
+        changed: &[Changed],
+        also: &BTreeSet<ResourceId>,
+    ) -> Result<(Vec<BTreeSet<Unit>>, Vec<BTreeSet<Unit>>), RepoError> {
         let mut touched: BTreeSet<Unit> = also.iter().filter_map(|id| Some(self.targets.get(&id.target)?.kind().unit(id))).collect();
         let same = |a: &Mapped<'_>, b: &Mapped<'_>| a.source.path == b.source.path && a.source.format == b.source.format && a.source.targets == b.source.targets;
         for source in merged {

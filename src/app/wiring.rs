@@ -15,15 +15,19 @@ use crate::{
         render::Kinds,
     },
     drivers::dns::rfc2136,
-    formats::{Format, octodns::OctoDns, zonefile::ZoneFile},
     forges::local::{LocalForge, LocalRepository},
+    formats::{Format, octodns::OctoDns, zonefile::ZoneFile},
     git::{GitRepo, UnitCache},
     ports::{Clock, Driver, Kv, MemoryKv, SecretText, Secrets, SystemClock},
     secrets::LocalSecrets,
     stores::{RedbKv, Store},
 };
 use anyhow::Context as _;
-use std::{collections::BTreeMap, path::{Path, PathBuf}, sync::Arc};
+use std::{
+    collections::BTreeMap,
+    path::{Path, PathBuf},
+    sync::Arc,
+};
 use tokio::sync::Semaphore;
 
 /// Memory for parsed units of one repository: some 100,000 records, enough for the zones that changes touch at once.

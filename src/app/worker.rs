@@ -51,14 +51,7 @@ const AGAIN: Duration = Duration::from_secs(2);
 const INPUTS_A_TURN: usize = 256;
 
 /// Runs until told to stop. A failed append drops the change and folds it again from the journal.
-pub async fn run(
-    world: Arc<World>,
-    desk: Desk,
-    mr: MrId,
-    own: mpsc::UnboundedSender<Mail>,
-    mut inbox: mpsc::UnboundedReceiver<Mail>,
-    show: watch::Sender<Glance>,
-) {
+pub async fn run(world: Arc<World>, desk: Desk, mr: MrId, own: mpsc::UnboundedSender<Mail>, mut inbox: mpsc::UnboundedReceiver<Mail>, show: watch::Sender<Glance>) {
     loop {
         match Worker::open(world.clone(), desk.clone(), mr.clone(), own.clone()).await {
             Ok(mut worker) => match worker.work(&mut inbox, &show).await {

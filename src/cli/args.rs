@@ -1,6 +1,6 @@
 //! The commands and their dispatch.
 
-use super::{Exit, demo, import, plan, schema, serve, term};
+use super::{Exit, import, plan, schema, serve, term};
 use clap::{Parser, Subcommand};
 use std::process::ExitCode;
 
@@ -28,8 +28,6 @@ struct Cli {
 
 #[derive(Subcommand)]
 enum Commands {
-    /// See the whole life of a merge request on loopback, in one process.
-    Demo(demo::DemoArgs),
     /// Serve the configured repositories.
     Serve(serve::ServeArgs),
     /// Compile the plan of a merge request from a checkout; no server needed.
@@ -53,7 +51,6 @@ pub fn run() -> ExitCode {
     // A second provider enabled by some later crate would make the choice ambiguous and panic at the first TLS use.
     let _ = rustls::crypto::aws_lc_rs::default_provider().install_default();
     let ended = match cli.command {
-        Commands::Demo(args) => demo::run(&args, cli.color),
         Commands::Serve(args) => serve::run(&args),
         Commands::Plan(args) => plan::run(&args, cli.color),
         Commands::Schema(args) => schema::run(&args),

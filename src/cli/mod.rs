@@ -1,8 +1,6 @@
 //! The command line, one file a command: its arguments, its help, its run.
 
 mod args;
-mod demo;
-mod demo_world;
 mod exit;
 mod import;
 mod load;

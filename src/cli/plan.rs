@@ -10,11 +10,7 @@ use crate::{
         run::PlanResult,
     },
 };
-use std::{
-    collections::BTreeMap,
-    path::PathBuf,
-    sync::Arc,
-};
+use std::{collections::BTreeMap, path::PathBuf, sync::Arc};
 
 /// Compiles the plan that merging HEAD into BASE would need: reads the live systems, writes nothing.
 #[derive(clap::Args)]
@@ -101,4 +97,3 @@ fn show(plan: &Plan, output: Output, kinds: &render::Kinds, color: Color) {
 fn width() -> usize {
     std::env::var("COLUMNS").ok().and_then(|width| width.parse().ok()).unwrap_or(120)
 }
-

@@ -2,10 +2,7 @@
 
 use super::{Exit, args::runtime, load::load};
 use crate::web::serve;
-use std::{
-    io::Write as _,
-    path::PathBuf,
-};
+use std::{io::Write as _, path::PathBuf};
 use tokio::signal::unix::{SignalKind, signal};
 
 /// Serves the configured repositories until stopped. Prints `{"listening":"HOST:PORT"}` on standard output when ready; logs go to standard error.

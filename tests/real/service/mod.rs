@@ -1,6 +1,1 @@
 //! The whole service against a real name server.
-
-#[cfg(feature = "faults")]
-mod crash;
-mod stories;
-mod world;
