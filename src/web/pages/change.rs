@@ -66,9 +66,10 @@ fn live_model(view: &View, journal: &[JournalRow], reader: &Reader) -> Json {
     })
 }
 
-/// The path at which the server tells that something happened: `/api/v1/changes/REPO/N/events`.
+/// The path at which the server tells that something happened: `/api/v1/repos/REPO/mrs/N/events`.
 fn events_path(view: &View) -> String {
-    format!("/api/v1{}/events", view.links.page)
+    let (repo, number) = view.links.page.trim_start_matches("/changes/").rsplit_once('/').unwrap_or_default();
+    format!("/api/v1/repos/{repo}/mrs/{number}/events")
 }
 
 /// The commands that make sense now.

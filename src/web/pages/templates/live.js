@@ -20,6 +20,5 @@
     }
   };
   const events = new EventSource(live.dataset.events);
-  events.addEventListener("message", load);
-  events.addEventListener("open", load);
+  events.addEventListener("change", load);
 })();
