@@ -11,9 +11,9 @@ use crate::{
     core::{
         gate::MergeTicket,
         model::{MrId, ResourceId, StepId, Token},
-        plan::{Act, Plan},
+        plan::{Act, Plan, Written},
         review::{CommentId, Face},
-        run::{Effect, Input, Item, MergeAnswer, Outcome, Written},
+        run::{Effect, Input, Item, MergeAnswer, Outcome},
     },
     ports::{Fence, ForgeErrorKind, Shown},
 };

@@ -8,8 +8,8 @@ use super::{
 use crate::{
     core::{
         model::{CommitId, Fingerprint, Kind, MrId, Refusal, RefusalKind, ResourceId, TreeId, Value},
-        plan::{self, CompileError, Material, Note, Plan, Scope, Sight, Sources, compile, wants},
-        run::{PlanAnswer, PlanKey, PlanResult, Written},
+        plan::{self, CompileError, Material, Note, Plan, Scope, Sight, Sources, Written, compile, wants},
+        run::{PlanAnswer, PlanKey, PlanResult},
     },
     formats::cel::Cel,
     kinds::dns::DNS,
@@ -150,19 +150,15 @@ fn kind(targets: &Targets, id: &ResourceId) -> &'static dyn Kind {
 /// The way back of what this change wrote: what the runs left counts as base, what was there before as merged.
 async fn taken_back(targets: &Targets, sighted: Sighted<'_>, request: &Request, found: &Survey, restore: &Restore) -> Result<Plan, Stop> {
     let place = |id: &ResourceId| found.merged.get(id).or(found.base.get(id)).map(|wanted| wanted.place.clone()).unwrap_or_default();
-    let written: BTreeMap<ResourceId, plan::Written> = restore
-        .written
-        .iter()
-        .map(|(id, written)| (id.clone(), plan::Written { before: written.before.clone(), after: written.after.clone(), place: place(id), lost: None }))
-        .collect();
-    let asked = plan::restore_wants(&written);
+    let asked = plan::restore_wants(&restore.written);
     let seen = match sighted {
         Sighted::Offline => Vec::new(),
         Sighted::Observe(secrets) => observe_all(targets, secrets, &asked, &[]).await.map_err(Stop::World)?,
     };
     let plans: Vec<&Plan> = restore.plan.iter().map(|plan| &**plan).collect();
     Ok(plan::restore(plan::Restoring {
-        written: &written,
+        written: &restore.written,
+        place: &place,
         plans: &plans,
         seen: &seen,
         kinds: &|id| kind(targets, id),

@@ -8,43 +8,20 @@ use crate::core::{
 };
 use std::collections::{BTreeMap, BTreeSet};
 
-/// What a change wrote to one resource, over all of its runs.
+/// What one resource was before a change first wrote it, and what the change wrote last.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Written {
-    /// What was there before its first write.
     pub before: Option<Value>,
     /// What its last write left, or would have left where the outcome is unknown.
     pub after: Option<Value>,
-    pub place: Place,
-    /// Why it cannot be put back, where it cannot.
-    pub lost: Option<String>,
-}
-
-/// What a change wrote, from its plans and the items of each that were sent (done, already there, or unknown), oldest first.
-pub fn written<'a>(runs: impl IntoIterator<Item = (&'a Plan, &'a BTreeSet<ItemRef>)>) -> BTreeMap<ResourceId, Written> {
-    let mut written: BTreeMap<ResourceId, Written> = BTreeMap::new();
-    for (plan, sent) in runs {
-        let places: BTreeMap<&ResourceId, &Place> = plan.deltas.iter().map(|delta| (&delta.id, &delta.place)).collect();
-        for at in sent {
-            let Some(write) = plan.steps.get(&at.step).and_then(|step| step.writes().get(at.item as usize)) else { continue };
-            let (before, lost) = match &write.undo {
-                Undo::To(value) => (value.clone(), None),
-                Undo::Never { loses } => (write.from.clone(), Some(loses.to_string())),
-                Undo::Sealed(_) | Undo::Backup(_) | Undo::Act(_) => (write.from.clone(), Some("its way back is not a write".to_owned())),
-            };
-            let place = places.get(&write.id).map(|place| (*place).clone()).unwrap_or_default();
-            let entry = written.entry(write.id.clone()).or_insert(Written { before, after: None, place, lost: None });
-            entry.after = write.to.clone();
-            entry.lost = entry.lost.take().or(lost);
-        }
-    }
-    written
 }
 
 /// Everything `restore` reads.
 pub struct Restoring<'a> {
     pub written: &'a BTreeMap<ResourceId, Written>,
-    /// The runs' plans: their `after:` orders hold the other way round.
+    /// Where the repository speaks of a resource, or last did.
+    pub place: &'a dyn Fn(&ResourceId) -> Place,
+    /// The runs' plans, oldest first: what cannot be undone, and `after:` orders, which hold the other way round.
     pub plans: &'a [&'a Plan],
     /// A fresh look at every resource of `written`, as `restore_wants` asks for it.
     pub seen: &'a [Observed],
@@ -66,9 +43,10 @@ pub fn restore_wants(written: &BTreeMap<ResourceId, Written>) -> Vec<Want> {
 pub fn restore(restoring: Restoring<'_>) -> Result<Plan, CompileError> {
     let sensitive = Patterns::new("policy.sensitive", &restoring.policy.sensitive).map_err(|fault| CompileError::Refused(vec![fault]))?;
     let seen: BTreeMap<&ResourceId, &Observed> = restoring.seen.iter().map(|seen| (&seen.id, seen)).collect();
+    let lost = lost(restoring.plans);
     let (mut deltas, mut notes, mut faults, mut missing) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
     for (id, of) in restoring.written {
-        if let Some(lost) = &of.lost {
+        if let Some(lost) = lost.get(id) {
             notes.push(Note::Remark { text: format!("`{id}` stays as it is: {lost}").into() });
             continue;
         }
@@ -82,7 +60,7 @@ pub fn restore(restoring: Restoring<'_>) -> Result<Plan, CompileError> {
             live: live.clone(),
             base: of.after.clone(),
             merged: of.before.clone(),
-            place: of.place.clone(),
+            place: (restoring.place)(id),
             ours: None,
             ahead: restoring.ahead.get(id),
             fate: Fate::Governed,
@@ -112,6 +90,16 @@ pub fn restore(restoring: Restoring<'_>) -> Result<Plan, CompileError> {
     let rules = if restoring.rules.is_empty() { vec![rules::otherwise()] } else { restoring.rules };
     let parts = Parts { kinds: restoring.kinds, policy: restoring.policy, templates: &[], rules, notes, parent };
     parts.assemble(deltas, |_| Ok(back))
+}
+
+/// What no write brings back, with what is lost.
+fn lost<'a>(plans: &[&'a Plan]) -> BTreeMap<&'a ResourceId, &'a str> {
+    let why = |write: &'a Write| match &write.undo {
+        Undo::To(_) => None,
+        Undo::Never { loses } => Some((&write.id, &**loses)),
+        Undo::Sealed(_) | Undo::Backup(_) | Undo::Act(_) => Some((&write.id, "its way back is not a write")),
+    };
+    plans.iter().flat_map(|plan| plan.steps.values()).flat_map(Step::writes).filter_map(why).collect()
 }
 
 fn restoring_delta(delta: Delta) -> Delta {

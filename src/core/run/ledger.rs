@@ -3,7 +3,7 @@
 use super::{Frontier, Item};
 use crate::core::{
     model::{Fingerprint, ResourceId, StepId, Time, User, Value},
-    plan::{Act, ItemRef, Plan, Proof},
+    plan::{Act, ItemRef, Plan, Proof, Written},
     review::FailureKind,
 };
 use std::{
@@ -52,13 +52,6 @@ pub enum Timer {
     Sample(u32),
     Edge(u32),
     Deadline(u32),
-}
-
-/// What one resource was before this change wrote it, and what it wrote last.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Written {
-    pub before: Option<Value>,
-    pub after: Option<Value>,
 }
 
 /// Why an item failed.

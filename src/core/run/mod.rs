@@ -21,6 +21,6 @@ pub use event::{Event, PlanWhy, Sample, Stop, Verdict};
 pub use evolve::IllegalEvent;
 pub use frontier::{Frontier, IN_FLIGHT};
 pub use input::{ClaimAnswer, Input, MergeAnswer, PlanAnswer, PlanKey, PlanResult};
-pub use ledger::{At, Counts, Doing, Fault, Ledger, Obligation, Written};
+pub use ledger::{At, Counts, Doing, Fault, Ledger, Obligation};
 pub use outcome::{Item, Outcome};
 pub use turn::{Card, Receipt, StreamId, Turn};

@@ -101,7 +101,7 @@ fn edge(plan: &mut Plan, text: &str) {
 }
 
 /// The way back of what was written.
-pub fn back(written: &BTreeMap<ResourceId, trueup::core::run::Written>) -> Arc<Plan> {
+pub fn back(written: &BTreeMap<ResourceId, trueup::core::plan::Written>) -> Arc<Plan> {
     let mut plan = Plan::default();
     for (id, written) in written.iter().filter(|(_, written)| written.before != written.after) {
         let write = Write { id: id.clone(), from: written.after.clone(), to: written.before.clone(), undo: Undo::To(written.after.clone()) };

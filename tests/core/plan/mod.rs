@@ -1,1 +1,11 @@
 //! Planning: diff, order, batching, digest, way back, lint.
+
+mod diff;
+mod digest;
+mod golden;
+mod laws;
+mod lint;
+mod safety;
+mod toy;
+mod waves;
+mod way_back;
