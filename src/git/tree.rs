@@ -46,10 +46,16 @@ impl RawTree {
         (at == bytes.len()).then_some(Self { bytes, starts })
     }
 
-    fn get(&self, index: usize) -> Option<RawEntry<'_>> {
+    /// The bytes of an entry; equal bytes are equal entries.
+    fn raw(&self, index: usize) -> Option<&[u8]> {
         let start = *self.starts.get(index)? as usize;
         let end = self.starts.get(index + 1).map_or(self.bytes.len(), |next| *next as usize);
-        let (head, id) = self.bytes[start..end].split_at(end - start - ID);
+        Some(&self.bytes[start..end])
+    }
+
+    fn get(&self, index: usize) -> Option<RawEntry<'_>> {
+        let raw = self.raw(index)?;
+        let (head, id) = raw.split_at(raw.len() - ID);
         let space = head.iter().position(|byte| *byte == b' ')?;
         let mode = u32::from_str_radix(std::str::from_utf8(&head[..space]).ok()?, 8).ok()?;
         Some(RawEntry { mode, name: &head[space + 1..head.len() - 1], id })
@@ -218,6 +224,10 @@ impl Trees {
         let (from, to) = (self.load(repo, from)?, self.load(repo, to)?);
         let (mut i, mut j) = (0, 0);
         loop {
+            // The many that are equal are passed over without a look inside.
+            while from.raw(i).is_some_and(|raw| Some(raw) == to.raw(j)) {
+                (i, j) = (i + 1, j + 1);
+            }
             let (old, new) = (from.get(i), to.get(j));
             let which = match (old, new) {
                 (None, None) => return Ok(()),
@@ -230,7 +240,6 @@ impl Trees {
             i += usize::from(old.is_some());
             j += usize::from(new.is_some());
             match (old, new) {
-                (Some(old), Some(new)) if old == new => {}
                 (Some(old), Some(new)) if old.is_folder() => {
                     let pair = (old.oid()?, new.oid()?);
                     below(path, &old, depth, |path| self.differ(repo, pair, path, depth + 1, found))?;
