@@ -2,12 +2,14 @@
 
 mod lru;
 mod merge;
+mod pointers;
 pub mod program;
 mod repo;
 mod source;
 mod tree;
 mod units;
 
+pub use pointers::{Pointer, Pointers, Speaks};
 pub use repo::{GitRepo, oid};
 pub use source::TreeFiles;
 pub use units::{Source, Touched, UnitCache, UnitPair, UnitSide};

@@ -97,27 +97,30 @@ impl UnitCache {
     /// Reads the units of a source that `changed` (the difference of the two trees) touches, on both sides.
     pub fn touched(&self, repo: &dyn StateRepo, source: &Source<'_>, base: &TreeId, merged: &TreeId, changed: &[Changed]) -> Result<Touched, RepoError> {
         let mut found = Touched::default();
-        let mut units: BTreeSet<Unit> = BTreeSet::new();
-        let mut paths: BTreeSet<Str> = BTreeSet::new();
         for change in changed {
-            let Some(path) = relative(source.folder, &change.path) else {
-                found.refusals.extend(covered(source.folder, change));
-                continue;
-            };
-            found.refusals.extend(not_read(change));
-            units.extend(source.format.unit_of(path));
-            paths.insert(path.into());
+            found.refusals.extend(match relative(source.folder, &change.path) {
+                Some(_) => not_read(change),
+                None => covered(source.folder, change),
+            });
         }
-        if source.format.reads_beyond() && !paths.is_empty() {
-            let includes = self.includes(repo, source, base)?;
-            units.extend(includes.by_unit.iter().filter(|(_, read)| !read.is_disjoint(&paths)).map(|(unit, _)| unit.clone()));
-        }
+        let units = self.reached(repo, source, base, changed)?;
         for unit in units {
             let base = self.unit(repo, source, base, &unit)?;
             let merged = self.unit(repo, source, merged, &unit)?;
             found.units.push(UnitPair { unit, base, merged });
         }
         Ok(found)
+    }
+
+    /// The units whose files `changed` touches, their own and those they read in `base`.
+    pub(super) fn reached(&self, repo: &dyn StateRepo, source: &Source<'_>, base: &TreeId, changed: &[Changed]) -> Result<BTreeSet<Unit>, RepoError> {
+        let paths: BTreeSet<Str> = changed.iter().filter_map(|change| relative(source.folder, &change.path)).map(Str::from).collect();
+        let mut units: BTreeSet<Unit> = paths.iter().filter_map(|path| source.format.unit_of(path)).collect();
+        if source.format.reads_beyond() && !paths.is_empty() {
+            let includes = self.includes(repo, source, base)?;
+            units.extend(includes.by_unit.iter().filter(|(_, read)| !read.is_disjoint(&paths)).map(|(unit, _)| unit.clone()));
+        }
+        Ok(units)
     }
 
     /// Reads one unit in one tree; a unit without files asks for nothing.
@@ -173,8 +176,7 @@ impl UnitCache {
         };
         for unit in stale {
             includes.by_unit.remove(&unit);
-            let own = own_files(repo, source, tree, &unit)?;
-            let beyond: BTreeSet<Str> = read(repo, source, tree, &unit, own)?.beyond.into_iter().map(|(path, _)| path).collect();
+            let beyond: BTreeSet<Str> = read_once(repo, source, tree, &unit)?.beyond.into_iter().map(|(path, _)| path).collect();
             if !beyond.is_empty() {
                 includes.by_unit.insert(unit, beyond);
             }
@@ -185,13 +187,24 @@ impl UnitCache {
     }
 }
 
+/// Reads a unit past the cache, for what looks at a whole source.
+fn read_once(repo: &dyn StateRepo, source: &Source<'_>, tree: &TreeId, unit: &Unit) -> Result<Variant, RepoError> {
+    let own = own_files(repo, source, tree, unit)?;
+    read(repo, source, tree, unit, own)
+}
+
+/// Reads a unit's desired state past the cache.
+pub(super) fn side_once(repo: &dyn StateRepo, source: &Source<'_>, tree: &TreeId, unit: &Unit) -> Result<UnitSide, RepoError> {
+    Ok(read_once(repo, source, tree, unit)?.side)
+}
+
 fn lock<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
     // What is cached is replaced whole, so a panic elsewhere leaves nothing half done.
     mutex.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
 }
 
 /// The source's identity: folder, format, and everything of the scope that reading may depend on.
-fn fingerprint(source: &Source<'_>) -> Fingerprint {
+pub(super) fn fingerprint(source: &Source<'_>) -> Fingerprint {
     let Scope { targets, policy } = source.scope;
     let names: Vec<&[u8]> = targets.iter().map(|target| target.as_bytes()).collect();
     let targets = Fingerprint::of("targets", &names);

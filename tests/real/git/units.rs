@@ -4,9 +4,9 @@ use super::scratch::{Put, Scratch};
 use insta::assert_snapshot;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use trueup::{
-    core::model::{CommitId, Desired, Place, Policy, Refusal, RefusalKind, ResourceId, Str, Unit, Value, Wanted},
+    core::model::{CommitId, Desired, Mention, Place, Policy, Refusal, RefusalKind, ResourceId, Str, Unit, Value, Wanted},
     formats::{Files, Format, Home, Scope, UnitFiles},
-    git::{GitRepo, Source, Touched, UnitCache},
+    git::{GitRepo, Pointers, Source, Touched, UnitCache},
     ports::StateRepo,
 };
 
@@ -205,4 +205,35 @@ fn a_cache_without_room_reads_again_and_gives_the_same() {
     assert_eq!(world.told(&base, &head), world.told(&base, &head));
     assert_eq!(world.told(&base, &head), "a: [1] -> [2]");
     assert!(world.reads() > 2);
+}
+
+/// Who speaks of a word, as `unit/line at file`: in this format every line speaks of itself.
+fn pointing(world: &World, pointers: &Pointers, commit: &CommitId, keys: &[&str]) -> Vec<String> {
+    let source = Source { folder: "dns", format: &world.format, scope: &world.scope };
+    let keys = keys.iter().map(|key| Str::from(*key)).collect();
+    let speaks = |id: &ResourceId, _: &Value| id.name.rsplit('/').next().map(|line| Mention { key: line.into(), rule: "a line speaks of itself".into() }).into_iter().collect();
+    let found = pointers.at(&world.cache, &world.repo, &source, &world.repo.tree(commit).unwrap(), &keys, &speaks).unwrap();
+    found.iter().map(|pointer| format!("{} at {}", pointer.id.name, pointer.place)).collect()
+}
+
+#[test]
+fn the_reverse_index_names_everyone_who_speaks_of_a_key_and_follows_the_branch_by_what_differs() {
+    let world = World::new();
+    let pointers = Pointers::default();
+    let puts = [
+        Put::File("dns/a.txt", "x\n"),
+        Put::File("dns/b.txt", "x\ny\n"),
+        Put::File("dns/c.txt", "+common.inc\n"),
+        Put::File("dns/common.inc", "z\n"),
+        Put::File("dns/d.txt", "bad\n"),
+    ];
+    let first = world.scratch.commit("main", None, &puts);
+    assert_eq!(pointing(&world, &pointers, &first, &["x"]), ["a/x at dns/a.txt", "b/x at dns/b.txt"]);
+    assert_eq!(pointing(&world, &pointers, &first, &["y", "z"]), ["b/y at dns/b.txt", "c/z at dns/common.inc"]);
+    world.reads();
+    assert_eq!(pointing(&world, &pointers, &first, &["x", "y"]), ["a/x at dns/a.txt", "b/x at dns/b.txt", "b/y at dns/b.txt"]);
+    assert_eq!(world.reads(), 0, "no unit is read for keys that are known");
+    let second = world.scratch.commit("main", None, &[Put::File("dns/a.txt", "y\n"), Put::File("dns/common.inc", "x\n"), Put::Gone("dns/b.txt")]);
+    assert_eq!(pointing(&world, &pointers, &second, &["x", "y"]), ["c/x at dns/common.inc", "a/y at dns/a.txt"]);
+    assert_eq!(world.reads(), 4 + 2, "who includes what, once, and the two units that differ; the deleted one is not read");
 }
