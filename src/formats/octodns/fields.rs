@@ -162,8 +162,10 @@ fn written(style: Style, node: &Node, lenient: bool) -> Result<String, Refusal> 
         Style::Quoted => quote(text(node, lenient)?),
         Style::Capitals => quote(&text(node, lenient)?.to_uppercase()),
         Style::Word => bare(node, text(node, lenient)?)?,
-        Style::Hex | Style::Decimal => bare(node, &word(node)?)?,
-        Style::Metres => format!("{}m", bare(node, &word(node)?)?),
+        Style::Hex => bare(node, &word(node)?)?,
+        // Read as it stands: `52.10` and `52.1` are one number.
+        Style::Decimal => bare(node, node.text().unwrap_or_default())?,
+        Style::Metres => format!("{}m", bare(node, node.text().unwrap_or_default())?),
     })
 }
 

@@ -1,6 +1,6 @@
 //! The format: which files are which zone's, and how a zone is read and written.
 
-use super::read::Reader;
+use super::{read::Reader, write};
 use crate::{
     core::model::{Desired, Place, Refusal, RefusalKind, Unit},
     formats::{Files, Format, Home, Scope, UnitFiles},
@@ -50,8 +50,7 @@ impl Format for OctoDns {
     }
 
     fn write(&self, unit: &Unit, desired: &Desired, previous: &UnitFiles) -> Result<UnitFiles, Vec<Refusal>> {
-        let _ = (desired, previous);
-        Err(vec![Refusal::new(RefusalKind::Target, format!("`{}` cannot be written as octoDNS YAML yet", unit.as_str()))])
+        write::write(self, unit, desired, previous)
     }
 }
 

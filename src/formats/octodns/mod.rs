@@ -8,6 +8,9 @@ mod fields;
 mod format;
 mod read;
 mod scalar;
+mod splice;
 mod txt;
+mod write;
+mod yaml_text;
 
 pub use format::OctoDns;

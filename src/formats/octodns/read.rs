@@ -75,7 +75,7 @@ impl Reader<'_> {
     }
 
     /// The owner a key names: text as Python makes it of YAML 1.1, below the zone; `''` is the zone itself.
-    fn owner(&self, key: &Node) -> Result<DnsName, Refusal> {
+    pub fn owner(&self, key: &Node) -> Result<DnsName, Refusal> {
         let Some(scalar) = Scalar::of(key) else {
             return Err(fault(key, format!("{} stands where a name must be", key.describe()), "write the name, `''` for the zone itself"));
         };

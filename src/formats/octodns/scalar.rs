@@ -41,6 +41,11 @@ impl Scalar {
     }
 }
 
+/// Whether a scalar without quotes is this very text.
+pub(super) fn is_text(text: &str) -> bool {
+    matches!(plain(text), Scalar::Text(_))
+}
+
 /// Resolves a scalar without quotes by the types of YAML 1.1 (yaml.org/type).
 fn plain(text: &str) -> Scalar {
     match text {

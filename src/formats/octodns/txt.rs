@@ -2,7 +2,7 @@
 
 use crate::{
     core::model::{Refusal, RefusalKind},
-    kinds::dns::quoted,
+    kinds::dns::{quoted, unescape_strings},
 };
 
 /// Octets of one character-string; octoDNS cuts longer text there.
@@ -39,4 +39,12 @@ fn check(text: &str) -> Result<(), Refusal> {
         return fault("the text holds characters that are not ASCII", "write ASCII, or send its UTF-8 octets with `octodns: {lenient: true}`");
     }
     Ok(())
+}
+
+/// The text that octoDNS would read as exactly these strings, and whether it must be marked lenient; `None` where no text says it.
+pub(super) fn from_rdata(presentation: &str) -> Option<(String, bool)> {
+    let strings = unescape_strings(presentation)?;
+    let text = String::from_utf8(strings.concat()).ok()?.replace(';', "\\;");
+    let lenient = check(&text).is_err();
+    (to_rdata(&text, lenient).ok()? == presentation).then_some((text, lenient))
 }

@@ -21,4 +21,4 @@ pub use kind::{DNS, Dns, rrset};
 pub use name::DnsName;
 pub use rdata::{parse as parse_rdata, parse_under as parse_rdata_under, print as print_rdata};
 pub use rtype::RType;
-pub use text::{quoted, unescape, unescape_strings};
+pub use text::{quoted, unescape, unescape_strings, words};

@@ -116,3 +116,8 @@ pub(super) fn unhex(text: &str) -> Option<Vec<u8>> {
 pub fn unescape_strings(text: &str) -> Option<Vec<Vec<u8>>> {
     tokens(text).ok()?.into_iter().map(|token| unescape(token.raw).ok()).collect()
 }
+
+/// The tokens of canonical record data, without their quotes and with their escapes; none when the text is broken.
+pub fn words(text: &str) -> Vec<&str> {
+    tokens(text).map(|all| all.into_iter().map(|token| token.raw).collect()).unwrap_or_default()
+}

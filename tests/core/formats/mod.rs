@@ -4,6 +4,7 @@ mod cel;
 mod files;
 mod leaves;
 mod octodns;
+mod octodns_write;
 mod templates;
 mod trueup_yaml;
 mod yaml;
