@@ -8,3 +8,4 @@ mod ladder;
 mod pages;
 mod service;
 mod stores;
+mod supply;

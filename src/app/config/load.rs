@@ -1,0 +1,28 @@
+//! From the file on disk to a checked configuration.
+
+use super::{Server, check};
+use crate::{
+    core::model::{Place, Refusal, RefusalKind},
+    formats::yaml,
+};
+use std::path::Path;
+
+/// Reads and checks the configuration at `path`; paths in it that are relative start at its folder.
+pub fn load(path: &Path) -> Result<Server, Vec<Refusal>> {
+    let file = path.display().to_string();
+    let bytes = std::fs::read(path).map_err(|error| {
+        let refusal = Refusal::new(RefusalKind::Path, format!("cannot read the server configuration: {}", error.kind())).at(Place::file(file.as_str()));
+        vec![refusal.advice("name the file with --config; `trueup schema server` describes it")]
+    })?;
+    let mut server = parse(&file, &bytes)?;
+    server.start_paths_at(path.parent().unwrap_or(Path::new("")));
+    Ok(server)
+}
+
+/// Reads and checks a configuration; every fault found is in the answer.
+pub fn parse(file: &str, bytes: &[u8]) -> Result<Server, Vec<Refusal>> {
+    let node = yaml::load(file, bytes, &yaml::Budget::default()).map_err(|refusal| vec![refusal])?;
+    let server: Server = yaml::from_node(&node).map_err(|refusal| vec![yaml::with_excerpt(refusal, bytes)])?;
+    let faults = check::check(&server, &node);
+    if faults.is_empty() { Ok(server) } else { Err(faults.into_iter().map(|refusal| yaml::with_excerpt(refusal, bytes)).collect()) }
+}

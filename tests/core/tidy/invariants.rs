@@ -1,0 +1,61 @@
+//! docs/architecture.md names for every invariant the tests that keep it, and each of them exists.
+
+use super::source::{read, sources};
+use std::collections::{BTreeMap, BTreeSet};
+
+/// The invariants of the design.
+const INVARIANTS: usize = 14;
+
+/// What a row of the table of invariants says.
+struct Kept {
+    tests: Vec<String>,
+    /// Parts that a later issue brings, in words that name it.
+    later: bool,
+}
+
+/// The rows `| I1 … | what | tests |` of docs/architecture.md.
+fn table() -> BTreeMap<usize, Kept> {
+    let mut found = BTreeMap::new();
+    for line in read("docs/architecture.md").lines() {
+        let cells: Vec<&str> = line.trim_matches([' ', '|']).split(" | ").map(str::trim).collect();
+        let Some(number) = cells.first().and_then(|cell| cell.strip_prefix('I')).and_then(|cell| cell.split_whitespace().next()).and_then(|cell| cell.parse().ok()) else {
+            continue;
+        };
+        let Some(tests) = cells.get(2).filter(|_| cells.len() == 3) else { panic!("the row of I{number} has other than three cells: {line}") };
+        let names = tests.split('`').skip(1).step_by(2).map(str::to_owned).collect();
+        let kept = Kept { tests: names, later: tests.contains("issue") };
+        assert!(found.insert(number, kept).is_none(), "I{number} has two rows");
+    }
+    found
+}
+
+#[test]
+fn every_invariant_names_its_tests_and_they_exist() {
+    let table = table();
+    let numbers: Vec<usize> = table.keys().copied().collect();
+    assert_eq!(numbers, (1..=INVARIANTS).collect::<Vec<_>>(), "docs/architecture.md must have one row for each invariant");
+    let tests: BTreeSet<String> = ["tests", "src"].into_iter().flat_map(sources).flat_map(|source| functions(&source.text)).collect();
+    let mut faults = Vec::new();
+    for (number, kept) in &table {
+        if kept.tests.is_empty() && !kept.later {
+            faults.push(format!("I{number} names no test"));
+        }
+        faults.extend(kept.tests.iter().filter(|name| !tests.contains(*name)).map(|name| format!("I{number}: there is no test `{name}`")));
+    }
+    assert!(faults.is_empty(), "docs/architecture.md:\n  {}", faults.join("\n  "));
+}
+
+/// The names of functions: tests, and the rungs that the ladder's macro makes tests of.
+fn functions(text: &str) -> Vec<String> {
+    let heads = text.lines().map(str::trim).filter_map(|line| line.strip_prefix("pub ").unwrap_or(line).strip_prefix("async fn ").or_else(|| line.strip_prefix("fn ")));
+    heads.filter_map(|rest| rest.split(['(', '<']).next().map(str::to_owned)).collect()
+}
+
+#[test]
+fn every_module_has_its_line_in_the_map() {
+    let page = read("docs/architecture.md");
+    for source in sources("src").iter().filter(|source| source.path.matches('/').count() == 2 && source.path.ends_with("/mod.rs")) {
+        let folder = format!("`src/{}/`", source.area());
+        assert!(page.contains(&folder), "docs/architecture.md does not mention {folder}");
+    }
+}
