@@ -1,10 +1,8 @@
 //! A real name server for tests: shared ones with a fresh zone a test, and own ones that a test may stop.
 
-use super::{bind, knot, process::Process};
+use super::{bind, client::Client, knot, process::Process};
 use std::{
-    io::Write,
     net::SocketAddr,
-    process::{Command, Stdio},
     sync::{
         OnceLock,
         atomic::{AtomicUsize, Ordering},
@@ -26,10 +24,19 @@ pub enum Flavour {
     Knot,
 }
 
+impl std::ops::Deref for DnsServer {
+    type Target = Client;
+
+    fn deref(&self) -> &Client {
+        &self.client
+    }
+}
+
 /// A running name server with its data in a temporary folder.
 #[derive(Debug)]
 pub struct DnsServer {
     pub addr: SocketAddr,
+    client: Client,
     pub(super) flavour: Flavour,
     pub(super) process: Process,
     pub(super) dir: TempDir,
@@ -54,13 +61,13 @@ impl DnsServer {
     /// A BIND of the test's own, which it may stop.
     pub fn start_bind() -> Self {
         let (addr, process, dir) = bind::start();
-        Self { addr, flavour: Flavour::Bind, process, dir, zones: Default::default(), next: AtomicUsize::new(1) }
+        Self { addr, client: Client(addr), flavour: Flavour::Bind, process, dir, zones: Default::default(), next: AtomicUsize::new(1) }
     }
 
     /// A Knot of the test's own, which it may stop.
     pub fn start_knot() -> Self {
         let (addr, process, dir) = knot::start();
-        Self { addr, flavour: Flavour::Knot, process, dir, zones: Default::default(), next: AtomicUsize::new(1) }
+        Self { addr, client: Client(addr), flavour: Flavour::Knot, process, dir, zones: Default::default(), next: AtomicUsize::new(1) }
     }
 
     pub fn stop(&mut self) {
@@ -86,43 +93,5 @@ impl DnsServer {
 
     pub(super) fn zone_file(&self, zone: &str) -> std::path::PathBuf {
         self.dir.path().join(format!("{}zone", zone))
-    }
-
-    /// Every record of the zone as `dig` prints a transfer, sorted, without the SOA.
-    pub fn records(&self, zone: &str) -> Vec<String> {
-        let key = format!("{KEY_ALGORITHM}:{KEY_NAME}:{KEY_SECRET}");
-        let text = self.dig(&["-y", &key, "+noall", "+answer", "+onesoa", zone, "AXFR"]);
-        let squeeze = |line: &str| line.split_whitespace().collect::<Vec<_>>().join(" ");
-        let mut lines: Vec<String> = text.lines().filter(|line| !line.is_empty() && !line.starts_with(';')).map(squeeze).filter(|line| !line.contains(" SOA ")).collect();
-        lines.sort();
-        lines
-    }
-
-    /// The zone's serial.
-    pub fn serial(&self, zone: &str) -> u32 {
-        let text = self.dig(&[zone, "SOA", "+short"]);
-        text.split_whitespace().nth(2).and_then(|serial| serial.parse().ok()).unwrap_or_else(|| panic!("no serial in `{text}`"))
-    }
-
-    /// Runs dig against this server.
-    pub fn dig(&self, args: &[&str]) -> String {
-        let port = self.addr.port().to_string();
-        let out = Command::new("dig").args(["@127.0.0.1", "-p", &port, "+tries=1", "+time=5", "+norecurse"]).args(args).output().expect("dig is installed");
-        String::from_utf8_lossy(&out.stdout).into_owned()
-    }
-
-    /// Changes the zone by hand: commands of nsupdate, such as `update add www.z1.test. 60 A 192.0.2.1`.
-    pub fn by_hand(&self, zone: &str, commands: &str) {
-        self.try_by_hand(zone, commands).unwrap_or_else(|why| panic!("nsupdate failed: {why}"));
-    }
-
-    /// The same where the server may refuse it.
-    pub fn try_by_hand(&self, zone: &str, commands: &str) -> Result<(), String> {
-        let script = format!("server 127.0.0.1 {}\nkey {KEY_ALGORITHM}:{KEY_NAME} {KEY_SECRET}\nzone {zone}\n{commands}\nsend\n", self.addr.port());
-        let mut child = Command::new("nsupdate").arg("-v").stdin(Stdio::piped()).stdout(Stdio::null()).stderr(Stdio::piped()).spawn().expect("nsupdate is installed");
-        // It may end at a line it cannot read; then its status says so.
-        let _ = child.stdin.take().expect("it is piped").write_all(script.as_bytes());
-        let out = child.wait_with_output().expect("nsupdate ends");
-        if out.status.success() { Ok(()) } else { Err(String::from_utf8_lossy(&out.stderr).into_owned()) }
     }
 }

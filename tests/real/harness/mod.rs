@@ -1,11 +1,15 @@
 //! Starts real servers on loopback and stops them, whatever becomes of the test.
 
 mod bind;
+mod client;
 mod dns;
 mod knot;
+mod lab;
 mod process;
 mod proxy;
 
+pub use client::Client;
 pub use dns::{DnsServer, KEY_ALGORITHM, KEY_NAME, KEY_SECRET, WRONG_SECRET};
+pub use lab::Lab;
 pub use process::{Process, free_port, wait_for};
 pub use proxy::{Loss, Proxy};

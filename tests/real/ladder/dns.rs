@@ -1,10 +1,10 @@
-//! Name servers on the ladder: BIND and Knot through the RFC 2136 driver, and the twin in memory.
+//! Name servers on the ladder: BIND, Knot and the lab's through the RFC 2136 driver, and the twin in memory.
 
 use super::{
     ladder,
     world::{Lost, World},
 };
-use crate::harness::{DnsServer, KEY_ALGORITHM, KEY_NAME, KEY_SECRET, Loss, Proxy};
+use crate::harness::{Client, DnsServer, KEY_ALGORITHM, KEY_NAME, KEY_SECRET, Lab, Loss, Proxy};
 use std::net::SocketAddr;
 use trueup::{
     core::model::{Kind as _, ResourceId, Unit, Value},
@@ -13,6 +13,7 @@ use trueup::{
         rfc2136::{Config, Rfc2136, Timeouts, Tsig},
     },
     kinds::dns::DNS,
+    lab::dns::ZoneData,
     ports::{Driver, SecretText},
 };
 
@@ -77,10 +78,13 @@ fn nth_value(zone: &str, n: usize, v: usize) -> Value {
 /// A zone on a real server behind a proxy that can lose messages.
 pub struct Real {
     name: &'static str,
-    pub server: &'static DnsServer,
+    pub server: Client,
+    /// Where zones can be added while it runs, and some types are forbidden.
+    full: Option<&'static DnsServer>,
     pub zone: String,
     pub proxy: Proxy,
     pub driver: Rfc2136,
+    _lab: Option<Lab>,
 }
 
 impl Real {
@@ -92,11 +96,30 @@ impl Real {
         Self::on("Knot", DnsServer::knot())
     }
 
+    /// The server that `demo` runs.
+    pub fn lab() -> Self {
+        let zone = "lab.test.".to_owned();
+        let lab = Lab::start(vec![ZoneData { name: zone.clone(), rrsets: Vec::new() }]);
+        Self::at("the lab", Client(lab.addr), None, zone, Some(lab))
+    }
+
     fn on(name: &'static str, server: &'static DnsServer) -> Self {
-        let zone = server.fresh_zone("");
-        let proxy = Proxy::start(server.addr);
+        Self::at(name, Client(server.addr), Some(server), server.fresh_zone(""), None)
+    }
+
+    fn at(name: &'static str, server: Client, full: Option<&'static DnsServer>, zone: String, lab: Option<Lab>) -> Self {
+        let proxy = Proxy::start(server.0);
         let driver = Rfc2136::new(config(proxy.addr, KEY_SECRET)).expect("the configuration is good");
-        Self { name, server, zone, proxy, driver }
+        Self { name, server, full, zone, proxy, driver, _lab: lab }
+    }
+
+    pub fn transfers_any_size(&self) -> bool {
+        self.full.is_some()
+    }
+
+    /// Serves another zone as well; false where zones are fixed at the start.
+    pub fn add_zone(&self, zone: &str, text: &str) -> bool {
+        self.full.inspect(|server| server.add_zone(zone, text)).is_some()
     }
 
     fn commands(&self, id: &ResourceId, value: Option<&Value>) -> String {
@@ -155,7 +178,7 @@ impl World for Real {
     }
 
     fn forbidden(&self) -> Option<(ResourceId, Value)> {
-        Some(forbidden(&self.zone))
+        self.full.map(|_| forbidden(&self.zone))
     }
 
     fn unholdable(&self) -> Vec<(ResourceId, Value)> {
@@ -262,6 +285,10 @@ mod bind {
 
 mod knot {
     super::ladder!(super::Real::knot());
+}
+
+mod lab {
+    super::ladder!(super::Real::lab());
 }
 
 mod twin {

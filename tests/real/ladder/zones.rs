@@ -3,7 +3,7 @@
 use super::{
     climb::{Desired, act, apply, assert_settled, cx, live, observe, plan, wants},
     dns::{Real, config, id, value},
-    world::World,
+    world::{World, skip},
 };
 use crate::harness::{DnsServer, KEY_SECRET, WRONG_SECRET, free_port};
 use trueup::{
@@ -120,7 +120,10 @@ async fn names_at_and_below_a_delegation_are_the_zones_own(world: &Real) {
     apply(world, &desired).await;
     assert_settled(world, &desired).await;
     // The same server now answers for the child as well, with other content.
-    world.server.add_zone(&child, "@ 60 IN SOA ns h 1 3600 600 86400 300\n@ 60 IN NS ns\nns 60 IN A 198.51.100.1\nwww 60 IN A 198.51.100.2\n");
+    let text = "@ 60 IN SOA ns h 1 3600 600 86400 300\n@ 60 IN NS ns\nns 60 IN A 198.51.100.1\nwww 60 IN A 198.51.100.2\n";
+    if !world.add_zone(&child, text) {
+        return skip(world, "a child zone on the same server", "its zones are fixed at the start");
+    }
     assert_settled(world, &desired).await;
     assert_eq!(live(&observe(world, &vec![gone(zone, "www.sub", "A")]).await[0]), None, "it is the child's");
     let seen = world.driver().observe(&cx(), &wants(&desired[..1].to_vec()), &["answered_by_all".into()]).await.expect("it can be read");
@@ -151,6 +154,9 @@ async fn spelling_on_the_server_does_not_stop_a_write(world: &Real) {
 }
 
 async fn thousands_of_changes_go_in_few_messages_and_a_second_run_sends_none(world: &Real) {
+    if !world.transfers_any_size() {
+        return skip(world, "thousands of changes", "hickory-server sends a transfer as one message of at most 64 KiB");
+    }
     let zone = &world.zone;
     let all = |last: u8| -> Desired { (0..3000).map(|n| want(zone, &format!("host-{n}"), "A", 300, &[&format!("10.{}.{}.{last}", n / 250, n % 250)])).collect() };
     apply(world, &all(1)).await;
@@ -172,9 +178,9 @@ async fn a_wrong_key_is_said_to_be_one_and_writes_nothing(world: &Real) {
     let before = world.raw();
     let few = vec![gone(&world.zone, "www", "A")];
     let many: Desired = (0..200).map(|n| gone(&world.zone, &format!("www{n}"), "A")).collect();
-    let mut wrong_name = config(world.server.addr, KEY_SECRET);
+    let mut wrong_name = config(world.server.0, KEY_SECRET);
     wrong_name.tsig.as_mut().expect("it has a key").name = "nobody".into();
-    for config in [config(world.server.addr, WRONG_SECRET), wrong_name] {
+    for config in [config(world.server.0, WRONG_SECRET), wrong_name] {
         let driver = Rfc2136::new(config).expect("the configuration is good");
         for desired in [&few, &many] {
             let error = fails(&driver, desired).await;
@@ -184,7 +190,7 @@ async fn a_wrong_key_is_said_to_be_one_and_writes_nothing(world: &Real) {
         let item = write_with(&driver, &world.zone).await;
         assert!(matches!(&item, Item::Refused(refusal) if refusal.what.contains("TSIG key") && refusal.advice.is_some()), "{item:?}");
     }
-    let mut unsigned = config(world.server.addr, KEY_SECRET);
+    let mut unsigned = config(world.server.0, KEY_SECRET);
     unsigned.tsig = None;
     let driver = Rfc2136::new(unsigned).expect("the configuration is good");
     assert!(matches!(write_with(&driver, &world.zone).await, Item::Refused(_)));
@@ -258,7 +264,7 @@ macro_rules! servers {
     )*};
 }
 
-servers!(bind: super::Real::bind(), knot: super::Real::knot());
+servers!(bind: super::Real::bind(), knot: super::Real::knot(), lab: super::Real::lab());
 
 #[tokio::test]
 async fn a_server_that_is_away_is_unreachable_and_nothing_was_sent() {
