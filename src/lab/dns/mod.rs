@@ -4,7 +4,8 @@
 //! a signature), `server` binds it to a free port. Zones live in memory and end with it. A transfer is one message, as the
 //! library sends it: a zone of more than 64 KiB cannot be transferred.
 
+mod octodns;
 mod server;
 mod zone;
 
-pub use server::{Key, LabError, Running, ZoneData, start};
+pub use server::{Key, LabError, Running, ZoneData, fresh_key, serve, start};

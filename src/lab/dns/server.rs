@@ -1,17 +1,16 @@
 //! Starts the server on a free port of loopback and stops it when its handle is dropped.
 
-use super::zone::Zone;
+use super::{octodns, zone::Zone};
 use crate::{
-    core::model::{Kind as _, Value},
-    kinds::dns::{DNS, DnsName, RType, rrset_id, wire},
-    ports::SecretText,
+    core::model::{Kind as _, ResourceId, Value},
+    kinds::dns::{DNS, DnsName, wire},
 };
 use base64::{Engine as _, engine::general_purpose::STANDARD};
 use hickory_proto::{
     op::{MessageType, Metadata, OpCode, ResponseCode},
     rr::{
-        LowerName, Name, RData, Record, TSigner,
-        rdata::{SOA, tsig::TsigAlgorithm},
+        LowerName, Name, RData, Record, RecordType, TSigner,
+        rdata::{NS, SOA, tsig::TsigAlgorithm},
     },
 };
 use hickory_server::{
@@ -23,21 +22,27 @@ use hickory_server::{
 use std::{net::SocketAddr, sync::Arc, time::Duration};
 use tokio::net::{TcpListener, UdpSocket};
 
-/// One zone to serve; its SOA is made here.
+/// One zone to serve; its SOA is made here, and its name servers when none are given.
 #[derive(Clone, Debug, Default)]
 pub struct ZoneData {
     /// `example.com.`
     pub name: String,
-    /// Owner relative to the zone (`@` for the apex), type, TTL, values in presentation form. Name servers of the apex are added when none are given.
-    pub rrsets: Vec<(String, String, u32, Vec<String>)>,
+    pub rrsets: Vec<(ResourceId, Value)>,
 }
 
 /// The TSIG key that may read, transfer and update every zone: HMAC-SHA256.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub struct Key {
     pub name: String,
-    /// In base64.
-    pub secret: SecretText,
+    /// In base64. It guards zones that live as long as the process, on loopback.
+    pub secret: String,
+}
+
+/// A key of 256 random bits.
+pub fn fresh_key() -> Result<Key, LabError> {
+    let mut secret = [0; 32];
+    getrandom::fill(&mut secret).map_err(|why| LabError { what: format!("no randomness: {why}") })?;
+    Ok(Key { name: "lab".into(), secret: STANDARD.encode(secret) })
 }
 
 /// A running server; dropping it stops it.
@@ -69,8 +74,14 @@ const ANSWERS_WAITING: usize = 256;
 /// Ports that are free for TCP may be taken for UDP; so many are tried.
 const PORTS_TRIED: usize = 20;
 
+/// Serves zones given as pairs of name (`example.com.`) and octoDNS text; see `serve`.
+pub async fn start(zones: &[(&str, &str)], key: &Key) -> Result<Running, LabError> {
+    let zones = zones.iter().map(|(zone, text)| octodns::read(zone, text)).collect::<Result<Vec<_>, _>>()?;
+    serve(&zones, key).await
+}
+
 /// Serves the zones on `127.0.0.1`; on return it answers. Must be called inside a tokio runtime that outlives it.
-pub async fn start(zones: &[ZoneData], key: &Key) -> Result<Running, LabError> {
+pub async fn serve(zones: &[ZoneData], key: &Key) -> Result<Running, LabError> {
     let signer = signer(key)?;
     let mut catalog = Catalog::new();
     for zone in zones {
@@ -101,7 +112,7 @@ async fn sockets() -> std::io::Result<(TcpListener, UdpSocket, SocketAddr)> {
 fn signer(key: &Key) -> Result<TSigner, LabError> {
     let fault = |what: &str| LabError { what: what.to_owned() };
     let name = Name::from_ascii(&key.name).map_err(|_| fault("the key's name is no domain name"))?;
-    let secret = STANDARD.decode(key.secret.expose()).map_err(|_| fault("the key's secret is not base64"))?;
+    let secret = STANDARD.decode(&key.secret).map_err(|_| fault("the key's secret is not base64"))?;
     // 300 seconds between two clocks are what RFC 8945 §10 recommends.
     TSigner::new(secret, TsigAlgorithm::HmacSha256, name, 300).map_err(|_| fault("the key cannot be used by this build"))
 }
@@ -111,22 +122,16 @@ fn records(zone: &ZoneData) -> Result<(Name, Vec<Record>), LabError> {
     let fault = |what: String| LabError { what: format!("zone {}: {what}", zone.name) };
     let name = DnsName::parse(&zone.name).map_err(|refusal| fault(refusal.to_string()))?;
     let apex = wire::to_name(&name);
-    let mut rrsets = zone.rrsets.clone();
-    if !rrsets.iter().any(|(owner, rtype, ..)| owner == "@" && rtype == "NS") {
-        rrsets.push(("@".into(), "NS".into(), 3600, vec![format!("ns.{name}")]));
-    }
     let under = |label: &str| Name::from_ascii(label).and_then(|label| label.append_domain(&apex)).map_err(|why| fault(why.to_string()));
     let soa = SOA::new(under("ns")?, under("hostmaster")?, 1, 3600, 600, 86_400, 60);
     let soa = Record::from_rdata(apex.clone(), 3600, RData::SOA(soa));
     let mut out = vec![soa];
-    for (owner, rtype, ttl, values) in rrsets {
-        let owner = if owner == "@" { Ok(name.clone()) } else { DnsName::parse_under(&owner, &name) };
-        let value = Value::map([("ttl", Value::Int(i64::from(ttl))), ("values", Value::List(values.into_iter().map(Value::str).collect()))]);
-        let rrset = owner.and_then(|owner| {
-            let id = rrset_id("lab", &name, &owner, RType::parse(&rtype)?)?;
-            wire::to_rrset(&id, &DNS.canon(&id, value)?)
-        });
+    for (id, value) in &zone.rrsets {
+        let rrset = DNS.canon(id, value.clone()).and_then(|value| wire::to_rrset(id, &value));
         out.extend(rrset.map_err(|refusal| fault(refusal.to_string()))?.records());
+    }
+    if !out.iter().any(|record| record.name == apex && record.record_type() == RecordType::NS) {
+        out.push(Record::from_rdata(apex.clone(), 3600, RData::NS(NS(under("ns")?))));
     }
     Ok((apex, out))
 }

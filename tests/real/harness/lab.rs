@@ -2,10 +2,7 @@
 
 use super::dns::{KEY_NAME, KEY_SECRET};
 use std::{net::SocketAddr, sync::mpsc, thread};
-use trueup::{
-    lab::dns::{Key, ZoneData, start},
-    ports::SecretText,
-};
+use trueup::lab::dns::{Key, ZoneData, serve};
 
 /// A running lab server; it stops when dropped.
 #[derive(Debug)]
@@ -21,8 +18,8 @@ impl Lab {
         thread::spawn(move || {
             let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build().expect("a runtime can be made");
             runtime.block_on(async {
-                let key = Key { name: KEY_NAME.into(), secret: SecretText::new(KEY_SECRET) };
-                let running = start(&zones, &key).await.expect("the lab starts");
+                let key = Key { name: KEY_NAME.into(), secret: KEY_SECRET.into() };
+                let running = serve(&zones, &key).await.expect("the lab starts");
                 ready.send(running.addr).expect("the test waits for it");
                 // Ends when the sender is dropped.
                 let _ = stopped.await;

@@ -6,6 +6,7 @@
 mod climb;
 mod dns;
 mod rungs;
+mod sample;
 mod world;
 mod zones;
 
