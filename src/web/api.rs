@@ -201,7 +201,7 @@ async fn set_halt(app: &App, by: &User, on: bool) -> Result<Json<Value>, Fault> 
 }
 
 /// The cards of what a person may see.
-async fn visible(app: &App, by: &User, only: Option<&RepoId>) -> Result<Vec<Card>, Fault> {
+pub(super) async fn visible(app: &App, by: &User, only: Option<&RepoId>) -> Result<Vec<Card>, Fault> {
     let mut may: BTreeMap<RepoId, bool> = BTreeMap::new();
     let mut cards = Vec::new();
     for card in app.service.list().await? {

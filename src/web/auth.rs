@@ -109,7 +109,7 @@ fn unknown(error: &str) -> Fault {
 }
 
 /// Whether a browser says that our own page sent this: by its fetch metadata, or where that is missing by the origin.
-fn same_site(headers: &HeaderMap) -> bool {
+pub(super) fn same_site(headers: &HeaderMap) -> bool {
     let text = |name: &str| headers.get(name).and_then(|value| value.to_str().ok());
     match (text("sec-fetch-site"), text("origin"), text("host")) {
         (Some(site), _, _) => site == "same-origin" || site == "none",

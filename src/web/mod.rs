@@ -10,6 +10,7 @@ mod openapi;
 pub mod pages;
 mod router;
 pub mod serve;
+mod site;
 mod sse;
 
 pub use auth::Tokens;

@@ -4,7 +4,7 @@ use super::{
     answer::Fault,
     api,
     auth::{Sessions, Tokens},
-    health, metrics, openapi,
+    health, metrics, openapi, site,
 };
 use crate::{
     app::{
@@ -66,6 +66,7 @@ pub fn router(service: Service, people: Arc<dyn Tokens>, limits: &Limits) -> Rou
     }
     let id = HeaderName::from_static("x-request-id");
     router
+        .merge(site::routes())
         .route("/metrics", get(metrics::show))
         .route("/healthz", get(health::alive))
         .route("/readyz", get(health::ready))

@@ -14,4 +14,4 @@ pub use change::{change, live};
 pub use form::{FormError, command};
 pub use journal::JournalRow;
 pub use list::changes;
-pub use page::{Reader, content_security_policy, fault, login};
+pub use page::{Reader, content_security_policy, fault, login, own_path};

@@ -15,11 +15,15 @@ pub struct Reader {
     pub halted: bool,
 }
 
+/// The path to go to after signing in; the list for what is no path of this server (`//host` and full URLs lead elsewhere).
+pub fn own_path(next: &str) -> &str {
+    let own = next.starts_with('/') && !next.starts_with("//") && !next.contains(['\\', '\t', '\r', '\n']);
+    if own { next } else { "/" }
+}
+
 /// The page on which a token is handed in; `next` is the path to go to afterwards.
 pub fn login(next: &str, fault: Option<&str>) -> String {
-    // Only paths of this server: `//host` and full URLs would lead elsewhere.
-    let own = next.starts_with('/') && !next.starts_with("//") && !next.contains(['\\', '\r', '\n']);
-    render("login.html", with_frame(&Reader::default(), "Sign in", json!({ "next": if own { next } else { "/" }, "fault": fault })))
+    render("login.html", with_frame(&Reader::default(), "Sign in", json!({ "next": own_path(next), "fault": fault })))
 }
 
 /// A page that says what went wrong and what to do next.
