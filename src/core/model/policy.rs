@@ -22,7 +22,7 @@ pub struct Policy {
     pub ignore: Vec<Str>,
     /// Resource id patterns whose values are shown and recorded only as a keyed hash.
     pub sensitive: Vec<Str>,
-    /// Resource id patterns that no plan may delete or replace.
+    /// Resource id patterns that no plan may delete or replace. A pattern that begins with `!` takes back what the others and the kind itself protect.
     pub protected: Vec<Str>,
     /// Types a target cannot hold that are left out by name and counted, instead of refused.
     pub skip: Vec<SkippedType>,
