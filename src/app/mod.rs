@@ -17,4 +17,5 @@ mod worker;
 mod world;
 
 pub use targets::{Target, Targets, observe_all};
+pub use worker::Glance;
 pub use world::{Forge, Repository, World};

@@ -1,7 +1,7 @@
 //! The commands and their dispatch.
 
-use super::{Exit, import, plan, schema, serve, term};
-use clap::{Parser, Subcommand};
+use super::{Exit, completions, graph, halt, import, mr, plan, schema, serve, status, term};
+use clap::{CommandFactory, Parser, Subcommand};
 use std::process::ExitCode;
 
 const ABOUT: &str = "A merge request that merges when it is true.
@@ -12,6 +12,7 @@ const EXAMPLES: &str = "Examples:
   trueup demo                                        see the whole life of a merge request on loopback
   trueup plan --repo . --base main --head my-branch --config server.yaml
   trueup serve --config server.yaml
+  trueup mr open --repo dns --source my-branch --title 'move www'
 
 Exit codes: 0 done (plan: nothing to do), 1 error, 2 changes (plan, preview, drift),
 3 and 4 `mr wait`: ended in another phase, timed out.";
@@ -32,6 +33,17 @@ enum Commands {
     Serve(serve::ServeArgs),
     /// Compile the plan of a merge request from a checkout; no server needed.
     Plan(plan::PlanArgs),
+    /// Open, show, approve and follow merge requests on a server.
+    #[command(subcommand)]
+    Mr(mr::MrCommand),
+    /// Say how the server is and what is under way.
+    Status(status::StatusArgs),
+    /// Draw the order of a change's plan as a Mermaid flowchart.
+    Graph(graph::GraphArgs),
+    /// Stop new writes of all changes, or let them go on.
+    Halt(halt::HaltArgs),
+    /// Print what your shell needs to complete commands.
+    Completions(completions::CompletionsArgs),
     /// Print the JSON Schema of trueup.yaml or server.yaml.
     Schema(schema::SchemaArgs),
     /// Write desired state from what is live.
@@ -53,6 +65,11 @@ pub fn run() -> ExitCode {
     let ended = match cli.command {
         Commands::Serve(args) => serve::run(&args),
         Commands::Plan(args) => plan::run(&args, cli.color),
+        Commands::Mr(command) => talk(mr::run(&command)),
+        Commands::Status(args) => talk(status::run(&args)),
+        Commands::Graph(args) => talk(graph::run(&args)),
+        Commands::Halt(args) => talk(halt::run(&args)),
+        Commands::Completions(args) => completions::run(&args, Cli::command()),
         Commands::Schema(args) => schema::run(&args),
         Commands::Import(args) => import::run(&args),
     };
@@ -63,6 +80,11 @@ pub fn run() -> ExitCode {
             Exit::Error.into()
         }
     }
+}
+
+/// Runs a command that talks to a server.
+fn talk(command: impl Future<Output = anyhow::Result<Exit>>) -> anyhow::Result<Exit> {
+    runtime()?.block_on(command)
 }
 
 /// A runtime for commands that talk to servers.

@@ -1,12 +1,18 @@
 //! The command line, one file a command: its arguments, its help, its run.
 
 mod args;
+mod client;
+mod completions;
 mod exit;
+mod graph;
+mod halt;
 mod import;
 mod load;
+mod mr;
 mod plan;
 pub mod schema;
 mod serve;
+mod status;
 mod term;
 
 pub use args::run;

@@ -68,6 +68,7 @@ pub fn routes() -> Vec<Route> {
         Route::get("status", "/status", "Says how the server is: version, halt, changes by phase.", "counts", get(status)),
         Route::post("halt", "/halt", "Stops new writes of all changes at their next safe point.", OK, "the state of the halt", post(halt)),
         Route { method: "delete", ..Route::get("lift_halt", "/halt", "Lifts the halt.", "the state of the halt", delete(lift_halt)) },
+        Route::get("list_repos", "/repos", "Lists the repositories you may see.", "name, governed branch, your right", get(repos)),
         Route::get("list_changes", "/changes", "Lists every change you may see, oldest first.", "cards: repository, number, phase, title, what it waits for", get(list_all)),
         Route::get("list_mrs", MRS, "Lists the changes of a repository, oldest first.", "cards", get(list)),
         Route::post("open_mr", MRS, "Opens a merge request.", StatusCode::CREATED, "its number and where its page is", post(open)).takes::<OpenMr>(),
@@ -244,15 +245,27 @@ impl From<Card> for CardRow {
     }
 }
 
-fn rows(cards: Vec<Card>) -> Json<Vec<CardRow>> {
-    Json(cards.into_iter().map(CardRow::from).collect())
+fn rows(cards: Vec<Card>) -> Json<Value> {
+    let rows: Vec<CardRow> = cards.into_iter().map(CardRow::from).collect();
+    Json(json!({ "version": 1, "changes": rows }))
 }
 
-async fn list_all(State(app): State<App>, Person(by): Person) -> Result<Json<Vec<CardRow>>, Fault> {
+async fn repos(State(app): State<App>, Person(by): Person) -> Result<Json<Value>, Fault> {
+    let mut rows = Vec::new();
+    for (name, repository) in &app.service.world().repositories {
+        let right = app.service.right(&by, name).await?;
+        if right >= Right::Read {
+            rows.push(json!({ "name": name, "branch": repository.branch, "right": right }));
+        }
+    }
+    Ok(Json(json!({ "version": 1, "repos": rows })))
+}
+
+async fn list_all(State(app): State<App>, Person(by): Person) -> Result<Json<Value>, Fault> {
     Ok(rows(visible(&app, &by, None).await?))
 }
 
-async fn list(State(app): State<App>, Person(by): Person, InRepo(repo): InRepo) -> Result<Json<Vec<CardRow>>, Fault> {
+async fn list(State(app): State<App>, Person(by): Person, InRepo(repo): InRepo) -> Result<Json<Value>, Fault> {
     app.reads(&by, &repo).await?;
     Ok(rows(visible(&app, &by, Some(&repo)).await?))
 }
@@ -264,7 +277,7 @@ async fn open(State(app): State<App>, Person(by): Person, InRepo(repo): InRepo, 
     let target = target.or(governed).ok_or_else(|| Fault::unseen("such repository"))?;
     let mr = app.service.open(&by, &repo, NewMr { title, source, target, draft, reviewers: reviewers.into_iter().map(User::new).collect() }).await?;
     let page = crate::core::review::Links::new(&app.service.world().url, &mr).change();
-    let answer = Json(json!({ "repo": mr.repo, "number": mr.number, "url": page }));
+    let answer = Json(json!({ "version": 1, "repo": mr.repo, "number": mr.number, "url": page }));
     Ok((StatusCode::CREATED, [(header::LOCATION, page)], answer).into_response())
 }
 

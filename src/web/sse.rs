@@ -5,6 +5,7 @@ use super::{
     auth::Person,
     router::App,
 };
+use crate::app::Glance;
 use axum::{
     extract::State,
     response::sse::{Event, KeepAlive, Sse},
@@ -21,13 +22,17 @@ pub async fn events(State(app): State<App>, Person(by): Person, At(mr): At) -> R
     app.sees(&by, &mr).await?;
     let mut seen = app.service.watch(&mr);
     seen.mark_changed();
-    let updates = stream::unfold(seen, |mut seen| async move {
+    let updates = stream::unfold((seen, app, mr), |(mut seen, app, mr)| async move {
         // The worker ended: the server stops, and the reader connects again to the next.
         seen.changed().await.ok()?;
-        let glance = seen.borrow_and_update().clone();
-        let phase = glance.card.as_ref().map(|card| card.phase);
-        let data = json!({ "turns": glance.turns, "phase": phase, "card": glance.card });
-        Some((Ok(Event::default().event("change").id(glance.turns.to_string()).data(data.to_string())), seen))
+        let Glance { card, turns } = seen.borrow_and_update().clone();
+        // A change that rests has had no turn since the server started; its card is in the store.
+        let card = match card {
+            Some(card) => Some(card),
+            None => app.service.world().store.card(&mr).await.ok().flatten(),
+        };
+        let data = json!({ "turns": turns, "phase": card.as_ref().map(|card| card.phase), "card": card });
+        Some((Ok(Event::default().event("change").id(turns.to_string()).data(data.to_string())), (seen, app, mr)))
     });
     Ok(Sse::new(updates).keep_alive(KeepAlive::new().interval(ALIVE)))
 }

@@ -1,0 +1,11 @@
+//! `trueup mr`: merge requests on a server.
+
+mod approve;
+mod args;
+mod open;
+mod show;
+mod table;
+mod wait;
+
+pub use args::{MrCommand, run};
+pub use table::print as print_table;

@@ -1,0 +1,105 @@
+//! `trueup mr show`: one change on one screen, or whole as JSON.
+
+use crate::cli::{
+    Exit,
+    client::{Mr, MrArgs, field},
+};
+use serde_json::Value;
+
+#[derive(clap::Args)]
+#[command(after_help = "Examples:
+  trueup mr show 7
+  trueup mr show 7 --json | jq '.phase, .digest, .steps[].state'
+
+The JSON is version 1: phase, waits_for, reasons, digest, plan, steps, approvals, statuses, comments and more; fields may be
+added, none changes its meaning within a version.")]
+pub struct ShowArgs {
+    #[command(flatten)]
+    mr: MrArgs,
+}
+
+pub async fn run(args: &ShowArgs) -> anyhow::Result<Exit> {
+    let change = Mr::find(&args.mr).await?.show().await?;
+    if args.mr.server.json {
+        println!("{change:#}");
+    } else {
+        print!("{}", screen(&change));
+    }
+    Ok(Exit::Ok)
+}
+
+/// What a person wants to know first: where it is, what it waits for, what is wrong.
+pub fn screen(change: &Value) -> String {
+    let mut out = format!("{}!{} {}\n", field(change, "repo"), field(change, "number"), field(change, "title"));
+    let mut line = |name: &str, text: String| {
+        if !text.is_empty() {
+            out.push_str(&format!("  {name:<11}{text}\n"));
+        }
+    };
+    line("phase", field(change, "phase"));
+    line("waits for", field(change, "waits_for"));
+    for reason in items(&change["reasons"]) {
+        line("", reason.as_str().map(crate::core::review::escape::plain).unwrap_or_default());
+    }
+    line("author", field(change, "author"));
+    line("branches", format!("{} into {}{}", field(change, "source_branch"), field(change, "base_branch"), if change["draft"] == true { ", a draft" } else { "" }));
+    line("head", short(&change["head"]));
+    line("digest", short(&change["digest"]));
+    if change["progress"]["all"].as_u64().is_some_and(|all| all > 0) {
+        line("progress", format!("{} of {} writes proven", change["progress"]["done"], change["progress"]["all"]));
+    }
+    for step in items(&change["steps"]) {
+        line("step", format!("{} {}", field(step, "id"), field(step, "state")));
+    }
+    for approval in items(&change["approvals"]) {
+        let given: Vec<String> = items(&approval["given"]).filter(|given| given["void"].is_null()).map(|given| field(given, "by")).collect();
+        let given = if given.is_empty() { String::new() } else { format!(", given by {}", given.join(", ")) };
+        line("approvals", format!("{} missing{given}", field(approval, "missing")));
+    }
+    for failure in items(&change["failures"]) {
+        line("failed", format!("step {}: {}", field(failure, "step"), field(failure, "why")));
+    }
+    for status in items(&change["all_statuses"]) {
+        line("status", format!("{} {} {}", field(status, "context"), field(status, "state"), field(status, "text")).trim_end().to_owned());
+    }
+    line("merged as", short(&change["merged"]));
+    line("page", field(&change["links"], "change"));
+    for refusal in items(&change["refusals"]) {
+        // Our own text, whose data is escaped already; its lines show where the fault is.
+        out.push_str(&format!("\n{}\n", refusal["text"].as_str().unwrap_or_default().trim_end()));
+    }
+    if !change["plan"].is_null() {
+        out.push_str(&format!("\nThe plan: trueup mr plan '{}!{}'\n", field(change, "repo"), field(change, "number")));
+    }
+    out
+}
+
+fn items(list: &Value) -> impl Iterator<Item = &Value> {
+    list.as_array().into_iter().flatten()
+}
+
+/// The first twelve digits of an id.
+fn short(id: &Value) -> String {
+    id.as_str().map(|id| id.chars().take(12).collect()).unwrap_or_default()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::screen;
+    use serde_json::json;
+
+    #[test]
+    fn a_screen_says_first_where_a_change_is_and_what_is_wrong() {
+        let change = json!({
+            "repo": "dns", "number": 7, "title": "move \u{1b}[31mwww", "phase": "failed", "waits_for": "a retry by an approver",
+            "reasons": ["step 2 failed"], "author": "ann", "source_branch": "www", "base_branch": "main", "draft": false,
+            "head": "0123456789abcdef0123", "digest": "abcdef0123456789abcdef", "progress": { "done": 1, "all": 2 },
+            "steps": [{ "id": 1, "state": "proven" }, { "id": 2, "state": "failed" }],
+            "approvals": [{ "missing": 0, "given": [{ "by": "bea", "void": null }, { "by": "old", "void": "a newer plan" }] }],
+            "failures": [{ "step": 2, "why": "the name server refused it" }],
+            "all_statuses": [{ "context": "trueup/plan", "state": "success", "text": "2 writes" }],
+            "merged": null, "links": { "change": "http://h/changes/dns/7" }, "refusals": [], "plan": {},
+        });
+        insta::assert_snapshot!(screen(&change));
+    }
+}

@@ -1,0 +1,125 @@
+//! `trueup mr wait`: until a change is in a phase, has ended in another, or the time is up.
+
+use crate::{
+    cli::{
+        Exit,
+        client::{Mr, MrArgs, field},
+    },
+    core::{
+        model::Span,
+        review::{Phase, escape},
+    },
+};
+use futures::StreamExt;
+use serde_json::{Value, json};
+use std::time::Duration;
+
+#[derive(clap::Args)]
+#[command(after_help = "Examples:
+  trueup mr wait 7 --for merged --timeout 10m
+  trueup mr wait 7 --for awaiting_approval,empty,refused
+  trueup mr wait 7 --for refused --head \"$(git rev-parse HEAD)\"
+
+Exit codes: 0 in one of these phases, 3 ended in another (merged, restored, closed, failed, refused, conflicted),
+4 the time is up, 1 error.")]
+pub struct WaitArgs {
+    #[command(flatten)]
+    mr: MrArgs,
+    /// The phases to wait for, separated by commas.
+    #[arg(long = "for", value_name = "PHASE", value_delimiter = ',', required = true, value_parser = phase)]
+    phases: Vec<Phase>,
+    /// How long to wait: `30s`, `10m`, `2h`.
+    #[arg(long, default_value = "60s", value_parser = span)]
+    timeout: Span,
+    /// Count only phases of this head, so that a push that the server has not read yet is not judged by what was before.
+    #[arg(long, value_name = "COMMIT")]
+    head: Option<String>,
+}
+
+/// How long to wait before a stream that ended is opened again.
+const AGAIN: Duration = Duration::from_millis(500);
+
+/// Reads a phase's name.
+pub fn phase(text: &str) -> Result<Phase, String> {
+    Phase::parse(text).ok_or_else(|| format!("no such phase; there are {}", Phase::ALL.map(Phase::as_str).join(", ")))
+}
+
+fn span(text: &str) -> Result<Span, String> {
+    Span::parse(text).ok_or_else(|| "write a whole number and a unit: `500ms`, `60s`, `10m`, `2h`".to_owned())
+}
+
+/// Whether a change stays in a phase until a person does something.
+fn ended(phase: Phase) -> bool {
+    match phase {
+        Phase::Merged | Phase::Restored | Phase::Closed | Phase::Failed | Phase::Refused | Phase::Conflicted => true,
+        Phase::Planning | Phase::AwaitingApproval | Phase::Queued | Phase::Rolling | Phase::Verifying | Phase::Merging => false,
+        // A pause is meant to go on; an empty plan merges when it is approved.
+        Phase::Empty | Phase::Paused | Phase::Restoring => false,
+    }
+}
+
+pub async fn run(args: &WaitArgs) -> anyhow::Result<Exit> {
+    let mr = Mr::find(&args.mr).await?;
+    let mut last = Seen::default();
+    let waited = tokio::time::timeout(args.timeout.std(), follow(&mr, args, &mut last)).await;
+    let (exit, outcome) = match waited {
+        Ok(ended) => (ended?, "ended"),
+        Err(_) => (Exit::TimedOut, "timed_out"),
+    };
+    let outcome = if exit == Exit::Ok { "reached" } else { outcome };
+    let phase = last.phase.map(Phase::as_str);
+    if args.mr.server.json {
+        println!("{:#}", json!({ "version": 1, "repo": mr.repo, "number": mr.number.parse::<u64>()?, "outcome": outcome, "phase": phase, "waits_for": last.waits_for }));
+    } else {
+        let verb = if exit == Exit::TimedOut { format!("is still {} after {}", phase.unwrap_or("unread"), args.timeout) } else { format!("is {}", phase.unwrap_or("unread")) };
+        println!("{}!{} {verb}: {}", mr.repo, mr.number, escape::plain(&last.waits_for));
+    }
+    Ok(exit)
+}
+
+#[derive(Default)]
+struct Seen {
+    phase: Option<Phase>,
+    waits_for: String,
+}
+
+async fn follow(mr: &Mr, args: &WaitArgs, last: &mut Seen) -> anyhow::Result<Exit> {
+    let mut connected = false;
+    loop {
+        let path = mr.path(&["events"]);
+        match mr.client.events(&path).await {
+            Ok(mut events) => {
+                connected = true;
+                while let Some(Ok(event)) = events.next().await {
+                    if let Some(exit) = judge(&event, args, last) {
+                        return Ok(exit);
+                    }
+                }
+            }
+            // The first answer tells of a wrong name or token; later ones may be a server that restarts.
+            Err(error) if !connected => return Err(error),
+            Err(_) => {}
+        }
+        tokio::time::sleep(AGAIN).await;
+    }
+}
+
+fn judge(event: &Value, args: &WaitArgs, last: &mut Seen) -> Option<Exit> {
+    let card = &event["card"];
+    let phase = card["phase"].as_str().and_then(Phase::parse)?;
+    let other_head = args.head.as_ref().is_some_and(|head| card["head"].as_str().is_none_or(|seen| !seen.starts_with(head.as_str())));
+    if last.phase != Some(phase) && !args.mr.server.json {
+        eprintln!("{phase}: {}", field(card, "waits_for"));
+    }
+    *last = Seen { phase: Some(phase), waits_for: field(card, "waits_for") };
+    if other_head {
+        return None;
+    }
+    if args.phases.contains(&phase) {
+        Some(Exit::Ok)
+    } else if ended(phase) {
+        Some(Exit::Elsewhere)
+    } else {
+        None
+    }
+}
