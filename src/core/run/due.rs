@@ -168,7 +168,9 @@ impl Change {
                 | crate::core::diff::Op::Keep
                 | crate::core::diff::Op::Adopt
                 | crate::core::diff::Op::Move { .. } => {
-                    wants.insert(&delta.id, Want { id: delta.id.clone(), base: delta.from.clone(), merged: delta.to.clone(), ours: None });
+                    // Before our first write, not before this plan: a new pin asks the same question.
+                    let base = wants.get(&delta.id).map_or_else(|| delta.from.clone(), |ours| ours.base.clone());
+                    wants.insert(&delta.id, Want { id: delta.id.clone(), base, merged: delta.to.clone(), ours: None });
                 }
             }
         }
@@ -190,7 +192,9 @@ impl Change {
         });
         let timer = timer.filter(|_| self.running).map(|(at, _)| *at);
         let replan = self.replan_at.map(|(at, _)| at);
-        let (merge, held) = if self.paused.is_some() { (None, None) } else { (self.merge_again.filter(|_| !self.look), self.held_until) };
+        // A timer that nothing would answer must not ring: it would ring for ever.
+        let merge = self.merge_again.filter(|_| self.stage == Phase::Merging && !self.look && self.paused.is_none());
+        let held = self.held_until.filter(|_| self.paused.is_none());
         [timer, replan, self.start_again, merge, self.sample_at(), held].into_iter().flatten().min().map(|at| at.max(self.clock))
     }
 

@@ -95,7 +95,7 @@ impl Change {
                 (self.start_again, self.merge_again) = (None, None);
             }
             Event::ClaimAsked { n } => {
-                must(*n == self.claims_asked + 1, "claims are numbered one by one")?;
+                must(*n == self.claims_asked + 1 && !matches!(self.claim, ClaimState::Asked | ClaimState::Freeing), "one claim at a time, numbered one by one")?;
                 (self.claim, self.claims_asked) = (ClaimState::Asked, *n);
                 (self.claims_for, self.claims_asked_for) = (self.digest(), self.claims());
             }
@@ -106,7 +106,10 @@ impl Change {
                     ClaimAnswer::Queued { ahead } => ClaimState::Queued(ahead.clone()),
                 };
             }
-            Event::UnclaimAsked => (self.claim, self.claims_for) = (ClaimState::Freeing, None),
+            Event::UnclaimAsked => {
+                must(matches!(self.claim, ClaimState::Queued(_) | ClaimState::Granted), "nothing is held or asked for")?;
+                (self.claim, self.claims_for) = (ClaimState::Freeing, None);
+            }
             Event::Unclaimed => {
                 must(self.claim == ClaimState::Freeing, "nothing is being given back")?;
                 self.claim = ClaimState::Free;
@@ -324,6 +327,7 @@ impl Change {
                 if pin_only {
                     return;
                 }
+                self.window = None;
                 self.stage = match (asked.restore, self.acts()) {
                     (true, false) => return self.restored(at),
                     (true, true) => {
@@ -369,7 +373,7 @@ impl Change {
     pub(super) fn verify(&mut self) {
         self.stage = Phase::Verifying;
         self.unhealthy.clear();
-        self.window = self.policy().map(|policy| Window::new(policy));
+        self.window = self.policy().map(|policy| Window::new(policy.as_ref()));
         self.times.converged = Some(self.clock);
     }
 
@@ -400,7 +404,7 @@ impl Change {
 
     fn stopped(&mut self, why: Stop, at: Time) {
         self.running = false;
-        (self.window, self.start_asked, self.start_again, self.replan_at) = (None, None, None, None);
+        (self.window, self.start_asked, self.start_again, self.replan_at, self.merge_again) = (None, None, None, None, None);
         (self.held, self.held_until) = (Vec::new(), None);
         match why {
             Stop::Abort(_) => {

@@ -1,1 +1,3 @@
 //! Start gate and merge gate.
+
+mod window;

@@ -113,9 +113,10 @@ impl Pass<'_> {
             return self.hold(Vec::new());
         }
         match &change.claim {
-            ClaimState::Asked | ClaimState::Queued(_) | ClaimState::Granted if change.claims_for != change.digest() => self.claim(),
-            ClaimState::Free | ClaimState::Freeing => self.claim(),
-            ClaimState::Asked => self.hold(vec![Reason::Queued { ahead: Vec::new() }]),
+            ClaimState::Queued(_) | ClaimState::Granted if change.claims_for != change.digest() => self.claim(),
+            ClaimState::Free => self.claim(),
+            // One word with the board at a time: a second one could overtake the first.
+            ClaimState::Asked | ClaimState::Freeing => self.hold(vec![Reason::Queued { ahead: Vec::new() }]),
             ClaimState::Queued(ahead) => {
                 let ahead = ahead.iter().map(|(mr, _)| mr.clone()).collect();
                 self.hold(vec![Reason::Queued { ahead }]);

@@ -292,7 +292,7 @@ impl Pass<'_> {
     fn say_free(&mut self, by: &User) -> Answer {
         let change = &*self.change;
         let ended = matches!(change.stage, Phase::Failed | Phase::Closed | Phase::Refused | Phase::Conflicted | Phase::Planning | Phase::AwaitingApproval);
-        if change.running || !ended {
+        if change.running || !ended || change.claim == crate::core::run::change::ClaimState::Asked {
             return self.not_now("free");
         }
         self.emit(Event::Freed { by: by.clone() });
@@ -304,8 +304,9 @@ impl Pass<'_> {
     pub(super) fn give_back(&mut self) {
         use crate::core::run::change::ClaimState;
         match self.change.claim {
-            ClaimState::Asked | ClaimState::Queued(_) | ClaimState::Granted => self.emit(Event::UnclaimAsked),
-            ClaimState::Free | ClaimState::Freeing => {}
+            ClaimState::Queued(_) | ClaimState::Granted => self.emit(Event::UnclaimAsked),
+            // One word with the board at a time: effects of one turn and the next may overtake each other. It is given back when answered.
+            ClaimState::Asked | ClaimState::Free | ClaimState::Freeing => {}
         }
     }
 }

@@ -70,8 +70,13 @@ impl Pass<'_> {
                     self.emit(Event::MergeDue { at: self.now });
                 } else if change.fresh_look {
                     self.emit(Event::MergeAsked { pin: Box::new(pin), at: self.now });
-                } else if !change.look {
-                    self.emit(Event::LookAsked);
+                } else {
+                    if !change.held.is_empty() {
+                        self.hold(Vec::new());
+                    }
+                    if !self.change.look {
+                        self.emit(Event::LookAsked);
+                    }
                 }
             }
             Verdict::Wait(reasons) | Verdict::No(reasons) => {

@@ -4,7 +4,7 @@ use super::Pass;
 use crate::core::{
     gate::moved,
     model::{FactValue, Health, Observed, Reading, StepId, Value},
-    plan::{Act, Needs, Proof, Step, Test, Until},
+    plan::{Needs, Proof, Step, Test, Until},
     run::{
         Ask, Event, Item, Outcome, PlanWhy, Sample, Verdict, backoff,
         evolve_run::shown,

@@ -3,7 +3,6 @@
 use super::{Pass, prove::is_open};
 use crate::core::{
     model::StepId,
-    plan::Act,
     run::{
         Event, Outcome,
         evolve_run::is_sent,
