@@ -51,13 +51,20 @@ impl Pieces {
     pub fn of(text: &str, root: &Node, owner: impl Fn(&Node) -> Option<DnsName>) -> Option<Self> {
         let lines: Vec<&str> = text.lines().collect();
         let pairs = match &root.kind {
-            NodeKind::Null => return Some(Self { head: owned(&lines), ..Self::empty() }),
-            NodeKind::Map(pairs) => pairs,
+            NodeKind::Null => &[][..],
+            NodeKind::Map(pairs) => &pairs[..],
             NodeKind::Bool(_) | NodeKind::Int(_) | NodeKind::Num(_) | NodeKind::Str(_) | NodeKind::List(_) => return None,
         };
+        if pairs.is_empty() {
+            // `{}`, `null` and `...` would stand in the way of names.
+            let head = lines.iter().filter(|line| line.starts_with("---") || line.starts_with('#') || line.trim().is_empty());
+            return Some(Self { head: head.map(|line| (*line).to_owned()).collect(), ..Self::empty() });
+        }
         let starts: Vec<usize> = pairs.iter().map(|(key, _)| (key.place.line as usize).checked_sub(1)).collect::<Option<_>>()?;
         let own_lines = starts.windows(2).all(|pair| pair[0] < pair[1]);
-        let margin = pairs.iter().all(|(key, _)| key.place.column == 1);
+        // A name starts its line, or stands behind `? ` as PyYAML writes an empty one.
+        let margin =
+            pairs.iter().zip(&starts).all(|((key, _), start)| key.place.column == 1 || (key.place.column == 3 && lines.get(*start).is_some_and(|line| line.starts_with("? "))));
         if !own_lines || !margin || starts.last().is_some_and(|last| *last >= lines.len()) {
             return None;
         }
@@ -117,6 +124,10 @@ impl Entry {
         let line_of = |node: &Node| (node.place.line as usize).checked_sub(1);
         let value_line = line_of(value)?;
         let cut = |line: &str, column: u32| line.char_indices().nth(column as usize - 1).map(|(at, _)| at);
+        let question = lines[start].strip_prefix("? ").map(|key| format!("{}:", key.trim_end()));
+        if question.is_some() && (value_line != start + 1 || !lines[value_line].starts_with(": ")) {
+            return None;
+        }
         let key_text = if value_line == start && value.place.column > key.place.column { &lines[start][..cut(lines[start], value.place.column)?] } else { lines[start] };
         let (records, list): (Vec<&Node>, bool) = match value.as_list() {
             Some(items) => (items.iter().collect(), true),
@@ -140,7 +151,15 @@ impl Entry {
             items.push(Item::of(lead, &lines[first..last], record, cut(lines[first], record.place.column)?));
             above = last;
         }
-        Some(Self { lead: owned(&lines[lead..start]), key: key_text.trim_end().to_owned(), owner, items, list, whole: Some(owned(whole)), below: Vec::new() })
+        Some(Self {
+            lead: owned(&lines[lead..start]),
+            key: question.unwrap_or_else(|| key_text.trim_end().to_owned()),
+            owner,
+            items,
+            list,
+            whole: Some(owned(whole)),
+            below: Vec::new(),
+        })
     }
 
     /// Adds lines below the entry: comments of a removed neighbour that speak of more than it.
@@ -234,9 +253,9 @@ impl Item {
     }
 }
 
-/// A comment at the margin, or nothing.
+/// A comment at the margin, nothing, or the end of the document: what stands above a name or below the last.
 fn above_a_name(line: &&&str) -> bool {
-    line.starts_with('#') || line.trim().is_empty()
+    line.starts_with('#') || line.trim().is_empty() || **line == "..."
 }
 
 fn owned(lines: &[&str]) -> Vec<String> {

@@ -196,21 +196,27 @@ fn key_of(owner: &DnsName, zone: &DnsName) -> String {
     owner.relative_to(zone).filter(|name| name != "@").unwrap_or_default()
 }
 
-/// octoDNS' order of names: runs of digits count as numbers.
+/// octoDNS' order of names: runs of digits count as numbers, and stand before other characters.
 fn natural(a: &str, b: &str) -> Ordering {
     let (mut a, mut b) = (a, b);
-    loop {
+    while !a.is_empty() && !b.is_empty() {
         let (x, after_a) = run(a);
         let (y, after_b) = run(b);
-        let order = match (x.parse::<u64>(), y.parse::<u64>()) {
-            (Ok(x), Ok(y)) => x.cmp(&y),
-            (Ok(_), Err(_)) | (Err(_), Ok(_)) | (Err(_), Err(_)) => x.cmp(y),
+        let digits = |text: &str| text.starts_with(|c: char| c.is_ascii_digit());
+        // Numbers of any length: without zeros in front, the longer is the larger.
+        let number = |text: &'_ str| (text.trim_start_matches('0').len(), text.trim_start_matches('0').to_owned());
+        let order = match (digits(x), digits(y)) {
+            (true, true) => number(x).cmp(&number(y)),
+            (true, false) => Ordering::Less,
+            (false, true) => Ordering::Greater,
+            (false, false) => x.cmp(y),
         };
-        if order != Ordering::Equal || (after_a.is_empty() && after_b.is_empty()) {
-            return order.then_with(|| a.len().cmp(&b.len()));
+        if order != Ordering::Equal {
+            return order;
         }
         (a, b) = (after_a, after_b);
     }
+    a.len().cmp(&b.len())
 }
 
 /// The digits at the start of a text, or what stands before the first digit.

@@ -134,7 +134,7 @@ fn target(data: &str, lenient: &mut bool) -> Option<String> {
     *lenient = true;
     let mut out = String::new();
     for label in name.labels() {
-        if !label.iter().all(|byte| matches!(byte, 0x21..=0x7e) && *byte != b'.') {
+        if !label.iter().all(|byte| matches!(byte, 0x20..=0x7e) && *byte != b'.') {
             return None;
         }
         out.extend(label.iter().copied().map(char::from));

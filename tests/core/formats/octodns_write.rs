@@ -130,6 +130,21 @@ fn every_type_is_written_as_octodns_reads_it() {
 }
 
 #[test]
+fn files_as_pyyaml_writes_them_are_edited_too() {
+    let before = "---\n? ''\n: - ttl: 60\n    type: A\n    value: 192.0.2.1\n  - type: TXT\n    values:\n    - a\n    - b\nwww:\n  type: A\n  value: 192.0.2.1\n...\n";
+    let mut desired = read(before);
+    set(&mut desired, "@", "A", 60, &["192.0.2.9"]);
+    set(&mut desired, "x", "A", 3600, &["192.0.2.9"]);
+    let after = "---\n'':\n  - ttl: 60\n    type: A\n    value: 192.0.2.9\n  - type: TXT\n    values:\n    - a\n    - b\nwww:\n  type: A\n  value: 192.0.2.1\nx:\n  type: A\n  value: 192.0.2.9\n...\n";
+    assert_eq!(text(&written(&desired, &files(before)), "example.com.yaml"), after);
+    for empty in ["---\n...\n", "{}\n", "", "# none\nnull\n"] {
+        let mut desired = Desired::default();
+        set(&mut desired, "x", "A", 3600, &["192.0.2.9"]);
+        assert!(text(&written(&desired, &files(empty)), "example.com.yaml").ends_with("x:\n  type: A\n  value: 192.0.2.9\n"), "{empty:?}");
+    }
+}
+
+#[test]
 fn a_split_zone_stays_split() {
     let previous: UnitFiles = [
         ("example.com./$example.com.yaml".into(), b"'':\n  type: A\n  value: 192.0.2.1\n".to_vec()),
