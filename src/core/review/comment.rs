@@ -35,7 +35,7 @@ fn comment(view: &View) -> String {
     let sheet = view.plan.as_deref().map(|plan| sheet(view, plan));
     // Everything but the changes has a bound of its own, together under 55,000; the changes take what is left.
     let mut before = format!("{}{}\n\n", marker(&view.mr), words::state_line(view));
-    before.push_str(&markdown::list("Still missing", view.reasons.clone(), room.of(3000)));
+    before.push_str(&markdown::list("Still missing", view.still_missing(), room.of(3000)));
     before.push_str(&refusals(view, room.of(12_000)));
     before.push_str(&markdown::list("Paths in conflict", view.conflicts.iter().map(|path| words::code(path)).collect(), room.of(3000)));
     before.push_str(&failures(view, room.of(6000)));
@@ -70,6 +70,11 @@ impl View {
     pub fn hides(&self, id: &ResourceId) -> bool {
         let plan = Plan::default();
         sheet(self, self.plan.as_deref().unwrap_or(&plan)).is_sensitive(id)
+    }
+
+    /// What is missing besides that which it waits for first.
+    pub fn still_missing(&self) -> Vec<String> {
+        self.reasons.iter().filter(|reason| **reason != self.waits_for).cloned().collect()
     }
 
     /// The four statuses, as the face has them.

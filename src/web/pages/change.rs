@@ -40,7 +40,7 @@ fn live_model(view: &View, journal: &[JournalRow], reader: &Reader) -> Json {
     json!({
         "name": view.mr.to_string(), "title": view.title, "author": view.author.as_str(), "source": view.source_branch, "target": view.base_branch, "draft": view.draft,
         "phase": view.phase.as_str(), "phase_words": words::phase_words(view.phase), "waits_for": sentence(&view.waits_for),
-        "reasons": sentences(view.reasons.clone()),
+        "reasons": sentences(view.still_missing()),
         "page": view.links.page, "next": view.links.page.replace('%', "%25"), "events": events_path(view),
         "digest": view.digest.map(|digest| digest.to_string()), "digest_short": view.digest.map(|digest| digest.short()),
         "head": view.head.as_ref().map(words::short), "base": view.base.as_ref().map(words::short), "merged": view.merged.as_ref().map(words::short),

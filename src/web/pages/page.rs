@@ -1,6 +1,6 @@
 //! What every page has: who reads it, style, script, and the pages for signing in and for faults.
 
-use super::template::{SCRIPT, STYLE, render, safe};
+use super::template::{SCRIPT, STYLE, render, safe, sentence};
 use crate::core::model::User;
 use base64::{Engine, engine::general_purpose::STANDARD};
 use serde_json::{Value as Json, json};
@@ -28,7 +28,7 @@ pub fn login(next: &str, fault: Option<&str>) -> String {
 
 /// A page that says what went wrong and what to do next.
 pub fn fault(status: u16, what: &str, reader: &Reader) -> String {
-    render("fault.html", with_frame(reader, "Not found here", json!({ "status": status, "what": what })))
+    render("fault.html", with_frame(reader, "Not done", json!({ "status": status, "what": sentence(what) })))
 }
 
 /// The header under which pages are served: nothing but our own style and script runs, and nothing frames us.

@@ -2,6 +2,7 @@
 
 #[path = "../../core/review/fixture.rs"]
 mod fixture;
+mod site;
 
 use fixture::*;
 use trueup::{

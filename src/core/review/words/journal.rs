@@ -1,7 +1,8 @@
 //! The journal as people read it.
 
-use super::{code, count, phase_words, short, steps_list};
+use super::{code, count, list, phase_words, short, steps_list};
 use crate::core::{
+    gate::Reason,
     model::{ResourceId, Time},
     review::Phase,
     run::{ClaimAnswer, Event, MergeAnswer, PlanResult, PlanWhy, Sample, Stop},
@@ -37,7 +38,7 @@ pub fn journal(event: &Event) -> Option<(Option<Time>, String)> {
         }
         Event::Withdrawn { by } => (None, format!("the review of {} no longer stands", code(by.as_str()))),
         Event::StartSaid { by, at } => (Some(*at), format!("{} said start", code(by.as_str()))),
-        Event::Held { reasons, until: _ } => (None, format!("held back: {} not met", count(reasons.len(), "condition"))),
+        Event::Held { reasons, until: _ } => (None, format!("held back: {}", reasons.iter().map(held).collect::<Vec<_>>().join("; "))),
         Event::Claimed { n: _, answer: ClaimAnswer::Granted } => (None, "everything it needs is granted".to_owned()),
         Event::Claimed { n: _, answer: ClaimAnswer::Queued { ahead } } => (None, format!("queued behind {}", count(ahead.len(), "change"))),
         Event::Unclaimed => (None, "gave back what it held".to_owned()),
@@ -69,6 +70,27 @@ pub fn journal(event: &Event) -> Option<(Option<Time>, String)> {
         Event::ClockBack { now } => (Some(*now), "the clock went back; timers start again".to_owned()),
     };
     Some((at, text))
+}
+
+/// What kept a gate shut, in a few words.
+fn held(reason: &Reason) -> String {
+    match reason {
+        Reason::NotOpen => "not open".to_owned(),
+        Reason::Conflict => "in conflict with the base branch".to_owned(),
+        Reason::Outdated => "head or base is not what was planned".to_owned(),
+        Reason::Draft => "a draft".to_owned(),
+        Reason::Approvals { missing, by: _ } => format!("{} missing", count(*missing as usize, "approval")),
+        Reason::ChecksPending(checks) => format!("waiting for {}", list(checks, "and")),
+        Reason::ChecksFailed(checks) => format!("{} failed", list(checks, "and")),
+        Reason::Threads(open) => format!("{} open", count(*open as usize, "thread")),
+        Reason::Frozen { reason, until, ends: _ } => format!("frozen until {} ({})", code(until), code(reason)),
+        Reason::NotStarted => "nobody said start".to_owned(),
+        Reason::Queued { ahead } => format!("queued behind {}", count(ahead.len(), "change")),
+        Reason::Halted => "halted by an operator".to_owned(),
+        Reason::NotConverged { samples, needed } => format!("{samples} of {needed} samples"),
+        Reason::Stale => "the last look is too old".to_owned(),
+        Reason::Skipped(items) => format!("{} skipped", count(*items as usize, "item")),
+    }
 }
 
 fn because(why: &PlanWhy) -> String {
