@@ -30,9 +30,6 @@ use std::{
 };
 use tokio::sync::Semaphore;
 
-/// Memory for parsed units of one repository: some 100,000 records, enough for the zones that changes touch at once.
-const UNIT_CACHE_BYTES: usize = 64 * 1024 * 1024;
-
 /// The formats there are, by the name `trueup.yaml` says.
 pub static FORMATS: [&dyn Format; 2] = [&OctoDns, &ZoneFile];
 

@@ -1,6 +1,6 @@
 //! The commands and their dispatch.
 
-use super::{Exit, completions, graph, halt, import, mr, plan, schema, serve, status, term};
+use super::{Exit, completions, demo, graph, halt, import, mr, plan, schema, serve, status, term};
 use clap::{CommandFactory, Parser, Subcommand};
 use std::process::ExitCode;
 
@@ -29,6 +29,8 @@ struct Cli {
 
 #[derive(Subcommand)]
 enum Commands {
+    /// See the whole life of a merge request on loopback, in one process.
+    Demo(demo::DemoArgs),
     /// Serve the configured repositories.
     Serve(serve::ServeArgs),
     /// Compile the plan of a merge request from a checkout; no server needed.
@@ -63,6 +65,7 @@ pub fn run() -> ExitCode {
     // A second provider enabled by some later crate would make the choice ambiguous and panic at the first TLS use.
     let _ = rustls::crypto::aws_lc_rs::default_provider().install_default();
     let ended = match cli.command {
+        Commands::Demo(args) => demo::run(&args, cli.color),
         Commands::Serve(args) => serve::run(&args),
         Commands::Plan(args) => plan::run(&args, cli.color),
         Commands::Mr(command) => talk(mr::run(&command)),

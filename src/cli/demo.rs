@@ -121,14 +121,17 @@ async fn reach(world: &DemoWorld, mr: &MrId, phase: Phase, patience: Duration, d
         spinner.set_message(format!("{doing}: {}", view.waits_for));
         let stuck = match view.phase {
             Phase::Refused | Phase::Conflicted | Phase::Failed | Phase::Closed | Phase::Restored | Phase::Empty => true,
-            Phase::Planning | Phase::AwaitingApproval | Phase::Queued | Phase::Rolling | Phase::Verifying | Phase::Merging | Phase::Merged | Phase::Paused | Phase::Restoring => false,
+            Phase::Planning | Phase::AwaitingApproval | Phase::Queued | Phase::Rolling | Phase::Verifying | Phase::Merging | Phase::Merged | Phase::Paused | Phase::Restoring => {
+                false
+            }
         };
         if stuck {
             spinner.finish_and_clear();
             let faults: Vec<String> = view.refusals.iter().map(render::refusal).chain(view.failures.iter().map(|failure| failure.why.clone())).collect();
             anyhow::bail!("the merge request is {}: {}\n{}", view.phase, view.waits_for, faults.join("\n"));
         }
-        let left = patience.checked_sub(started.elapsed()).with_context(|| format!("the merge request is still {} after {}s: {}", view.phase, patience.as_secs(), view.waits_for))?;
+        let left =
+            patience.checked_sub(started.elapsed()).with_context(|| format!("the merge request is still {} after {}s: {}", view.phase, patience.as_secs(), view.waits_for))?;
         if let Ok(changed) = tokio::time::timeout(left.min(Duration::from_secs(1)), glance.changed()).await {
             changed.context("the change's worker ended")?;
         }

@@ -142,7 +142,11 @@ impl DemoWorld {
         let mut truths = Vec::new();
         for (owner, rtype, values) in expected {
             let found = lab::ask(self.dns, &format!("{owner}.{}", sample::ZONE), rtype).await?;
-            let says = if values.is_empty() { format!("the name server has no {owner} {rtype} any more") } else { format!("the name server answers {owner} {rtype} {}", values.join(" and ")) };
+            let says = if values.is_empty() {
+                format!("the name server has no {owner} {rtype} any more")
+            } else {
+                format!("the name server answers {owner} {rtype} {}", values.join(" and "))
+            };
             truths.push(Truth { says, holds: found == values });
         }
         let work = self.work();

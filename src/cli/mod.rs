@@ -3,6 +3,8 @@
 mod args;
 mod client;
 mod completions;
+mod demo;
+mod demo_world;
 mod exit;
 mod graph;
 mod halt;

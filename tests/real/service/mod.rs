@@ -1,1 +1,6 @@
 //! The whole service against a real name server.
+
+#[cfg(feature = "faults")]
+mod crash;
+mod stories;
+mod world;

@@ -157,7 +157,11 @@ impl World {
         let work = self.work();
         self.git(&work, &["add", "-A"]).ok();
         let author = format!("{person} <{person}@example.test>");
-        self.git(&work, &["-c", &format!("user.name={person}"), "-c", &format!("user.email={person}@example.test"), "commit", "-q", "--allow-empty", "--author", &author, "-m", message]).ok();
+        self.git(
+            &work,
+            &["-c", &format!("user.name={person}"), "-c", &format!("user.email={person}@example.test"), "commit", "-q", "--allow-empty", "--author", &author, "-m", message],
+        )
+        .ok();
     }
 
     /// Makes a branch off main, edits it, commits and pushes it as ana, and opens its merge request; its number.
@@ -222,9 +226,5 @@ impl World {
 }
 
 fn said(out: Output) -> Said {
-    Said {
-        code: out.status.code().unwrap_or(-1),
-        out: String::from_utf8_lossy(&out.stdout).into_owned(),
-        err: String::from_utf8_lossy(&out.stderr).into_owned(),
-    }
+    Said { code: out.status.code().unwrap_or(-1), out: String::from_utf8_lossy(&out.stdout).into_owned(), err: String::from_utf8_lossy(&out.stderr).into_owned() }
 }
