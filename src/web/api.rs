@@ -368,6 +368,9 @@ async fn approve(State(app): State<App>, Person(by): Person, At(mr): At, Body(wh
         let error = format!("the plan shown now is {}, not {digest}", &shown[..12]);
         return Err(Fault::new(StatusCode::CONFLICT, error, "read the plan as it is now and approve that digest"));
     }
+    if view.pushers.contains(&by) {
+        return Err(Fault::new(StatusCode::FORBIDDEN, format!("{by} wrote or pushed commits of {mr} and so cannot approve it"), "ask another approver"));
+    }
     // The whole digest, so that what was checked here is what is approved, whatever is planned meanwhile.
     tell(&app, &by, &mr, Command::Approve { digest: Some(shown), steps: what.steps.into_iter().map(StepId).collect() }).await
 }

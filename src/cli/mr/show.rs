@@ -59,6 +59,9 @@ pub fn screen(change: &Value) -> String {
     for failure in items(&change["failures"]) {
         line("failed", format!("step {}: {}", field(failure, "step"), field(failure, "why")));
     }
+    for path in items(&change["conflicts"]) {
+        line("conflict", path.as_str().map(crate::core::review::escape::plain).unwrap_or_default());
+    }
     for status in items(&change["all_statuses"]) {
         line("status", format!("{} {} {}", field(status, "context"), field(status, "state"), field(status, "text")).trim_end().to_owned());
     }

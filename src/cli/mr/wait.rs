@@ -39,6 +39,9 @@ pub struct WaitArgs {
 /// How long to wait before a stream that ended is opened again.
 const AGAIN: Duration = Duration::from_millis(500);
 
+/// How long a change must rest in a phase that ends a wait. A push, a reopening or a retry right before may not have been read yet.
+const REST: Duration = Duration::from_secs(5);
+
 /// Reads a phase's name.
 pub fn phase(text: &str) -> Result<Phase, String> {
     Phase::parse(text).ok_or_else(|| format!("no such phase; there are {}", Phase::ALL.map(Phase::as_str).join(", ")))
@@ -64,6 +67,7 @@ pub async fn run(args: &WaitArgs) -> anyhow::Result<Exit> {
     let waited = tokio::time::timeout(args.timeout.std(), follow(&mr, args, &mut last)).await;
     let (exit, outcome) = match waited {
         Ok(ended) => (ended?, "ended"),
+        Err(_) if last.ended => (Exit::Elsewhere, "ended"),
         Err(_) => (Exit::TimedOut, "timed_out"),
     };
     let outcome = if exit == Exit::Ok { "reached" } else { outcome };
@@ -81,6 +85,8 @@ pub async fn run(args: &WaitArgs) -> anyhow::Result<Exit> {
 struct Seen {
     phase: Option<Phase>,
     waits_for: String,
+    /// It rests in a phase that was not waited for.
+    ended: bool,
 }
 
 async fn follow(mr: &Mr, args: &WaitArgs, last: &mut Seen) -> anyhow::Result<Exit> {
@@ -90,9 +96,16 @@ async fn follow(mr: &Mr, args: &WaitArgs, last: &mut Seen) -> anyhow::Result<Exi
         match mr.client.events(&path).await {
             Ok(mut events) => {
                 connected = true;
-                while let Some(Ok(event)) = events.next().await {
-                    if let Some(exit) = judge(&event, args, last) {
-                        return Ok(exit);
+                loop {
+                    let rest = if last.ended { REST } else { Duration::MAX };
+                    match tokio::time::timeout(rest, events.next()).await {
+                        Ok(Some(Ok(event))) => {
+                            if judge(&event, args, last) {
+                                return Ok(Exit::Ok);
+                            }
+                        }
+                        Ok(Some(Err(_)) | None) => break,
+                        Err(_) => return Ok(Exit::Elsewhere),
                     }
                 }
             }
@@ -104,22 +117,15 @@ async fn follow(mr: &Mr, args: &WaitArgs, last: &mut Seen) -> anyhow::Result<Exi
     }
 }
 
-fn judge(event: &Value, args: &WaitArgs, last: &mut Seen) -> Option<Exit> {
+/// Takes in what the change shows now; whether it is what was waited for.
+fn judge(event: &Value, args: &WaitArgs, last: &mut Seen) -> bool {
     let card = &event["card"];
-    let phase = card["phase"].as_str().and_then(Phase::parse)?;
+    let Some(phase) = card["phase"].as_str().and_then(Phase::parse) else { return false };
     let other_head = args.head.as_ref().is_some_and(|head| card["head"].as_str().is_none_or(|seen| !seen.starts_with(head.as_str())));
     if last.phase != Some(phase) && !args.mr.server.json {
         eprintln!("{phase}: {}", field(card, "waits_for"));
     }
-    *last = Seen { phase: Some(phase), waits_for: field(card, "waits_for") };
-    if other_head {
-        return None;
-    }
-    if args.phases.contains(&phase) {
-        Some(Exit::Ok)
-    } else if ended(phase) {
-        Some(Exit::Elsewhere)
-    } else {
-        None
-    }
+    let reached = !other_head && args.phases.contains(&phase);
+    *last = Seen { phase: Some(phase), waits_for: field(card, "waits_for"), ended: !other_head && !reached && ended(phase) };
+    reached
 }

@@ -2,5 +2,6 @@
 
 #[cfg(feature = "faults")]
 mod crash;
+mod http;
 mod stories;
 mod world;
