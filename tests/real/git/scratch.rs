@@ -6,7 +6,7 @@ use trueup::{core::model::CommitId, git::GitRepo};
 
 /// A bare repository that ends with the test.
 pub struct Scratch {
-    pub dir: tempfile::TempDir,
+    _dir: tempfile::TempDir,
     pub repo: Repository,
 }
 
@@ -24,7 +24,7 @@ impl Scratch {
         let dir = tempfile::tempdir().unwrap();
         let repo = Repository::init_bare(dir.path().join("state.git")).unwrap();
         repo.set_head("refs/heads/main").unwrap();
-        Self { dir, repo }
+        Self { _dir: dir, repo }
     }
 
     pub fn path(&self) -> &Path {
