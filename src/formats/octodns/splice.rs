@@ -70,14 +70,14 @@ impl Pieces {
         }
         let mut entries = Vec::new();
         let floor = starts.last().map_or(lines.len(), |last| last + 1);
-        let tail = lines.len() - lines[floor.min(lines.len())..].iter().rev().take_while(|line| above_a_name(line)).count();
+        let tail = lines.len() - lines[floor.min(lines.len())..].iter().rev().take_while(above_a_name).count();
         // Where the entry's own lines and those of its lead begin: comments right above a name belong to it.
         let leads: Vec<usize> = starts
             .iter()
             .enumerate()
             .map(|(at, start)| {
                 let floor = if at == 0 { *start } else { starts[at - 1] + 1 };
-                let above = lines[floor..*start].iter().rev().take_while(|line| above_a_name(line)).count();
+                let above = lines[floor..*start].iter().rev().take_while(above_a_name).count();
                 start - above
             })
             .collect();

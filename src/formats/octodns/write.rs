@@ -26,7 +26,7 @@ pub(super) fn write(format: &OctoDns, unit: &Unit, desired: &Desired, previous: 
     let own: Vec<Str> = previous.keys().filter(|path| format.unit_of(path).as_ref() == Some(unit)).cloned().collect();
     let mut roots = BTreeMap::new();
     for path in &own {
-        roots.insert(path.clone(), load(&**path, &previous[path], &Budget::default()).map_err(|refusal| vec![refusal])?);
+        roots.insert(path.clone(), load(path, &previous[path], &Budget::default()).map_err(|refusal| vec![refusal])?);
     }
     let target = desired.resources.keys().next().map_or_else(|| Str::from("target"), |id| id.target.clone());
     let scope = Scope { targets: vec![target], policy: Policy { lenient: true, skip: unknown_types(roots.values()), ..Policy::default() } };

@@ -38,8 +38,9 @@ pub(super) fn parse(tokens: &[Token<'_>]) -> Result<Vec<u8>, Refusal> {
             Some(value) => octets(number, &unescape(value)?)?,
             None => Vec::new(),
         };
-        let valueless = number == 2 || (number >= KEYS.len() as u16);
-        if valueless != octets.is_empty() && !(number >= KEYS.len() as u16) {
+        // Keys without a name may have a value or none.
+        let valueless = number == 2;
+        if valueless != octets.is_empty() && usize::from(number) < KEYS.len() {
             return Err(fault(format!("`{name}` {}", if valueless { "takes no value" } else { "needs a value" }), "write it as in `1 . alpn=h2,h3 port=8443`"));
         }
         if params.insert(number, octets).is_some() {
@@ -134,11 +135,11 @@ pub(super) fn print(wire: &[u8]) -> Option<Vec<String>> {
 
 fn text_of(number: u16, value: &[u8]) -> Option<Vec<u8>> {
     let joined = |items: Vec<String>| Some(items.join(",").into_bytes());
-    if (number == 2) != value.is_empty() && number < KEYS.len() as u16 {
+    if (number == 2) != value.is_empty() && usize::from(number) < KEYS.len() {
         return None;
     }
     match number {
-        0 if value.len() % 2 == 0 => joined(value.chunks(2).map(|pair| key_name(u16::from_be_bytes([pair[0], pair[1]]))).collect()),
+        0 if value.len().is_multiple_of(2) => joined(value.chunks(2).map(|pair| key_name(u16::from_be_bytes([pair[0], pair[1]]))).collect()),
         1 => {
             let mut out = Vec::new();
             let mut rest = value;
@@ -158,7 +159,7 @@ fn text_of(number: u16, value: &[u8]) -> Option<Vec<u8>> {
             Some(out)
         }
         3 => Some(u16::from_be_bytes(value.try_into().ok()?).to_string().into_bytes()),
-        4 if value.len() % 4 == 0 => joined(value.chunks(4).map(|at| Ipv4Addr::new(at[0], at[1], at[2], at[3]).to_string()).collect()),
+        4 if value.len().is_multiple_of(4) => joined(value.chunks(4).map(|at| Ipv4Addr::new(at[0], at[1], at[2], at[3]).to_string()).collect()),
         5 => Some(BASE64.encode(value).into_bytes()),
         6 => joined(value.chunks(16).map(|at| Some(Ipv6Addr::from(<[u8; 16]>::try_from(at).ok()?).to_string())).collect::<Option<_>>()?),
         0 | 4 => None,

@@ -153,11 +153,11 @@ proptest! {
 
     #[test]
     fn any_lines_are_read_or_refused_and_what_is_read_is_written_back(lines in proptest::collection::vec("([a-z@*]{0,3}|\\$[A-Z]{2,4}) {0,2}(60)? ?(IN)? (A|TXT|MX|CNAME|NS|CAA|TYPE9) [ -~]{0,16}", 0..6)) {
-        if let Ok(desired) = read(&lines.join("\n")) {
-            if let Ok(files) = ZoneFile.write(&unit(), &desired, &UnitFiles::new()) {
-                let again = read(std::str::from_utf8(&files["example.com.zone"]).unwrap()).unwrap();
-                prop_assert!(desired.resources.iter().map(|(id, wanted)| (id, &wanted.value)).eq(again.resources.iter().map(|(id, wanted)| (id, &wanted.value))));
-            }
+        if let Ok(desired) = read(&lines.join("\n"))
+            && let Ok(files) = ZoneFile.write(&unit(), &desired, &UnitFiles::new())
+        {
+            let again = read(std::str::from_utf8(&files["example.com.zone"]).unwrap()).unwrap();
+            prop_assert!(desired.resources.iter().map(|(id, wanted)| (id, &wanted.value)).eq(again.resources.iter().map(|(id, wanted)| (id, &wanted.value))));
         }
     }
 }
