@@ -171,7 +171,7 @@ fn approvals(view: &View, room: Room<'_>) -> String {
 
 fn approval(approval: &ApprovalView) -> String {
     let ApprovalView { rule, given, missing } = approval;
-    let given = given.iter().take(10).map(|given| words::given(given));
+    let given = given.iter().take(10).map(words::given);
     let missing = (*missing > 0).then(|| format!("**{} missing**", missing));
     let parts: Vec<String> = given.chain(missing).collect();
     format!("{}: {}", words::approval(rule), if parts.is_empty() { "nothing missing".to_owned() } else { parts.join("; ") })

@@ -95,7 +95,7 @@ fn every_command_is_read_back_from_its_name() {
             Command::Skip { .. } => "/trueup skip 1".to_owned(),
             other => format!("/trueup {}", other.verb()),
         };
-        assert_eq!(parse(&body), [command.clone()]);
+        assert_eq!(parse(&body), std::slice::from_ref(&command));
         assert!(command.needs() >= Right::Read);
     }
 }
