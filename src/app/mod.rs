@@ -12,6 +12,7 @@ pub mod planning;
 pub mod service;
 mod survey;
 mod targets;
+pub mod validate;
 pub mod wiring;
 mod worker;
 mod world;

@@ -4,7 +4,7 @@ use super::{targets::Targets, world::Repository};
 use crate::{
     core::{
         model::{CommitId, Desired, Place, Policy, Refusal, RefusalKind, ResourceId, Str, TreeId, Unit},
-        plan::{Note, Template},
+        plan::{Note, Patterns, Template},
         run::PlanResult,
     },
     formats::{
@@ -69,6 +69,8 @@ pub fn survey(repo: &Repository, targets: &Targets, base: &CommitId, head: &Comm
         return Err(refuse(vec![Refusal::new(RefusalKind::Unknown, format!("there is no {FILE} at the root of the repository")).at(Place::file(FILE)).advice(advice)]));
     }
     let moved = after.iter().flat_map(|root| &root.moved).map(|moved| (moved.to.clone(), moved.from.clone())).collect();
+    let given_up: Vec<Str> = after.iter().flat_map(|root| root.release.clone()).collect();
+    let given_up = Patterns::new("release", &given_up).map_err(|fault| refuse(vec![fault]))?;
     let policy = Arc::new(before.as_ref().map(|root| root.policy.clone()).unwrap_or_default());
     let sources = Sides { base: before.map(|root| root.sources).unwrap_or_default(), merged: after.map(|root| root.sources).unwrap_or_default() };
     let mut reader = Reader { repo, targets, policy: &policy, base_tree: &base_tree, tree: &tree, faults: Vec::new() };
@@ -88,7 +90,8 @@ pub fn survey(repo: &Repository, targets: &Targets, base: &CommitId, head: &Comm
             *sizes.entry((id.target.clone(), target.kind().unit(id))).or_default() += 1;
         }
     }
-    let Read { base, merged, released, fresh } = read;
+    let Read { base, merged, mut released, fresh } = read;
+    released.extend(base.resources.keys().filter(|id| !merged.resources.contains_key(*id) && given_up.matches(id)).cloned());
     Ok(Survey { tree, base, merged, released, fresh, moved, policy, templates, sizes, notes })
 }
 

@@ -18,7 +18,7 @@ use crate::{
     forges::local::{LocalForge, LocalRepository},
     formats::{Format, octodns::OctoDns, zonefile::ZoneFile},
     git::{GitRepo, UnitCache},
-    ports::{Clock, Driver, Kv, MemoryKv, SecretText, Secrets, SystemClock},
+    ports::{Clock, Driver, Kv, MemoryKv, SecretText, Secrets, StateRepo, SystemClock},
     secrets::LocalSecrets,
     stores::{RedbKv, Store},
 };
@@ -96,6 +96,11 @@ pub fn checkout(server: &config::Server, name: Option<&str>, path: &Path) -> any
         grants: named.grants.clone(),
         units: UnitCache::default(),
     })
+}
+
+/// A checkout or bare repository by its folder alone.
+pub fn repository(path: &Path) -> anyhow::Result<Arc<dyn StateRepo>> {
+    Ok(Arc::new(GitRepo::discover(path)?))
 }
 
 /// A service with what stands at its doors.

@@ -1,6 +1,6 @@
 //! The commands and their dispatch.
 
-use super::{Exit, completions, demo, graph, halt, import, mr, plan, schema, serve, status, term};
+use super::{Exit, completions, demo, graph, halt, import, mr, plan, schema, serve, status, term, validate};
 use clap::{CommandFactory, Parser, Subcommand};
 use std::process::ExitCode;
 
@@ -46,6 +46,8 @@ enum Commands {
     Halt(halt::HaltArgs),
     /// Print what your shell needs to complete commands.
     Completions(completions::CompletionsArgs),
+    /// Check a checkout without contacting anything.
+    Validate(validate::ValidateArgs),
     /// Print the JSON Schema of trueup.yaml or server.yaml.
     Schema(schema::SchemaArgs),
     /// Write desired state from what is live.
@@ -73,6 +75,7 @@ pub fn run() -> ExitCode {
         Commands::Graph(args) => talk(graph::run(&args)),
         Commands::Halt(args) => talk(halt::run(&args)),
         Commands::Completions(args) => completions::run(&args, Cli::command()),
+        Commands::Validate(args) => validate::run(&args),
         Commands::Schema(args) => schema::run(&args),
         Commands::Import(args) => import::run(&args),
     };

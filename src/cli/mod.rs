@@ -16,6 +16,7 @@ pub mod schema;
 mod serve;
 mod status;
 mod term;
+mod validate;
 
 pub use args::run;
 pub use exit::Exit;

@@ -9,3 +9,4 @@ mod pages;
 mod service;
 mod stores;
 mod supply;
+mod validate;

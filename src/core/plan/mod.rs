@@ -26,6 +26,7 @@ pub use digest::{Kept, LeafKey, LeafSet, kept};
 pub use leaf::Leaves;
 pub use lint::{Finding, lint};
 pub use material::{CompileError, Material, Scope, Sight, Sources};
+pub use pattern::Patterns;
 pub use reverse::{Restoring, Written, restore, restore_wants};
 pub use scope::wants;
 pub use step::{Act, Claim, Edge, EdgeReason, Guard, ItemRef, MatchedRule, Needs, Note, OnDeadline, Plan, Program, Proof, Step, Test, Undo, Until, Write};

@@ -80,6 +80,8 @@ enum Filling {
 
 impl Builder<'_> {
     fn take(&mut self, event: Event<'_>, span: &Span) -> Result<(), Refusal> {
+        // Where a tag is at fault, the tag is what a person must look at.
+        let tag_place = span.tag_span().map_or_else(|| self.place(&span.start), |tag| self.place(&tag.start));
         let place = self.place(&span.start);
         match event {
             Event::DocumentStart(..) if self.done.len() >= self.budget.documents => Err(self.too_many_documents(place)),
@@ -88,15 +90,15 @@ impl Builder<'_> {
                 Ok(())
             }
             Event::Scalar(text, style, anchor, tag) => {
-                let node = scalar_node(&text, style, tag.as_deref(), place)?;
+                let node = scalar_node(&text, style, tag.as_deref(), place, &tag_place)?;
                 self.put(node, anchor)
             }
             Event::SequenceStart(_, anchor, tag) => {
-                collection_tag(tag.as_deref(), "seq", &place)?;
+                collection_tag(tag.as_deref(), "seq", &tag_place)?;
                 self.begin(place, anchor, Filling::List(Vec::new()))
             }
             Event::MappingStart(_, anchor, tag) => {
-                collection_tag(tag.as_deref(), "map", &place)?;
+                collection_tag(tag.as_deref(), "map", &tag_place)?;
                 self.begin(place, anchor, Filling::Map { pairs: Vec::new(), key: None, seen: BTreeMap::new(), merges: Vec::new() })
             }
             Event::SequenceEnd | Event::MappingEnd => self.end(),
@@ -234,17 +236,17 @@ fn advice(kind: &ErrorKind) -> &'static str {
     }
 }
 
-fn scalar_node(text: &str, style: ScalarStyle, tag: Option<&Tag>, place: Place) -> Result<Node, Refusal> {
+fn scalar_node(text: &str, style: ScalarStyle, tag: Option<&Tag>, place: Place, tag_place: &Place) -> Result<Node, Refusal> {
     let plain = style == ScalarStyle::Plain && tag.is_none();
     let kind = match tag {
         None if plain => scalar::plain(text),
         None => NodeKind::Str(text.to_owned()),
         Some(tag) if tag.original() == "!" => NodeKind::Str(text.to_owned()),
         Some(tag) => match tag.core_suffix() {
-            None | Some("seq" | "map") => return Err(unknown_tag(tag, place)),
+            None | Some("seq" | "map") => return Err(unknown_tag(tag, tag_place.clone())),
             Some(name) => scalar::tagged(name, text).ok_or_else(|| {
                 let what = format!("`{}` is no {name}, as its tag says", short(text));
-                Refusal::new(RefusalKind::Syntax, what).at(place.clone()).advice("remove the tag or mend the value")
+                Refusal::new(RefusalKind::Syntax, what).at(tag_place.clone()).advice("remove the tag or mend the value")
             })?,
         },
     };
