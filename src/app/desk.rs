@@ -5,8 +5,8 @@ use super::{
     world::World,
 };
 use crate::core::{
-    model::{MrId, RepoId, ResourceId, Value},
-    review::View,
+    model::{MrId, RepoId, ResourceId, User, Value},
+    review::{Answer, Command, Right, View},
     run::Input,
 };
 use std::{
@@ -74,6 +74,13 @@ impl Desk {
     /// What a change's worker last showed; changes with every turn.
     pub fn watch(&self, mr: &MrId) -> watch::Receiver<worker::Glance> {
         self.seat(mr).seen
+    }
+
+    /// Says a command to a change; its answer comes when what it led to is on disk.
+    pub async fn command(&self, mr: &MrId, by: User, right: Right, command: Command) -> Option<Answer> {
+        let (answer, said) = oneshot::channel();
+        self.send(mr, Mail::Command { by, right, command, answer });
+        said.await.ok()
     }
 
     /// Everything there is to show of a change.

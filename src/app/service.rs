@@ -8,7 +8,7 @@ use super::{
 };
 use crate::core::{
     model::{CommitId, MrId, RepoId, Span, User},
-    review::{Check, Command, CommentId, MrState, Right, View},
+    review::{Answer, Check, Command, CommentId, MrState, Right, View, words::Upshot},
     run::{Card, Event, Input, StreamId},
 };
 use std::sync::{
@@ -163,12 +163,17 @@ impl Service {
         Ok(id)
     }
 
-    /// Says a command directly; works while the forge is down. Who may is judged by the change itself.
-    pub async fn command(&self, by: &User, mr: &MrId, command: Command) -> Result<(), ServiceError> {
+    /// Says a command directly; works while the forge is down. Who may is judged by the change itself, whose answer comes back.
+    pub async fn command(&self, by: &User, mr: &MrId, command: Command) -> Result<Answer, ServiceError> {
         self.page(mr).await?;
         let right = self.right(by, &mr.repo).await?;
-        self.desk.send(mr, Mail::Input(Box::new(Input::Command { by: by.clone(), right, command })));
-        Ok(())
+        let said = self.desk.command(mr, by.clone(), right, command).await;
+        let answer = said.ok_or_else(|| ServiceError::new(ServiceErrorKind::Unavailable, "the change's journal cannot be written now; see the server's log"))?;
+        match answer.upshot() {
+            Upshot::Done => Ok(answer),
+            Upshot::Denied => Err(ServiceError::new(ServiceErrorKind::Denied, answer.to_string())),
+            Upshot::Refused => Err(ServiceError::new(ServiceErrorKind::Conflict, answer.to_string())),
+        }
     }
 
     pub async fn close(&self, by: &User, mr: &MrId) -> Result<(), ServiceError> {

@@ -3,8 +3,8 @@
 use super::{desk::Desk, faults, perform, world::World};
 use crate::{
     core::{
-        model::{MrId, ResourceId, Time, Token, Value},
-        review::{CommentId, Links, Phase, View},
+        model::{MrId, ResourceId, Time, Token, User, Value},
+        review::{Answer, Command, CommentId, Links, Phase, Right, View},
         run::{Card, Change, Effect, Event, Input, StreamId},
     },
     ports::Fence,
@@ -19,6 +19,8 @@ use tokio::sync::{mpsc, oneshot, watch};
 /// What a worker hears.
 pub enum Mail {
     Input(Box<Input>),
+    /// A command by page or CLI; answered once it is on disk.
+    Command { by: User, right: Right, command: Command, answer: oneshot::Sender<Answer> },
     /// Read the merge request from the forge: something happened there.
     Look,
     /// Answer with everything there is to show.
@@ -99,10 +101,15 @@ impl Worker {
         let mut mails = Vec::new();
         while inbox.recv_many(&mut mails, INPUTS_A_TURN).await > 0 {
             let mut inputs = Vec::with_capacity(mails.len());
+            let mut asked = Vec::new();
             let mut stop = false;
             for mail in mails.drain(..) {
                 match mail {
                     Mail::Input(input) => inputs.push(*input),
+                    Mail::Command { by, right, command, answer } => {
+                        inputs.push(Input::Command { by, right, command });
+                        asked.push(answer);
+                    }
                     Mail::Look => self.perform(Effect::Look),
                     Mail::View(answer) => drop(answer.send(self.change.view(self.world.clock.now()))),
                     Mail::Applied(answer) => drop(answer.send(self.change.applied())),
@@ -110,7 +117,7 @@ impl Worker {
                 }
             }
             if !inputs.is_empty() {
-                self.turn(&inputs, show).await?;
+                self.turn(&inputs, asked, show).await?;
             }
             if stop {
                 return Ok(());
@@ -119,9 +126,9 @@ impl Worker {
         Ok(())
     }
 
-    async fn turn(&mut self, inputs: &[Input], show: &watch::Sender<Glance>) -> Result<(), String> {
+    async fn turn(&mut self, inputs: &[Input], asked: Vec<oneshot::Sender<Answer>>, show: &watch::Sender<Glance>) -> Result<(), String> {
         perform::keep_tokens(&self.tokens, inputs);
-        let turn = self.change.handle(self.world.clock.now(), inputs);
+        let mut turn = self.change.handle(self.world.clock.now(), inputs);
         let card = turn.card.clone();
         faults::point("before append");
         let receipt = self.world.store.append(&StreamId::Change(self.mr.clone()), self.upto, Some(&self.fence), &turn).await.map_err(|error| error.to_string())?;
@@ -132,6 +139,10 @@ impl Worker {
             self.desk.look_all(&self.mr.repo, &self.mr);
         }
         self.glance(show, card);
+        for (asked, answer) in asked.into_iter().zip(std::mem::take(&mut turn.said)) {
+            // Whoever asked may have gone away.
+            let _ = asked.send(answer);
+        }
         for effect in turn.release(&receipt) {
             self.perform(effect);
         }

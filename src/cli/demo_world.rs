@@ -121,7 +121,8 @@ impl DemoWorld {
     }
 
     pub async fn approve(&self, mr: &MrId, person: &str) -> anyhow::Result<()> {
-        Ok(self.service().command(&User::new(person), mr, Command::Approve { digest: None, steps: Vec::new() }).await?)
+        self.service().command(&User::new(person), mr, Command::Approve { digest: None, steps: Vec::new() }).await?;
+        Ok(())
     }
 
     /// What the name server answers for a name of the zone, in words.

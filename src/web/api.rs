@@ -351,9 +351,9 @@ async fn tell(app: &App, by: &User, mr: &MrId, command: Command) -> Result<Respo
         let verb = command.verb();
         return Err(Fault::new(StatusCode::FORBIDDEN, format!("{by} may not {verb} in {}", mr.repo), "ask somebody who may, or an admin of the repository for the right"));
     }
-    let said = json!({ "said": command });
-    app.service.command(by, mr, command).await?;
-    Ok((StatusCode::ACCEPTED, Json(said)).into_response())
+    let said = json!(command);
+    let answer = app.service.command(by, mr, command).await?;
+    Ok((StatusCode::ACCEPTED, Json(json!({ "said": said, "answer": answer.to_string() }))).into_response())
 }
 
 async fn approve(State(app): State<App>, Person(by): Person, At(mr): At, Body(what): Body<Approve>) -> Result<Response, Fault> {

@@ -38,7 +38,7 @@ pub fn screen(change: &Value) -> String {
     };
     line("phase", field(change, "phase"));
     line("waits for", field(change, "waits_for"));
-    for reason in items(&change["reasons"]) {
+    for reason in items(&change["reasons"]).filter(|reason| **reason != change["waits_for"]) {
         line("", reason.as_str().map(crate::core::review::escape::plain).unwrap_or_default());
     }
     line("author", field(change, "author"));
@@ -55,6 +55,9 @@ pub fn screen(change: &Value) -> String {
         let given: Vec<String> = items(&approval["given"]).filter(|given| given["void"].is_null()).map(|given| field(given, "by")).collect();
         let given = if given.is_empty() { String::new() } else { format!(", given by {}", given.join(", ")) };
         line("approvals", format!("{} missing{given}", field(approval, "missing")));
+    }
+    for path in items(&change["conflicts"]) {
+        line("conflict", path.as_str().map(crate::core::review::escape::plain).unwrap_or_default());
     }
     for failure in items(&change["failures"]) {
         line("failed", format!("step {}: {}", field(failure, "step"), field(failure, "why")));

@@ -2,7 +2,7 @@
 
 use crate::core::{
     model::{MrId, Time},
-    review::Phase,
+    review::{Answer, Phase},
     run::{Effect, Event},
 };
 use serde::{Deserialize, Serialize};
@@ -13,7 +13,7 @@ pub struct Turn {
     pub events: Vec<Event>,
     pub card: Card,
     /// Answers to commands that came by page or CLI, one each in their order; those to comments are effects.
-    pub said: Vec<String>,
+    pub said: Vec<Answer>,
     effects: Vec<Effect>,
 }
 
@@ -22,7 +22,7 @@ impl Turn {
         Self { events, card, said: Vec::new(), effects }
     }
 
-    pub(super) fn saying(self, said: Vec<String>) -> Self {
+    pub(super) fn saying(self, said: Vec<Answer>) -> Self {
         Self { said, ..self }
     }
 

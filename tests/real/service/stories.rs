@@ -39,7 +39,7 @@ fn bad_input_is_refused_with_its_place_and_a_fixing_push_is_planned() {
     world.edit_zone("192.0.2.999\n", "192.0.2.9\n");
     world.commit("fixed", "ana");
     world.push("broken");
-    world.wait(number, "awaiting_approval");
+    world.wait_at_head(number, "awaiting_approval");
 }
 
 #[test]

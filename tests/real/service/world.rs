@@ -188,8 +188,19 @@ impl World {
         self.write(&self.zone_file(), &text.replace(old, new));
     }
 
+    /// Waits for a phase of the commit that is checked out: a push may not have been read yet.
+    pub fn wait_at_head(&self, number: u64, phase: &str) {
+        let head = self.git(&self.work(), &["rev-parse", "HEAD"]).ok();
+        self.wait_with(number, phase, &["--head", head.trim()]);
+    }
+
     pub fn wait(&self, number: u64, phase: &str) {
-        let said = self.trueup("ana", &["mr", "wait", &number.to_string(), "--repo", "dns", "--for", phase, "--timeout", LONG]);
+        self.wait_with(number, phase, &[]);
+    }
+
+    fn wait_with(&self, number: u64, phase: &str, more: &[&str]) {
+        let number_text = number.to_string();
+        let said = self.trueup("ana", &[&["mr", "wait", &number_text, "--repo", "dns", "--for", phase, "--timeout", LONG], more].concat());
         if said.code != 0 {
             let shown = self.trueup("ana", &["mr", "show", &number.to_string(), "--repo", "dns"]);
             panic!("merge request {number} did not reach {phase}: {}{}\n{}\n{}\nserver's log:\n{}", said.out, said.err, shown.out, shown.err, self.log());

@@ -83,6 +83,46 @@ pub enum Answer {
     },
 }
 
+/// What an answer means for a program that asked.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Upshot {
+    /// What was asked holds now.
+    Done,
+    /// This person may not.
+    Denied,
+    /// Not in this state, or not said like this; nothing changed.
+    Refused,
+}
+
+impl Answer {
+    /// Whether what was asked holds now, and if not, whose fault it is.
+    pub fn upshot(&self) -> Upshot {
+        match self {
+            Self::Help
+            | Self::Approved { .. }
+            | Self::ApprovedAlready { .. }
+            | Self::Replanning
+            | Self::Starting
+            | Self::Pausing { .. }
+            | Self::Resumed
+            | Self::Retrying { .. }
+            | Self::Skipped { .. }
+            | Self::Aborted { .. }
+            | Self::Restoring { .. }
+            | Self::Freed
+            | Self::Taken { .. } => Upshot::Done,
+            Self::OwnChange { .. } | Self::NotAllowed { .. } | Self::NotNamed { .. } => Upshot::Denied,
+            Self::StaleDigest { .. }
+            | Self::NoSuchStep { .. }
+            | Self::NothingToApprove
+            | Self::NotNow { .. }
+            | Self::SkipNeedsReason { .. }
+            | Self::NothingToRestore
+            | Self::Unknown { .. } => Upshot::Refused,
+        }
+    }
+}
+
 impl fmt::Display for Answer {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {

@@ -11,7 +11,7 @@ mod status;
 mod waiting;
 
 pub use super::escape::code;
-pub use answer::Answer;
+pub use answer::{Answer, Upshot};
 pub use journal::journal;
 pub use parts::{count, keeps, list, phase_words, short, steps_list, when};
 pub use plan::{WAY_BACK, approval, edge, failure, given, how_to_approve, never, not_by, note, nothing_to_do, op, reason, state_line, sure, undo, ways_on};

@@ -11,7 +11,7 @@ mod sighted;
 use super::{Card, Change, Event, Input, Turn, due::Due, ledger::Doing};
 use crate::core::{
     model::{Span, Time},
-    review::Phase,
+    review::{Answer, Phase},
 };
 
 /// A clock that steps back by less is only imprecise: timers are late by no more than this.
@@ -23,7 +23,7 @@ pub(super) struct Pass<'a> {
     pub now: Time,
     events: Vec<Event>,
     dues: Vec<Due>,
-    said: Vec<String>,
+    said: Vec<Answer>,
 }
 
 impl Change {
@@ -133,7 +133,7 @@ impl Pass<'_> {
             Input::Sighted(sighting) => self.sighted(sighting),
             Input::Command { by, right, command } => {
                 let answer = self.command(by, *right, command);
-                self.said.push(answer.to_string());
+                self.said.push(answer);
             }
             Input::Planned(answer) => self.planned(answer),
             Input::Observed { ask, seen } => self.observed(ask, seen),
