@@ -20,7 +20,12 @@ use tokio::sync::{mpsc, oneshot, watch};
 pub enum Mail {
     Input(Box<Input>),
     /// A command by page or CLI; answered once it is on disk.
-    Command { by: User, right: Right, command: Command, answer: oneshot::Sender<Answer> },
+    Command {
+        by: User,
+        right: Right,
+        command: Command,
+        answer: oneshot::Sender<Answer>,
+    },
     /// Read the merge request from the forge: something happened there.
     Look,
     /// Answer with everything there is to show.

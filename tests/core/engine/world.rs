@@ -111,7 +111,7 @@ impl World {
         let turn = self.change.handle(self.now, inputs);
         self.journal.extend(turn.events.iter().cloned());
         self.events.extend(turn.events.iter().cloned());
-        self.said.extend(turn.said.iter().cloned());
+        self.said.extend(turn.said.iter().map(ToString::to_string));
         let receipt = trueup::core::run::Receipt { stream: trueup::core::run::StreamId::Change(mr()), upto: self.journal.len() as u64 };
         for input in inputs {
             self.answered(input);

@@ -65,7 +65,9 @@ impl Stubborn {
         let phase = |said: &Said| serde_json::from_str::<serde_json::Value>(&said.out).ok().and_then(|json| json["phase"].as_str().map(str::to_owned)).unwrap_or_default();
         self.until("ana", &["mr", "show", "1", "--repo", "dns", "--json"], |said| phase(said) == "awaiting_approval");
         // An approval whose answer was lost may have been heard: then asking again comes too late, and the phase tells.
-        self.until("ben", &["mr", "approve", "1", "--repo", "dns"], |said| said.code == 0 || said.err.contains("merged") || said.err.contains("verifying") || said.err.contains("rolling"));
+        self.until("ben", &["mr", "approve", "1", "--repo", "dns"], |said| {
+            said.code == 0 || said.err.contains("merged") || said.err.contains("verifying") || said.err.contains("rolling")
+        });
         self.until("ana", &["mr", "show", "1", "--repo", "dns", "--json"], |said| phase(said) == "merged");
         (before, self.world.dns.serial(&self.world.zones[0]))
     }
