@@ -104,11 +104,11 @@ async fn read_zone(driver: &Rfc2136, deadline: Instant, zone: &DnsName, ids: &BT
 
 async fn read_signed(driver: &Rfc2136, deadline: Instant, zone: &DnsName, ids: &BTreeSet<ResourceId>, how: How) -> Result<Zone, Fault> {
     let few = ids.len() <= QUESTIONS_AT_MOST;
-    if how == How::Cheapest && few {
-        match by_questions(driver, deadline, zone, ids).await? {
-            Some(found) => return Ok(found),
-            None => {}
-        }
+    if how == How::Cheapest
+        && few
+        && let Some(found) = by_questions(driver, deadline, zone, ids).await?
+    {
+        return Ok(found);
     }
     driver.count_transfer();
     let mut conn = driver.connect(deadline).await.map_err(fault)?;

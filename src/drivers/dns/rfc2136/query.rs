@@ -71,7 +71,7 @@ pub(super) async fn ask(driver: &Rfc2136, conn: &mut Conn, zone: &DnsName, ids: 
             }
         }
     }
-    if around.is_clear(driver, conn, &found).await? { Ok(Answered::All(found.into_values().collect())) } else { Ok(Answered::Unsure) }
+    if around.holds(driver, conn, &found).await? { Ok(Answered::All(found.into_values().collect())) } else { Ok(Answered::Unsure) }
 }
 
 fn said<'a>(answer: &'a Message, name: &'a Name, kind: RecordType, apex: &Name) -> Said<'a> {
@@ -123,8 +123,8 @@ impl Around {
         }
     }
 
-    /// Asks; true when nothing stands in the way.
-    async fn is_clear(self, driver: &Rfc2136, conn: &mut Conn, found: &BTreeMap<(Name, RecordType), Vec<Record>>) -> Result<bool, WireError> {
+    /// Asks; true when the answers mean what they seem to.
+    async fn holds(self, driver: &Rfc2136, conn: &mut Conn, found: &BTreeMap<(Name, RecordType), Vec<Record>>) -> Result<bool, WireError> {
         let cuts = self.cuts.iter().map(|name| question(name.clone(), RecordType::SOA));
         let stars = self.wildcards.keys().map(|(name, kind)| question(name.clone(), *kind));
         let row: Vec<Message> = cuts.chain(stars).collect();

@@ -27,6 +27,9 @@ pub(super) async fn transfer(conn: &mut Conn, zone: &Name) -> Result<Transfer, W
             refused = Some(code);
             return Ok(true);
         }
+        if message.metadata.truncation {
+            return Err(broken(zone, "is cut short, as servers do that send it in one message"));
+        }
         for record in message.answers {
             let soa = record.record_type() == RecordType::SOA && record.name == *zone;
             if records.is_empty() && !soa {
