@@ -11,7 +11,8 @@ fn has(line: &str, word: &str) -> bool {
     line.match_indices(word).any(|(at, _)| {
         let before = line[..at].chars().next_back();
         let after = line[at + word.len()..].chars().next();
-        !(before.is_some_and(part) && word.starts_with(part)) && !(after.is_some_and(part) && word.ends_with(part))
+        let goes_on = |end: Option<char>, joins: bool| joins && end.is_some_and(part);
+        !goes_on(before, word.starts_with(part)) && !goes_on(after, word.ends_with(part))
     })
 }
 
