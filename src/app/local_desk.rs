@@ -53,7 +53,10 @@ impl MrDesk for LocalForge {
     }
 
     fn set_state<'a>(&'a self, _by: &'a User, mr: &'a MrId, open: bool) -> Fut<'a, Result<(), ServiceError>> {
-        Box::pin(async move { Ok(if open { self.reopen(mr).await? } else { self.close(mr).await? }) })
+        Box::pin(async move {
+            let done = if open { self.reopen(mr).await } else { self.close(mr).await };
+            Ok(done?)
+        })
     }
 
     fn set_draft<'a>(&'a self, _by: &'a User, mr: &'a MrId, draft: bool) -> Fut<'a, Result<(), ServiceError>> {

@@ -126,7 +126,7 @@ async fn act(hands: &Hands, step: StepId, skip: &BTreeSet<u32>) -> Outcome {
         return Outcome::all(items, Item::Failed { transient: false, why });
     };
     let tokens = tokens_of(hands, &step.act);
-    target.act(&*hands.world.secrets, &hands.fence, &step.act, items, skip, &tokens, step.deadline.std()).await
+    target.act(&*hands.world.secrets, &hands.fence, step, skip, &tokens).await
 }
 
 fn tokens_of(hands: &Hands, act: &Act) -> Vec<Token> {

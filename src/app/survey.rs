@@ -176,9 +176,9 @@ impl Reader<'_> {
     fn read(&mut self, sides: &Sides, changed: &[Changed], also: &BTreeSet<ResourceId>) -> Result<Read, RepoError> {
         let base = self.mapped(&sides.base);
         let merged = self.mapped(&sides.merged);
-        let (units_base, units_merged) = self.units(&base, &merged, changed, also)?;
+        let units = self.units(&base, &merged, changed, also)?;
         let mut read = Read::default();
-        for (source, units) in base.iter().zip(units_base) {
+        for source in &base {
             let still = merged.iter().find(|other| other.source.path == source.source.path && other.source.format == source.source.format);
             for side in self.sides(source, self.base_tree, &units)? {
                 // Faults on base are not this merge request's: what it mends may be just that. Then all of the unit counts as new.
@@ -188,7 +188,7 @@ impl Reader<'_> {
                 self.add(&mut read.base, unit.desired.clone());
             }
         }
-        for (source, units) in merged.iter().zip(units_merged) {
+        for source in &merged {
             let was = base.iter().find(|other| other.source.path == source.source.path && other.source.format == source.source.format);
             for side in self.sides(source, self.tree, &units)? {
                 match &*side {
@@ -207,14 +207,10 @@ impl Reader<'_> {
         Ok(read)
     }
 
-    /// The units to read of each source, on base and on merged.
-    fn units(
-        &mut self,
-        base: &[Mapped<'_>],
-        merged: &[Mapped<'_>],
-        changed: &[Changed],
-        also: &BTreeSet<ResourceId>,
-    ) -> Result<(Vec<BTreeSet<Unit>>, Vec<BTreeSet<Unit>>), RepoError> {
+    /// The units to read of every source: those the merge request touches, and those of `also`.
+    ///
+    /// Every source is asked for every one of them: a second claimant of a resource stands in a file nobody changed.
+    fn units(&mut self, base: &[Mapped<'_>], merged: &[Mapped<'_>], changed: &[Changed], also: &BTreeSet<ResourceId>) -> Result<BTreeSet<Unit>, RepoError> {
         let mut touched: BTreeSet<Unit> = also.iter().filter_map(|id| Some(self.targets.get(&id.target)?.kind().unit(id))).collect();
         let same = |a: &Mapped<'_>, b: &Mapped<'_>| a.source.path == b.source.path && a.source.format == b.source.format && a.source.targets == b.source.targets;
         for source in merged {
@@ -229,8 +225,7 @@ impl Reader<'_> {
         for source in base.iter().filter(|source| !merged.iter().any(|other| same(other, source))) {
             touched.extend(self.repo.units.units(&*self.repo.state, &source.git(), self.base_tree)?);
         }
-        // Every source is asked for every touched unit: a second claimant of a resource stands in a file nobody changed.
-        Ok((vec![touched.clone(); base.len()], vec![touched; merged.len()]))
+        Ok(touched)
     }
 
     fn sides(&self, source: &Mapped<'_>, tree: &TreeId, units: &BTreeSet<Unit>) -> Result<Vec<UnitSide>, RepoError> {

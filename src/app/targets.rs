@@ -3,7 +3,7 @@
 use crate::{
     core::{
         model::{Fact, Kind, Observed, ResourceId, Str, Token, Unit, Want},
-        plan::Act,
+        plan::Step,
         run::{Item, Outcome},
     },
     ports::{Cancel, Cx, Driver, Fence, ObserveError, ObserveErrorKind, Secrets},
@@ -67,12 +67,13 @@ impl Target {
     }
 
     /// Does one step. An act that outlives its deadline has an unknown outcome: only observing tells.
-    pub async fn act(&self, secrets: &dyn Secrets, fence: &Fence, act: &Act, items: usize, skip: &BTreeSet<u32>, tokens: &[Token], deadline: Duration) -> Outcome {
+    pub async fn act(&self, secrets: &dyn Secrets, fence: &Fence, step: &Step, skip: &BTreeSet<u32>, tokens: &[Token]) -> Outcome {
+        let deadline = step.deadline.std();
         let _slot = self.slots.acquire().await;
         let cx = Cx { fence: Some(fence), deadline: Instant::now() + deadline, cancel: Cancel::default(), secrets };
-        match tokio::time::timeout(deadline, self.driver.act(&cx, act, skip, tokens)).await {
+        match tokio::time::timeout(deadline, self.driver.act(&cx, &step.act, skip, tokens)).await {
             Ok(outcome) => outcome,
-            Err(_) => Outcome { items: vec![Item::Unknown; items], report: Some(format!("no answer within {}s", deadline.as_secs())) },
+            Err(_) => Outcome { items: vec![Item::Unknown; step.items() as usize], report: Some(format!("no answer within {}s", deadline.as_secs())) },
         }
     }
 }

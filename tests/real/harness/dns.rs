@@ -70,10 +70,6 @@ impl DnsServer {
         Self { addr, client: Client(addr), flavour: Flavour::Knot, process, dir, zones: Default::default(), next: AtomicUsize::new(1) }
     }
 
-    pub fn stop(&mut self) {
-        self.process.stop();
-    }
-
     /// A zone no other test uses, with a SOA, one name server and `lines` of a zone file; its name with the trailing dot.
     pub fn fresh_zone(&self, lines: &str) -> String {
         let zone = format!("z{}.test.", self.next.fetch_add(1, Ordering::SeqCst));

@@ -56,7 +56,7 @@ fn name(n: usize) -> (String, &'static str) {
 fn nth_value(zone: &str, n: usize, v: usize) -> Value {
     let (owner, rtype) = name(n);
     let id = id(zone, &owner, rtype);
-    let ttl = if v % 2 == 0 { 300 } else { 600 };
+    let ttl = if v.is_multiple_of(2) { 300 } else { 600 };
     let one = match n % 10 {
         0 => format!("192.0.2.{}", v + 1),
         1 => format!("\"v={v}; \\\"quoted\\\" \\\\ {n}\""),
@@ -70,7 +70,7 @@ fn nth_value(zone: &str, n: usize, v: usize) -> Value {
         8 => format!("198.51.100.{}", v + 1),
         _ => format!("host{v}.{zone}"),
     };
-    let second = (n % 10 == 0).then(|| format!("192.0.2.{}", v + 100));
+    let second = n.is_multiple_of(10).then(|| format!("192.0.2.{}", v + 100));
     let values: Vec<&str> = std::iter::once(one.as_str()).chain(second.as_deref()).collect();
     value(&id, ttl, &values)
 }
