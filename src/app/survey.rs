@@ -201,10 +201,20 @@ impl Reader<'_> {
                 }
             }
         }
+        self.leave_what_cannot_go(&mut read);
         // A resource that another mapping took over is neither given up nor new.
         read.released.retain(|id| !read.merged.resources.contains_key(id));
         read.fresh.retain(|id| !read.base.resources.contains_key(id));
         Ok(read)
+    }
+
+    /// A unit whose files are all gone asks for nothing any more. What the target never lets go of (a zone's own name servers, RFC 2136 §3.4.2.4) is left with it.
+    fn leave_what_cannot_go(&self, read: &mut Read) {
+        let unit_of = |id: &ResourceId| Some((id.target.clone(), self.targets.get(&id.target)?.kind().unit(id)));
+        let asked: BTreeSet<_> = read.merged.resources.keys().filter_map(unit_of).collect();
+        let kept = |id: &&ResourceId| self.targets.get(&id.target).is_some_and(|target| target.kind().protected(id).is_some());
+        let left: Vec<ResourceId> = read.base.resources.keys().filter(|id| unit_of(id).is_some_and(|unit| !asked.contains(&unit))).filter(kept).cloned().collect();
+        read.released.extend(left);
     }
 
     /// The units to read of every source: those the merge request touches, and those of `also`.

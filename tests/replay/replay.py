@@ -97,7 +97,8 @@ class Git:
 
 
 def zone_of(path):
-    found = re.fullmatch(r"hostedzones/(.+)\.yaml", path)
+    # A name without a dot, `octodns.yaml`, is octoDNS' own configuration and no zone.
+    found = re.fullmatch(r"hostedzones/(.+\..+)\.yaml", path)
     return found.group(1).lower().rstrip(".") + "." if found else None
 
 
@@ -380,7 +381,9 @@ class Replay:
         try:
             wanted = self.wanted(tree, zone)
         except Unreadable as error:
-            return [f"merged what octoDNS cannot read: {error}"]
+            # The judge itself cannot read it: said in the result, and neither right nor wrong.
+            self.notes.append(("not judged", f"octoDNS cannot read {error}"))
+            return []
         at = {one for one in found if one[0] == zone and one[1] == "NS"}
         # The apex keeps name servers whatever the file says: a zone without them is none.
         wanted = wanted or frozenset()
@@ -411,11 +414,6 @@ class Replay:
         for path in self.git("ls-tree", "--name-only", tree, "hostedzones/").splitlines():
             zone = zone_of(path)
             if zone:
-                try:
-                    self.wanted(tree, zone)
-                except Unreadable as error:
-                    self.notes.append(("not compared", str(error)))
-                    continue
                 wrong += self.zone_faults(zone, tree, self.bind.read(zone)[1])
         return wrong
 
@@ -554,10 +552,13 @@ def follow(replay, history, work, first):
 def report(args, replay, rows, total, took):
     counts = ", ".join(f"{count} {kind}" for kind, count in replay.counts.items())
     print(f"replay: {counts}; {total} merge requests in {took:.0f}s, {total / took:.2f}/s")
+    notes = list(dict.fromkeys(replay.notes))
+    for kind, what in notes:
+        print(f"replay: {kind}: {what}")
     if args.result:
         with open(args.result, "w") as out:
             out.write(f"# Replay\n\n{counts} of {total} merge requests in {took:.0f} s ({total / took:.2f}/s).\n")
-            out.write("".join(f"\n- {name}: {kind}: {why}" for name, kind, why in rows) + "\n")
+            out.write("".join(f"\n- {name}: {kind}: {why}" for name, kind, why in [*rows, *((kind, "note", what) for kind, what in notes)]) + "\n")
 
 
 if __name__ == "__main__":
