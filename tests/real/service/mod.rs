@@ -4,4 +4,5 @@
 mod crash;
 mod http;
 mod stories;
+mod trouble;
 mod world;

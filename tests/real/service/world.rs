@@ -54,7 +54,7 @@ impl World {
         Self::start_with("")
     }
 
-    /// The same, with more lines in the `policy:` of `trueup.yaml` (each indented by two).
+    /// The same, with more lines in the `policy:` of `trueup.yaml` (each indented by two); a `window:` of its own replaces the short one.
     pub fn start_with(policy: &str) -> Self {
         let dns = DnsServer::bind();
         let zone = dns.fresh_zone("www 300 IN A 192.0.2.1\nmail 300 IN A 192.0.2.2\n@ 300 IN MX 10 mail");
@@ -74,7 +74,7 @@ impl World {
         let users: String = PEOPLE.iter().map(|name| format!("  - name: {name}\n    token: {{ file: {name}.token }}\n")).collect();
         let units: String = self.zones.iter().map(|zone| format!("          - \"{zone}\"\n")).collect();
         let text = format!(
-            "listen: 127.0.0.1:{port}\ndata: {data}\nsecrets: {secrets}\nusers:\n{users}repositories:\n  - name: dns\n    branch: main\n    writers: [ana, ben, cleo]\n    approvers: [ana, ben]\n    admins: [root]\n    grants:\n      - target: inside\n        units:\n{units}targets:\n  inside:\n    kind: dns/rfc2136\n    address: {addr}\n    tsig: {{ name: {KEY_NAME}, algorithm: {KEY_ALGORITHM}, secret: {{ file: tsig.key }} }}\n",
+            "listen: 127.0.0.1:{port}\ndata: {data}\nsecrets: {secrets}\nusers:\n{users}repositories:\n  - name: dns\n    branch: main\n    writers: [ana, ben, cleo]\n    approvers: [ana, ben]\n    admins: [root]\n    grants:\n      - target: inside\n        units:\n{units}          - missing.test.\ntargets:\n  inside:\n    kind: dns/rfc2136\n    address: {addr}\n    tsig: {{ name: {KEY_NAME}, algorithm: {KEY_ALGORITHM}, secret: {{ file: tsig.key }} }}\n",
             port = self.port,
             data = dir.join("data").display(),
             addr = self.dns.addr,
@@ -122,7 +122,8 @@ impl World {
     fn first_commit(&self, policy: &str) {
         let work = self.work();
         self.git(self.dir.path(), &["init", "-q", "-b", "main", "work"]).ok();
-        self.write("trueup.yaml", &format!("sources:\n  - path: zones\n    format: octodns\n    targets: [inside]\npolicy:\n  window: 1s\n  every: 200ms\n{policy}"));
+        let window = if policy.contains("window:") { "" } else { "  window: 1s\n" };
+        self.write("trueup.yaml", &format!("sources:\n  - path: zones\n    format: octodns\n    targets: [inside]\npolicy:\n{window}  every: 200ms\n{policy}"));
         self.write(&self.zone_file(), "'':\n  ttl: 300\n  type: MX\n  value: {exchange: mail.ZONE, preference: 10}\nmail:\n  ttl: 300\n  type: A\n  value: 192.0.2.2\nns1:\n  type: A\n  value: 192.0.2.53\nwww:\n  ttl: 300\n  type: A\n  value: 192.0.2.1\n".replace("ZONE", &self.zones[0]).as_str());
         self.commit("the zone as it is", "root");
         self.git(&work, &["remote", "add", "origin", &self.url("root")]).ok();
@@ -205,6 +206,15 @@ impl World {
             let shown = self.trueup("ana", &["mr", "show", &number.to_string(), "--repo", "dns"]);
             panic!("merge request {number} did not reach {phase}: {}{}\n{}\n{}\nserver's log:\n{}", said.out, said.err, shown.out, shown.err, self.log());
         }
+    }
+
+    /// Polls until a condition holds; far above what it takes on a busy machine.
+    pub fn until(&self, mut holds: impl FnMut(&Self) -> bool) {
+        assert!(crate::harness::wait_for(Duration::from_secs(90), || holds(self)), "it never held; the server's log:\n{}", self.log());
+    }
+
+    pub fn phase(&self, number: u64) -> String {
+        self.show(number)["phase"].as_str().unwrap_or_default().to_owned()
     }
 
     pub fn approve(&self, number: u64) {
