@@ -213,10 +213,6 @@ impl World {
         assert!(crate::harness::wait_for(Duration::from_secs(90), || holds(self)), "it never held; the server's log:\n{}", self.log());
     }
 
-    pub fn phase(&self, number: u64) -> String {
-        self.show(number)["phase"].as_str().unwrap_or_default().to_owned()
-    }
-
     pub fn approve(&self, number: u64) {
         self.trueup("ben", &["mr", "approve", &number.to_string(), "--repo", "dns"]).ok();
     }
