@@ -13,7 +13,7 @@ use crate::{
         model::{MrId, ResourceId, StepId, Token},
         plan::{Act, Plan, Written},
         review::{CommentId, Face},
-        run::{Effect, Input, Item, MergeAnswer, Outcome},
+        run::{Ask, Effect, Input, Item, MergeAnswer, Outcome},
     },
     ports::{Fence, ForgeErrorKind, Shown},
 };
@@ -57,7 +57,8 @@ pub async fn perform(hands: Hands, effect: Effect) {
             Some(Input::Planned(Box::new(planning::answer(&hands.world, request).await)))
         }
         Effect::Observe { ask, wants, facts } => {
-            let seen = observe_all(&hands.world.targets, &*hands.world.secrets, &wants, &facts).await;
+            let health = matches!(ask, Ask::Sample { .. });
+            let seen = observe_all(&hands.world.targets, &*hands.world.secrets, &wants, &facts, health).await;
             Some(Input::Observed { ask, seen: seen.map_err(|error| error.to_string()) })
         }
         Effect::Act { step, attempt, skip } => {

@@ -111,7 +111,7 @@ async fn compiled(repo: &Repository, targets: &Targets, sighted: Sighted<'_>, re
     notes.extend(touched.iter().filter_map(|name| weak(targets, name)));
     let seen = match sighted {
         Sighted::Offline => None,
-        Sighted::Observe(secrets) => match observe_all(targets, secrets, &asked, &[]).await {
+        Sighted::Observe(secrets) => match observe_all(targets, secrets, &asked, &[], false).await {
             Ok(seen) => Some(seen),
             Err(error) => return Err(placed(error, &found)),
         },
@@ -153,7 +153,7 @@ async fn taken_back(targets: &Targets, sighted: Sighted<'_>, request: &Request, 
     let asked = plan::restore_wants(&restore.written);
     let seen = match sighted {
         Sighted::Offline => Vec::new(),
-        Sighted::Observe(secrets) => observe_all(targets, secrets, &asked, &[]).await.map_err(Stop::World)?,
+        Sighted::Observe(secrets) => observe_all(targets, secrets, &asked, &[], false).await.map_err(Stop::World)?,
     };
     let plans: Vec<&Plan> = restore.plan.iter().map(|plan| &**plan).collect();
     Ok(plan::restore(plan::Restoring {

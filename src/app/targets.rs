@@ -78,8 +78,8 @@ impl Target {
     }
 }
 
-/// Reads wants of several targets at once and gives the answers back in the order asked.
-pub async fn observe_all(targets: &Targets, secrets: &dyn Secrets, wants: &[Want], facts: &[Fact]) -> Result<Vec<Observed>, ObserveError> {
+/// Reads wants of several targets at once and gives the answers back in the order asked. `health`: with the facts that are health for each target's kind.
+pub async fn observe_all(targets: &Targets, secrets: &dyn Secrets, wants: &[Want], facts: &[Fact], health: bool) -> Result<Vec<Observed>, ObserveError> {
     let mut by_target: BTreeMap<&Str, Vec<&Want>> = BTreeMap::new();
     for want in wants {
         by_target.entry(&want.id.target).or_default().push(want);
@@ -87,7 +87,9 @@ pub async fn observe_all(targets: &Targets, secrets: &dyn Secrets, wants: &[Want
     let asks = by_target.into_iter().map(|(name, wants)| async move {
         let target = targets.get(name).ok_or_else(|| unknown(name))?;
         let owned: Vec<Want> = wants.into_iter().cloned().collect();
-        target.observe(secrets, &owned, facts).await
+        let of_kind: &[&str] = if health { target.kind().health() } else { &[] };
+        let facts: Vec<Fact> = facts.iter().cloned().chain(of_kind.iter().map(|fact| (*fact).into())).collect();
+        target.observe(secrets, &owned, &facts).await
     });
     let mut found: BTreeMap<ResourceId, Observed> = BTreeMap::new();
     for answer in futures::future::join_all(asks).await {

@@ -50,6 +50,11 @@ pub trait Kind: Send + Sync {
         None
     }
 
+    /// The facts whose truth is health for this kind; asked with every sample of the window.
+    fn health(&self) -> &'static [&'static str] {
+        &[]
+    }
+
     fn verbs(&self) -> &'static [VerbSpec] {
         &[]
     }

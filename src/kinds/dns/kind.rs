@@ -116,6 +116,10 @@ impl Kind for Dns {
         }
     }
 
+    fn health(&self) -> &'static [&'static str] {
+        &["answered_by_all"]
+    }
+
     fn title(&self, id: &ResourceId) -> String {
         match split(id) {
             Ok(parts) => format!("{} {}", parts.owner.to_string().trim_end_matches('.'), parts.rtype),

@@ -1,6 +1,7 @@
 //! Stories in which something goes wrong, or somebody changes their mind: nothing is lost, and the next thing to do is said.
 
 use super::world::World;
+use crate::harness::DnsServer;
 
 /// Long enough to do something while a change is verifying, short enough to wait for its end.
 const LONG_WINDOW: &str = "  window: 5s\n";
@@ -151,5 +152,23 @@ fn a_wrong_key_is_said_and_the_change_goes_on_when_it_is_mended() {
     world.serve();
     world.wait(number, "awaiting_approval");
     world.approve(number);
+    world.wait(number, "merged");
+}
+
+#[test]
+fn nothing_merges_while_a_name_server_still_answers_with_the_old_data() {
+    let world = World::start_over("", |zone, lines| {
+        let knot = DnsServer::knot();
+        knot.add_zone(zone, &format!("@ 3600 IN SOA ns1 hostmaster 1 3600 600 86400 300\n@ 3600 IN NS ns1\nns1 3600 IN A 192.0.2.53\n{lines}\n"));
+        vec![knot.addr]
+    });
+    let number = world.propose("move-www", |world| world.edit_zone("192.0.2.1\n", "192.0.2.77\n"));
+    world.wait(number, "awaiting_approval");
+    world.approve(number);
+    let lagging = DnsServer::knot().addr.to_string();
+    world.until(|world| world.show(number)["health"]["unhealthy"].to_string().contains(&lagging));
+    assert_eq!(world.show(number)["phase"], "verifying", "the primary has it, the second server has not");
+    let www = format!("www.{}", world.zones[0]);
+    DnsServer::knot().by_hand(&world.zones[0], &format!("update delete {www} A\nupdate add {www} 300 A 192.0.2.77"));
     world.wait(number, "merged");
 }

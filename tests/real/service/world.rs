@@ -24,6 +24,8 @@ pub struct World {
     pub port: u16,
     /// The repository's zones, each with a trailing dot.
     pub zones: Vec<String>,
+    /// Name servers that must answer with the new data beside the primary.
+    nameservers: Vec<std::net::SocketAddr>,
     server: Option<Process>,
     /// Environment of the next start: kill points.
     pub env: Vec<(String, String)>,
@@ -56,9 +58,16 @@ impl World {
 
     /// The same, with more lines in the `policy:` of `trueup.yaml` (each indented by two); a `window:` of its own replaces the short one.
     pub fn start_with(policy: &str) -> Self {
+        Self::start_over(policy, |_, _| Vec::new())
+    }
+
+    /// The same, where `others` makes more name servers of the zone (by its name and the lines of its file) that must answer too.
+    pub fn start_over(policy: &str, others: impl FnOnce(&str, &str) -> Vec<std::net::SocketAddr>) -> Self {
         let dns = DnsServer::bind();
-        let zone = dns.fresh_zone("www 300 IN A 192.0.2.1\nmail 300 IN A 192.0.2.2\n@ 300 IN MX 10 mail");
-        let mut world = Self { dir: tempfile::tempdir().expect("a temporary folder"), dns, port: free_port(), zones: vec![zone], server: None, env: Vec::new() };
+        let lines = "www 300 IN A 192.0.2.1\nmail 300 IN A 192.0.2.2\n@ 300 IN MX 10 mail";
+        let zone = dns.fresh_zone(lines);
+        let nameservers = others(&zone, lines);
+        let mut world = Self { dir: tempfile::tempdir().expect("a temporary folder"), dns, port: free_port(), zones: vec![zone], nameservers, server: None, env: Vec::new() };
         world.configure();
         world.serve();
         world.first_commit(policy);
@@ -74,10 +83,11 @@ impl World {
         let users: String = PEOPLE.iter().map(|name| format!("  - name: {name}\n    token: {{ file: {name}.token }}\n")).collect();
         let units: String = self.zones.iter().map(|zone| format!("          - \"{zone}\"\n")).collect();
         let text = format!(
-            "listen: 127.0.0.1:{port}\ndata: {data}\nsecrets: {secrets}\nusers:\n{users}repositories:\n  - name: dns\n    branch: main\n    writers: [ana, ben, cleo]\n    approvers: [ana, ben]\n    admins: [root]\n    grants:\n      - target: inside\n        units:\n{units}          - missing.test.\ntargets:\n  inside:\n    kind: dns/rfc2136\n    address: {addr}\n    tsig: {{ name: {KEY_NAME}, algorithm: {KEY_ALGORITHM}, secret: {{ file: tsig.key }} }}\n",
+            "listen: 127.0.0.1:{port}\ndata: {data}\nsecrets: {secrets}\nusers:\n{users}repositories:\n  - name: dns\n    branch: main\n    writers: [ana, ben, cleo]\n    approvers: [ana, ben]\n    admins: [root]\n    grants:\n      - target: inside\n        units:\n{units}          - missing.test.\ntargets:\n  inside:\n    kind: dns/rfc2136\n    address: {addr}\n    nameservers: [{nameservers}]\n    tsig: {{ name: {KEY_NAME}, algorithm: {KEY_ALGORITHM}, secret: {{ file: tsig.key }} }}\n",
             port = self.port,
             data = dir.join("data").display(),
             addr = self.dns.addr,
+            nameservers = std::iter::once(&self.dns.addr).chain(&self.nameservers).map(ToString::to_string).collect::<Vec<_>>().join(", "),
             secrets = dir.display(),
         );
         std::fs::write(self.config(), text).expect("the folder is writable");
