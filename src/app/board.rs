@@ -36,12 +36,8 @@ impl BoardRoom {
     /// Folds the board's journal.
     pub async fn open(store: Arc<Store>, clock: Arc<dyn Clock>) -> Result<Self, String> {
         let fence = store.own(&StreamId::Board).await.map_err(|error| error.to_string())?;
-        let events: Vec<BoardEvent> = store.read_records(&StreamId::Board).await.map_err(|error| error.to_string())?;
-        let mut board = Board::default();
-        for event in &events {
-            board.apply(event);
-        }
-        let state = State { board, upto: events.len() as u64, fence, asked: BTreeMap::new() };
+        let (board, upto) = fold(&store).await?;
+        let state = State { board, upto, fence, asked: BTreeMap::new() };
         Ok(Self { store, clock, state: Mutex::new(state) })
     }
 
@@ -75,9 +71,26 @@ impl BoardRoom {
 
     async fn apply(&self, state: &mut State, event: BoardEvent) -> Result<Vec<MrId>, String> {
         let receipt = self.store.append_records(&StreamId::Board, state.upto, Some(&state.fence), std::slice::from_ref(&event)).await;
-        state.upto = receipt.map_err(|error| error.to_string())?.upto;
+        match receipt {
+            Ok(receipt) => state.upto = receipt.upto,
+            Err(error) => {
+                // It may be there or not: only the journal knows.
+                (state.board, state.upto) = fold(&self.store).await?;
+                return Err(error.to_string());
+            }
+        }
         Ok(state.board.apply(&event))
     }
+}
+
+/// The board as its journal has it, and how many records that are.
+async fn fold(store: &Store) -> Result<(Board, u64), String> {
+    let events: Vec<BoardEvent> = store.read_records(&StreamId::Board).await.map_err(|error| error.to_string())?;
+    let mut board = Board::default();
+    for event in &events {
+        board.apply(event);
+    }
+    Ok((board, events.len() as u64))
 }
 
 impl State {

@@ -11,7 +11,10 @@ use crate::core::{
 };
 use std::{
     collections::BTreeMap,
-    sync::{Arc, Mutex},
+    sync::{
+        Arc, Mutex,
+        atomic::{AtomicBool, Ordering},
+    },
 };
 use tokio::sync::{mpsc, oneshot, watch};
 
@@ -20,6 +23,8 @@ use tokio::sync::{mpsc, oneshot, watch};
 pub struct Desk {
     world: Arc<World>,
     workers: Arc<Mutex<BTreeMap<MrId, Seat>>>,
+    /// Set once the server stops: no worker starts any more.
+    closed: Arc<AtomicBool>,
 }
 
 /// One worker's place at the desk.
@@ -31,7 +36,7 @@ struct Seat {
 
 impl Desk {
     pub fn new(world: Arc<World>) -> Self {
-        Self { world, workers: Arc::default() }
+        Self { world, workers: Arc::default(), closed: Arc::default() }
     }
 
     /// Hands mail to the change's worker, starting it from its journal when it does not run yet.
@@ -62,6 +67,7 @@ impl Desk {
 
     /// Asks every worker to stop and waits until they have.
     pub async fn stop(&self) {
+        self.closed.store(true, Ordering::SeqCst);
         let seats: Vec<Seat> = std::mem::take(&mut *self.lock()).into_values().collect();
         for seat in &seats {
             let _ = seat.mail.send(Mail::Stop);
@@ -112,7 +118,10 @@ impl Desk {
     fn start(&self, mr: &MrId) -> Seat {
         let (mail, inbox) = mpsc::unbounded_channel();
         let (show, seen) = watch::channel(worker::Glance::default());
-        tokio::spawn(worker::run(self.world.clone(), self.clone(), mr.clone(), mail.clone(), inbox, show));
+        // After the stop a seat without a worker: its mail is lost, and what the forge said is swept at the next start.
+        if !self.closed.load(Ordering::SeqCst) {
+            tokio::spawn(worker::run(self.world.clone(), self.clone(), mr.clone(), mail.clone(), inbox, show));
+        }
         Seat { mail, seen }
     }
 

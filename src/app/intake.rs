@@ -13,7 +13,7 @@ use tokio::sync::watch;
 /// Wakes what was under way when the last process ended; reads cards only. How many there are.
 pub async fn resume(world: &World, desk: &Desk) -> Result<usize, String> {
     let cards = world.store.cards().await.map_err(|error| error.to_string())?;
-    let busy = cards.iter().filter(|card| card.next_wake.is_some() || is_busy(card.phase));
+    let busy = cards.iter().filter(|card| card.outstanding || card.ahead || card.next_wake.is_some() || is_busy(card.phase));
     let mut woken = 0;
     for card in busy {
         desk.send(&card.mr, Mail::Look);

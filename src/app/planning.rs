@@ -7,6 +7,7 @@ use super::{
 };
 use crate::{
     core::{
+        diff::{Delta, Op},
         model::{CommitId, Fingerprint, Kind, MrId, Refusal, RefusalKind, ResourceId, TreeId, Value},
         plan::{self, CompileError, Material, Note, Plan, Scope, Sight, Sources, Written, compile, wants},
         run::{PlanAnswer, PlanKey, PlanResult},
@@ -70,7 +71,13 @@ pub async fn compile_for(repo: Arc<Repository>, targets: &Targets, sighted: Sigh
     let surveyed = {
         let (repo, targets, base, head) = (repo.clone(), targets.clone(), request.base.clone(), request.head.clone());
         let also: BTreeSet<ResourceId> = request.ours.keys().cloned().collect();
-        tokio::task::spawn_blocking(move || survey(&repo, &targets, &base, &head, &also)).await
+        let restoring = request.restore.is_some();
+        // The way back needs policy and places only: a head that conflicts or does not parse must not lock it.
+        let look = move || match survey(&repo, &targets, &base, &head, &also) {
+            Err(NoSurvey::Answer(..)) if restoring => survey(&repo, &targets, &base, &base, &also),
+            found => found,
+        };
+        tokio::task::spawn_blocking(look).await
     };
     let found = match surveyed {
         Ok(Ok(found)) => found,
@@ -127,7 +134,23 @@ async fn compiled(repo: &Repository, targets: &Targets, sighted: Sighted<'_>, re
         notes,
         parent: None,
     };
-    Ok(compile(&material)?)
+    let plan = compile(&material)?;
+    if found.bootstrap && !plan.writes_nothing() {
+        return Err(CompileError::Refused(first_writes(&plan)).into());
+    }
+    Ok(plan)
+}
+
+/// Before base has a policy, nothing is written: the first merge request says what is live, and later ones change it.
+fn first_writes(plan: &Plan) -> Vec<Refusal> {
+    let written = plan.deltas.iter().filter(|delta| !matches!(delta.op, Op::Keep | Op::Adopt | Op::Release));
+    let fault = |delta: &Delta| {
+        let what = format!("{} would be written before the base branch has a policy", delta.id);
+        Refusal::new(RefusalKind::Protected, what)
+            .at(delta.place.clone())
+            .advice("merge trueup.yaml with what is live first (`trueup import` writes it), then change it in a second merge request")
+    };
+    written.map(fault).collect()
 }
 
 fn scope<'a>(repo: &'a Repository, found: &'a Survey, request: &'a Request, kinds: &'a dyn Fn(&ResourceId) -> &'static dyn Kind) -> Scope<'a> {

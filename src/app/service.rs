@@ -11,10 +11,8 @@ use crate::core::{
     review::{Answer, Check, Command, CommentId, MrState, Right, View, words::Upshot},
     run::{Card, Event, Input, StreamId},
 };
-use std::sync::{
-    Arc,
-    atomic::{AtomicBool, Ordering},
-};
+use crate::stores::{Batch, RowKey};
+use std::sync::{Arc, atomic::Ordering};
 use tokio::sync::watch;
 
 /// A running server. Cheap to clone.
@@ -22,7 +20,6 @@ use tokio::sync::watch;
 pub struct Service {
     world: Arc<World>,
     desk: Desk,
-    halted: Arc<AtomicBool>,
 }
 
 /// What opening a merge request takes.
@@ -109,7 +106,7 @@ pub struct StatusRow {
 
 impl Service {
     pub fn new(world: Arc<World>, desk: Desk) -> Self {
-        Self { world, desk, halted: Arc::default() }
+        Self { world, desk }
     }
 
     pub fn world(&self) -> &Arc<World> {
@@ -239,13 +236,21 @@ impl Service {
         if !admin {
             return Err(ServiceError::new(ServiceErrorKind::Denied, format!("{by} may not halt the server; an admin of a repository may")));
         }
-        self.halted.store(on, Ordering::SeqCst);
+        // Kept first: a server that restarts stays halted, and workers that start later hear of it.
+        let kept = self.world.store.write(Batch::new().set(&Self::halt_row(), &on)).await;
+        kept.map_err(|error| ServiceError::new(ServiceErrorKind::Unavailable, error.to_string()))?.ok();
+        self.world.halted.store(on, Ordering::SeqCst);
         self.desk.send_all(&Input::Halt(on));
         Ok(())
     }
 
+    /// Where the store keeps whether the server is halted.
+    pub fn halt_row() -> RowKey {
+        RowKey::new("halt")
+    }
+
     pub fn is_halted(&self) -> bool {
-        self.halted.load(Ordering::SeqCst)
+        self.world.halted.load(Ordering::SeqCst)
     }
 
     /// What a person may do in a repository.

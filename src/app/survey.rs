@@ -3,7 +3,7 @@
 use super::{targets::Targets, world::Repository};
 use crate::{
     core::{
-        model::{CommitId, Desired, Place, Policy, Refusal, RefusalKind, ResourceId, Str, TreeId, Unit},
+        model::{ApprovalRule, CommitId, Desired, OnDrift, Place, Policy, Refusal, RefusalKind, ResourceId, Str, TreeId, Unit},
         plan::{Note, Patterns, Template},
         run::PlanResult,
     },
@@ -36,6 +36,8 @@ pub struct Survey {
     /// How many resources base holds in each unit read.
     pub sizes: BTreeMap<(Str, Unit), u64>,
     pub notes: Vec<Note>,
+    /// Base has no policy yet: what is live may be adopted, nothing may be written (I9).
+    pub bootstrap: bool,
 }
 
 /// Why there is no survey.
@@ -71,11 +73,17 @@ pub fn survey(repo: &Repository, targets: &Targets, base: &CommitId, head: &Comm
     let moved = after.iter().flat_map(|root| &root.moved).map(|moved| (moved.to.clone(), moved.from.clone())).collect();
     let given_up: Vec<Str> = after.iter().flat_map(|root| root.release.clone()).collect();
     let given_up = Patterns::new("release", &given_up).map_err(|fault| refuse(vec![fault]))?;
-    let policy = Arc::new(before.as_ref().map(|root| root.policy.clone()).unwrap_or_default());
+    let bootstrap = before.is_none();
+    let policy = Arc::new(match &before {
+        Some(root) => root.policy.clone(),
+        // Nobody has said a policy yet: an admin of the repository approves the first one.
+        None => Policy { approvals: vec![ApprovalRule { when: None, count: 1, by: first_approvers(repo) }], ..Policy::default() },
+    });
     let sources = Sides { base: before.map(|root| root.sources).unwrap_or_default(), merged: after.map(|root| root.sources).unwrap_or_default() };
     let mut reader = Reader { repo, targets, policy: &policy, base_tree: &base_tree, tree: &tree, faults: Vec::new() };
     let read = reader.read(&sources, &changed, also)?;
     let mut faults = reader.faults;
+    faults.extend(misspelt(repo, &sources, &tree)?);
     let templates = own_templates(repo, &base_tree, &mut faults)?;
     if !faults.is_empty() {
         faults.sort_by(|a, b| a.place.cmp(&b.place));
@@ -83,6 +91,14 @@ pub fn survey(repo: &Repository, targets: &Targets, base: &CommitId, head: &Comm
         return Err(refuse(faults));
     }
     let mut notes: Vec<Note> = unmapped(&sources, &changed).map(|path| Note::Unmapped { path }).collect();
+    let governing = changed.iter().filter(|change| governs(&change.path));
+    notes.extend(governing.map(|change| Note::Governs { path: change.path.clone(), becomes: change.new.as_ref().map(|(id, _)| id.clone()) }));
+    notes.extend(read.unread.iter().map(|fault| {
+        let text = format!("on base, {fault}: what that file asked for is not known; records that this merge request drops there stay live, delete them by hand");
+        Note::Remark { text: text.into() }
+    }));
+    // What base asked for is unknown there, so nothing that is live may be written over.
+    let policy = if read.unread.is_empty() { policy } else { Arc::new(Policy { on_drift: OnDrift::Block, ..(*policy).clone() }) };
     notes.extend(read.merged.skipped.iter().map(|(reason, count)| Note::Skipped { reason: reason.clone(), count: *count }));
     let mut sizes: BTreeMap<(Str, Unit), u64> = BTreeMap::new();
     for id in read.base.resources.keys() {
@@ -90,9 +106,9 @@ pub fn survey(repo: &Repository, targets: &Targets, base: &CommitId, head: &Comm
             *sizes.entry((id.target.clone(), target.kind().unit(id))).or_default() += 1;
         }
     }
-    let Read { base, merged, mut released, fresh } = read;
+    let Read { base, merged, mut released, fresh, unread: _ } = read;
     released.extend(base.resources.keys().filter(|id| !merged.resources.contains_key(*id) && given_up.matches(id)).cloned());
-    Ok(Survey { tree, base, merged, released, fresh, moved, policy, templates, sizes, notes })
+    Ok(Survey { tree, base, merged, released, fresh, moved, policy, templates, sizes, notes, bootstrap })
 }
 
 /// The sources of both sides.
@@ -116,6 +132,28 @@ fn root(repo: &Repository, tree: &TreeId) -> Result<Result<Option<trueup_yaml::R
 fn on_base(mut fault: Refusal) -> Refusal {
     fault.what = format!("on the base branch, {}", fault.what);
     fault
+}
+
+/// New sources whose folder is not there. A misspelt path would otherwise give up everything the right one governs.
+fn misspelt(repo: &Repository, sources: &Sides, tree: &TreeId) -> Result<Faults, RepoError> {
+    let mut faults = Vec::new();
+    for source in sources.merged.iter().filter(|source| !sources.base.iter().any(|known| known.path == source.path)) {
+        if !matches!(repo.state.entry(tree, &source.path)?, Some(entry) if entry.mode == Mode::Tree) {
+            let fault = Refusal::new(RefusalKind::Unknown, format!("`{}` is no folder of this repository", source.path)).at(source.place.clone());
+            faults.push(fault.advice("check the spelling, or add the folder with its files"));
+        }
+    }
+    Ok(faults)
+}
+
+/// Who approves the first policy. An empty list would mean anybody, so no admin means nobody.
+fn first_approvers(repo: &Repository) -> Vec<Str> {
+    if repo.admins.is_empty() { vec!["an admin, of whom the server's configuration names none".into()] } else { repo.admins.clone() }
+}
+
+/// Whether a file decides how later merge requests are judged.
+fn governs(path: &str) -> bool {
+    path == FILE || path.split('/').next() == Some(templates::FOLDER)
 }
 
 /// Changed paths that no source maps; the root file and the templates map themselves.
@@ -148,6 +186,8 @@ struct Read {
     merged: Desired,
     released: BTreeSet<ResourceId>,
     fresh: BTreeSet<ResourceId>,
+    /// Faults of units on base.
+    unread: Faults,
 }
 
 struct Reader<'a> {
@@ -181,8 +221,14 @@ impl Reader<'_> {
         for source in &base {
             let still = merged.iter().find(|other| other.source.path == source.source.path && other.source.format == source.source.format);
             for side in self.sides(source, self.base_tree, &units)? {
-                // Faults on base are not this merge request's: what it mends may be just that. Then all of the unit counts as new.
-                let Ok(unit) = &*side else { continue };
+                let unit = match &*side {
+                    Ok(unit) => unit,
+                    // Faults on base are not this merge request's: what it mends may be just that. Then all of the unit counts as new.
+                    Err(faults) => {
+                        read.unread.extend(faults.iter().cloned());
+                        continue;
+                    }
+                };
                 let gone = unit.desired.resources.keys().filter(|id| !still.is_some_and(|still| still.source.targets.contains(&id.target)));
                 read.released.extend(gone.cloned());
                 self.add(&mut read.base, unit.desired.clone());

@@ -26,7 +26,7 @@ use anyhow::Context as _;
 use std::{
     collections::BTreeMap,
     path::{Path, PathBuf},
-    sync::Arc,
+    sync::{Arc, atomic::AtomicBool},
 };
 use tokio::sync::Semaphore;
 
@@ -94,6 +94,7 @@ pub fn checkout(server: &config::Server, name: Option<&str>, path: &Path) -> any
         branch: named.branch.clone(),
         state: Arc::new(GitRepo::open(path)?),
         grants: named.grants.clone(),
+        admins: server.spelled_out(&named.admins),
         units: UnitCache::default(),
     })
 }
@@ -133,10 +134,12 @@ pub async fn service(server: config::Server) -> anyhow::Result<Wired> {
             branch: place.branch.clone(),
             state: Arc::new(GitRepo::open(&place.path)?),
             grants: repository.grants.clone(),
+            admins: server.spelled_out(&repository.admins),
             units: UnitCache::default(),
         };
         repositories.insert(place.id.clone(), Arc::new(governed));
     }
+    let halted = store.row::<bool>(&Service::halt_row()).await?.is_some_and(|row| row.value);
     let board = BoardRoom::open(Arc::new(store.clone()), clock.clone()).await.map_err(anyhow::Error::msg)?;
     let world = World {
         clock,
@@ -149,6 +152,7 @@ pub async fn service(server: config::Server) -> anyhow::Result<Wired> {
         targets,
         secrets,
         board,
+        halted: AtomicBool::new(halted),
         url: server.url.clone().unwrap_or_default(),
     };
     let world = Arc::new(world);

@@ -11,7 +11,7 @@ use crate::{
 };
 use std::{
     collections::BTreeMap,
-    sync::{Arc, Mutex},
+    sync::{Arc, Mutex, atomic::Ordering},
     time::Duration,
 };
 use tokio::sync::{mpsc, oneshot, watch};
@@ -67,6 +67,13 @@ pub async fn run(world: Arc<World>, desk: Desk, mr: MrId, own: mpsc::UnboundedSe
             },
             Err(why) => tracing::error!(change = %mr, "cannot open the change: {why}"),
         }
+        // Whoever waits for an answer gets none instead of waiting for ever; what the forge said is read again.
+        while let Ok(mail) = inbox.try_recv() {
+            if matches!(mail, Mail::Stop) {
+                return;
+            }
+        }
+        let _ = own.send(Mail::Look);
         tokio::time::sleep(AGAIN).await;
     }
 }
@@ -99,6 +106,11 @@ impl Worker {
     }
 
     async fn work(&mut self, inbox: &mut mpsc::UnboundedReceiver<Mail>, show: &watch::Sender<Glance>) -> Result<(), String> {
+        // A change whose worker starts late hears of a halt before it does anything.
+        if self.world.halted.load(Ordering::SeqCst) || self.upto > 0 {
+            let halted = Input::Halt(self.world.halted.load(Ordering::SeqCst));
+            self.turn(&[halted], Vec::new(), show).await?;
+        }
         // Everything outstanding when the last process ended; safe to do again.
         for effect in self.change.due() {
             self.perform(effect);
@@ -121,12 +133,11 @@ impl Worker {
                     Mail::Stop => stop = true,
                 }
             }
-            if !inputs.is_empty() {
-                self.turn(&inputs, asked, show).await?;
-            }
+            let done = if inputs.is_empty() { Ok(()) } else { self.turn(&inputs, asked, show).await };
             if stop {
                 return Ok(());
             }
+            done?;
         }
         Ok(())
     }

@@ -10,7 +10,10 @@ use crate::{
     ports::{Clock, ForgeReader, ForgeWriter, Secrets, StateRepo},
     stores::Store,
 };
-use std::{collections::BTreeMap, sync::Arc};
+use std::{
+    collections::BTreeMap,
+    sync::{Arc, atomic::AtomicBool},
+};
 use tokio::sync::Semaphore;
 
 /// A forge, both halves.
@@ -32,6 +35,8 @@ pub struct World {
     pub secrets: Arc<dyn Secrets>,
     pub board: BoardRoom,
     pub kinds: Kinds,
+    /// Whether new writes are stopped on the whole server.
+    pub halted: AtomicBool,
     /// The server's base URL, for links.
     pub url: Str,
 }
@@ -43,5 +48,7 @@ pub struct Repository {
     pub branch: Str,
     pub state: Arc<dyn StateRepo>,
     pub grants: Vec<Grant>,
+    /// Who approves while base has no policy; groups are spelled out.
+    pub admins: Vec<Str>,
     pub units: UnitCache,
 }

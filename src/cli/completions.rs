@@ -2,6 +2,7 @@
 
 use super::Exit;
 use clap_complete::Shell;
+use std::io::{ErrorKind, Write};
 
 #[derive(clap::Args)]
 #[command(after_help = "Examples:
@@ -13,6 +14,11 @@ pub struct CompletionsArgs {
 }
 
 pub fn run(args: &CompletionsArgs, mut command: clap::Command) -> anyhow::Result<Exit> {
-    clap_complete::generate(args.shell, &mut command, "trueup", &mut std::io::stdout());
-    Ok(Exit::Ok)
+    let mut script = Vec::new();
+    clap_complete::generate(args.shell, &mut command, "trueup", &mut script);
+    match std::io::stdout().write_all(&script) {
+        // Whoever reads may have seen enough.
+        Err(error) if error.kind() != ErrorKind::BrokenPipe => Err(error.into()),
+        Ok(()) | Err(_) => Ok(Exit::Ok),
+    }
 }

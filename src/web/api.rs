@@ -240,7 +240,7 @@ struct CardRow {
 
 impl From<Card> for CardRow {
     fn from(card: Card) -> Self {
-        let Card { mr, phase, title, waits_for, head, next_wake: _, updated } = card;
+        let Card { mr, phase, title, waits_for, head, next_wake: _, outstanding: _, ahead: _, updated } = card;
         Self { repo: mr.repo, number: mr.number, phase, title, waits_for, head, updated: updated.to_string() }
     }
 }

@@ -267,6 +267,11 @@ impl Server {
         }
     }
 
+    /// The users that a list of names and `@groups` stands for.
+    pub fn spelled_out(&self, listed: &[Str]) -> Vec<Str> {
+        self.users.iter().map(|user| user.name.clone()).filter(|user| listed.iter().any(|name| self.stands_for(name, user))).collect()
+    }
+
     /// Makes relative paths start at the configuration's folder.
     pub(super) fn start_paths_at(&mut self, folder: &Path) {
         self.data = folder.join(&self.data);

@@ -6,7 +6,7 @@
 use crate::core::{
     diff::{Delta, Op, Reason},
     model::{Digest, Fingerprint, ResourceId, StepId, Str, Value},
-    plan::{Act, Claim, Edge, ItemRef, Plan, Step, Undo, Write},
+    plan::{Act, Claim, Edge, ItemRef, Note, Plan, Step, Undo, Write},
 };
 use serde::{Deserialize, Serialize};
 use std::{
@@ -135,7 +135,7 @@ impl Plan {
 
     fn leaves_with(&self, keys: &BTreeMap<ItemRef, LeafKey>) -> LeafSet {
         let items = keys.iter().filter_map(|(at, key)| Some((key.clone(), self.leaf(*at, keys)?)));
-        items.chain(self.deltas.iter().filter_map(owned)).collect()
+        items.chain(self.deltas.iter().filter_map(owned)).chain(self.notes.iter().filter_map(governs)).collect()
     }
 
     fn leaf(&self, at: ItemRef, keys: &BTreeMap<ItemRef, LeafKey>) -> Option<Digest> {
@@ -232,4 +232,24 @@ fn unnumbered(act: &Act) -> Vec<u8> {
 
 fn json(value: &impl Serialize) -> Vec<u8> {
     serde_json::to_vec(value).expect("plans have string keys and no floats, so they always encode")
+}
+
+/// The leaf of a file that decides how later merge requests are judged: nobody slips policy in behind an approval of records.
+fn governs(note: &Note) -> Option<(LeafKey, Digest)> {
+    match note {
+        Note::Governs { path, becomes } => {
+            let key = LeafKey(format!("file {path}").into());
+            let leaf = Digest::of("trueup/leaf/file/1", &[path.as_bytes(), &json(becomes)]);
+            Some((key, leaf))
+        }
+        Note::Unmapped { .. }
+        | Note::Skipped { .. }
+        | Note::Ignored { .. }
+        | Note::Unmanaged { .. }
+        | Note::AheadBy { .. }
+        | Note::Drift { .. }
+        | Note::WeakPrecondition { .. }
+        | Note::NotObserved
+        | Note::Remark { .. } => None,
+    }
 }

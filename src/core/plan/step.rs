@@ -2,7 +2,7 @@
 
 use crate::core::{
     diff::Delta,
-    model::{ApprovalRule, BlobId, Digest, Fact, FactValue, Fingerprint, Place, ResourceId, Span, StepId, Str, Unit, Value, Why},
+    model::{ApprovalRule, BlobId, Digest, Fact, FactValue, FileId, Fingerprint, Place, ResourceId, Span, StepId, Str, Unit, Value, Why},
 };
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
@@ -241,6 +241,8 @@ pub enum Note {
     WeakPrecondition { target: Str, what: Str },
     /// Nothing was observed: this plan compares base with merged only.
     NotObserved,
+    /// A file that decides how later merge requests are judged changes; approving the plan approves it. `becomes`: its content's id, none when it goes.
+    Governs { path: Str, becomes: Option<FileId> },
     /// Anything else worth a sentence.
     Remark { text: Str },
 }

@@ -143,6 +143,7 @@ fn note_kind(note: &Note) -> &'static str {
         Note::Drift { .. } => "drift",
         Note::WeakPrecondition { .. } => "weak_precondition",
         Note::NotObserved => "not_observed",
+        Note::Governs { .. } => "governs",
         Note::Remark { .. } => "remark",
     }
 }

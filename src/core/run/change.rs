@@ -334,6 +334,15 @@ impl Change {
         })
     }
 
+    /// Whether something asked of the world is not answered yet.
+    pub(super) fn is_owed(&self) -> bool {
+        let claiming = match self.claim {
+            ClaimState::Asked | ClaimState::Queued(_) | ClaimState::Freeing => true,
+            ClaimState::Free | ClaimState::Granted => false,
+        };
+        claiming || self.look || self.asked.is_some() || self.start_asked.is_some() || self.merge.is_some() || !self.owed.is_empty() || self.stopping.is_some()
+    }
+
     /// Whether anything this change wrote is still there and not merged.
     pub(super) fn wrote(&self) -> bool {
         !self.ledger.written.is_empty()

@@ -42,6 +42,12 @@ pub struct Card {
     pub waits_for: String,
     pub head: Option<crate::core::model::CommitId>,
     pub next_wake: Option<Time>,
+    /// Something asked of the world is not answered yet: a restart must take the change up again, whatever its phase.
+    #[serde(default)]
+    pub outstanding: bool,
+    /// It has written what base does not hold yet, which other changes must know.
+    #[serde(default)]
+    pub ahead: bool,
     pub updated: Time,
 }
 

@@ -88,6 +88,8 @@ fn the_list_puts_what_waits_for_people_first() {
         waits_for: "Waiting for `anna`.".into(),
         head: None,
         next_wake: None,
+        outstanding: false,
+        ahead: false,
         updated: Time(updated),
     };
     let cards = [card(1, Phase::Merged, 9000), card(2, Phase::Rolling, 1000), card(3, Phase::AwaitingApproval, 1000), card(4, Phase::Failed, 5000)];

@@ -172,3 +172,34 @@ fn nothing_merges_while_a_name_server_still_answers_with_the_old_data() {
     DnsServer::knot().by_hand(&world.zones[0], &format!("update delete {www} A\nupdate add {www} 300 A 192.0.2.77"));
     world.wait(number, "merged");
 }
+
+#[test]
+fn a_policy_edit_pushed_after_the_approval_is_approved_anew() {
+    let world = World::start_with(LONG_WINDOW);
+    let number = world.propose("move-www", |world| world.edit_zone("192.0.2.1\n", "192.0.2.77\n"));
+    world.wait(number, "awaiting_approval");
+    world.approve(number);
+    world.wait(number, "verifying");
+    let root = world.read("trueup.yaml");
+    world.write("trueup.yaml", &root.replace("  every: 200ms\n", "  every: 200ms\n  on_drift: overwrite\n"));
+    world.commit("looser", "ana");
+    world.push("move-www");
+    let number_text = number.to_string();
+    world.until(|world| world.show(number)["waits_for"].as_str().is_some_and(|text| text.contains("/trueup approve")));
+    let shown = world.trueup("ana", &["mr", "plan", &number_text, "--repo", "dns"]).ok();
+    assert!(shown.contains("trueup.yaml"), "the plan names the file: {shown}");
+    world.approve(number);
+    world.wait(number, "merged");
+}
+
+#[test]
+fn a_source_whose_folder_is_misspelt_is_refused_instead_of_giving_everything_up() {
+    let world = World::start();
+    let number = world.propose("zonez", |world| {
+        let root = world.read("trueup.yaml");
+        world.write("trueup.yaml", &root.replace("path: zones", "path: zonez"));
+    });
+    world.wait(number, "refused");
+    let shown = world.trueup("ana", &["mr", "show", &number.to_string(), "--repo", "dns"]).ok();
+    assert!(shown.contains("`zonez` is no folder") && shown.contains("trueup.yaml:2"), "{shown}");
+}

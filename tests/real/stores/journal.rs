@@ -32,7 +32,17 @@ fn stream() -> StreamId {
 }
 
 fn card(number: u64, title: &str) -> Card {
-    Card { mr: mr(number), phase: Phase::Planning, title: title.into(), waits_for: "the plan".into(), head: None, next_wake: None, updated: Time(0) }
+    Card {
+        mr: mr(number),
+        phase: Phase::Planning,
+        title: title.into(),
+        waits_for: "the plan".into(),
+        head: None,
+        next_wake: None,
+        outstanding: false,
+        ahead: false,
+        updated: Time(0),
+    }
 }
 
 async fn store(kv: &MemoryKv) -> Store {

@@ -74,6 +74,8 @@ pub fn note(note: &Note, kinds: &Kinds) -> String {
         Note::Drift { id } => format!("{} was changed by hand on {}; this plan writes over it.", code(&kinds.title(id)), code(&id.target)),
         Note::WeakPrecondition { target, what } => format!("{} does not compare everything before it writes: {}.", code(target), code(what)),
         Note::NotObserved => "Nothing was observed: this compares base with merged only.".to_owned(),
+        Note::Governs { path, becomes: Some(_) } => format!("{} changes: it decides how later merge requests are judged, and approving this plan approves it.", code(path)),
+        Note::Governs { path, becomes: None } => format!("{} is deleted: it decides how later merge requests are judged, and approving this plan approves that.", code(path)),
         Note::Remark { text } => format!("Remark: {}.", code(text)),
     }
 }

@@ -195,6 +195,8 @@ impl Change {
     /// The change at a glance.
     pub fn card(&self) -> Card {
         Card {
+            outstanding: self.is_owed(),
+            ahead: self.wrote(),
             mr: self.mr.clone(),
             phase: self.phase(),
             title: self.sighting.as_ref().map_or_else(String::new, |sighting| sighting.title.clone()),

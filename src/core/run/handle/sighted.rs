@@ -2,7 +2,7 @@
 
 use super::Pass;
 use crate::core::{
-    review::{Comment, MrState, Phase, Right, Sighting, command},
+    review::{Answer, Command, Comment, MrState, Phase, Right, Sighting, command},
     run::{Event, PlanWhy, Stop},
 };
 
@@ -28,10 +28,20 @@ impl Pass<'_> {
     fn heard(&mut self, comment: &Comment) {
         self.emit(Event::Heard { comment: comment.id });
         let said = command::parse(&comment.body);
-        let answers: Vec<String> = said.iter().map(|said| self.command(&comment.by, comment.right, said).to_string()).collect();
+        let answers: Vec<String> = said.iter().map(|said| self.said_in(comment, said).to_string()).collect();
         if !answers.is_empty() {
             self.emit(Event::Replying { to: comment.id, text: answers.join("\n\n") });
         }
+    }
+
+    /// A command in a comment. An approval that names no digest is of the plan that stood when it was written, never of a newer one.
+    fn said_in(&mut self, comment: &Comment, said: &Command) -> Answer {
+        if let (Command::Approve { digest: None, .. }, Some(desk)) = (said, &self.change.desk)
+            && desk.at > comment.at
+        {
+            return Answer::StaleDigest { asked: "the plan shown when you wrote".to_owned(), now: desk.digest };
+        }
+        self.command(&comment.by, comment.right, said)
     }
 
     /// Follows the merge request's own state.
