@@ -59,7 +59,7 @@ impl From<ServiceError> for Fault {
         // Fragments of the house say what is wrong, a semicolon, and what to do.
         match what.split_once("; ") {
             Some((error, advice)) => Self::new(status, error, advice),
-            None => Self::new(status, what, otherwise),
+            None => Self::new(status, what.trim_end_matches('.'), otherwise),
         }
     }
 }

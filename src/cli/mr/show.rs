@@ -56,9 +56,6 @@ pub fn screen(change: &Value) -> String {
         let given = if given.is_empty() { String::new() } else { format!(", given by {}", given.join(", ")) };
         line("approvals", format!("{} missing{given}", field(approval, "missing")));
     }
-    for path in items(&change["conflicts"]) {
-        line("conflict", path.as_str().map(crate::core::review::escape::plain).unwrap_or_default());
-    }
     for failure in items(&change["failures"]) {
         line("failed", format!("step {}: {}", field(failure, "step"), field(failure, "why")));
     }

@@ -71,6 +71,8 @@ pub struct Change {
     pub(super) window: Option<Window>,
     pub(super) samples: u64,
     pub(super) unhealthy: Vec<(ResourceId, String)>,
+    /// Why the last sample saw nothing, if it did not.
+    pub(super) blind: Option<String>,
     pub(super) fresh_look: bool,
     pub(super) merge: Option<Pin>,
     pub(super) merge_again: Option<Time>,
@@ -177,6 +179,7 @@ impl Change {
             window: None,
             samples: 0,
             unhealthy: Vec::new(),
+            blind: None,
             fresh_look: false,
             merge: None,
             merge_again: None,

@@ -179,13 +179,18 @@ impl Change {
                 self.tell(*at);
                 let window = self.window.as_mut().filter(|window| window.asked() == Some(*n)).ok_or("that sample was not asked for")?;
                 self.unhealthy.clear();
+                self.blind = None;
                 match sample {
                     Sample::Good => window.pass(*at),
                     Sample::Unhealthy(which) => {
                         window.miss(*at);
                         self.unhealthy.clone_from(which);
                     }
-                    Sample::Drift(_) | Sample::Gap(_) => window.miss(*at),
+                    Sample::Drift(_) => window.miss(*at),
+                    Sample::Gap(why) => {
+                        self.blind = Some(why.clone());
+                        window.miss(*at);
+                    }
                 }
                 if !window.held() && self.stage == Phase::Merging {
                     self.stage = if self.wrote() { Phase::Verifying } else { Phase::Empty };
@@ -372,6 +377,7 @@ impl Change {
     /// Begins the window over everything touched.
     pub(super) fn verify(&mut self) {
         self.stage = Phase::Verifying;
+        self.blind = None;
         self.unhealthy.clear();
         self.window = self.policy().map(|policy| Window::new(policy.as_ref()));
         self.times.converged = Some(self.clock);

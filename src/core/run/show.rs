@@ -58,6 +58,9 @@ impl Change {
     }
 
     fn window_sentence(&self) -> Waiting {
+        if let (Some(why), Some(_)) = (&self.blind, &self.window) {
+            return Waiting::Blind { why: why.clone() };
+        }
         match (self.unhealthy.first(), &self.window) {
             (Some((id, why)), _) => Waiting::Unhealthy { what: format!("{id}: {why}") },
             (None, Some(window)) => Waiting::Samples { taken: window.good(), needed: window.needed(), every: window.every() },

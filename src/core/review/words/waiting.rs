@@ -53,6 +53,10 @@ pub enum Waiting {
         needed: u32,
         every: Span,
     },
+    /// The last sample saw nothing.
+    Blind {
+        why: String,
+    },
     /// Health or equality was lost; samples start again.
     Unhealthy {
         what: String,
@@ -118,8 +122,8 @@ impl fmt::Display for Waiting {
             Self::Freeze { reason, until } => write!(f, "Waiting until {}: frozen by policy ({}).", code(until), code(reason)),
             Self::Claims { ahead } => match ahead.first() {
                 Some(first) => {
-                    let others = if ahead.len() > 1 { format!(" and {} more", ahead.len() - 1) } else { String::new() };
-                    write!(f, "Queued behind {}{others}, which hold or asked first for what this plan needs; it starts by itself.", code(&first.to_string()))
+                    let (others, have) = if ahead.len() > 1 { (format!(" and {} more", ahead.len() - 1), "hold") } else { (String::new(), "holds") };
+                    write!(f, "Queued behind {}{others}, which {have} or asked first for what this plan needs; it starts by itself.", code(&first.to_string()))
                 }
                 None => f.write_str("Waiting for the claims board to answer; it starts by itself."),
             },
@@ -129,6 +133,7 @@ impl fmt::Display for Waiting {
             Self::Samples { taken, needed, every } => {
                 write!(f, "Everything is true; waiting for it to stay healthy: {taken} of {needed} samples, one every {every}.")
             }
+            Self::Blind { why } => write!(f, "Written and proven, but the live systems cannot be looked at now, so the samples start again: {}.", code(why)),
             Self::Unhealthy { what } => write!(f, "Waiting for health, samples start again: {}; `/trueup restore` goes back.", code(what)),
             Self::Merge => f.write_str("True and healthy; merging now."),
             Self::MergeRefused { why } => write!(f, "True and healthy, but the forge does not merge it ({}); tried again by itself.", code(why)),
@@ -159,7 +164,7 @@ impl fmt::Display for Waiting {
             }
             Self::Restoring { done, all } => write!(f, "Going back: {done} of {all} restored; nobody needs to do anything."),
             Self::Restored => f.write_str("Restored: what this run wrote is as it was before; a new push or `/trueup plan` starts over."),
-            Self::Closed => f.write_str("Closed; nothing was written."),
+            Self::Closed => f.write_str("Closed; it holds nothing."),
             Self::ClosedHolding { written } => write!(
                 f,
                 "Closed with {} in production; anyone who may approve can say `/trueup restore` or `/trueup free`, or reopen it and approve again.",
