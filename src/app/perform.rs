@@ -52,8 +52,8 @@ pub async fn perform(hands: Hands, effect: Effect) {
         Effect::Look => look(&hands).await,
         Effect::Replan { base, head, ours, restore } => {
             let ahead = hands.desk.applied_by_others(&hands.mr).await;
-            let restore = restore.then(|| planning::Restore { written: hands.written.clone(), plan: hands.plan.clone() });
-            let request = planning::Request { mr: hands.mr.clone(), base, head, ours, ahead, restore };
+            let restore = restore.then(|| planning::Restore { plan: hands.plan.clone() });
+            let request = planning::Request { mr: hands.mr.clone(), base, head, ours, written: hands.written.clone(), ahead, restore };
             Some(Input::Planned(Box::new(planning::answer(&hands.world, request).await)))
         }
         Effect::Observe { ask, wants, facts } => {

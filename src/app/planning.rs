@@ -8,7 +8,7 @@ use super::{
 use crate::{
     core::{
         diff::{Delta, Op},
-        model::{CommitId, Fingerprint, Kind, MrId, Refusal, RefusalKind, ResourceId, TreeId, Value},
+        model::{CommitId, Fingerprint, Health, Kind, MrId, Observed, Place, Policy, Reading, Refusal, RefusalKind, ResourceId, Time, Token, TreeId, Value},
         plan::{self, CompileError, Material, Note, Plan, Scope, Sight, Sources, Written, compile, wants},
         run::{PlanAnswer, PlanKey, PlanResult},
     },
@@ -28,16 +28,16 @@ pub struct Request {
     pub head: CommitId,
     /// What this change's run wrote last.
     pub ours: BTreeMap<ResourceId, Option<Fingerprint>>,
+    /// The same as content, before and after: where a way back leads.
+    pub written: BTreeMap<ResourceId, Written>,
     /// What other open changes have applied ahead of base.
     pub ahead: BTreeMap<ResourceId, (MrId, Option<Value>)>,
     /// Ask for the way back instead.
     pub restore: Option<Restore>,
 }
 
-/// What a way back is made from.
+/// What a way back is made from, beside what was written.
 pub struct Restore {
-    /// What this change wrote and is not merged or restored yet.
-    pub written: BTreeMap<ResourceId, Written>,
     /// The plan that ran last.
     pub plan: Option<Arc<Plan>>,
 }
@@ -53,17 +53,51 @@ pub enum Sighted<'a> {
 /// Answers one request; what went wrong is part of the answer.
 pub async fn answer(world: &Arc<World>, request: Request) -> PlanAnswer {
     let restore = request.restore.is_some();
-    let (base, head) = (request.base.clone(), request.head.clone());
+    let (base, head, written) = (request.base.clone(), request.head.clone(), request.written.clone());
     let _turn = world.plans.acquire().await;
     let (tree, result) = match world.repositories.get(&request.mr.repo) {
         None => (TreeId::new(""), PlanResult::Failed { why: format!("repository {} is no longer in the server's configuration", request.mr.repo) }),
         Some(repo) => compile_for(repo.clone(), &world.targets, Sighted::Observe(&*world.secrets), request).await,
     };
     let way_back = match &result {
-        PlanResult::Plan { plan, .. } => Some(Arc::new(plan.forecast_reverse())),
+        PlanResult::Plan { plan, policy } => Some(Arc::new(forecast(&world.targets, plan, policy, &written))),
         PlanResult::Refused(_) | PlanResult::Conflicted(_) | PlanResult::Failed { .. } => None,
     };
     PlanAnswer { key: PlanKey { base, head, tree }, restore, result, way_back }
+}
+
+/// The way back as approvers see it: to what was there before this change wrote anything, not to what its last run left.
+fn forecast(targets: &Targets, plan: &Plan, policy: &Policy, written: &BTreeMap<ResourceId, Written>) -> Plan {
+    if written.is_empty() {
+        return plan.forecast_reverse();
+    }
+    let mut all = written.clone();
+    for write in plan.steps.values().flat_map(|step| step.writes()) {
+        let known = all.entry(write.id.clone()).or_insert_with(|| Written { before: write.from.clone(), after: None });
+        known.after.clone_from(&write.to);
+    }
+    let places: BTreeMap<&ResourceId, &Place> = plan.deltas.iter().map(|delta| (&delta.id, &delta.place)).collect();
+    let as_left = |(id, of): (&ResourceId, &Written)| Observed {
+        id: id.clone(),
+        reading: Reading::Seen { live: of.after.clone(), base: of.after.clone(), merged: Ok(of.before.clone()) },
+        facts: BTreeMap::new(),
+        health: Health::NotAsked,
+        token: Token::default(),
+        at: Time::default(),
+    };
+    let seen: Vec<Observed> = all.iter().map(as_left).collect();
+    let restored = plan::restore(plan::Restoring {
+        written: &all,
+        place: &|id| places.get(id).map(|place| (*place).clone()).unwrap_or_default(),
+        plans: &[plan],
+        seen: &seen,
+        kinds: &|id| kind(targets, id),
+        policy,
+        rules: plan.rules.clone(),
+        ahead: &BTreeMap::new(),
+    });
+    // What cannot be forecast as a whole is at least shown for this plan.
+    restored.unwrap_or_else(|_| plan.forecast_reverse())
 }
 
 /// Compiles one plan over a repository; the tree it is keyed by comes with it.
@@ -173,14 +207,14 @@ fn kind(targets: &Targets, id: &ResourceId) -> &'static dyn Kind {
 /// The way back of what this change wrote: what the runs left counts as base, what was there before as merged.
 async fn taken_back(targets: &Targets, sighted: Sighted<'_>, request: &Request, found: &Survey, restore: &Restore) -> Result<Plan, Stop> {
     let place = |id: &ResourceId| found.merged.get(id).or(found.base.get(id)).map(|wanted| wanted.place.clone()).unwrap_or_default();
-    let asked = plan::restore_wants(&restore.written);
+    let asked = plan::restore_wants(&request.written);
     let seen = match sighted {
         Sighted::Offline => Vec::new(),
         Sighted::Observe(secrets) => observe_all(targets, secrets, &asked, &[], false).await.map_err(Stop::World)?,
     };
     let plans: Vec<&Plan> = restore.plan.iter().map(|plan| &**plan).collect();
     Ok(plan::restore(plan::Restoring {
-        written: &restore.written,
+        written: &request.written,
         place: &place,
         plans: &plans,
         seen: &seen,

@@ -11,7 +11,10 @@ use crate::core::{
     review::{Answer, Check, Command, CommentId, MrState, Right, View, words::Upshot},
     run::{Card, Event, Input, StreamId},
 };
-use crate::stores::{Batch, RowKey};
+use crate::{
+    ports::ForgeError,
+    stores::{Batch, RowKey},
+};
 use std::sync::{Arc, atomic::Ordering};
 use tokio::sync::watch;
 
@@ -197,6 +200,7 @@ impl Service {
     /// Takes another program's status on a head; every open merge request of the repository is looked at.
     pub async fn set_check(&self, by: &User, repo: &RepoId, head: &CommitId, name: &str, check: Check) -> Result<(), ServiceError> {
         self.needs(by, repo, Right::Write, "set statuses").await?;
+        self.judges_others(by, repo, head).await?;
         self.mr_desk()?.set_check(by, repo, head, name, check).await?;
         self.swept(repo).await;
         Ok(())
@@ -266,6 +270,20 @@ impl Service {
             return Ok(());
         }
         Err(ServiceError::new(ServiceErrorKind::Denied, format!("{who} may not {what} in {repo}; ask an admin of the repository")))
+    }
+
+    /// A check that whoever wrote the commits could set themselves would check nothing.
+    async fn judges_others(&self, by: &User, repo: &RepoId, head: &CommitId) -> Result<(), ServiceError> {
+        let unread = |error: ForgeError| ServiceError::new(ServiceErrorKind::Unavailable, error.to_string());
+        let (found, _) = self.world.forge.sweep(repo, 0).await.map_err(unread)?;
+        for found in found.iter().filter(|found| found.open && found.head == *head) {
+            let seen = self.world.forge.look(&found.mr, Some(CommentId(u64::MAX))).await.map_err(unread)?;
+            if seen.author == *by || seen.pushers.contains(by) {
+                let what = format!("{by} wrote or pushed this head and cannot set its statuses; let the CI's own user do it");
+                return Err(ServiceError::new(ServiceErrorKind::Denied, what));
+            }
+        }
+        Ok(())
     }
 
     fn mr_desk(&self) -> Result<&dyn MrDesk, ServiceError> {

@@ -62,7 +62,7 @@ pub fn run(args: &PlanArgs, color: Color) -> anyhow::Result<Exit> {
         let repo = Arc::new(wiring::checkout(&server, args.name.as_deref(), &args.repo)?);
         let (base, head) = (repo.state.commit(&args.base)?, repo.state.commit(&args.head)?);
         let mr = MrId { repo: RepoId::new(repo.id.as_str()), number: 0 };
-        let request = planning::Request { mr, base, head, ours: BTreeMap::new(), ahead: BTreeMap::new(), restore: None };
+        let request = planning::Request { mr, base, head, ours: BTreeMap::new(), written: BTreeMap::new(), ahead: BTreeMap::new(), restore: None };
         let sighted = if args.offline { planning::Sighted::Offline } else { planning::Sighted::Observe(&*secrets) };
         let (_, result) = planning::compile_for(repo, &targets, sighted, request).await;
         match result {

@@ -236,6 +236,10 @@ fn target(node: &Node, lenient: bool) -> Result<String, Refusal> {
         return Ok(name);
     }
     let bare = name.strip_suffix('.').unwrap_or(&name);
+    // Not even leniently: no host has such a name, and each reader would make another one of it.
+    if let Some(bad) = bare.chars().find(|c| c.is_whitespace() || matches!(c, ';' | '\\')) {
+        return Err(fault(node, format!("`{}` is no host name: `{bad}` stands in it", short(&name)), "write a host name; text such as a policy belongs into a TXT record"));
+    }
     let odd = |c: char| c.is_ascii() && !c.is_ascii_alphanumeric() && !matches!(c, '-' | '_' | '.');
     if lenient {
         let plain = bare.chars().map(|c| if odd(c) { format!("\\{:03}", u32::from(c)) } else { c.to_string() }).collect::<String>();

@@ -216,12 +216,13 @@ fn included_and_excluded_choose_targets_and_ignored_leaves_out() {
 
 #[test]
 fn lenient_reads_what_only_strict_checks_refuse() {
-    let record = "t:\n  type: TXT\n  value: v=DMARC1; p=none;é\n  octodns: {lenient: true}\nc:\n  type: CNAME\n  value: v=spf1 a;b.example.com\n  octodns: {lenient: true}\n";
+    let record = "t:\n  type: TXT\n  value: v=DMARC1; p=none;é\n  octodns: {lenient: true}\nc:\n  type: CNAME\n  value: a*b.example.com\n  octodns: {lenient: true}\n";
     insta::assert_snapshot!(asks(record));
     let whole = record.replace("  octodns: {lenient: true}\n", "");
     assert!(read(&whole).is_err());
     assert_eq!(told(&lenient(&whole).unwrap()).replace("dns/example.com.yaml:4:1", "dns/example.com.yaml:5:1"), asks(record));
     assert!(lenient("a: {type: A, value: 999.0.2.1}").is_err(), "what no server can hold is never read");
+    assert!(lenient("a: {type: CNAME, value: 'v=DMARC1\\; p=none'}").is_err(), "a policy is no host name, however it is read");
     assert!(lenient("a: {type: CNAME, value: 'https://example.com/'}").is_err());
     assert!(lenient("a: {ttl: 60}").is_err());
 }

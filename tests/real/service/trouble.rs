@@ -55,6 +55,8 @@ fn a_push_while_verifying_is_planned_from_what_is_really_live() {
     world.push("move-www");
     world.wait_at_head(number, "awaiting_approval");
     assert!(www_is(&world, "192.0.2.77"), "the push alone writes nothing");
+    let back = world.trueup("ben", &["mr", "plan", &number.to_string(), "--repo", "dns", "--way-back"]).ok();
+    assert!(back.contains("300 192.0.2.1") && !back.contains("+ 300 192.0.2.77"), "the way back leads to before the change, not to its last run: {back}");
     world.approve(number);
     world.wait(number, "merged");
     assert!(www_is(&world, "192.0.2.78"), "{:?}", world.live());
@@ -202,4 +204,18 @@ fn a_source_whose_folder_is_misspelt_is_refused_instead_of_giving_everything_up(
     world.wait(number, "refused");
     let shown = world.trueup("ana", &["mr", "show", &number.to_string(), "--repo", "dns"]).ok();
     assert!(shown.contains("`zonez` is no folder") && shown.contains("trueup.yaml:2"), "{shown}");
+}
+
+#[test]
+fn a_required_check_holds_the_start_and_its_author_cannot_set_it() {
+    let world = World::start_with("  required_checks: [ci/test]\n");
+    let number = world.propose("move-www", |world| world.edit_zone("192.0.2.1\n", "192.0.2.77\n"));
+    world.wait(number, "awaiting_approval");
+    world.approve(number);
+    world.until(|world| world.show(number)["waits_for"].as_str().is_some_and(|text| text.contains("ci/test")));
+    assert!(www_is(&world, "192.0.2.1"), "nothing is written while the check is missing");
+    let head = world.git(&world.work(), &["rev-parse", "HEAD"]).ok();
+    assert_eq!(world.set_check("ana", head.trim()), 403, "ana wrote it");
+    assert_eq!(world.set_check("cleo", head.trim()), 201);
+    world.wait(number, "merged");
 }
