@@ -6,7 +6,7 @@ use super::{
 };
 use crate::core::{
     model::{MrId, RepoId, ResourceId, User, Value},
-    review::{Answer, Command, Right, View},
+    review::{Answer, Command, Phase, Right, View},
     run::Input,
 };
 use std::{
@@ -57,9 +57,10 @@ impl Desk {
         }
     }
 
-    /// Base moved: every running change of the repository reads it again.
+    /// Base moved: every running change of the repository that is not over reads it again.
     pub fn look_all(&self, repo: &RepoId, but: &MrId) {
-        for (mr, seat) in self.lock().iter().filter(|(mr, _)| mr.repo == *repo && *mr != but) {
+        let open = |seat: &Seat| seat.seen.borrow().card.as_ref().is_none_or(|card| !matches!(card.phase, Phase::Merged | Phase::Closed | Phase::Restored));
+        for (mr, seat) in self.lock().iter().filter(|(mr, seat)| mr.repo == *repo && *mr != but && open(seat)) {
             tracing::debug!(change = %mr, "base moved");
             let _ = seat.mail.send(Mail::Look);
         }
@@ -98,7 +99,9 @@ impl Desk {
 
     /// What the other running changes of these have applied ahead of base, with whose it is.
     pub async fn applied_by_others(&self, mr: &MrId) -> BTreeMap<ResourceId, (MrId, Option<Value>)> {
-        let asked: Vec<_> = self.lock().iter().filter(|(other, _)| *other != mr).map(|(other, seat)| (other.clone(), seat.mail.clone())).collect();
+        // A change whose card says that it is not ahead of base has nothing to tell, so the question costs the open changes only.
+        let ahead_of_base = |seat: &Seat| seat.seen.borrow().card.as_ref().is_none_or(|card| card.ahead);
+        let asked: Vec<_> = self.lock().iter().filter(|(other, seat)| *other != mr && ahead_of_base(seat)).map(|(other, seat)| (other.clone(), seat.mail.clone())).collect();
         let mut ahead = BTreeMap::new();
         for (other, mail) in asked {
             let (answer, applied) = oneshot::channel();
