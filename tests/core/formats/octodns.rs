@@ -216,7 +216,7 @@ fn included_and_excluded_choose_targets_and_ignored_leaves_out() {
 
 #[test]
 fn lenient_reads_what_only_strict_checks_refuse() {
-    let record = "t:\n  type: TXT\n  value: v=DMARC1; p=none;é\n  octodns: {lenient: true}\nc:\n  type: CNAME\n  value: a*b.example.com\n  octodns: {lenient: true}\n";
+    let record = "t:\n  type: TXT\n  value: v=DMARC1; p=none;é\n  octodns: {lenient: true}\nc:\n  type: CNAME\n  value: v=spf1 a;b.example.com\n  octodns: {lenient: true}\n";
     insta::assert_snapshot!(asks(record));
     let whole = record.replace("  octodns: {lenient: true}\n", "");
     assert!(read(&whole).is_err());
