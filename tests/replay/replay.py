@@ -11,7 +11,7 @@ Every merge request keeps its fork point, its files and its author. Of the repos
 else is desired state; a commit that no merge request brought comes as one of the replay's own.
 """
 
-import argparse, base64, json, logging, os, re, shutil, signal, subprocess, sys, tempfile, time, urllib.error, urllib.request
+import argparse, base64, fcntl, json, logging, os, re, shutil, signal, socket, subprocess, sys, tempfile, time, urllib.error, urllib.request
 
 ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 CACHE = os.path.join(os.environ.get("XDG_CACHE_HOME") or os.path.expanduser("~/.cache"), "trueup")
@@ -214,12 +214,25 @@ class Bind:
         self.process.wait(timeout=30)
 
 
-def free_port():
-    import socket
+LEASED = []
 
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
+
+def free_port():
+    """A port nobody else gets as long as this process lives; the same leases as the Rust tests take, who say why a system's own choice is not enough."""
+    folder = f"{tempfile.gettempdir()}/trueup-test-ports"
+    os.makedirs(folder, exist_ok=True)
+    for step in range(15000):
+        port = 15000 + (os.getpid() + step) % 15000
+        lock = open(f"{folder}/{port}", "w")
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            with socket.socket() as probe:
+                probe.bind(("127.0.0.1", port))
+        except OSError:
+            continue
+        LEASED.append(lock)
+        return port
+    raise RuntimeError("no port is free")
 
 
 def until(condition, what, patience=60):

@@ -2,7 +2,8 @@
 
 use super::{
     dns::{DnsServer, KEY_ALGORITHM, KEY_NAME, KEY_SECRET},
-    process::{Process, free_port},
+    ports::free_port,
+    process::Process,
 };
 use std::{fs, net::SocketAddr, path::Path, process::Command};
 use tempfile::TempDir;

@@ -5,11 +5,13 @@ mod client;
 mod dns;
 mod knot;
 mod lab;
+mod ports;
 mod process;
 mod proxy;
 
 pub use client::Client;
 pub use dns::{DnsServer, KEY_ALGORITHM, KEY_NAME, KEY_SECRET, WRONG_SECRET};
 pub use lab::Lab;
-pub use process::{Process, free_port, wait_for};
+pub use ports::free_port;
+pub use process::{Process, wait_for};
 pub use proxy::{Loss, Proxy};

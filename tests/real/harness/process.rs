@@ -3,7 +3,6 @@
 use std::{
     fs::{self, File},
     io::{BufRead, BufReader},
-    net::{TcpListener, UdpSocket},
     path::{Path, PathBuf},
     process::{Child, ChildStdin, Command, Stdio},
     thread,
@@ -82,17 +81,6 @@ impl Drop for Process {
         self.stop();
         if thread::panicking() {
             eprintln!("── log of {} ──\n{}", self.name, self.log());
-        }
-    }
-}
-
-/// A port that was free for TCP and UDP a moment ago.
-pub fn free_port() -> u16 {
-    loop {
-        let tcp = TcpListener::bind("127.0.0.1:0").expect("loopback has free ports");
-        let port = tcp.local_addr().expect("a bound socket has an address").port();
-        if UdpSocket::bind(("127.0.0.1", port)).is_ok() {
-            return port;
         }
     }
 }
