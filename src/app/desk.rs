@@ -6,7 +6,7 @@ use super::{
 };
 use crate::core::{
     model::{MrId, RepoId, ResourceId, User, Value},
-    review::{Answer, Command, Phase, Right, View},
+    review::{Answer, Command, Right, View},
     run::Input,
 };
 use std::{
@@ -59,7 +59,7 @@ impl Desk {
 
     /// Base moved: every running change of the repository that is not over reads it again.
     pub fn look_all(&self, repo: &RepoId, but: &MrId) {
-        let open = |seat: &Seat| seat.seen.borrow().card.as_ref().is_none_or(|card| !matches!(card.phase, Phase::Merged | Phase::Closed | Phase::Restored));
+        let open = |seat: &Seat| seat.seen.borrow().card.as_ref().is_none_or(|card| !card.phase.is_over());
         for (mr, seat) in self.lock().iter().filter(|(mr, seat)| mr.repo == *repo && *mr != but && open(seat)) {
             tracing::debug!(change = %mr, "base moved");
             let _ = seat.mail.send(Mail::Look);

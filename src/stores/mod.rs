@@ -3,6 +3,7 @@
 mod blobs;
 mod cards;
 mod codec;
+mod embedded;
 mod group;
 mod inbox;
 mod journal;

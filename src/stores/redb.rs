@@ -1,18 +1,21 @@
 //! The default embedded store: redb, one write transaction and one durable commit for every group of commits.
 
-use super::group::{Commit, Engine, Group};
+use super::{
+    embedded::{self, join, split},
+    group::{Commit, Engine, Group},
+};
 use crate::{
     core::model::Span,
     ports::{Compare, Fut, Key, Kv, KvError, KvErrorKind, KvLimits, Miss, Put, Rev, Row, SessionId},
 };
 use ::redb::{Database, DatabaseError, Durability, ReadableDatabase, ReadableTable, TableDefinition, TableError, WriteTransaction};
 use std::{
-    fs, io,
+    fs,
     path::{Path, PathBuf},
     sync::{Arc, PoisonError, RwLock},
 };
 
-/// Rows: eight bytes of revision, then the value.
+/// Rows by key; what a cell is, `embedded` says.
 const ROWS: TableDefinition<&[u8], &[u8]> = TableDefinition::new("rows");
 /// The keys that vanish when the store is opened again.
 const SESSION_KEYS: TableDefinition<&[u8], ()> = TableDefinition::new("session_keys");
@@ -35,7 +38,7 @@ pub struct RedbKv {
 impl RedbKv {
     /// Opens or creates `store.redb` in a folder, and ends the sessions of the process that had it before.
     pub fn open(folder: &Path) -> Result<Self, KvError> {
-        fs::create_dir_all(folder).map_err(|error| io_error(&error, folder))?;
+        fs::create_dir_all(folder).map_err(|error| embedded::io_error(&error, folder, 0))?;
         let path = folder.join("store.redb");
         let db = open(&path)?;
         end_sessions(&db).map_err(|error| kv_error(error, &path))?;
@@ -56,7 +59,7 @@ impl DbFile {
         let failed = |error| kv_error(error, &self.path);
         // No code panics while it writes this lock, so a poisoned one still holds a whole value.
         let guard = self.db.read().unwrap_or_else(PoisonError::into_inner);
-        let db = guard.as_ref().ok_or_else(|| full(&self.path))?;
+        let db = guard.as_ref().ok_or_else(|| embedded::full(&self.path, 0))?;
         let read = db.begin_read().map_err(|error| failed(error.into()))?;
         let table = match read.open_table(ROWS) {
             Ok(table) => table,
@@ -66,7 +69,7 @@ impl DbFile {
         let mut rows = Vec::new();
         for entry in table.range(from.as_slice()..to.as_slice()).map_err(|error| failed(error.into()))?.take(limit) {
             let (key, cell) = entry.map_err(|error| failed(error.into()))?;
-            let (rev, value) = split(cell.value()).ok_or_else(|| corrupt(&self.path, key.value()))?;
+            let (rev, value) = split(cell.value()).ok_or_else(|| embedded::damaged_row(&self.path, key.value()))?;
             rows.push(Row { key: key.value().to_vec(), value: value.to_vec(), rev: Rev(rev) });
         }
         Ok(rows)
@@ -100,7 +103,7 @@ impl Engine for Writer {
         self.reopen_if_closed()?;
         let attempt = {
             let guard = self.file.db.read().unwrap_or_else(PoisonError::into_inner);
-            let db = guard.as_ref().ok_or_else(|| full(&self.file.path))?;
+            let db = guard.as_ref().ok_or_else(|| embedded::full(&self.file.path, 0))?;
             write(db, batch)
         };
         match attempt {
@@ -144,10 +147,7 @@ impl Writer {
 
 fn open(path: &Path) -> Result<Database, KvError> {
     Database::builder().set_cache_size(CACHE).create(path).map_err(|error| match error {
-        DatabaseError::DatabaseAlreadyOpen => KvError {
-            what: format!("another process uses the data folder {}; stop it, or give this one a folder of its own", path.parent().unwrap_or(path).display()),
-            kind: KvErrorKind::Locked,
-        },
+        DatabaseError::DatabaseAlreadyOpen => embedded::locked(path.parent().unwrap_or(path)),
         other => kv_error(other.into(), path),
     })
 }
@@ -235,40 +235,12 @@ fn write(db: &Database, batch: &[Commit]) -> Result<Vec<Result<Rev, Miss>>, Fail
     }
 }
 
-fn join(rev: u64, value: &[u8]) -> Vec<u8> {
-    let mut cell = Vec::with_capacity(8 + value.len());
-    cell.extend(rev.to_be_bytes());
-    cell.extend(value);
-    cell
-}
-
-fn split(cell: &[u8]) -> Option<(u64, &[u8])> {
-    let (rev, value) = cell.split_first_chunk::<8>()?;
-    Some((u64::from_be_bytes(*rev), value))
-}
-
 fn kv_error(error: ::redb::Error, path: &Path) -> KvError {
     match error {
-        ::redb::Error::Io(error) => io_error(&error, path),
-        ::redb::Error::Corrupted(what) => KvError { what: format!("the store {} is damaged ({what}); restore it from a backup", path.display()), kind: KvErrorKind::Corrupt },
-        other => KvError { what: format!("the store {} failed: {other}", path.display()), kind: KvErrorKind::Io },
+        ::redb::Error::Io(error) => embedded::io_error(&error, path, 0),
+        ::redb::Error::Corrupted(what) => embedded::damaged(path, &what),
+        other => embedded::failed(path, &other.to_string()),
     }
-}
-
-fn io_error(error: &io::Error, path: &Path) -> KvError {
-    match error.kind() {
-        io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded | io::ErrorKind::FileTooLarge => full(path),
-        _ => KvError { what: format!("the store {} failed: {error}; check the disk and restart", path.display()), kind: KvErrorKind::Io },
-    }
-}
-
-fn full(path: &Path) -> KvError {
-    KvError { what: format!("no space left for the store {}; free some, work goes on by itself then", path.display()), kind: KvErrorKind::Full }
-}
-
-fn corrupt(path: &Path, key: &[u8]) -> KvError {
-    let key = String::from_utf8_lossy(key);
-    KvError { what: format!("the row `{key}` of the store {} is damaged; restore it from a backup", path.display()), kind: KvErrorKind::Corrupt }
 }
 
 impl Kv for RedbKv {
@@ -277,14 +249,8 @@ impl Kv for RedbKv {
     }
 
     fn range<'a>(&'a self, from: Key, to: Key, limit: usize) -> Fut<'a, Result<Vec<Row>, KvError>> {
-        if from >= to {
-            return Box::pin(async { Ok(Vec::new()) });
-        }
         let file = Arc::clone(&self.file);
-        Box::pin(async move {
-            let read = tokio::task::spawn_blocking(move || file.read(&from, &to, limit));
-            read.await.map_err(|error| KvError { what: format!("a read of the store was cut off: {error}"), kind: KvErrorKind::Io })?
-        })
+        embedded::range(from, to, move |from, to| file.read(from, to, limit))
     }
 
     fn session<'a>(&'a self, _ttl: Span) -> Fut<'a, Result<SessionId, KvError>> {

@@ -1,9 +1,12 @@
 //! The second embedded store: sled, whose own flush leaves the disk's cache unsynced, so that this adapter syncs the files itself.
 
-use super::group::{Commit, Engine, Group};
+use super::{
+    embedded::{self, join, split},
+    group::{Commit, Engine, Group},
+};
 use crate::{
     core::model::Span,
-    ports::{Compare, Fut, Key, Kv, KvError, KvErrorKind, KvLimits, Miss, Put, Rev, Row, SessionId},
+    ports::{Compare, Fut, Key, Kv, KvError, KvLimits, Miss, Put, Rev, Row, SessionId},
 };
 use ::sled::{
     Db,
@@ -68,7 +71,7 @@ impl Folder {
         let mut rows = Vec::new();
         for entry in self.db.range(tagged(ROW, from)..tagged(ROW, to)).take(limit) {
             let (key, cell) = entry.map_err(|error| kv_error(error, &self.path))?;
-            let (rev, value) = split(&cell).ok_or_else(|| damaged(&self.path, &key))?;
+            let (rev, value) = split(&cell).ok_or_else(|| embedded::damaged_row(&self.path, &key[1..]))?;
             rows.push(Row { key: key[1..].to_vec(), value: value.to_vec(), rev: Rev(rev) });
         }
         Ok(rows)
@@ -127,7 +130,7 @@ impl Engine for Writer {
         let bytes: usize = batch.iter().map(Commit::bytes).sum();
         // A page may be rewritten with its neighbours, hence twice the bytes.
         if disk.f_bavail.saturating_mul(disk.f_frsize) < HEADROOM + 2 * bytes as u64 {
-            return Err(full(path));
+            return Err(embedded::full(path, HEADROOM));
         }
         let staged = write(db, batch).map_err(|error| kv_error(error, path))?;
         if staged.results.iter().any(Result::is_ok) {
@@ -143,9 +146,7 @@ fn lock(folder: &Path) -> Result<File, KvError> {
     let file = File::create(folder.join("store.lock")).map_err(|error| io_error(&error, folder))?;
     match file.try_lock() {
         Ok(()) => Ok(file),
-        Err(TryLockError::WouldBlock) => {
-            Err(KvError { what: format!("another process uses the data folder {}; stop it, or give this one a folder of its own", folder.display()), kind: KvErrorKind::Locked })
-        }
+        Err(TryLockError::WouldBlock) => Err(embedded::locked(folder)),
         Err(TryLockError::Error(error)) => Err(io_error(&error, folder)),
     }
 }
@@ -220,15 +221,6 @@ fn tagged(tag: u8, key: &[u8]) -> Vec<u8> {
     [&[tag], key].concat()
 }
 
-fn join(rev: u64, value: &[u8]) -> Vec<u8> {
-    [&rev.to_be_bytes(), value].concat()
-}
-
-fn split(cell: &[u8]) -> Option<(u64, &[u8])> {
-    let (rev, value) = cell.split_first_chunk::<8>()?;
-    Some((u64::from_be_bytes(*rev), value))
-}
-
 fn number(bytes: &[u8]) -> Option<u64> {
     Some(u64::from_be_bytes(bytes.try_into().ok()?))
 }
@@ -236,29 +228,14 @@ fn number(bytes: &[u8]) -> Option<u64> {
 fn kv_error(error: ::sled::Error, path: &Path) -> KvError {
     match error {
         // Not `Full`, whatever the cause: sled's memory may be ahead of its disk now, and only a restart tells what is kept.
-        ::sled::Error::Io(error) => KvError { what: format!("the store {} failed: {error}; check the disk and restart", path.display()), kind: KvErrorKind::Io },
-        ::sled::Error::Corruption { .. } => KvError { what: format!("the store {} is damaged; restore it from a backup", path.display()), kind: KvErrorKind::Corrupt },
-        other => KvError { what: format!("the store {} failed: {other}", path.display()), kind: KvErrorKind::Io },
+        ::sled::Error::Io(error) => embedded::failed(path, &format!("{error}; check the disk and restart")),
+        ::sled::Error::Corruption { .. } => embedded::damaged(path, "sled finds it corrupt"),
+        other => embedded::failed(path, &other.to_string()),
     }
 }
 
 fn io_error(error: &io::Error, path: &Path) -> KvError {
-    match error.kind() {
-        io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded | io::ErrorKind::FileTooLarge => full(path),
-        _ => KvError { what: format!("the store {} failed: {error}; check the disk and restart", path.display()), kind: KvErrorKind::Io },
-    }
-}
-
-fn full(path: &Path) -> KvError {
-    KvError {
-        what: format!("no space left for the store {}: fewer than {} MiB are free; free some, work goes on by itself then", path.display(), HEADROOM >> 20),
-        kind: KvErrorKind::Full,
-    }
-}
-
-fn damaged(path: &Path, key: &[u8]) -> KvError {
-    let key = String::from_utf8_lossy(&key[1..]);
-    KvError { what: format!("the row `{key}` of the store {} is damaged; restore it from a backup", path.display()), kind: KvErrorKind::Corrupt }
+    embedded::io_error(error, path, HEADROOM)
 }
 
 impl Kv for SledKv {
@@ -267,14 +244,8 @@ impl Kv for SledKv {
     }
 
     fn range<'a>(&'a self, from: Key, to: Key, limit: usize) -> Fut<'a, Result<Vec<Row>, KvError>> {
-        if from >= to {
-            return Box::pin(async { Ok(Vec::new()) });
-        }
         let folder = Arc::clone(&self.folder);
-        Box::pin(async move {
-            let read = tokio::task::spawn_blocking(move || folder.read(&from, &to, limit));
-            read.await.map_err(|error| KvError { what: format!("a read of the store was cut off: {error}"), kind: KvErrorKind::Io })?
-        })
+        embedded::range(from, to, move |from, to| folder.read(from, to, limit))
     }
 
     fn session<'a>(&'a self, _ttl: Span) -> Fut<'a, Result<SessionId, KvError>> {

@@ -65,6 +65,27 @@ impl Phase {
         Self::Closed,
     ];
 
+    /// Whether nothing more happens in this phase by itself, and nothing is asked of anybody.
+    ///
+    /// A change that is over may still come back: a closed merge request is reopened, a restored one gets a push.
+    pub fn is_over(self) -> bool {
+        match self {
+            Self::Merged | Self::Restored | Self::Closed => true,
+            Self::Planning
+            | Self::AwaitingApproval
+            | Self::Queued
+            | Self::Rolling
+            | Self::Verifying
+            | Self::Merging
+            | Self::Empty
+            | Self::Refused
+            | Self::Conflicted
+            | Self::Paused
+            | Self::Failed
+            | Self::Restoring => false,
+        }
+    }
+
     pub fn parse(text: &str) -> Option<Self> {
         Self::ALL.into_iter().find(|phase| phase.as_str() == text)
     }

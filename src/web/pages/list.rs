@@ -14,7 +14,7 @@ use serde_json::{Value as Json, json};
 pub fn changes(cards: &[Card], reader: &Reader) -> String {
     let mut sorted: Vec<&Card> = cards.iter().collect();
     sorted.sort_by(|a, b| (rank(a.phase), b.updated, &a.mr).cmp(&(rank(b.phase), a.updated, &b.mr)));
-    let (over, open): (Vec<&Card>, Vec<&Card>) = sorted.into_iter().partition(|card| rank(card.phase) == OVER);
+    let (over, open): (Vec<&Card>, Vec<&Card>) = sorted.into_iter().partition(|card| card.phase.is_over());
     let rows = |cards: &[&Card]| cards.iter().map(|card| row(card)).collect::<Vec<_>>();
     render("changes.html", with_frame(reader, "Changes", json!({ "open": rows(&open), "over": rows(&over) })))
 }
@@ -27,14 +27,12 @@ fn row(card: &Card) -> Json {
     })
 }
 
-const OVER: u8 = 3;
-
 /// Who must act: a person now, the machine, the author, nobody.
 fn rank(phase: Phase) -> u8 {
     match phase {
         Phase::Failed | Phase::Paused | Phase::AwaitingApproval | Phase::Empty => 0,
         Phase::Planning | Phase::Queued | Phase::Rolling | Phase::Verifying | Phase::Merging | Phase::Restoring => 1,
         Phase::Refused | Phase::Conflicted => 2,
-        Phase::Merged | Phase::Restored | Phase::Closed => OVER,
+        Phase::Merged | Phase::Restored | Phase::Closed => 3,
     }
 }

@@ -57,9 +57,8 @@ impl Pass<'_> {
                 }
             }
             MrState::Closed => {
-                let over = matches!(change.stage, Phase::Closed | Phase::Restored | Phase::Merged);
                 let going = matches!(change.stopping, Some(Stop::Close | Stop::Restore(_))) || change.is_restore() && change.running;
-                if !over && !going && change.merge.is_none() && change.stage != Phase::Restoring {
+                if !change.stage.is_over() && !going && change.merge.is_none() && change.stage != Phase::Restoring {
                     self.stop(Stop::Close);
                 }
             }
