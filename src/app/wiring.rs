@@ -114,10 +114,15 @@ pub struct Wired {
 
 /// Everything of one server, ready to serve; nothing runs yet.
 pub async fn service(server: config::Server) -> anyhow::Result<Wired> {
+    let targets = targets(&server, &*secrets(&server)).await?;
+    service_over(server, targets).await
+}
+
+/// The same over targets that somebody else made.
+pub async fn service_over(server: config::Server, targets: Targets) -> anyhow::Result<Wired> {
     let server = Arc::new(server);
     let clock: Arc<dyn Clock> = Arc::new(SystemClock);
     let secrets = secrets(&server);
-    let targets = targets(&server, &*secrets).await?;
     let people = Arc::new(Directory::read(server.clone(), &*secrets).await?);
     std::fs::create_dir_all(&server.data).with_context(|| format!("cannot make the data folder {}", server.data.display()))?;
     let store = Store::open(kv(&server)?, &format!("pid {}", std::process::id())).await?;

@@ -1,26 +1,31 @@
-//! 10,000 record changes to BIND, observe to proof, beside nsupdate fed the same changes with the same prerequisites.
+//! 10,000 record changes to BIND, observe to proof, beside nsupdate fed the same changes with the same prerequisites, and beside octoDNS.
 //!
-//! `cargo bench --bench dns`. Ratios of one run on one machine; nothing is asserted about time. nsupdate gets batches of several
-//! sizes and its best counts, with a transfer by dig before and after, as a careful operator would do it.
+//! `cargo bench --bench dns`. nsupdate gets batches of several sizes and its best counts, with a transfer by dig before and after, as a
+//! careful operator would do it. octoDNS runs from `bench-venv` beside the tests' caches; without it the bench says how to make it.
 
 #[path = "../real/harness/mod.rs"]
 #[expect(dead_code, unused_imports, reason = "a bench uses a part of what the tests share")]
 mod harness;
+#[expect(dead_code, unused_imports, reason = "a bench uses a part of what the benches share")]
+mod kit;
 
 use harness::{DnsServer, KEY_ALGORITHM, KEY_NAME, KEY_SECRET};
+use kit::{NoSecrets, Series, asked, ratio, rounds};
 use std::{
     collections::BTreeSet,
+    path::{Path, PathBuf},
+    process::Command,
     time::{Duration, Instant},
 };
 use trueup::{
     core::{
-        model::{Kind as _, Reading, ResourceId, SecretRef, Value, Want},
+        model::{Kind as _, Observed, Reading, ResourceId, Value, Want},
         plan::{Act, Undo, Write},
         run::Item,
     },
     drivers::dns::rfc2136::{Config, Rfc2136, Timeouts, Tsig},
     kinds::dns::DNS,
-    ports::{Cancel, Cx, Driver, Fut, SecretError, SecretText, Secrets},
+    ports::{Cancel, Cx, Driver, SecretText},
 };
 
 const RECORDS: usize = 10_000;
@@ -39,34 +44,56 @@ struct Change {
 const CHANGES: [Change; 3] =
     [Change { name: "create", from: None, to: Some(1) }, Change { name: "update", from: Some(1), to: Some(2) }, Change { name: "delete", from: Some(2), to: None }];
 
+/// What the rounds of one kind of change took.
+#[derive(Default)]
+struct Row {
+    parts: [Series; 3],
+    ours: Series,
+    theirs: [Series; BATCHES.len()],
+    updates: u64,
+}
+
 fn main() {
-    // `cargo test --benches` builds and starts every bench; only `cargo bench` passes this.
-    if !std::env::args().any(|arg| arg == "--bench") {
+    if !asked() {
         return;
     }
+    let rounds = rounds(5);
     let server = DnsServer::bind();
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().expect("a runtime can be made");
-    println!("{RECORDS} changes to BIND, observe to proof (milliseconds)");
-    println!("{:<8} {:>9} {:>9} {:>9} {:>9} {:>7} {:>22}", "change", "observe", "act", "proof", "trueup", "UPDATEs", "nsupdate (best batch)");
-    let (ours, theirs) = (server.fresh_zone(""), BATCHES.map(|batch| (batch, server.fresh_zone(""))));
     let driver = Rfc2136::new(config(server)).expect("the configuration is good");
+    let mut rows: [Row; CHANGES.len()] = Default::default();
+    for _ in 0..rounds {
+        let (ours, theirs) = (server.fresh_zone(""), BATCHES.map(|_| server.fresh_zone("")));
+        for (change, row) in CHANGES.iter().zip(&mut rows) {
+            let before = driver.counts().updates;
+            let parts = runtime.block_on(ours_by(&driver, &ours, *change));
+            row.updates = driver.counts().updates - before;
+            row.ours.push(parts.iter().sum());
+            row.parts.iter_mut().zip(parts).for_each(|(series, part)| series.push(part));
+            for ((batch, zone), series) in BATCHES.iter().zip(&theirs).zip(&mut row.theirs) {
+                series.push(theirs_by(server, zone, *change, *batch));
+            }
+        }
+    }
+    println!("{RECORDS} changes to BIND, observe to proof; milliseconds, median (least–most) of {rounds} interleaved rounds");
+    println!("{:<7} {:>16} {:>17} {:>16} {:>17} {:>7} {:>17} {:>6} {:>6}", "change", "observe", "act", "proof", "trueup", "UPDATEs", "nsupdate", "batch", "ratio");
     let (mut sum, mut best_sum) = (Duration::ZERO, Duration::ZERO);
-    for change in CHANGES {
-        let before = driver.counts().updates;
-        let [observe, act, proof] = runtime.block_on(ours_by(&driver, &ours, change));
-        let total = observe + act + proof;
-        let times = theirs.each_ref().map(|(batch, zone)| (theirs_by(server, zone, change, *batch), *batch));
-        let (best, batch) = times.into_iter().min().expect("there are batches");
-        let ms = |time: Duration| time.as_millis();
-        let sent = driver.counts().updates - before;
-        println!("{:<8} {:>9} {:>9} {:>9} {:>9} {:>7} {:>14} ({batch})", change.name, ms(observe), ms(act), ms(proof), ms(total), sent, ms(best));
-        sum += total;
-        best_sum += best;
+    for (change, row) in CHANGES.iter().zip(&rows) {
+        let (best, batch) = row.theirs.iter().zip(BATCHES).min_by_key(|(series, _)| series.median()).expect("there are batches");
+        let [observe, act, proof] = &row.parts;
+        let each = ratio(&row.ours, best);
+        println!("{:<7} {observe:>16} {act:>17} {proof:>16} {:>17} {:>7} {best:>17} {batch:>6} {each:>6.2}", change.name, row.ours, row.updates);
+        sum += row.ours.median();
+        best_sum += best.median();
     }
     println!("all: trueup {} ms, nsupdate {} ms, ratio {:.2}", sum.as_millis(), best_sum.as_millis(), sum.as_secs_f64() / best_sum.as_secs_f64());
-    let before = driver.counts().updates;
-    runtime.block_on(ours_by(&driver, &ours, Change { name: "again", from: None, to: None }));
-    println!("a second run sends {} UPDATEs", driver.counts().updates - before);
+    let (zone, before) = (server.fresh_zone(""), driver.counts().updates);
+    runtime.block_on(ours_by(&driver, &zone, CHANGES[0]));
+    let first = driver.counts().updates - before;
+    let again = runtime.block_on(ours_by(&driver, &zone, CHANGES[0]));
+    let second = driver.counts().updates - before - first;
+    println!("the same asked for once more: {second} UPDATEs after {first}, in {} ms", again.iter().sum::<Duration>().as_millis());
+    octodns(server, sum);
 }
 
 fn config(server: &DnsServer) -> Config {
@@ -78,19 +105,16 @@ fn address(n: usize, version: u8) -> String {
     format!("10.{}.{}.{version}", n / 250, n % 250)
 }
 
-struct NoSecrets;
-
-impl Secrets for NoSecrets {
-    fn resolve<'a>(&'a self, reference: &'a SecretRef) -> Fut<'a, Result<SecretText, SecretError>> {
-        Box::pin(async move { Err(SecretError { uri: reference.uri.to_string(), what: "a bench has no secrets".into() }) })
-    }
-}
-
 /// Observe, act in steps of the kind's own limits, observe again: what a run does without its journal.
 async fn ours_by(driver: &Rfc2136, zone: &str, change: Change) -> [Duration; 3] {
     let cx = Cx { fence: None, deadline: Instant::now() + Duration::from_secs(300), cancel: Cancel::default(), secrets: &NoSecrets };
     let value = |n, version| Value::map([("ttl", Value::Int(300)), ("values", Value::List(vec![Value::str(address(n, version))]))]);
-    let want = |n| Want { id: ResourceId::new("dns", "rrset", format!("{zone}/host-{n}/A")), base: None, merged: change.to.map(|version| value(n, version)), ours: None };
+    let want = |n| Want {
+        id: ResourceId::new("dns", "rrset", format!("{zone}/host-{n}/A")),
+        base: change.from.map(|version| value(n, version)),
+        merged: change.to.map(|version| value(n, version)),
+        ours: None,
+    };
     let wants: Vec<Want> = (0..RECORDS).map(want).collect();
     let started = Instant::now();
     let writes = missing(driver, &cx, &wants).await;
@@ -106,7 +130,7 @@ async fn ours_by(driver: &Rfc2136, zone: &str, change: Change) -> [Duration; 3] 
 
 async fn missing(driver: &Rfc2136, cx: &Cx<'_>, wants: &[Want]) -> Vec<Write> {
     let seen = driver.observe(cx, wants, &[]).await.expect("BIND can be read");
-    let write = |observed: trueup::core::model::Observed| match observed.reading {
+    let write = |observed: Observed| match observed.reading {
         Reading::Seen { live, merged: Ok(to), .. } if live != to => Some(Write { id: observed.id, undo: Undo::To(live.clone()), from: live, to }),
         Reading::Seen { .. } | Reading::Opaque { .. } | Reading::Later { .. } => None,
     };
@@ -136,4 +160,47 @@ fn theirs_by(server: &DnsServer, zone: &str, change: Change, batch: usize) -> Du
     let took = started.elapsed();
     assert_eq!(after.len(), if change.to.is_some() { RECORDS + 2 } else { 2 }, "nsupdate did all of it");
     took
+}
+
+/// octoDNS doing the same three changes once, as its users run it: one process each, from YAML, with its own safety limits off.
+fn octodns(server: &DnsServer, ours: Duration) {
+    let cache = std::env::var_os("XDG_CACHE_HOME").map(PathBuf::from).or_else(|| Some(PathBuf::from(std::env::var_os("HOME")?).join(".cache")));
+    let venv = cache.map(|cache| cache.join("trueup/bench-venv")).unwrap_or_default();
+    let sync = venv.join("bin/octodns-sync");
+    if !sync.exists() {
+        let at = venv.display();
+        println!("octoDNS is not there: python3 -m venv {at} && {at}/bin/python -m pip install octodns==1.22.0 dnspython==2.9.2 octodns-bind");
+        return;
+    }
+    let zone = server.fresh_zone("");
+    let dir = tempfile::tempdir().expect("a temporary folder");
+    let mut sum = Duration::ZERO;
+    let mut told = Vec::new();
+    for change in CHANGES {
+        write_octodns(server, dir.path(), &zone, change);
+        let started = Instant::now();
+        let out = Command::new(&sync).args(["--doit", "--force", "--quiet", "--config-file"]).arg(dir.path().join("config.yaml")).output().expect("octodns-sync runs");
+        let took = started.elapsed();
+        assert!(out.status.success(), "octoDNS failed:\n{}", String::from_utf8_lossy(&out.stderr));
+        let after = server.records(&zone).len();
+        assert_eq!(after, if change.to.is_some() { RECORDS + 2 } else { 2 }, "octoDNS did all of it");
+        sum += took;
+        told.push(format!("{} {} ms", change.name, took.as_millis()));
+    }
+    println!("octoDNS, once: {}; all {} ms, {:.1} times ours", told.join(", "), sum.as_millis(), sum.as_secs_f64() / ours.as_secs_f64());
+}
+
+fn write_octodns(server: &DnsServer, dir: &Path, zone: &str, change: Change) {
+    let config = format!(
+        "providers:\n  config:\n    class: octodns.provider.yaml.YamlProvider\n    directory: {at}\n    enforce_order: false\n  bind:\n    class: octodns_bind.Rfc2136Provider\n    host: 127.0.0.1\n    \
+         port: {port}\n    key_name: {KEY_NAME}\n    key_secret: {KEY_SECRET}\n    key_algorithm: {KEY_ALGORITHM}\nzones:\n  {zone}:\n    sources: [config]\n    targets: [bind]\n",
+        at = dir.display(),
+        port = server.addr.port(),
+    );
+    let mut text = format!("'':\n  type: NS\n  ttl: 3600\n  value: ns1.{zone}\nns1:\n  type: A\n  ttl: 3600\n  value: 192.0.2.53\n");
+    if let Some(version) = change.to {
+        (0..RECORDS).for_each(|n| text.push_str(&format!("host-{n}:\n  type: A\n  ttl: 300\n  value: {}\n", address(n, version))));
+    }
+    std::fs::write(dir.join("config.yaml"), config).expect("the folder is writable");
+    std::fs::write(dir.join(format!("{zone}yaml")), text).expect("the folder is writable");
 }

@@ -1,0 +1,278 @@
+//! The engine alone with 1,000,000 steps that find their work done, and 100,000 real steps through workers, journal and a driver that costs nothing.
+//!
+//! `cargo bench --bench engine`. Three sizes of each show whether a step costs more the more there are. The first part is the pure
+//! machine: turns of inputs, answered at once. The second is a whole change over a memory store and the local forge, from approval to merge.
+
+#[expect(dead_code, unused_imports, reason = "a bench uses a part of what the benches share")]
+mod kit;
+
+use kit::{Importer, Memory, Null, again, asked, child};
+use std::{
+    collections::{BTreeMap, BTreeSet, VecDeque},
+    path::Path,
+    sync::Arc,
+    time::{Duration, Instant},
+};
+use trueup::{
+    app::{Target, Targets, config, service::NewMr, wiring},
+    core::model::{Place, Span, StepId},
+    core::{
+        model::{
+            CommitId, Desired, Health, Kind, Limits, Mention, MrId, Observed, Policy, Reading, Refusal, RepoId, ResourceId, Str, Time, Token, TreeId, Unit, User, Value, Want,
+        },
+        plan::{Act, Claim, Edge, EdgeReason, Needs, Plan, Proof, Step, Undo, Write},
+        review::{Command, MrState, Phase, Right, Sighting},
+        run::{Change, ClaimAnswer, Effect, Event, Input, Item, Outcome, PlanAnswer, PlanKey, PlanResult, Receipt, StreamId},
+    },
+    kinds::dns::DNS,
+    ports::{Clock as _, SystemClock},
+};
+
+const NOOPS: [usize; 3] = [10_000, 100_000, 1_000_000];
+const REAL: [usize; 3] = [1_000, 10_000, 100_000];
+
+/// Steps of one unit follow one another.
+const UNITS: usize = 1_000;
+
+/// As many inputs as a worker takes into one turn.
+const INPUTS: usize = 256;
+
+fn main() {
+    if let Some(words) = child() {
+        let steps = words[1].parse().expect("a number of steps");
+        return if words[0] == "noop" { noop(steps) } else { real(steps) };
+    }
+    if !asked() {
+        return;
+    }
+    println!("steps that find their work done: the pure machine (run: from the start to the last proof; memory beside the plan itself)");
+    println!("{:>9} {:>9} {:>10} {:>8} {:>12} {:>12} {:>10}", "steps", "run s", "µs a step", "turns", "bytes a step", "plan's bytes", "recover s");
+    NOOPS.into_iter().for_each(|steps| println!("{}", again(&["noop", &steps.to_string()])));
+    println!("\nreal steps: a change over the memory store and a null driver, from approval to merge");
+    println!("{:>9} {:>9} {:>9} {:>10} {:>9} {:>14} {:>10}", "steps", "plan s", "run s", "µs a step", "records", "journal bytes", "peak KiB");
+    REAL.into_iter().for_each(|steps| println!("{}", again(&["real", &steps.to_string()])));
+}
+
+fn mr() -> MrId {
+    MrId { repo: RepoId::new("infra"), number: 1 }
+}
+
+/// One write a step, in chains by unit.
+fn many(steps: usize) -> Plan {
+    let mut plan = Plan::default();
+    for n in 0..steps {
+        let id = ResourceId::new("dns", "rrset", format!("zone-{}.example./host-{n}/A", n % UNITS));
+        let (from, to) = (Some(Value::Int(1)), Some(Value::Int(2)));
+        let write = Write { id: id.clone(), from: from.clone(), to, undo: Undo::To(from) };
+        let step = StepId(n as u32 + 1);
+        let made = Step {
+            id: step,
+            target: "dns".into(),
+            unit: Unit::new(format!("zone-{}.example.", n % UNITS)),
+            act: Act::Write(vec![write]),
+            guard: None,
+            proof: Proof::Settled,
+            claims: vec![Claim::Write(id.clone())],
+            deadline: Span(0),
+            template: "direct".into(),
+        };
+        plan.steps.insert(step, made);
+        if n >= UNITS {
+            let reason = EdgeReason::Chain { id };
+            plan.edges.push(Edge { before: StepId((n - UNITS) as u32 + 1), after: step, items: Vec::new(), needs: Needs::Proven, reason, place: Place::default() });
+        }
+    }
+    plan
+}
+
+/// A merge request as the forge shows it.
+fn sighting() -> Sighting {
+    Sighting {
+        mr: mr(),
+        state: MrState::Open,
+        draft: false,
+        title: "many".to_owned(),
+        author: User::new("ana"),
+        pushers: BTreeSet::new(),
+        source_branch: "many".into(),
+        base_branch: "main".into(),
+        head: CommitId::new("h"),
+        base: CommitId::new("b"),
+        author_trusted: true,
+        reviews: Vec::new(),
+        checks: BTreeMap::new(),
+        unresolved_threads: 0,
+        comments: Vec::new(),
+    }
+}
+
+/// Runs the machine alone; every effect is answered at once, every act with "already so".
+fn noop(steps: usize) {
+    let bare = Memory::own().resident;
+    let plan = Arc::new(many(steps));
+    let with_plan = Memory::own().resident;
+    let mut change = Change::open(mr());
+    let key = PlanKey { base: CommitId::new("b"), head: CommitId::new("h"), tree: TreeId::new("t") };
+    let policy = Arc::new(Policy { window: Span::secs(1), ..Policy::default() });
+    let answer = PlanAnswer { key, restore: false, result: PlanResult::Plan { plan: plan.clone(), policy }, way_back: None };
+    let mut inbox = VecDeque::from([
+        Input::Sighted(Box::new(sighting())),
+        Input::Planned(Box::new(answer)),
+        Input::Command { by: User::new("ben"), right: Right::Approve, command: Command::Approve { digest: None, steps: Vec::new() } },
+    ]);
+    let (mut turns, mut started, mut finished) = (0u64, None, None);
+    let mut kept: Vec<Event> = Vec::new();
+    while let Some(first) = inbox.pop_front() {
+        // The plan is approved in a turn of its own, as people do.
+        let more = if turns < 3 { 0 } else { INPUTS.min(inbox.len()) };
+        let inputs: Vec<Input> = std::iter::once(first).chain(inbox.drain(..more)).collect();
+        let turn = change.handle(SystemClock.now(), &inputs);
+        turns += 1;
+        for event in &turn.events {
+            match event {
+                Event::Started { .. } => started = Some((Instant::now(), turns)),
+                Event::Finished { .. } => finished = Some((Instant::now(), turns)),
+                _ => {}
+            }
+        }
+        if steps <= NOOPS[1] {
+            kept.extend(turn.events.iter().cloned());
+        }
+        if finished.is_some() {
+            break;
+        }
+        let receipt = Receipt { stream: StreamId::Change(mr()), upto: 0 };
+        inbox.extend(turn.release(&receipt).into_iter().filter_map(|effect| answered(&plan, effect)));
+    }
+    let ((from, before), (to, after)) = (started.expect("it started"), finished.expect("it finished"));
+    let took = to - from;
+    let memory = Memory::own().peak.saturating_sub(with_plan) * 1024 / steps as u64;
+    let began = Instant::now();
+    let recovered = if kept.is_empty() { None } else { Some(Change::recover(mr(), &kept).expect("the journal folds")) };
+    let recover = began.elapsed();
+    assert!(recovered.as_ref().is_none_or(|recovered| recovered.ledger().counts().proven == steps), "recovery knows all of it");
+    let recover = if recovered.is_some() { format!("{:.2}", recover.as_secs_f64()) } else { "-".to_owned() };
+    let micros = took.as_secs_f64() * 1e6 / steps as f64;
+    println!("{steps:>9} {:>9.2} {micros:>10.2} {:>8} {memory:>12} {:>12} {recover:>10}", took.as_secs_f64(), after - before, (with_plan - bare) * 1024 / steps as u64);
+}
+
+fn answered(plan: &Plan, effect: Effect) -> Option<Input> {
+    match effect {
+        Effect::Act { step, attempt, .. } => Some(Input::Acted { step, attempt, outcome: Outcome::all(plan.steps[&step].items() as usize, Item::Already) }),
+        Effect::Observe { ask, wants, .. } => {
+            let start = matches!(ask, trueup::core::run::Ask::Start { .. });
+            Some(Input::Observed { ask, seen: Ok(wants.into_iter().map(|want| seen(want, start)).collect()) })
+        }
+        Effect::Claim { n, .. } => Some(Input::Claimed { n, answer: ClaimAnswer::Granted }),
+        Effect::Look | Effect::Replan { .. } | Effect::Unclaim | Effect::Show(_) | Effect::Reply { .. } | Effect::Merge(_) | Effect::Wake(_) => None,
+    }
+}
+
+fn seen(want: Want, start: bool) -> Observed {
+    let live = if start { want.base.clone() } else { want.merged.clone() };
+    let reading = Reading::Seen { live, base: want.base, merged: Ok(want.merged) };
+    Observed { id: want.id, reading, facts: BTreeMap::new(), health: Health::NotAsked, token: Token(None), at: Time::default() }
+}
+
+/// DNS where every act carries one write, so that there are as many steps as changes.
+struct Single;
+
+impl Kind for Single {
+    fn name(&self) -> &'static str {
+        DNS.name()
+    }
+    fn canon(&self, id: &ResourceId, value: Value) -> Result<Value, Refusal> {
+        DNS.canon(id, value)
+    }
+    fn unit(&self, id: &ResourceId) -> Unit {
+        DNS.unit(id)
+    }
+    fn limits(&self) -> Limits {
+        Limits { ops: 1, ..DNS.limits() }
+    }
+    fn undo(&self, before: Option<&Value>, after: Option<&Value>) -> Undo {
+        DNS.undo(before, after)
+    }
+    fn mentions(&self, id: &ResourceId, value: &Value) -> Vec<Mention> {
+        DNS.mentions(id, value)
+    }
+    fn provides(&self, id: &ResourceId, value: &Value) -> Vec<Str> {
+        DNS.provides(id, value)
+    }
+    fn excludes(&self, id: &ResourceId) -> Vec<Str> {
+        DNS.excludes(id)
+    }
+    fn check_unit(&self, desired: &Desired) -> Vec<Refusal> {
+        DNS.check_unit(desired)
+    }
+    fn title(&self, id: &ResourceId) -> String {
+        DNS.title(id)
+    }
+    fn lines(&self, id: &ResourceId, value: &Value) -> Vec<String> {
+        DNS.lines(id, value)
+    }
+}
+
+/// A whole change: opened, planned, approved, run, verified, merged.
+fn real(steps: usize) {
+    let dir = tempfile::tempdir().expect("a temporary folder");
+    repository(&dir.path().join("infra.git"), steps);
+    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().expect("a runtime can be made");
+    runtime.block_on(async {
+        let targets = Targets::from([("dns".into(), Arc::new(Target::new("dns", Arc::new(Null::new(&Single)), 4)))]);
+        let wired = wiring::service_over(server(dir.path()), targets).await.expect("the service starts");
+        let service = wired.service;
+        let (ana, ben) = (User::new("ana"), User::new("ben"));
+        let new = NewMr { title: "many".into(), source: "many".into(), target: String::new(), draft: false, reviewers: Vec::new() };
+        let began = Instant::now();
+        let mr = service.open(&ana, &RepoId::new("infra"), new).await.expect("it opens");
+        let mut seen = service.watch(&mr);
+        let reached = async |seen: &mut tokio::sync::watch::Receiver<trueup::app::Glance>, wanted: Phase| {
+            let there = seen.wait_for(|glance| glance.card.as_ref().is_some_and(|card| card.phase == wanted || card.phase == Phase::Failed || card.phase == Phase::Refused));
+            let card = tokio::time::timeout(Duration::from_secs(1800), there).await.expect("it goes on").expect("the worker lives").card.clone().expect("there is a card");
+            assert_eq!(card.phase, wanted, "{}", card.waits_for);
+        };
+        reached(&mut seen, Phase::AwaitingApproval).await;
+        let planned = began.elapsed();
+        let began = Instant::now();
+        service.command(&ben, &mr, Command::Approve { digest: None, steps: Vec::new() }).await.expect("it is approved");
+        reached(&mut seen, Phase::Merged).await;
+        let run = began.elapsed();
+        let journal = service.journal(&mr).await.expect("it is there");
+        let bytes: usize = journal.iter().map(|event| serde_json::to_string(event).expect("events are JSON").len()).sum();
+        let acts = journal.iter().filter(|event| matches!(event, Event::ActIntended { .. })).count();
+        assert_eq!(acts, steps, "a step a change");
+        let micros = run.as_secs_f64() * 1e6 / steps as f64;
+        println!("{steps:>9} {:>9.2} {:>9.2} {micros:>10.1} {:>9} {bytes:>14} {:>10}", planned.as_secs_f64(), run.as_secs_f64(), journal.len(), Memory::own().peak);
+        service.stop().await;
+    });
+}
+
+fn repository(path: &Path, steps: usize) {
+    let mut import = Importer::new(path);
+    let policy = "policy:\n  window: 10ms\n  every: 10ms\n  budgets: {delete_percent: 100, change_percent: 100}\n";
+    let root = format!("sources:\n  - path: dns\n    format: octodns\n    targets: [dns]\n{policy}");
+    let zones = (steps / 1000).max(1);
+    let zone = |zone: usize, version: usize| -> String {
+        let count = steps / zones;
+        (0..count).map(|n| format!("host-{n}:\n  type: A\n  ttl: 300\n  value: 10.{zone}.{}.{version}\n", n % 250)).collect()
+    };
+    let all = |version| -> BTreeMap<String, String> { (0..zones).map(|n| (format!("dns/zone-{n}.example.yaml"), zone(n, version))).collect() };
+    let mut first = all(1);
+    first.insert("trueup.yaml".into(), root);
+    import.commit("main", None, &first);
+    import.commit("many", Some("main"), &all(2));
+    import.done();
+}
+
+fn server(dir: &Path) -> config::Server {
+    let text = format!(
+        "data: {data}\nstore: {{ kind: memory }}\nusers:\n  - name: ana\n    token: {{ file: t }}\n  - name: ben\n    token: {{ file: t2 }}\nsecrets: {data}\n\
+         repositories:\n  - name: infra\n    path: {data}/infra.git\n    writers: [ana]\n    approvers: [ben]\n    grants: [{{ target: dns }}]\n\
+         targets:\n  dns: {{ kind: dns/rfc2136, address: \"127.0.0.1:1\" }}\n",
+        data = dir.display()
+    );
+    std::fs::write(dir.join("t"), "ana-token\n").expect("the folder is writable");
+    std::fs::write(dir.join("t2"), "ben-token\n").expect("the folder is writable");
+    config::parse("server.yaml", text.as_bytes()).unwrap_or_else(|faults| panic!("the configuration is good: {faults:?}"))
+}
