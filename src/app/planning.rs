@@ -149,7 +149,7 @@ async fn compiled(repo: &Repository, targets: &Targets, sighted: Sighted<'_>, re
     let mut notes = std::mem::take(&mut found.notes);
     let asked = wants(&scope(repo, &found, request, &|id| kind(targets, id)))?;
     let touched: BTreeSet<_> = asked.iter().map(|want| want.id.target.clone()).collect();
-    notes.extend(touched.iter().filter_map(|name| weak(targets, name)));
+    notes.extend(touched.iter().filter_map(|name| Some(Note::Caution { target: name.clone(), what: targets.get(name)?.driver().caution()?.into() })));
     let seen = match sighted {
         Sighted::Offline => None,
         Sighted::Observe(secrets) => match observe_all(targets, secrets, &asked, &[], false).await {
@@ -168,7 +168,9 @@ async fn compiled(repo: &Repository, targets: &Targets, sighted: Sighted<'_>, re
         notes,
         parent: None,
     };
-    let plan = compile(&material)?;
+    let mut plan = compile(&material)?;
+    plan.notes.extend(weak(targets, &plan.deltas));
+    plan.notes.sort();
     if found.bootstrap && !plan.writes_nothing() {
         return Err(CompileError::Refused(first_writes(&plan)).into());
     }
@@ -225,12 +227,15 @@ async fn taken_back(targets: &Targets, sighted: Sighted<'_>, request: &Request, 
     })?)
 }
 
-fn weak(targets: &Targets, name: &crate::core::model::Str) -> Option<Note> {
-    match targets.get(name)?.driver().precondition() {
+/// The targets whose precondition does not see something that this plan changes.
+fn weak(targets: &Targets, deltas: &[Delta]) -> BTreeSet<Note> {
+    let unseen = |delta: &Delta| match targets.get(&delta.id.target)?.driver().precondition() {
         Precondition::Token => None,
-        Precondition::Partial(guarded) => Some(Note::WeakPrecondition { target: name.clone(), what: guarded.not_compared.into() }),
-        Precondition::ReadThenWrite => Some(Note::WeakPrecondition { target: name.clone(), what: "anything: it is read, compared and then written".into() }),
-    }
+        Precondition::Partial(guarded) => delta.paths.iter().all(|path| *path.0 == [guarded.field.into()]).then_some(guarded.not_compared),
+        Precondition::ReadThenWrite => Some("anything"),
+    };
+    let written = deltas.iter().filter(|delta| !matches!(delta.op, Op::Keep | Op::Adopt | Op::Release));
+    written.filter_map(|delta| Some(Note::WeakPrecondition { target: delta.id.target.clone(), what: unseen(delta)?.into() })).collect()
 }
 
 /// A unit that the server does not have is the merge request's fault and gets a place; the rest is the world's.

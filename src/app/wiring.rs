@@ -13,6 +13,7 @@ use crate::{
     core::{
         model::{RepoId, SecretRef, Str, User},
         render::Kinds,
+        review::Right,
     },
     drivers::dns::rfc2136,
     forges::local::{LocalForge, LocalRepository},
@@ -24,7 +25,7 @@ use crate::{
 };
 use anyhow::Context as _;
 use std::{
-    collections::BTreeMap,
+    collections::{BTreeMap, BTreeSet},
     path::{Path, PathBuf},
     sync::{Arc, atomic::AtomicBool},
 };
@@ -95,8 +96,15 @@ pub fn checkout(server: &config::Server, name: Option<&str>, path: &Path) -> any
         state: Arc::new(GitRepo::open(path)?),
         grants: named.grants.clone(),
         admins: server.spelled_out(&named.admins),
+        approvers: Some(approvers(server, named)),
         units: UnitCache::default(),
     })
+}
+
+/// Everybody who may approve in a repository of the local forge.
+fn approvers(server: &config::Server, repository: &config::Repository) -> Arc<BTreeSet<User>> {
+    let may = |user: &&config::User| server.right(repository, &user.name) >= Right::Approve;
+    Arc::new(server.users.iter().filter(may).map(|user| User::new(user.name.clone())).collect())
 }
 
 /// A checkout or bare repository by its folder alone.
@@ -140,6 +148,7 @@ pub async fn service_over(server: config::Server, targets: Targets) -> anyhow::R
             state: Arc::new(GitRepo::open(&place.path)?),
             grants: repository.grants.clone(),
             admins: server.spelled_out(&repository.admins),
+            approvers: Some(approvers(&server, repository)),
             units: UnitCache::default(),
         };
         repositories.insert(place.id.clone(), Arc::new(governed));

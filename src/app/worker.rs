@@ -100,7 +100,8 @@ impl Worker {
         let events = world.store.read(&stream).await.map_err(|error| error.to_string())?;
         let upto = events.len() as u64;
         let mut change = Change::recover(mr.clone(), &events).map_err(|error| error.to_string())?;
-        change.dress(Links::new(&world.url, &mr), world.kinds.clone());
+        let approvers = world.repositories.get(&mr.repo).and_then(|repository| repository.approvers.clone());
+        change.dress(Links::new(&world.url, &mr), world.kinds.clone(), approvers);
         let face = perform::FaceWriter::start(world.clone(), mr.clone());
         Ok(Self { world, desk, mr, own, change, upto, fence, tokens: Tokens::default(), face, wake: None })
     }

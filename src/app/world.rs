@@ -3,7 +3,7 @@
 use super::{board::BoardRoom, service::MrDesk, targets::Targets};
 use crate::{
     core::{
-        model::{Grant, RepoId, Str},
+        model::{Grant, RepoId, Str, User},
         render::Kinds,
     },
     git::UnitCache,
@@ -11,7 +11,7 @@ use crate::{
     stores::Store,
 };
 use std::{
-    collections::BTreeMap,
+    collections::{BTreeMap, BTreeSet},
     sync::{Arc, atomic::AtomicBool},
 };
 use tokio::sync::Semaphore;
@@ -50,5 +50,7 @@ pub struct Repository {
     pub grants: Vec<Grant>,
     /// Who approves while base has no policy; groups are spelled out.
     pub admins: Vec<Str>,
+    /// Everybody who may approve, where the forge lets us know.
+    pub approvers: Option<Arc<BTreeSet<User>>>,
     pub units: UnitCache,
 }

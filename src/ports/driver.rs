@@ -23,6 +23,11 @@ pub trait Driver: Send + Sync {
     /// How the driver keeps a precondition between reading and writing.
     fn precondition(&self) -> Precondition;
 
+    /// What approvers should know of how the target is spoken to, as a fragment: that nothing is signed.
+    fn caution(&self) -> Option<&'static str> {
+        None
+    }
+
     /// Reads live state with the strongest read the target has and writes nothing.
     ///
     /// On return there is one `Observed` a want, in the order asked, with only the facts named. A want the target
@@ -61,6 +66,9 @@ pub enum Precondition {
 /// What a partial precondition does not compare.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Guarded {
+    /// The field of a resource, as paths name it.
+    pub field: &'static str,
+    /// The same for people.
     pub not_compared: &'static str,
 }
 

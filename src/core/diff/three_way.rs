@@ -35,6 +35,8 @@ pub enum Fate {
     Moved {
         was: ResourceId,
     },
+    /// The way back: base is what the change wrote, merged what was there before.
+    TakenBack,
 }
 
 /// Compares the three values: live is what merged asks for → keep or adopt; what (effective) base asks for → the delta;
@@ -53,8 +55,8 @@ pub fn three_way(case: Case<'_>) -> Result<Delta, Refusal> {
             (_, Some((change, applied))) if *applied == live => (Op::Keep, Reason::AheadBy(change.clone())),
             (Fate::Moved { was }, _) => (Op::Move { was: was.clone() }, Reason::AlreadyTrue),
             (Fate::Fresh, _) if live.is_some() => (Op::Adopt, Reason::AlreadyTrue),
-            (Fate::Governed | Fate::Fresh | Fate::Released, _) if live.is_some() && case.base.is_none() => (Op::Adopt, Reason::AlreadyTrue),
-            (Fate::Governed | Fate::Fresh | Fate::Released, _) => (Op::Keep, Reason::AlreadyTrue),
+            (Fate::Governed | Fate::Fresh | Fate::Released | Fate::TakenBack, _) if live.is_some() && case.base.is_none() => (Op::Adopt, Reason::AlreadyTrue),
+            (Fate::Governed | Fate::Fresh | Fate::Released | Fate::TakenBack, _) => (Op::Keep, Reason::AlreadyTrue),
         };
         let to = case.merged.clone();
         return Ok(delta(&case, op, live, to, reason));
@@ -97,9 +99,17 @@ fn drifted(case: &Case<'_>, live: Option<&Value>, effective: Option<&Value>) -> 
     let title = case.kind.title(case.id);
     let (live_text, merged) = (show(live), show(case.merged.as_ref()));
     let (what, advice) = match (&case.fate, effective, case.ahead) {
+        (Fate::TakenBack, _, ahead) => {
+            let by = ahead.map_or(String::new(), |(change, _)| format!(", which the open change {change} wrote"));
+            let wrote = show(case.base.as_ref());
+            (
+                format!("restore stopped: `{title}` is {live_text} now{by}; this change wrote {wrote}, restoring means {merged}"),
+                "undo that change on the live system and say `/trueup restore` again, or push a commit that asks for what is live, or leave all that this change wrote as it is with `/trueup free REASON`".to_owned(),
+            )
+        }
         (Fate::Moved { was }, _, _) => (
             format!("`{title}` is said to be what `{was}` was, but live is {live_text} where base asks for {}", show(effective)),
-            "correct `moved:`, or undo the live change, then plan again".to_owned(),
+            "correct `moved:`, or undo the live change, then plan again (`/trueup plan`)".to_owned(),
         ),
         (_, None, None) => (
             format!("`{title}` is live already and nobody asked for it here: live is {live_text}, this merge request asks for {merged}"),
@@ -111,7 +121,9 @@ fn drifted(case: &Case<'_>, live: Option<&Value>, effective: Option<&Value>) -> 
         ),
         (_, Some(_), None) => (
             format!("`{title}` was changed by another writer: live is {live_text}, base asks for {}, this merge request asks for {merged}", show(effective)),
-            "undo the live change or bring it into the base branch, or set `policy.on_drift: overwrite` there".to_owned(),
+            format!(
+                "undo the live change and plan again (`/trueup plan`), or take it into the merge request: ask for {live_text}; `policy.on_drift: overwrite` on the base branch would write over it"
+            ),
         ),
     };
     Refusal::new(RefusalKind::Drift, what).at(case.place.clone()).advice(advice)

@@ -1,7 +1,7 @@
 //! Who approved what: approvals bind to the leaves of a plan's digest, not to the plan.
 
 use crate::core::{
-    model::{CommitId, Digest, Time, User},
+    model::{ApprovalRule, CommitId, Digest, Str, Time, User},
     plan::MatchedRule,
 };
 use serde::{Deserialize, Serialize};
@@ -60,6 +60,26 @@ pub struct RuleStanding {
     pub given: Vec<User>,
     /// How many are missing.
     pub missing: u32,
+}
+
+/// Why a rule can never be satisfied as things are: too few of the people it asks for may approve.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Obstacle {
+    pub needed: u32,
+    /// Who may approve it.
+    pub possible: Vec<User>,
+    /// Named by the rule, without the right to approve here.
+    pub strangers: Vec<Str>,
+    /// Would count, but the change is theirs.
+    pub own: Vec<User>,
+}
+
+/// Looks whether enough people can approve at all; `approvers` are all who have the right.
+pub fn obstacle(rule: &ApprovalRule, approvers: &BTreeSet<User>, barred: &dyn Fn(&User) -> bool) -> Option<Obstacle> {
+    let named = |user: &User| rule.by.is_empty() || rule.by.iter().any(|name| **name == *user.as_str());
+    let (own, possible): (Vec<User>, Vec<User>) = approvers.iter().filter(|user| named(user)).cloned().partition(|user| barred(user));
+    let strangers = rule.by.iter().filter(|name| !approvers.iter().any(|user| ***name == *user.as_str())).cloned().collect();
+    (possible.len() < rule.count as usize).then_some(Obstacle { needed: rule.count, possible, strangers, own })
 }
 
 /// Judges approvals against the rules that matched; `barred` are the people whose change it is.

@@ -8,7 +8,7 @@ mod start;
 mod ticket;
 mod window;
 
-pub use approvals::{Approval, Leaves, RuleStanding, Shown, standing};
+pub use approvals::{Approval, Leaves, Obstacle, RuleStanding, Shown, obstacle, standing};
 pub use conditions::Conditions;
 pub use merge::MergeGate;
 pub(in crate::core) use merge::reissue;

@@ -249,6 +249,7 @@ fn governs(note: &Note) -> Option<(LeafKey, Digest)> {
         | Note::AheadBy { .. }
         | Note::Drift { .. }
         | Note::WeakPrecondition { .. }
+        | Note::Caution { .. }
         | Note::NotObserved
         | Note::Remark { .. } => None,
     }

@@ -1,6 +1,6 @@
 //! The way back (I8): a forecast of it with every plan, and an ordinary plan made from what was written and what is seen.
 
-use super::{compile::Parts, order::Said, pattern::Patterns, rules};
+use super::{compile::Parts, order::Said, pattern::Patterns};
 use crate::core::{
     diff::{Case, Delta, Fate, Op, Reason, three_way},
     model::{Kind, MrId, Observed, Path, Place, Policy, Reading, ResourceId, StepId, Sure, Value, Want},
@@ -63,7 +63,7 @@ pub fn restore(restoring: Restoring<'_>) -> Result<Plan, CompileError> {
             place: (restoring.place)(id),
             ours: None,
             ahead: restoring.ahead.get(id),
-            fate: Fate::Governed,
+            fate: Fate::TakenBack,
             on_drift: restoring.policy.on_drift,
             sensitive: sensitive.matches(id),
             sure: Sure::Exact,
@@ -87,7 +87,7 @@ pub fn restore(restoring: Restoring<'_>) -> Result<Plan, CompileError> {
         restoring.plans.iter().flat_map(|plan| plan.edges.iter().chain(&plan.inside)).filter_map(|edge| said(&edge.reason).map(|pair| (pair, &edge.place))).collect();
     let back = orders.into_iter().map(|((first, then), place)| Said { first: then, then: first, place: place.clone(), lives_in: false }).collect();
     let parent = restoring.plans.last().map(|plan| plan.digest());
-    let rules = if restoring.rules.is_empty() { vec![rules::otherwise()] } else { restoring.rules };
+    let rules = if restoring.rules.is_empty() { vec![MatchedRule::otherwise()] } else { restoring.rules };
     let parts = Parts { kinds: restoring.kinds, policy: restoring.policy, templates: &[], rules, notes, parent };
     parts.assemble(deltas, |_| Ok(back))
 }

@@ -53,15 +53,17 @@ pub(super) fn matched(policy: &Policy, facts: &PlanFacts, conditions: &dyn Condi
         matched.push(MatchedRule { rule: rule.clone(), because: because.into() });
     }
     if matched.is_empty() {
-        matched.push(otherwise());
+        matched.push(MatchedRule::otherwise());
     }
     if faults.is_empty() { Ok(matched) } else { Err(faults) }
 }
 
-/// One approval by anyone who may approve in the repository.
-pub(super) fn otherwise() -> MatchedRule {
-    let rule = ApprovalRule { when: None, count: 1, by: Vec::new() };
-    MatchedRule { rule, because: "no rule of the policy says otherwise".into() }
+impl MatchedRule {
+    /// What holds when no rule fires: one approval by anyone who may approve in the repository.
+    pub fn otherwise() -> Self {
+        let rule = ApprovalRule { when: None, count: 1, by: Vec::new() };
+        Self { rule, because: "no rule of the policy says otherwise".into() }
+    }
 }
 
 fn summary(facts: &PlanFacts) -> String {

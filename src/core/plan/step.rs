@@ -239,6 +239,8 @@ pub enum Note {
     Drift { id: ResourceId },
     /// The target's precondition is weaker than a token: what is not compared.
     WeakPrecondition { target: Str, what: Str },
+    /// How a target is spoken to that approvers should know: unsigned, unencrypted.
+    Caution { target: Str, what: Str },
     /// Nothing was observed: this plan compares base with merged only.
     NotObserved,
     /// A file that decides how later merge requests are judged changes; approving the plan approves it. `becomes`: its content's id, none when it goes.

@@ -142,6 +142,7 @@ fn note_kind(note: &Note) -> &'static str {
         Note::AheadBy { .. } => "ahead_by",
         Note::Drift { .. } => "drift",
         Note::WeakPrecondition { .. } => "weak_precondition",
+        Note::Caution { .. } => "caution",
         Note::NotObserved => "not_observed",
         Note::Governs { .. } => "governs",
         Note::Remark { .. } => "remark",

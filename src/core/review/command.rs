@@ -26,7 +26,10 @@ pub enum Command {
     },
     Abort,
     Restore,
-    Free,
+    /// An empty reason is enough where nothing is written.
+    Free {
+        reason: String,
+    },
     Take,
     Help,
     /// Looked like a command and is none: what was written, and the nearest known.
@@ -73,7 +76,9 @@ impl Command {
             Self::Skip { step: _, reason: _ } => usage("skip", "STEP REASON…", "leaves a failed step out; merging then needs an approved exemption", Right::Approve),
             Self::Abort => usage("abort", "", "stops at the next safe point and ends the run; nothing is undone", Right::Approve),
             Self::Restore => usage("restore", "", "brings back what was there before this run", Right::Approve),
-            Self::Free => usage("free", "", "gives back what this change holds, so that others go on", Right::Approve),
+            Self::Free { reason: _ } => {
+                usage("free", "[REASON…]", "gives back what this change holds, so that others go on; where it has written something, which then stays, say why", Right::Approve)
+            }
             Self::Take => usage("take", "", "makes you responsible for this change", Right::Approve),
             Self::Help => usage("help", "", "lists the commands", Right::Read),
             Self::Unknown { text: _, nearest: _ } => None,
@@ -91,8 +96,8 @@ impl Command {
             Self::Retry => Some(Self::Skip { step: StepId(1), reason: String::new() }),
             Self::Skip { step: _, reason: _ } => Some(Self::Abort),
             Self::Abort => Some(Self::Restore),
-            Self::Restore => Some(Self::Free),
-            Self::Free => Some(Self::Take),
+            Self::Restore => Some(Self::Free { reason: String::new() }),
+            Self::Free { reason: _ } => Some(Self::Take),
             Self::Take => Some(Self::Help),
             Self::Help => None,
             Self::Unknown { text: _, nearest: _ } => None,
@@ -183,6 +188,7 @@ fn read(said: &str) -> Command {
     let parsed = known.as_ref().and_then(|command| match command {
         Command::Approve { .. } => approve(&args),
         Command::Skip { .. } => skip(&args),
+        Command::Free { .. } => Some(Command::Free { reason: args.join(" ") }),
         Command::Plan
         | Command::Start
         | Command::Pause
@@ -190,7 +196,6 @@ fn read(said: &str) -> Command {
         | Command::Retry
         | Command::Abort
         | Command::Restore
-        | Command::Free
         | Command::Take
         | Command::Help
         | Command::Unknown { .. } => args.is_empty().then(|| command.clone()),

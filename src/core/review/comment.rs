@@ -1,8 +1,8 @@
 //! The face of a change: its sticky comment, statuses and label, made from its view alone.
 
-use super::{ApprovalView, Direction, Face, Label, Phase, Since, Status, StatusState, View, escape, words};
+use super::{ApprovalView, Direction, Face, Label, Left, Phase, Since, Status, StatusState, View, escape, words};
 use crate::core::{
-    model::{CommitId, MrId, ResourceId},
+    model::{CommitId, MrId, ResourceId, Value},
     plan::{ItemRef, Plan},
     render::{self, Room, Sheet, markdown},
 };
@@ -39,6 +39,7 @@ fn comment(view: &View) -> String {
     before.push_str(&refusals(view, room.of(12_000)));
     before.push_str(&markdown::list("Paths in conflict", view.conflicts.iter().map(|path| words::code(path)).collect(), room.of(3000)));
     before.push_str(&failures(view, room.of(6000)));
+    before.push_str(&given_up(view, room.of(3000)));
     before.push_str(&unhealthy(view, room.of(2000)));
     before.push_str(&queue(view, room.of(2500)));
     before.push_str(&since(view, room.of(3000)));
@@ -70,6 +71,19 @@ impl View {
     pub fn hides(&self, id: &ResourceId) -> bool {
         let plan = Plan::default();
         sheet(self, self.plan.as_deref().unwrap_or(&plan)).is_sensitive(id)
+    }
+
+    /// What was written and let go of, a line each: what is live by this change, and what was there before.
+    pub fn given_up_lines(&self) -> Vec<String> {
+        let line = |left: &Left| {
+            let show = |value: &Option<Value>| match value {
+                None => "nothing".to_owned(),
+                Some(_) if self.hides(&left.id) => "a value that is not shown".to_owned(),
+                Some(value) => words::code(&self.kinds.lines(&left.id, value).join(", ")),
+            };
+            format!("{}: this change left {}, before it was {}", words::code(&self.kinds.title(&left.id)), show(&left.after), show(&left.before))
+        };
+        self.given_up.iter().map(line).collect()
     }
 
     /// What is missing besides that which it waits for first.
@@ -119,9 +133,13 @@ fn refusals(view: &View, room: Room<'_>) -> String {
 fn failures(view: &View, room: Room<'_>) -> String {
     let Some(first) = view.failures.first() else { return String::new() };
     let items = view.failures.iter().map(|failure| words::failure(failure, &view.kinds, failure.id.as_ref().is_some_and(|id| view.hides(id)))).collect();
-    let ways = format!("{}\n\n", words::ways_on(first.step));
+    let ways = format!("{}\n\n", words::ways_on(first.step, view.written > 0));
     let list = markdown::list(&words::count(view.failures.len(), "failure"), items, room.of(room.chars.saturating_sub(ways.chars().count())));
     list + &ways
+}
+
+fn given_up(view: &View, room: Room<'_>) -> String {
+    markdown::list("Written and let go of", view.given_up_lines(), room)
 }
 
 fn unhealthy(view: &View, room: Room<'_>) -> String {
@@ -149,11 +167,12 @@ fn since(view: &View, room: Room<'_>) -> String {
 }
 
 fn approvals(view: &View, room: Room<'_>) -> String {
-    let mut items: Vec<String> = view.approvals.iter().map(approval).collect();
+    let missing = view.wants_approval();
+    // Where nobody is asked, only what was given is worth a line.
+    let mut items: Vec<String> = view.approvals.iter().filter(|approval| missing || !approval.given.is_empty()).map(|one| approval(one, missing)).collect();
     if items.is_empty() {
         return String::new();
     }
-    let missing = view.approvals.iter().any(|approval| approval.missing > 0);
     if missing && !view.pushers.is_empty() {
         let pushers: Vec<_> = view.pushers.iter().map(|user| user.0.clone()).collect();
         items.push(words::not_by(&pushers));
@@ -169,10 +188,13 @@ fn approvals(view: &View, room: Room<'_>) -> String {
     list + &how
 }
 
-fn approval(approval: &ApprovalView) -> String {
-    let ApprovalView { rule, given, missing } = approval;
+fn approval(approval: &ApprovalView, asked: bool) -> String {
+    let ApprovalView { rule, given, missing, cannot } = approval;
     let given = given.iter().take(10).map(words::given);
-    let missing = (*missing > 0).then(|| format!("**{} missing**", missing));
+    let missing = (asked && *missing > 0).then(|| match cannot {
+        Some(why) => format!("**{missing} missing**, and {why}"),
+        None => format!("**{missing} missing**"),
+    });
     let parts: Vec<String> = given.chain(missing).collect();
     format!("{}: {}", words::approval(rule), if parts.is_empty() { "nothing missing".to_owned() } else { parts.join("; ") })
 }
@@ -191,7 +213,6 @@ fn footer(view: &View) -> String {
 }
 
 fn statuses(view: &View) -> Vec<Status> {
-    let missing = view.approvals.iter().any(|approval| approval.missing > 0);
     let (done, all) = view.progress();
     let plan = match view.phase {
         Phase::Planning => StatusState::Pending,
@@ -232,10 +253,26 @@ fn statuses(view: &View) -> Vec<Status> {
         | Phase::Restoring
         | Phase::Closed => StatusState::Pending,
     };
+    let approval = match view.phase {
+        Phase::Merged => StatusState::Success,
+        Phase::Restored | Phase::Closed => StatusState::Pending,
+        Phase::Planning
+        | Phase::AwaitingApproval
+        | Phase::Queued
+        | Phase::Rolling
+        | Phase::Verifying
+        | Phase::Merging
+        | Phase::Empty
+        | Phase::Refused
+        | Phase::Conflicted
+        | Phase::Paused
+        | Phase::Failed
+        | Phase::Restoring => pending_unless(view.plan.is_some() && view.approvals.iter().all(|approval| approval.missing == 0)),
+    };
     let status = |context: &str, state, text| Status { context: context.into(), state, text };
     vec![
         status("trueup/plan", plan, words::status_plan(view)),
-        status("trueup/approval", pending_unless(view.plan.is_some() && !missing), words::status_approval(view)),
+        status("trueup/approval", approval, words::status_approval(view)),
         status("trueup/rollout", rollout, words::status_rollout(view)),
         status("trueup/converged", converged, words::status_converged(view)),
     ]

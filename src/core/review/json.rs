@@ -3,12 +3,16 @@
 //! Version 1. `version`, `repo`, `number`, `title`, `author`, `source_branch`, `base_branch`, `draft`, `phase` (see
 //! `Phase`), `waits_for` (a sentence), `reasons` (sentences), `base`, `head`, `merged` (commits or null), `direction`
 //! (`forward`, `back`), `digest`, `plan` (see `render::json`, or null), `progress` (`done`, `all`), `steps` (`id`,
-//! `state`, `attempts`, `items`), `approvals` (`count`, `by`, `when`, `because`, `missing`, `given`), `pushers`,
-//! `since`, `queue` (`place`, `ahead`, or null), `refusals`, `conflicts`, `failures`, `health`, `stopped_by`, `times`
-//! (RFC 3339 or null), `expected`, `links` (`change`, `plan`), `statuses`, `label`.
+//! `state`, `attempts`, `items`), `approvals` (`count`, `by`, `when`, `because`, `missing`,
+//! `cannot` (why nobody can give it, or null), `given`), `pushers`, `since`, `queue` (`place`, `ahead`, or null), `refusals`,
+//! `conflicts`, `failures`, `written` (how many resources hold what it wrote), `given_up` (`id`, `before`, `after`),
+//! `health`, `stopped_by`, `times` (RFC 3339 or null), `expected`, `links` (`change`, `plan`), `statuses`, `label`.
 
-use super::{ApprovalView, Failure, FailureKind, Given, HealthView, ItemState, Queue, Since, StepView, Times, View, words};
-use crate::core::{model::Refusal, render};
+use super::{ApprovalView, Failure, FailureKind, Given, HealthView, ItemState, Left, Queue, Since, StepView, Times, View, words};
+use crate::core::{
+    model::{Refusal, Value},
+    render,
+};
 use serde::{Serialize, Serializer};
 use serde_json::{Value as Json, json};
 
@@ -48,6 +52,8 @@ impl View {
             refusals,
             conflicts,
             failures,
+            written,
+            given_up,
             health,
             way_back: _,
             stopped_by,
@@ -76,6 +82,8 @@ impl View {
             "refusals": refusals.iter().map(refusal).collect::<Vec<_>>(),
             "conflicts": conflicts,
             "failures": failures.iter().map(|failure| self.failure_json(failure)).collect::<Vec<_>>(),
+            "written": written,
+            "given_up": given_up.iter().map(|left| self.left_json(left)).collect::<Vec<_>>(),
             "health": health.as_ref().map(|HealthView { samples, needed, every, unhealthy }| json!({
                 "samples": samples, "needed": needed, "every": every,
                 "unhealthy": unhealthy.iter().map(|(id, why)| json!({ "id": id, "why": why })).collect::<Vec<_>>(),
@@ -84,6 +92,12 @@ impl View {
             "links": { "change": links.change(), "plan": links.plan() },
             "statuses": self.statuses(), "label": format!("trueup: {}", words::phase_words(*phase)),
         })
+    }
+
+    fn left_json(&self, left: &Left) -> Json {
+        let Left { id, before, after } = left;
+        let shown = |value: &Option<Value>| value.as_ref().map(|value| if self.hides(id) { json!({ "$sensitive": true }) } else { render::value_json(value) });
+        json!({ "id": id, "before": shown(before), "after": shown(after) })
     }
 
     fn failure_json(&self, failure: &Failure) -> Json {
@@ -115,10 +129,10 @@ fn step(view: &StepView) -> Json {
 }
 
 fn approval(view: &ApprovalView) -> Json {
-    let ApprovalView { rule, given, missing } = view;
+    let ApprovalView { rule, given, missing, cannot } = view;
     let given: Vec<Json> =
         given.iter().map(|Given { by, at, digest, steps, void }| json!({ "by": by, "at": at.to_string(), "digest": digest, "steps": steps, "void": void })).collect();
-    json!({ "count": rule.rule.count, "by": rule.rule.by, "when": rule.rule.when, "because": rule.because, "missing": missing, "given": given })
+    json!({ "count": rule.rule.count, "by": rule.rule.by, "when": rule.rule.when, "because": rule.because, "missing": missing, "cannot": cannot, "given": given })
 }
 
 /// A refusal with its place, and as the text a person reads.

@@ -17,5 +17,5 @@ pub use comment::{MARKER, MOST_CHARS, face};
 pub use face::{Face, Label, Status, StatusState};
 pub use phase::Phase;
 pub use sighting::{Check, Comment, CommentId, MrState, Review, Right, Sighting};
-pub use view::{ApprovalView, Direction, Failure, FailureKind, Given, HealthView, ItemState, Links, Queue, Since, StepState, StepView, Times, View};
+pub use view::{ApprovalView, Direction, Failure, FailureKind, Given, HealthView, ItemState, Left, Links, Queue, Since, StepState, StepView, Times, View};
 pub use words::{Answer, Waiting};

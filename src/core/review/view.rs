@@ -44,6 +44,10 @@ pub struct View {
     /// Paths that do not merge.
     pub conflicts: Vec<Str>,
     pub failures: Vec<Failure>,
+    /// How many resources hold what it wrote, not merged and not restored.
+    pub written: usize,
+    /// What it wrote and let go of: live as far as nobody changed it since.
+    pub given_up: Vec<Left>,
     pub health: Option<HealthView>,
     /// The forecast of the way back, shown before approval.
     pub way_back: Option<Arc<Plan>>,
@@ -163,6 +167,18 @@ pub struct ApprovalView {
     pub given: Vec<Given>,
     /// How many are still missing.
     pub missing: u32,
+    /// Why nobody can give them, where that is known.
+    pub cannot: Option<String>,
+}
+
+/// Something written and let go of.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Left {
+    pub id: ResourceId,
+    /// What was there before this change.
+    pub before: Option<Value>,
+    /// What this change left.
+    pub after: Option<Value>,
 }
 
 /// One approval.
@@ -316,6 +332,8 @@ impl View {
             refusals: Vec::new(),
             conflicts: Vec::new(),
             failures: Vec::new(),
+            written: 0,
+            given_up: Vec::new(),
             health: None,
             way_back: None,
             stopped_by: None,
@@ -330,6 +348,15 @@ impl View {
     /// Where a step is; waiting when nothing ran yet.
     pub fn step(&self, id: StepId) -> Option<&StepView> {
         self.steps.binary_search_by_key(&id, |step| step.id).ok().map(|at| &self.steps[at])
+    }
+
+    /// Whether an approval can be given now and would count for something.
+    pub fn wants_approval(&self) -> bool {
+        let open = match self.phase {
+            Phase::AwaitingApproval | Phase::Empty | Phase::Queued | Phase::Paused | Phase::Rolling | Phase::Verifying | Phase::Merging => true,
+            Phase::Planning | Phase::Merged | Phase::Refused | Phase::Conflicted | Phase::Failed | Phase::Restoring | Phase::Restored | Phase::Closed => false,
+        };
+        open && self.plan.is_some() && self.approvals.iter().any(|approval| approval.missing > 0)
     }
 
     /// Items that are over, and all items.

@@ -65,6 +65,8 @@ pub struct Change {
     pub(super) paused: Option<User>,
     pub(super) stopped_by: Option<User>,
     pub(super) owner: Option<User>,
+    /// Who let go of what this change wrote, and why.
+    pub(super) freed: Option<(User, String)>,
     pub(super) halted: bool,
 
     // The window and the merge.
@@ -124,6 +126,8 @@ pub(super) enum ClaimState {
 pub(super) struct Frame {
     pub links: Links,
     pub kinds: Kinds,
+    /// Everybody who may approve in the repository, where the server knows.
+    pub approvers: Option<Arc<BTreeSet<User>>>,
     pub shown: Option<Face>,
     pub shown_at: Option<(Time, usize)>,
     pub failed: usize,
@@ -138,7 +142,7 @@ impl PartialEq for Frame {
 impl Change {
     /// A change of which nothing is known yet: it looks first.
     pub fn open(mr: MrId) -> Self {
-        let frame = Frame { links: Links::new("", &mr), kinds: Kinds::default(), shown: None, shown_at: None, failed: 0 };
+        let frame = Frame { links: Links::new("", &mr), kinds: Kinds::default(), approvers: None, shown: None, shown_at: None, failed: 0 };
         Self {
             mr,
             stage: Phase::Planning,
@@ -167,6 +171,7 @@ impl Change {
             claims_for: None,
             claims_asked_for: BTreeSet::new(),
             owner: None,
+            freed: None,
             starts: 0,
             start_asked: None,
             start_again: None,
@@ -200,10 +205,9 @@ impl Change {
         Ok(change)
     }
 
-    /// Lends the words of kinds and the server's links to the face. Changes no state: say it again after recovery.
-    pub fn dress(&mut self, links: Links, kinds: Kinds) {
-        self.frame.links = links;
-        self.frame.kinds = kinds;
+    /// Lends the words of kinds, the server's links and who may approve (`None`: not known) to the face. Changes no state: say it again after recovery.
+    pub fn dress(&mut self, links: Links, kinds: Kinds, approvers: Option<Arc<BTreeSet<User>>>) {
+        (self.frame.links, self.frame.kinds, self.frame.approvers) = (links, kinds, approvers);
     }
 
     pub fn mr(&self) -> &MrId {

@@ -224,8 +224,11 @@ pub enum Event {
     Stopped {
         at: Time,
     },
+    /// What the change holds is given back; what it wrote stays, for this reason.
     Freed {
         by: User,
+        #[serde(default)]
+        reason: String,
     },
     /// Somebody else answers for it from here on.
     Taken {

@@ -134,6 +134,7 @@ impl Change {
                 let (plan, restore) = (desk.plan.clone(), desk.restore);
                 self.tell(*at);
                 self.ledger.begin(plan);
+                self.forget_given_up();
                 self.stage = if restore { Phase::Restoring } else { Phase::Rolling };
                 self.times.started.get_or_insert(*at);
                 (self.running, self.start_asked, self.trouble, self.window, self.aborted) = (true, None, None, None, false);
@@ -238,12 +239,7 @@ impl Change {
                 self.tell(*at);
                 self.stopped(why, *at);
             }
-            Event::Freed { .. } => {
-                must(!self.running, "a run is under way")?;
-                self.ledger.written.clear();
-                self.approvals.clear();
-                self.judge_approvals();
-            }
+            Event::Freed { by, reason } => self.freed(by, reason)?,
             Event::Taken { by } => self.owner = Some(by.clone()),
             Event::Halted(halted) => self.halted = *halted,
             Event::ClockBack { now } => self.clock_back(*now),
@@ -303,6 +299,7 @@ impl Change {
             PlanWhy::Drift(ids) => self.trouble = Some(moved_sentence(ids, "changed after it was written and proven")),
         }
         if ask.restore {
+            self.take_up_again();
             self.approvals.clear();
             self.said_start = false;
         }
@@ -360,6 +357,9 @@ impl Change {
                 self.refusals.clone_from(refusals);
                 self.stage = if asked.restore { Phase::Failed } else { Phase::Refused };
                 self.window = None;
+                if asked.restore {
+                    self.let_go_again();
+                }
             }
             PlanResult::Conflicted(paths) => {
                 self.conflicts.clone_from(paths);
@@ -403,6 +403,7 @@ impl Change {
     fn restored(&mut self, at: Time) {
         self.stage = Phase::Restored;
         self.ledger.written.clear();
+        self.forget_given_up();
         self.approvals.clear();
         self.judge_approvals();
         self.times.ended = Some(at);
@@ -437,6 +438,7 @@ impl Change {
                 self.window = None;
                 if found == tree {
                     self.stage = Phase::Merged;
+                    self.forget_given_up();
                     self.ledger.written.clear();
                 } else {
                     self.stage = Phase::Failed;

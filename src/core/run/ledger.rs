@@ -108,6 +108,8 @@ pub struct Ledger {
     pub(super) epoch: u32,
     /// Over all runs of this change, until it is merged or restored.
     pub(super) written: BTreeMap<ResourceId, Written>,
+    /// Written and let go of: live until somebody changes it, and held by nobody.
+    pub(super) given_up: BTreeMap<ResourceId, Written>,
 }
 
 /// How many items are in which state.
@@ -175,6 +177,11 @@ impl Ledger {
     /// What this change wrote and is not merged or restored yet.
     pub fn written(&self) -> &BTreeMap<ResourceId, Written> {
         &self.written
+    }
+
+    /// What this change wrote and let go of.
+    pub fn given_up(&self) -> &BTreeMap<ResourceId, Written> {
+        &self.given_up
     }
 
     /// What it last wrote, as content names.

@@ -8,6 +8,7 @@ mod event;
 mod evolve;
 mod evolve_run;
 mod frontier;
+mod given_up;
 mod handle;
 mod input;
 mod ledger;

@@ -2,10 +2,13 @@
 
 use super::{At, Change, Doing, PlanWhy, Stop, change::ClaimState};
 use crate::core::{
-    gate::Reason,
+    gate::{self, Reason, RuleStanding},
     model::{MrId, Time},
     plan::{ItemRef, MatchedRule},
-    review::{ApprovalView, Direction, Face, Failure, Given, HealthView, ItemState, Phase, Queue, StepView, View, Waiting},
+    review::{
+        ApprovalView, Direction, Face, Failure, Given, HealthView, ItemState, Left, Phase, Queue, StepView, View, Waiting,
+        words::{self, Mend},
+    },
 };
 
 impl Change {
@@ -13,6 +16,7 @@ impl Change {
     pub fn waits_for(&self) -> String {
         if let Some(what) = &self.trouble
             && self.alarm
+            && self.freed.is_none()
         {
             return format!("Alarm: {what}.");
         }
@@ -24,7 +28,7 @@ impl Change {
         let sighting = self.sighting.as_ref()?;
         let counts = self.ledger.counts();
         if self.phase() == Phase::Paused {
-            return Some(Waiting::Paused { by: self.paused.clone(), in_flight: self.ledger.in_flight() });
+            return Some(Waiting::Paused { by: self.paused.clone(), in_flight: self.ledger.in_flight(), running: self.running, wrote: self.wrote() });
         }
         Some(match self.stage {
             Phase::Planning if !sighting.author_trusted && self.vouched.as_ref() != Some(&sighting.head) => Waiting::Trust { author: sighting.author.clone() },
@@ -46,11 +50,17 @@ impl Change {
             Phase::Merging if self.merge_again.is_some() => Waiting::MergeRefused { why: self.trouble.clone().unwrap_or_else(|| "base or head moved".to_owned()) },
             Phase::Merging | Phase::Empty => self.gate_sentence().unwrap_or(Waiting::Merge),
             Phase::Merged => Waiting::Merged { commit: self.merged.clone()? },
-            Phase::Refused => Waiting::Push { faults: self.refusals.len() },
+            Phase::Refused => Waiting::Refused(Mend::of(&self.refusals)),
             Phase::Conflicted => Waiting::Conflicts { paths: self.conflicts.len() },
-            Phase::Failed if self.aborted => Waiting::Aborted { by: self.stopped_by.clone() },
-            Phase::Failed if counts.failed + counts.blocked == 0 && self.trouble.is_some() => Waiting::Broken { why: self.trouble.clone().unwrap_or_default() },
-            Phase::Failed => Waiting::Failed { items: counts.failed + counts.skipped, blocked: counts.blocked },
+            Phase::Failed | Phase::Closed if let Some((by, reason)) = self.freed.as_ref().filter(|_| !self.ledger.given_up().is_empty()) => {
+                Waiting::Freed { by: by.clone(), reason: reason.clone(), left: self.ledger.given_up().len(), open: self.stage != Phase::Closed }
+            }
+            Phase::Failed if self.restore_stopped() => Waiting::RestoreStopped { items: self.refusals.len() },
+            Phase::Failed if self.aborted => Waiting::Aborted { by: self.stopped_by.clone(), wrote: self.wrote() },
+            Phase::Failed if counts.failed + counts.blocked == 0 && self.trouble.is_some() => {
+                Waiting::Broken { why: self.trouble.clone().unwrap_or_default(), wrote: self.wrote() }
+            }
+            Phase::Failed => Waiting::Failed { items: counts.failed + counts.skipped, blocked: counts.blocked, wrote: self.wrote() },
             Phase::Restored => Waiting::Restored,
             Phase::Closed if self.wrote() => Waiting::ClosedHolding { written: self.ledger.written().len() },
             Phase::Closed => Waiting::Closed,
@@ -73,7 +83,7 @@ impl Change {
         let missing = || self.standings.iter().find(|rule| rule.missing > 0);
         if let (Some(rule), Some(digest)) = (missing(), self.digest()) {
             let by = rule.rule.as_ref().map_or_else(Vec::new, |matched| matched.rule.by.clone());
-            return Some(Waiting::Approvals { missing: rule.missing, by, digest });
+            return Some(Waiting::Approvals { missing: rule.missing, by, digest, cannot: self.cannot(rule) });
         }
         self.held.first().and_then(|reason| self.sentence(reason))
     }
@@ -85,7 +95,10 @@ impl Change {
             Reason::Conflict => Waiting::Conflicts { paths: self.conflicts.len() },
             Reason::Outdated => Waiting::Plan,
             Reason::Draft => Waiting::Draft,
-            Reason::Approvals { missing, by } => Waiting::Approvals { missing: *missing, by: by.clone(), digest: self.digest()? },
+            Reason::Approvals { missing, by } => {
+                let stuck = self.standings.iter().filter(|rule| rule.missing == *missing).find_map(|rule| self.cannot(rule));
+                Waiting::Approvals { missing: *missing, by: by.clone(), digest: self.digest()?, cannot: stuck }
+            }
             Reason::ChecksPending(pending) => Waiting::Checks { pending: pending.clone() },
             Reason::ChecksFailed(failed) => Waiting::ChecksFailed { failed: failed.clone() },
             Reason::Threads(open) => Waiting::Threads { open: *open },
@@ -94,7 +107,7 @@ impl Change {
             Reason::Queued { ahead } => Waiting::Claims { ahead: ahead.clone() },
             Reason::Halted => Waiting::Halted,
             Reason::NotConverged { .. } | Reason::Stale => self.window_sentence(),
-            Reason::Skipped(items) => Waiting::Failed { items: *items as usize, blocked: 0 },
+            Reason::Skipped(items) => Waiting::Failed { items: *items as usize, blocked: 0, wrote: self.wrote() },
         })
     }
 
@@ -113,13 +126,12 @@ impl Change {
         }
         view.phase = self.phase();
         view.waits_for = self.waits_for();
-        view.reasons = self
-            .held
-            .iter()
-            .filter_map(|reason| Some(self.sentence(reason)?.to_string()))
-            .chain(self.trouble.as_ref().map(|what| crate::core::review::words::code(what)))
-            .collect();
+        view.reasons = self.held.iter().filter_map(|reason| Some(self.sentence(reason)?.to_string())).chain(self.trouble.as_ref().map(|what| words::code(what))).collect();
         view.merged = self.merged.clone();
+        if let (Some(_), Some(desk)) = (&self.merged, &self.desk) {
+            // What was merged onto, not where the branch went since.
+            (view.base, view.head) = (Some(desk.key.base.clone()), Some(desk.key.head.clone()));
+        }
         view.direction = if self.is_restore() { Direction::Back } else { Direction::Forward };
         if let Some(desk) = &self.desk {
             view.plan = Some(desk.plan.clone());
@@ -141,9 +153,15 @@ impl Change {
         view.failures = self.failures();
         view.health = self.window.as_ref().map(|window| HealthView { samples: window.good(), needed: window.needed(), every: window.every(), unhealthy: self.unhealthy.clone() });
         view.stopped_by.clone_from(&self.stopped_by);
+        view.written = self.ledger.written().len();
+        view.given_up = self.given_up();
         view.times = self.times;
         view.kinds = self.frame.kinds.clone();
         view
+    }
+
+    fn given_up(&self) -> Vec<Left> {
+        self.ledger.given_up().iter().map(|(id, written)| Left { id: id.clone(), before: written.before.clone(), after: written.after.clone() }).collect()
     }
 
     fn step_view(&self, id: crate::core::model::StepId) -> StepView {
@@ -172,10 +190,8 @@ impl Change {
     }
 
     fn approval_views(&self) -> Vec<ApprovalView> {
-        let any =
-            MatchedRule { rule: crate::core::model::ApprovalRule { when: None, count: 1, by: Vec::new() }, because: "no rule matched: one approval by anyone who may".into() };
-        let one = |standing: &crate::core::gate::RuleStanding| {
-            let rule = standing.rule.clone().unwrap_or_else(|| any.clone());
+        let one = |standing: &RuleStanding| {
+            let rule = standing.rule.clone().unwrap_or_else(MatchedRule::otherwise);
             let named = |by: &crate::core::model::User| rule.rule.by.is_empty() || rule.rule.by.iter().any(|name| **name == *by.as_str());
             let given = self.approvals.iter().filter(|given| named(&given.by)).map(|given| Given {
                 by: given.by.clone(),
@@ -190,9 +206,16 @@ impl Change {
                     Some("the plan changed since".to_owned())
                 },
             });
-            ApprovalView { given: given.collect(), missing: standing.missing, rule: rule.clone() }
+            ApprovalView { given: given.collect(), missing: standing.missing, cannot: self.cannot(standing), rule: rule.clone() }
         };
         self.standings.iter().map(one).collect()
+    }
+
+    /// Why nobody can give what a rule misses, where the server knows who may approve.
+    fn cannot(&self, standing: &RuleStanding) -> Option<String> {
+        let rule = standing.rule.clone().unwrap_or_else(MatchedRule::otherwise).rule;
+        let obstacle = gate::obstacle(&rule, self.frame.approvers.as_deref()?, &|user| self.own(user))?;
+        (standing.missing > 0).then(|| words::obstacle(&obstacle))
     }
 
     fn failures(&self) -> Vec<Failure> {

@@ -29,9 +29,9 @@ pub fn command(fields: &[(String, String)]) -> Result<Command, FormError> {
             let step = field("step").and_then(|step| step.parse().ok()).map(StepId).ok_or(FormError::Unknown)?;
             Ok(Command::Skip { step, reason: field("reason").ok_or(FormError::NoReason)?.to_owned() })
         }
-        Command::Plan | Command::Start | Command::Pause | Command::Resume | Command::Retry | Command::Abort | Command::Restore | Command::Free | Command::Take | Command::Help => {
-            Ok(known)
-        }
+        // The change itself says when a reason is needed.
+        Command::Free { .. } => Ok(Command::Free { reason: field("reason").unwrap_or_default().to_owned() }),
+        Command::Plan | Command::Start | Command::Pause | Command::Resume | Command::Retry | Command::Abort | Command::Restore | Command::Take | Command::Help => Ok(known),
         Command::Unknown { .. } => Err(FormError::Unknown),
     }
 }

@@ -101,6 +101,7 @@ fn page(world: &mut World, words: &[&str]) {
 fn plan(world: &mut World, words: &[&str]) {
     let result = match words.first() {
         Some(&"refused") => PlanResult::Refused(vec![Refusal::new(RefusalKind::Syntax, words[1..].join(" ")).at(Place::new("dns/example.com.yaml", 3, 1))]),
+        Some(&"drifted") => PlanResult::Refused(vec![Refusal::new(RefusalKind::Drift, words[1..].join(" "))]),
         Some(&"conflict") => PlanResult::Conflicted(words[1..].iter().map(|path| (*path).into()).collect()),
         Some(&"failed") => PlanResult::Failed { why: words[1..].join(" ") },
         _ => {

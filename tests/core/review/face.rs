@@ -4,9 +4,13 @@ use super::fixture::*;
 use std::{collections::BTreeMap, sync::Arc};
 use trueup::core::{
     diff::Op,
-    model::{CommitId, MrId, Place, Refusal, RefusalKind, RepoId, Span, StepId, Str, User},
+    gate::obstacle,
+    model::{ApprovalRule, CommitId, MrId, Place, Refusal, RefusalKind, RepoId, Span, StepId, Str, User},
     plan::{ItemRef, Plan},
-    review::{Direction, Face, Failure, FailureKind, HealthView, ItemState, MOST_CHARS, Phase, Queue, Since, View, Waiting, face},
+    review::{
+        Direction, Face, Failure, FailureKind, HealthView, ItemState, Left, MOST_CHARS, Phase, Queue, Since, View, Waiting, face,
+        words::{self, Mend},
+    },
 };
 
 /// The face as a reader sees it.
@@ -45,7 +49,7 @@ fn planning() {
 #[test]
 fn awaiting_approval() {
     let by: Vec<Str> = vec!["bert".into(), "cleo".into()];
-    insta::assert_snapshot!(with(Phase::AwaitingApproval, Waiting::Approvals { missing: 1, by, digest: digest(0xab) }, |view| {
+    insta::assert_snapshot!(with(Phase::AwaitingApproval, Waiting::Approvals { missing: 1, by, digest: digest(0xab), cannot: None }, |view| {
         view.since = Some(Since {
             digest: digest(1),
             by: vec![User::new("anna")],
@@ -109,7 +113,7 @@ fn merged() {
 
 #[test]
 fn empty() {
-    insta::assert_snapshot!(with(Phase::Empty, Waiting::Approvals { missing: 1, by: vec![], digest: digest(0xab) }, |view| {
+    insta::assert_snapshot!(with(Phase::Empty, Waiting::Approvals { missing: 1, by: vec![], digest: digest(0xab), cannot: None }, |view| {
         let keep = small().deltas.into_iter().filter(|delta| delta.op == Op::Keep).collect();
         view.plan = Some(Arc::new(plan(keep)));
         view.way_back = None;
@@ -118,7 +122,7 @@ fn empty() {
 
 #[test]
 fn refused() {
-    insta::assert_snapshot!(with(Phase::Refused, Waiting::Push { faults: 2 }, |view| {
+    insta::assert_snapshot!(with(Phase::Refused, Waiting::Refused(Mend { push: 2, ..Mend::default() }), |view| {
         bare(view);
         view.refusals = vec![
             Refusal::new(RefusalKind::Schema, "unknown field `valeu`")
@@ -131,6 +135,42 @@ fn refused() {
 }
 
 #[test]
+fn freed() {
+    let waiting = Waiting::Freed { by: User::new("anna"), reason: "the pool is gone".into(), left: 2, open: true };
+    insta::assert_snapshot!(with(Phase::Failed, waiting, |view| {
+        view.approvals[0].given.clear();
+        let old = Some(rrset(300, &["old.example.org."]));
+        view.given_up = vec![
+            Left { id: id("dns-inside", "example.com.", "api", "A"), before: None, after: Some(rrset(300, &["192.0.2.10"])) },
+            Left { id: id("dns-inside", "example.com.", "www", "CNAME"), before: old, after: Some(rrset(60, &["lb.example.org."])) },
+        ];
+    }));
+}
+
+#[test]
+fn a_rule_that_nobody_can_satisfy_is_told() {
+    let barred = |user: &User| user.as_str() == "dora";
+    let approvers = ["anna", "dora"].map(User::new).into();
+    let why = obstacle(&rule().rule, &approvers, &barred).map(|found| words::obstacle(&found)).unwrap();
+    let stuck = Waiting::Approvals { missing: 1, by: rule().rule.by, digest: digest(0xab), cannot: Some(why.clone()) };
+    insta::assert_snapshot!(with(Phase::AwaitingApproval, stuck, |view| view.approvals[0].cannot = Some(why)));
+}
+
+#[test]
+fn who_may_not_approve_here_and_whose_change_it_is_cannot_satisfy_a_rule() {
+    let rule = |count, by: &[&str]| ApprovalRule { when: None, count, by: by.iter().map(|name| (*name).into()).collect() };
+    let approvers = ["anna", "bert", "dora"].map(User::new).into();
+    let dora = |user: &User| user.as_str() == "dora";
+    let told = |rule: ApprovalRule| obstacle(&rule, &approvers, &dora).map(|found| words::obstacle(&found));
+    assert_eq!(told(rule(2, &[])), None, "anna and bert can");
+    assert_eq!(told(rule(1, &["bert", "nobody"])), None, "one of them is enough");
+    insta::assert_snapshot!(told(rule(3, &[])).unwrap(), @"only `anna` and `bert` can give one: `dora` opened it or pushed commits of it; mend the rule on the base branch, or let the server's operator give somebody else the right");
+    insta::assert_snapshot!(told(rule(1, &["dora"])).unwrap(), @"nobody can give one: `dora` opened it or pushed commits of it; mend the rule on the base branch, or let the server's operator give somebody else the right");
+    insta::assert_snapshot!(told(rule(1, &["@sre"])).unwrap(), @"nobody can give one: `@sre` may not approve in this repository; mend the rule on the base branch, or let the server's operator give somebody else the right");
+    insta::assert_snapshot!(told(rule(3, &["anna", "bert"])).unwrap(), @"only `anna` and `bert` can give one: it takes 3 people; mend the rule on the base branch, or let the server's operator give somebody else the right");
+}
+
+#[test]
 fn conflicted() {
     insta::assert_snapshot!(with(Phase::Conflicted, Waiting::Conflicts { paths: 1 }, |view| {
         bare(view);
@@ -140,7 +180,7 @@ fn conflicted() {
 
 #[test]
 fn paused() {
-    insta::assert_snapshot!(with(Phase::Paused, Waiting::Paused { by: Some(User::new("anna")), in_flight: vec![StepId(2)] }, |view| {
+    insta::assert_snapshot!(with(Phase::Paused, Waiting::Paused { by: Some(User::new("anna")), in_flight: vec![StepId(2)], running: true, wrote: false }, |view| {
         approved(view);
         view.steps = all(view, ItemState::Waiting);
         view.steps[1].items[0] = ItemState::Acting;
@@ -149,8 +189,9 @@ fn paused() {
 
 #[test]
 fn failed() {
-    insta::assert_snapshot!(with(Phase::Failed, Waiting::Failed { items: 2, blocked: 1 }, |view| {
+    insta::assert_snapshot!(with(Phase::Failed, Waiting::Failed { items: 2, blocked: 1, wrote: true }, |view| {
         approved(view);
+        view.written = 2;
         view.steps = all(view, ItemState::Proven);
         view.steps[0].items[1] = ItemState::Blocked { by: ItemRef { step: StepId(2), item: 0 } };
         view.steps[1].items[0] = ItemState::Failed;
@@ -191,7 +232,10 @@ fn restored() {
 
 #[test]
 fn closed() {
-    insta::assert_snapshot!(with(Phase::Closed, Waiting::ClosedHolding { written: 2 }, approved));
+    insta::assert_snapshot!(with(Phase::Closed, Waiting::ClosedHolding { written: 2 }, |view| {
+        approved(view);
+        view.written = 2;
+    }));
 }
 
 #[test]

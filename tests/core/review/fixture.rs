@@ -129,6 +129,7 @@ pub fn view() -> View {
             rule: rule(),
             given: vec![Given { by: User::new("anna"), at: Time(1_763_700_000_000), digest: digest(0xab), steps: vec![], void: None }],
             missing: 1,
+            cannot: None,
         }],
         pushers: [User::new("dora")].into(),
         plan: Some(Arc::new(plan)),

@@ -29,7 +29,7 @@ fn events() -> Vec<Event> {
 }
 
 fn failed() -> View {
-    let mut view = View { phase: Phase::Failed, waits_for: Waiting::Failed { items: 1, blocked: 1 }.to_string(), ..view() };
+    let mut view = View { phase: Phase::Failed, waits_for: Waiting::Failed { items: 1, blocked: 1, wrote: true }.to_string(), ..view() };
     view.steps = all(&view, ItemState::Proven);
     view.steps[1].items[0] = ItemState::Failed;
     view.times.started = Some(Time(1));

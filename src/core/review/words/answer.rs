@@ -73,7 +73,14 @@ pub enum Answer {
         items: usize,
     },
     NothingToRestore,
-    Freed,
+    /// What it wrote stays, held by nobody; titles.
+    Freed {
+        left: Vec<String>,
+    },
+    /// Something is written: freeing must say why.
+    FreeNeedsReason {
+        left: Vec<String>,
+    },
     Taken {
         by: User,
     },
@@ -109,7 +116,7 @@ impl Answer {
             | Self::Skipped { .. }
             | Self::Aborted { .. }
             | Self::Restoring { .. }
-            | Self::Freed
+            | Self::Freed { .. }
             | Self::Taken { .. } => Upshot::Done,
             Self::OwnChange { .. } | Self::NotAllowed { .. } | Self::NotNamed { .. } => Upshot::Denied,
             Self::StaleDigest { .. }
@@ -118,9 +125,16 @@ impl Answer {
             | Self::NotNow { .. }
             | Self::SkipNeedsReason { .. }
             | Self::NothingToRestore
+            | Self::FreeNeedsReason { .. }
             | Self::Unknown { .. } => Upshot::Refused,
         }
     }
+}
+
+/// What is left behind, and its verb.
+fn items(titles: &[String]) -> (String, &'static str) {
+    let names: Vec<Str> = titles.iter().map(|title| title.as_str().into()).collect();
+    (list(&names, "and"), if titles.len() == 1 { "stays" } else { "stay" })
 }
 
 impl fmt::Display for Answer {
@@ -153,7 +167,21 @@ impl fmt::Display for Answer {
             Self::Aborted { in_flight } => write!(f, "Aborting as soon as {} has answered; nothing is undone by itself.", steps_list(in_flight)),
             Self::Restoring { items } => write!(f, "Going back: {} to restore.", count(*items, "item")),
             Self::NothingToRestore => f.write_str("Nothing to restore: this change has written nothing."),
-            Self::Freed => f.write_str("Its claims are free for other changes."),
+            Self::Freed { left } if left.is_empty() => f.write_str("Its claims are free for other changes; it has written nothing."),
+            Self::Freed { left } => {
+                let (what, stays) = items(left);
+                write!(
+                    f,
+                    "Freed. {what} {stays} as it is, held by nobody: other changes may write over it. `/trueup restore` still goes back while nobody changed it; `/trueup plan` plans again, and merging makes what is live the base."
+                )
+            }
+            Self::FreeNeedsReason { left } => {
+                let (what, _) = items(left);
+                write!(
+                    f,
+                    "Not freed: this change wrote {what} and it is not merged, so freeing leaves it live and lets other changes write over it. To go back first, say `/trueup restore`; to let go all the same, say why: `/trueup free REASON`."
+                )
+            }
             Self::Taken { by } => write!(f, "{} is responsible for this change now.", code(by.as_str())),
             Self::Unknown { text, nearest: Some(nearest) } => write!(f, "{} is no command; did you mean `/trueup {nearest}`? `/trueup help` lists all.", code(text)),
             Self::Unknown { text, nearest: None } => write!(f, "{} is no command; `/trueup help` lists all.", code(text)),

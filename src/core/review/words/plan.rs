@@ -3,7 +3,8 @@
 use super::{code, count, list, phase_words};
 use crate::core::{
     diff::{Op, Reason},
-    model::{StepId, Str, Sure},
+    gate::Obstacle,
+    model::{StepId, Str, Sure, User},
     plan::{Edge, EdgeReason, MatchedRule, Needs, Note, Plan, Step, Undo},
     render::{Kinds, Summary},
     review::{Failure, FailureKind, Given, View},
@@ -72,7 +73,10 @@ pub fn note(note: &Note, kinds: &Kinds) -> String {
         Note::Unmanaged { id } => format!("{} is live on {} and nobody asks for it; it stays.", code(&kinds.title(id)), code(&id.target)),
         Note::AheadBy { id, change } => format!("{} was written by {}, which is not merged yet.", code(&kinds.title(id)), code(change)),
         Note::Drift { id } => format!("{} was changed by hand on {}; this plan writes over it.", code(&kinds.title(id)), code(&id.target)),
-        Note::WeakPrecondition { target, what } => format!("{} does not compare everything before it writes: {}.", code(target), code(what)),
+        Note::WeakPrecondition { target, what } => {
+            format!("{}: {} is compared by reading it right before the write; what somebody changes in that instant is written over.", code(target), code(what))
+        }
+        Note::Caution { target, what } => format!("{}: {}.", code(target), code(what)),
         Note::NotObserved => "Nothing was observed: this compares base with merged only.".to_owned(),
         Note::Governs { path, becomes: Some(_) } => format!("{} changes: it decides how later merge requests are judged, and approving this plan approves it.", code(path)),
         Note::Governs { path, becomes: None } => format!("{} is deleted: it decides how later merge requests are judged, and approving this plan approves that.", code(path)),
@@ -83,7 +87,29 @@ pub fn note(note: &Note, kinds: &Kinds) -> String {
 /// A rule of policy that fired.
 pub fn approval(rule: &MatchedRule) -> String {
     let people = if rule.rule.by.is_empty() { "anyone who may approve here".to_owned() } else { list(&rule.rule.by, "or") };
-    format!("{} by {people} ({})", count(rule.rule.count as usize, "approval"), code(&rule.because))
+    let because = if *rule == MatchedRule::otherwise() { String::new() } else { format!(" ({})", code(&rule.because)) };
+    format!("{} by {people}{because}", count(rule.rule.count as usize, "approval"))
+}
+
+/// Why nobody can satisfy a rule, and what helps: a fragment that goes on a sentence.
+pub fn obstacle(obstacle: &Obstacle) -> String {
+    let Obstacle { needed, possible, strangers, own } = obstacle;
+    let names = |users: &[User]| users.iter().map(|user| user.0.clone()).collect::<Vec<Str>>();
+    let can = match possible.as_slice() {
+        [] => "nobody can give one".to_owned(),
+        some => format!("only {} can give one", list(&names(some), "and")),
+    };
+    let mut why = Vec::new();
+    if !strangers.is_empty() {
+        why.push(format!("{} may not approve in this repository", list(strangers, "and")));
+    }
+    if !own.is_empty() {
+        why.push(format!("{} opened it or pushed commits of it", list(&names(own), "and")));
+    }
+    if why.is_empty() {
+        why.push(format!("it takes {}", count(*needed as usize, "person")).replace("persons", "people"));
+    }
+    format!("{can}: {}; mend the rule on the base branch, or let the server's operator give somebody else the right", why.join(", "))
 }
 
 /// The way back of one item, where it is not writing the old content again.
@@ -153,10 +179,11 @@ pub fn how_to_approve(digest: &str, page: Option<&str>) -> String {
     format!("To approve exactly this plan, comment `/trueup approve {digest}`{page}.")
 }
 
-/// The three ways on after a failure.
-pub fn ways_on(step: StepId) -> String {
+/// The ways on after a failure; there is something to go back from only where something is `written`.
+pub fn ways_on(step: StepId, written: bool) -> String {
+    let restore = if written { "; `/trueup restore` goes back" } else { "" };
     format!(
-        "Three ways on: `/trueup retry` tries again from what is really there; `/trueup skip {step} REASON` leaves it out (merging then needs an approved exemption); `/trueup restore` goes back. A new push amends the plan."
+        "Ways on: `/trueup retry` tries again from what is really there; `/trueup skip {step} REASON` leaves it out (merging then needs an approved exemption){restore}. A new push amends the plan."
     )
 }
 

@@ -42,6 +42,26 @@ pub fn status_plan(view: &View) -> String {
 /// `trueup/approval`.
 pub fn status_approval(view: &View) -> String {
     let missing: u32 = view.approvals.iter().map(|approval| approval.missing).sum();
+    match view.phase {
+        Phase::Merged => return line("approved".to_owned()),
+        Phase::Restored | Phase::Closed => return line("nothing to approve any more".to_owned()),
+        Phase::Failed | Phase::Restoring if missing > 0 => return line("nothing to approve now".to_owned()),
+        Phase::Planning
+        | Phase::AwaitingApproval
+        | Phase::Queued
+        | Phase::Rolling
+        | Phase::Verifying
+        | Phase::Merging
+        | Phase::Empty
+        | Phase::Refused
+        | Phase::Conflicted
+        | Phase::Paused
+        | Phase::Failed
+        | Phase::Restoring => {}
+    }
+    if let Some(why) = view.approvals.iter().find_map(|approval| approval.cannot.as_deref()) {
+        return line(format!("{} missing, and {why}", count(missing as usize, "approval")));
+    }
     line(match (&view.plan, missing) {
         (None, _) => "nothing to approve yet".to_owned(),
         (Some(_), 0) => "approved".to_owned(),
@@ -55,21 +75,17 @@ pub fn status_rollout(view: &View) -> String {
     line(match view.phase {
         Phase::Empty => "nothing to do".to_owned(),
         Phase::Failed => view.waits_for.clone(),
-        Phase::Restoring => format!("going back: {done} of {all}"),
+        Phase::Restoring if all > 0 => format!("going back: {done} of {all}"),
+        Phase::Restoring => "going back".to_owned(),
+        Phase::Closed if view.written > 0 => format!("closed with {} live", count(view.written, "written item")),
+        Phase::Closed => "closed".to_owned(),
         Phase::Restored => "restored: nothing of this change is live".to_owned(),
         Phase::Paused => format!("paused at {done} of {all}"),
         Phase::Merged if all == 0 => "nothing to do".to_owned(),
         Phase::Planning | Phase::AwaitingApproval | Phase::Queued | Phase::Refused | Phase::Conflicted if done == 0 => "not started".to_owned(),
-        Phase::Planning
-        | Phase::AwaitingApproval
-        | Phase::Queued
-        | Phase::Rolling
-        | Phase::Verifying
-        | Phase::Merging
-        | Phase::Merged
-        | Phase::Refused
-        | Phase::Conflicted
-        | Phase::Closed => format!("{done} of {all} written and proven"),
+        Phase::Planning | Phase::AwaitingApproval | Phase::Queued | Phase::Rolling | Phase::Verifying | Phase::Merging | Phase::Merged | Phase::Refused | Phase::Conflicted => {
+            format!("{done} of {all} written and proven")
+        }
     })
 }
 
@@ -78,6 +94,12 @@ pub fn status_converged(view: &View) -> String {
     line(match (view.phase, &view.health, &view.merged) {
         (Phase::Merged, _, Some(commit)) => format!("true and healthy, merged as {}", short(commit)),
         (Phase::Merged | Phase::Merging, _, _) => "true and healthy".to_owned(),
+        (Phase::Restored, _, _) => "restored to what was there before; not merged".to_owned(),
+        (Phase::Restoring, _, _) => "going back; not merged".to_owned(),
+        (Phase::Closed, _, _) => "closed; not merged".to_owned(),
+        (Phase::Failed, None, _) if view.written > 0 => format!("stopped with {} live and not merged", count(view.written, "written item")),
+        (Phase::Failed, None, _) if !view.given_up.is_empty() => "stopped; what it wrote is held by nobody".to_owned(),
+        (Phase::Failed, None, _) => "stopped; nothing of it is live".to_owned(),
         (_, Some(health), _) => match health.unhealthy.first() {
             Some((id, why)) => format!("not healthy: {}: {why}", view.kinds.title(id)),
             None => format!("{} of {} samples", health.samples, health.needed),

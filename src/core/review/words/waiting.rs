@@ -1,7 +1,7 @@
 //! What a change waits for and who can unblock it.
 
 use super::{code, count, list, short, steps_list};
-use crate::core::model::{CommitId, Digest, MrId, Span, StepId, Str, User};
+use crate::core::model::{CommitId, Digest, MrId, Refusal, RefusalKind, Span, StepId, Str, User};
 use std::fmt;
 
 /// What a change waits for and who can unblock it; one a situation, its text one sentence.
@@ -21,6 +21,8 @@ pub enum Waiting {
         missing: u32,
         by: Vec<Str>,
         digest: Digest,
+        /// Why these people cannot give them, where that is known.
+        cannot: Option<String>,
     },
     /// Approved; policy says `start: on_command`.
     Start,
@@ -69,27 +71,44 @@ pub enum Waiting {
     Merged {
         commit: CommitId,
     },
-    /// Bad input.
-    Push {
-        faults: usize,
-    },
+    /// Bad input, or a live system that is not as base says.
+    Refused(Mend),
     Conflicts {
         paths: usize,
     },
     Paused {
         by: Option<User>,
         in_flight: Vec<StepId>,
+        /// A run is under way: it can be aborted.
+        running: bool,
+        /// Something is written: it can be restored.
+        wrote: bool,
     },
     Failed {
         items: usize,
         blocked: usize,
+        wrote: bool,
     },
     /// It stopped for a reason that is no failed item.
     Broken {
         why: String,
+        wrote: bool,
     },
     Aborted {
         by: Option<User>,
+        wrote: bool,
+    },
+    /// The way back would write over what somebody else wrote since.
+    RestoreStopped {
+        items: usize,
+    },
+    /// What was written stays and is held by nobody.
+    Freed {
+        by: User,
+        reason: String,
+        left: usize,
+        /// The merge request is open: it can be planned again.
+        open: bool,
     },
     Restoring {
         done: usize,
@@ -104,13 +123,70 @@ pub enum Waiting {
     },
 }
 
+/// What a refused change needs, by who can do it.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Mend {
+    /// Faults that a push mends.
+    pub push: usize,
+    /// Resources that somebody changed on the live system.
+    pub drift: usize,
+    /// What a live system cannot do yet.
+    pub target: usize,
+}
+
+impl Mend {
+    /// Sorts refusals by who mends them.
+    pub fn of(refusals: &[Refusal]) -> Self {
+        let mut mend = Self::default();
+        for refusal in refusals {
+            *match refusal.kind {
+                RefusalKind::Drift => &mut mend.drift,
+                RefusalKind::Target => &mut mend.target,
+                RefusalKind::Syntax
+                | RefusalKind::Schema
+                | RefusalKind::Value
+                | RefusalKind::Path
+                | RefusalKind::Unknown
+                | RefusalKind::Grant
+                | RefusalKind::Overlap
+                | RefusalKind::Cycle
+                | RefusalKind::Budget
+                | RefusalKind::Protected => &mut mend.push,
+            } += 1;
+        }
+        mend
+    }
+}
+
+impl fmt::Display for Mend {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { push, drift, target } = *self;
+        let mut parts = Vec::new();
+        if push > 0 {
+            parts.push(format!("for the author to push a fix for {}", count(push, "fault")));
+        }
+        if drift > 0 {
+            let was = if drift == 1 { "1 resource was".to_owned() } else { format!("{drift} resources were") };
+            parts.push(format!("because {was} changed on the live system by somebody else: undo that there and say `/trueup plan`, or push a commit that asks for what is live"));
+        }
+        if target > 0 {
+            parts.push(format!("for an operator of the live system to mend {}, then say `/trueup plan`", count(target, "fault")));
+        }
+        write!(f, "Waiting {}.", parts.join("; and "))
+    }
+}
+
 impl fmt::Display for Waiting {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Plan => f.write_str("Reading the live systems and making the plan; nobody needs to do anything."),
             Self::Trust { author } => write!(f, "Waiting for a member to say `/trueup plan` on this head, because {} may not write this repository.", code(author.as_str())),
             Self::World { why } => write!(f, "Something it needs did not answer ({}); tried again by itself, or now with `/trueup plan`.", code(why)),
-            Self::Approvals { missing, by, digest } => {
+            Self::Approvals { missing, by, digest: _, cannot: Some(why) } => {
+                let people = if by.is_empty() { "anyone who may approve here".to_owned() } else { list(by, "or") };
+                write!(f, "Stuck: {} by {people} missing, and {why}.", count(*missing as usize, "approval"))
+            }
+            Self::Approvals { missing, by, digest, cannot: None } => {
                 let people = if by.is_empty() { "anyone who may approve here".to_owned() } else { list(by, "or") };
                 write!(f, "Waiting for {} by {people}: `/trueup approve {}`.", count(*missing as usize, "approval"), digest.short())
             }
@@ -138,27 +214,53 @@ impl fmt::Display for Waiting {
             Self::Merge => f.write_str("True and healthy; merging now."),
             Self::MergeRefused { why } => write!(f, "True and healthy, but the forge does not merge it ({}); tried again by itself.", code(why)),
             Self::Merged { commit } => write!(f, "Merged as {}; nothing is left to do.", code(short(commit))),
-            Self::Push { faults } => write!(f, "Waiting for the author to push a fix for {}.", count(*faults, "fault")),
+            Self::Refused(mend) => mend.fmt(f),
             Self::Conflicts { paths } => write!(f, "Waiting for the author to rebase or merge the base branch: {} in conflict.", count(*paths, "path")),
-            Self::Paused { by, in_flight } => {
+            Self::Paused { by, in_flight, running, wrote } => {
                 let who = by.as_ref().map_or(String::new(), |by| format!(" by {}", code(by.as_str())));
                 match in_flight.as_slice() {
-                    [] => write!(f, "Paused{who}; `/trueup resume`, `/trueup abort` or `/trueup restore` by anyone who may approve goes on."),
+                    [] => {
+                        let others = match (running, wrote) {
+                            (true, true) => "; `/trueup abort` ends the run and `/trueup restore` goes back",
+                            (true, false) => "; `/trueup abort` ends the run",
+                            (false, true) => "; `/trueup restore` goes back",
+                            (false, false) => "; nothing is written yet",
+                        };
+                        write!(f, "Paused{who}; anyone who may approve can say `/trueup resume` to go on{others}.")
+                    }
                     steps => write!(f, "Pausing{who} as soon as {} has answered; `/trueup resume` goes on.", steps_list(steps)),
                 }
             }
-            Self::Failed { items, blocked } => {
+            Self::Failed { items, blocked, wrote } => {
                 let behind = if *blocked > 0 { format!(" and {blocked} behind it") } else { String::new() };
                 write!(
                     f,
-                    "{} failed{behind}; anyone who may approve can say `/trueup retry`, `/trueup skip STEP reason` or `/trueup restore`, and a new push amends.",
-                    count(*items, "item")
+                    "{} failed{behind}; anyone who may approve can say {}, and a new push amends.",
+                    count(*items, "item"),
+                    if *wrote { "`/trueup retry`, `/trueup skip STEP reason` or `/trueup restore`" } else { "`/trueup retry` or `/trueup skip STEP reason`" }
                 )
             }
-            Self::Broken { why } => {
-                write!(f, "Stopped: {}; anyone who may approve can say `/trueup retry`, `/trueup plan` or `/trueup restore`, and a new push amends.", code(why))
+            Self::Broken { why, wrote } => {
+                let ways = if *wrote { "`/trueup retry`, `/trueup plan` or `/trueup restore`" } else { "`/trueup retry` or `/trueup plan`" };
+                write!(f, "Stopped: {}; anyone who may approve can say {ways}, and a new push amends.", code(why))
             }
-            Self::Aborted { by } => {
+            Self::Aborted { by, wrote: false } => {
+                let who = by.as_ref().map_or(String::new(), |by| format!(" by {}", code(by.as_str())));
+                write!(f, "Aborted{who} before anything was written; a new approval starts it again.")
+            }
+            Self::RestoreStopped { items } => {
+                let what = if *items == 1 { "1 resource is".to_owned() } else { format!("{items} resources are") };
+                write!(f, "Restore stopped, nothing was written: {what} not as this change left it; the faults say what is live and the ways on.")
+            }
+            Self::Freed { by, reason, left, open } => write!(
+                f,
+                "Freed by {} ({}): this change left {} as it is, held by nobody; `/trueup restore` goes back while nobody changed it{}.",
+                code(by.as_str()),
+                code(reason),
+                count(*left, "written item"),
+                if *open { ", `/trueup plan` plans again from what is there" } else { "" }
+            ),
+            Self::Aborted { by, wrote: true } => {
                 let who = by.as_ref().map_or(String::new(), |by| format!(" by {}", code(by.as_str())));
                 write!(f, "Aborted{who}; what was written stays until `/trueup restore`, or a new approval runs on.")
             }
@@ -167,7 +269,7 @@ impl fmt::Display for Waiting {
             Self::Closed => f.write_str("Closed; it holds nothing."),
             Self::ClosedHolding { written } => write!(
                 f,
-                "Closed with {} in production; anyone who may approve can say `/trueup restore` or `/trueup free`, or reopen it and approve again.",
+                "Closed with {} in production; anyone who may approve can say `/trueup restore`, or `/trueup free REASON` to leave it, or reopen it and approve again.",
                 count(*written, "written item")
             ),
         }

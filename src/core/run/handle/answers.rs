@@ -46,7 +46,7 @@ impl Pass<'_> {
     pub(super) fn after(&mut self, why: Stop) {
         match why {
             Stop::Restore(by) => {
-                if self.change.wrote() {
+                if self.change.wrote() || !self.change.ledger.given_up.is_empty() {
                     self.replan(PlanWhy::Restore(by));
                 }
             }

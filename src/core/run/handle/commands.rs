@@ -32,7 +32,7 @@ impl Pass<'_> {
             Command::Skip { step, reason } => self.say_skip(by, *step, reason),
             Command::Abort => self.say_abort(by),
             Command::Restore => self.say_restore(by),
-            Command::Free => self.say_free(by),
+            Command::Free { reason } => self.say_free(by, reason),
             Command::Take => {
                 self.emit(Event::Taken { by: by.clone() });
                 Answer::Taken { by: by.clone() }
@@ -218,6 +218,8 @@ impl Pass<'_> {
     fn say_retry(&mut self, by: &User) -> Answer {
         let change = &*self.change;
         match change.stage {
+            // The way back was refused: it is the way back that is tried again.
+            Phase::Failed if change.restore_stopped() => self.say_restore(by),
             Phase::Failed if change.aborted || change.alarm || !change.holds_claims() => {
                 if change.sighting.as_ref().is_none_or(|sighting| sighting.state != crate::core::review::MrState::Open) {
                     return self.not_now("retry");
@@ -281,23 +283,33 @@ impl Pass<'_> {
         if change.merge.is_some() || change.stage == Phase::Restoring || matches!(change.stopping, Some(Stop::Restore(_))) {
             return self.not_now("restore");
         }
-        if !change.running && !change.wrote() {
+        if !change.running && !change.wrote() && change.ledger.given_up.is_empty() {
             return Answer::NothingToRestore;
         }
-        let items = change.ledger.written.len();
+        let items = change.ledger.written.len().max(change.ledger.given_up.len());
         self.stop(Stop::Restore(by.clone()));
         Answer::Restoring { items }
     }
 
-    fn say_free(&mut self, by: &User) -> Answer {
+    /// Where something is written, freeing gives up the hold on it, so it needs a reason, and the answer says what stays.
+    fn say_free(&mut self, by: &User, reason: &str) -> Answer {
         let change = &*self.change;
         let ended = matches!(change.stage, Phase::Failed | Phase::Closed | Phase::Refused | Phase::Conflicted | Phase::Planning | Phase::AwaitingApproval);
         if change.running || !ended || change.claim == crate::core::run::change::ClaimState::Asked {
             return self.not_now("free");
         }
-        self.emit(Event::Freed { by: by.clone() });
+        let left: Vec<String> = change.ledger.written.keys().map(|id| change.frame.kinds.title(id)).collect();
+        if !left.is_empty() && reason.trim().is_empty() {
+            return Answer::FreeNeedsReason { left };
+        }
+        // A plan that goes on from what was written is none any more.
+        let again = !left.is_empty() && matches!(change.stage, Phase::Planning | Phase::AwaitingApproval) && !change.is_restore();
+        self.emit(Event::Freed { by: by.clone(), reason: reason.trim().to_owned() });
         self.give_back();
-        Answer::Freed
+        if again {
+            self.replan(PlanWhy::Said(by.clone()));
+        }
+        Answer::Freed { left }
     }
 
     /// Gives back what the board holds for this change, or may.

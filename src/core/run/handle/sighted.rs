@@ -65,7 +65,9 @@ impl Pass<'_> {
             MrState::Merged { commit, by } => {
                 if !ours && !matches!(change.stopping, Some(Stop::Alarm(_))) && change.stage != Phase::Restored {
                     let what = if change.wrote() {
-                        format!("{by} merged it as {commit} past the merge gate, before everything was proven: look at what is live, then `/trueup restore` or `/trueup free`")
+                        format!(
+                            "{by} merged it as {commit} past the merge gate, before everything was proven: look at what is live, then `/trueup restore` or `/trueup free REASON`"
+                        )
                     } else {
                         format!("{by} merged it as {commit} past the gates and nothing was run: open a merge request that brings live and branch together again")
                     };

@@ -87,7 +87,11 @@ impl Driver for Rfc2136 {
 
     fn precondition(&self) -> Precondition {
         // RFC 2136 §2.4: the TTL of a prerequisite is zero on the wire; where nothing but the TTL changes, `act` re-reads first.
-        Precondition::Partial(Guarded { not_compared: "TTL" })
+        Precondition::Partial(Guarded { field: "ttl", not_compared: "a TTL" })
+    }
+
+    fn caution(&self) -> Option<&'static str> {
+        self.signer.is_none().then_some("updates are sent unsigned (no `tsig` in the server's configuration), so the name server cannot tell them from anybody else's")
     }
 
     fn observe<'a>(&'a self, cx: &'a Cx<'a>, wants: &'a [Want], facts: &'a [Fact]) -> Fut<'a, Result<Vec<Observed>, ObserveError>> {
