@@ -3,7 +3,9 @@
 mod board;
 pub mod config;
 mod desk;
+pub mod doctor;
 mod faults;
+mod governing;
 mod intake;
 mod local_desk;
 pub mod people;

@@ -1,15 +1,19 @@
 //! The survey: what base and merged ask for in the units a merge request touches. Blocking, reads git objects only.
 
-use super::{targets::Targets, world::Repository};
+use super::{
+    governing::{self, Governing, governing, own_templates, root},
+    targets::Targets,
+    world::Repository,
+};
 use crate::{
     core::{
-        model::{ApprovalRule, CommitId, Desired, OnDrift, Place, Policy, Refusal, RefusalKind, ResourceId, Str, TreeId, Unit},
+        model::{CommitId, Desired, OnDrift, Place, Policy, Refusal, RefusalKind, ResourceId, Str, TreeId, Unit},
         plan::{Note, Patterns, Template},
         run::PlanResult,
     },
     formats::{
         Format, Scope, templates,
-        trueup_yaml::{self, FILE, Source},
+        trueup_yaml::{FILE, Source},
     },
     git::{self, UnitSide},
     ports::{Changed, Merge, Mode, RepoError},
@@ -18,9 +22,6 @@ use std::{
     collections::{BTreeMap, BTreeSet},
     sync::Arc,
 };
-
-/// A larger `trueup.yaml` is a mistake: it maps sources and holds policy.
-const FILE_BYTES: u64 = 1024 * 1024;
 
 /// Both sides of a merge request, in the units that matter to it.
 pub struct Survey {
@@ -64,8 +65,14 @@ pub fn survey(repo: &Repository, targets: &Targets, base: &CommitId, head: &Comm
     let refuse = |faults: Faults| NoSurvey::Answer(tree.clone(), PlanResult::Refused(faults));
     let base_tree = state.tree(base)?;
     let changed = state.changed(&base_tree, &tree)?;
-    let before = root(repo, &base_tree)?.map_err(|faults| refuse(faults.into_iter().map(on_base).collect()))?;
-    let after = root(repo, &tree)?.map_err(refuse)?;
+    let governing = governing(repo, base)?;
+    let Governing { root: before, templates, notes: told, outdated: _ } = &governing;
+    // A base that cannot be read is its own head too: the way back and the merge requests that do not touch it are not to blame.
+    let after = if tree == base_tree && !told.is_empty() {
+        before.clone()
+    } else {
+        root(repo, &tree)?.map_err(|faults| refuse(if told.is_empty() || touches(&changed, FILE) { faults } else { faults.into_iter().map(on_base).collect() }))?
+    };
     if before.is_none() && after.is_none() {
         let advice = "add one that maps your folders to targets; `trueup schema` describes it";
         return Err(refuse(vec![Refusal::new(RefusalKind::Unknown, format!("there is no {FILE} at the root of the repository")).at(Place::file(FILE)).advice(advice)]));
@@ -74,23 +81,25 @@ pub fn survey(repo: &Repository, targets: &Targets, base: &CommitId, head: &Comm
     let given_up: Vec<Str> = after.iter().flat_map(|root| root.release.clone()).collect();
     let given_up = Patterns::new("release", &given_up).map_err(|fault| refuse(vec![fault]))?;
     let bootstrap = before.is_none();
-    let policy = Arc::new(match &before {
-        Some(root) => root.policy.clone(),
-        // Nobody has said a policy yet: an admin of the repository approves the first one.
-        None => Policy { approvals: vec![ApprovalRule { when: None, count: 1, by: first_approvers(repo) }], ..Policy::default() },
-    });
-    let sources = Sides { base: before.map(|root| root.sources).unwrap_or_default(), merged: after.map(|root| root.sources).unwrap_or_default() };
+    let policy = Arc::new(governing::policy(repo, &governing));
+    let mut faults: Faults = Vec::new();
+    // What governs later merge requests must be readable before it does, and name people there are.
+    if changed.iter().any(|change| governs(&change.path)) {
+        faults.extend(own_templates(repo, &tree)?.err().into_iter().flatten());
+        faults.extend(after.iter().flat_map(|root| governing::strangers(repo, root)));
+    }
+    let sources = Sides { base: before.as_ref().map(|root| root.sources.clone()).unwrap_or_default(), merged: after.map(|root| root.sources).unwrap_or_default() };
     let mut reader = Reader { repo, targets, policy: &policy, base_tree: &base_tree, tree: &tree, faults: Vec::new() };
     let read = reader.read(&sources, &changed, also)?;
-    let mut faults = reader.faults;
+    faults.extend(reader.faults);
     faults.extend(misspelt(repo, &sources, &tree)?);
-    let templates = own_templates(repo, &base_tree, &mut faults)?;
     if !faults.is_empty() {
         faults.sort_by(|a, b| a.place.cmp(&b.place));
         faults.dedup();
         return Err(refuse(faults));
     }
     let mut notes: Vec<Note> = unmapped(&sources, &changed).map(|path| Note::Unmapped { path }).collect();
+    notes.extend(told.iter().cloned());
     let governing = changed.iter().filter(|change| governs(&change.path));
     notes.extend(governing.map(|change| Note::Governs { path: change.path.clone(), becomes: change.new.as_ref().map(|(id, _)| id.clone()) }));
     notes.extend(read.unread.iter().map(|fault| {
@@ -108,7 +117,7 @@ pub fn survey(repo: &Repository, targets: &Targets, base: &CommitId, head: &Comm
     }
     let Read { base, merged, mut released, fresh, unread: _ } = read;
     released.extend(base.resources.keys().filter(|id| !merged.resources.contains_key(*id) && given_up.matches(id)).cloned());
-    Ok(Survey { tree, base, merged, released, fresh, moved, policy, templates, sizes, notes, bootstrap })
+    Ok(Survey { tree, base, merged, released, fresh, moved, policy, templates: templates.clone(), sizes, notes, bootstrap })
 }
 
 /// The sources of both sides.
@@ -117,21 +126,14 @@ struct Sides {
     merged: Vec<Source>,
 }
 
-/// `trueup.yaml` of a tree; none where there is none.
-fn root(repo: &Repository, tree: &TreeId) -> Result<Result<Option<trueup_yaml::Repository>, Faults>, RepoError> {
-    let Some(entry) = repo.state.entry(tree, FILE)? else { return Ok(Ok(None)) };
-    if !matches!(entry.mode, Mode::File | Mode::Executable) {
-        let fault = Refusal::new(RefusalKind::Path, format!("{FILE} is no regular file")).at(Place::file(FILE)).advice("commit it as a file, not as a link");
-        return Ok(Err(vec![fault]));
-    }
-    let bytes = repo.state.blob(&entry.id, FILE_BYTES)?;
-    Ok(trueup_yaml::read(&bytes, &super::wiring::FORMATS.map(|format| format.name())).map(Some))
+/// A fault that a merge request did not make and cannot help; say where it is mended.
+fn on_base(fault: Refusal) -> Refusal {
+    let what = format!("on the base branch, {}", fault.what);
+    Refusal { what, ..fault }.advice("mend the file in a merge request of its own first; an admin approves that one")
 }
 
-/// A fault on base stops every merge request of the repository; say so.
-fn on_base(mut fault: Refusal) -> Refusal {
-    fault.what = format!("on the base branch, {}", fault.what);
-    fault
+fn touches(changed: &[Changed], path: &str) -> bool {
+    changed.iter().any(|change| &*change.path == path)
 }
 
 /// New sources whose folder is not there. A misspelt path would otherwise give up everything the right one governs.
@@ -146,11 +148,6 @@ fn misspelt(repo: &Repository, sources: &Sides, tree: &TreeId) -> Result<Faults,
     Ok(faults)
 }
 
-/// Who approves the first policy. An empty list would mean anybody, so no admin means nobody.
-fn first_approvers(repo: &Repository) -> Vec<Str> {
-    if repo.admins.is_empty() { vec!["an admin, of whom the server's configuration names none".into()] } else { repo.admins.clone() }
-}
-
 /// Whether a file decides how later merge requests are judged.
 fn governs(path: &str) -> bool {
     path == FILE || path.split('/').next() == Some(templates::FOLDER)
@@ -162,21 +159,6 @@ fn unmapped<'a>(sources: &'a Sides, changed: &'a [Changed]) -> impl Iterator<Ite
         path == FILE || templates::FOLDER == path.split('/').next().unwrap_or_default() || sources.base.iter().chain(&sources.merged).any(|source| source.inside(path).is_some())
     };
     changed.iter().map(|change| change.path.clone()).filter(move |path| !mapped(path))
-}
-
-/// A repository's own templates, from base; what none of them takes goes directly.
-fn own_templates(repo: &Repository, base: &TreeId, faults: &mut Faults) -> Result<Vec<Template>, RepoError> {
-    let mut found = Vec::new();
-    for entry in repo.state.files(base, templates::FOLDER)? {
-        if !entry.path.ends_with(".yaml") {
-            continue;
-        }
-        match templates::read(&entry.path, &repo.state.blob(&entry.id, FILE_BYTES)?) {
-            Ok(template) => found.push(template),
-            Err(fault) => faults.push(on_base(fault)),
-        }
-    }
-    Ok(found)
 }
 
 /// What was read of both sides.

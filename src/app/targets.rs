@@ -6,7 +6,7 @@ use crate::{
         plan::Step,
         run::{Item, Outcome},
     },
-    ports::{Cancel, Cx, Driver, Fence, ObserveError, ObserveErrorKind, Secrets},
+    ports::{Cancel, Cx, Driver, Exam, Fence, ObserveError, ObserveErrorKind, Secrets},
 };
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -64,6 +64,14 @@ impl Target {
         let _slot = self.slots.acquire().await;
         let cx = Cx { fence: None, deadline: Instant::now() + READ_DEADLINE, cancel: Cancel::default(), secrets };
         census.list(&cx, unit).await
+    }
+
+    /// Examines the target as `doctor` does; writes nothing.
+    pub async fn probe(&self, secrets: &dyn Secrets, units: &[Unit]) -> Vec<Exam> {
+        let about = format!("target {}", self.name);
+        let Some(prober) = self.driver.prober() else { return vec![Exam::warn(about, "this kind of target cannot be examined", "make a plan to see whether it answers")] };
+        let cx = Cx { fence: None, deadline: Instant::now() + READ_DEADLINE, cancel: Cancel::default(), secrets };
+        prober.probe(&cx, units).await
     }
 
     /// Does one step. An act that outlives its deadline has an unknown outcome: only observing tells.

@@ -105,7 +105,7 @@ impl Reader<'_> {
         }
         for ids in units.into_values() {
             let resources = ids.into_iter().map(|id| (id.clone(), self.all.resources[id].clone())).collect();
-            self.faults.extend(kind.check_unit(&Desired { resources, skipped: BTreeMap::new() }));
+            self.faults.extend(kind.check_unit(&Desired { resources, ..Desired::default() }));
         }
     }
 }

@@ -7,7 +7,7 @@ use super::{
     people::Directory,
     service::Service,
     targets::{Target, Targets},
-    world::{Repository, World},
+    world::{Known, Repository, World},
 };
 use crate::{
     core::{
@@ -16,10 +16,10 @@ use crate::{
         review::Right,
     },
     drivers::dns::rfc2136,
-    forges::local::{LocalForge, LocalRepository},
+    forges::local::{LocalForge, LocalRepository, guarded},
     formats::{Format, octodns::OctoDns, zonefile::ZoneFile},
     git::{GitRepo, UnitCache},
-    ports::{Clock, Driver, Kv, MemoryKv, SecretText, Secrets, StateRepo, SystemClock},
+    ports::{Clock, Driver, Exam, Kv, MemoryKv, RepoError, SecretText, Secrets, StateRepo, SystemClock},
     secrets::LocalSecrets,
     stores::{RedbKv, Store},
 };
@@ -90,6 +90,11 @@ pub fn checkout(server: &config::Server, name: Option<&str>, path: &Path) -> any
         (None, [only]) => only,
         (None, all) => anyhow::bail!("the server configuration names {} repositories; say which with --name", all.len()),
     };
+    Ok(governed(server, named, path)?)
+}
+
+/// A configured repository over its git folder.
+pub(super) fn governed(server: &config::Server, named: &config::Repository, path: &Path) -> Result<Repository, RepoError> {
     Ok(Repository {
         id: RepoId::new(named.name.clone()),
         branch: named.branch.clone(),
@@ -97,6 +102,8 @@ pub fn checkout(server: &config::Server, name: Option<&str>, path: &Path) -> any
         grants: named.grants.clone(),
         admins: server.spelled_out(&named.admins),
         approvers: Some(approvers(server, named)),
+        required_checks: named.required_checks.clone(),
+        people: Arc::new(Known { users: server.users.iter().map(|user| user.name.clone()).collect(), groups: server.groups.clone() }),
         units: UnitCache::default(),
     })
 }
@@ -105,6 +112,15 @@ pub fn checkout(server: &config::Server, name: Option<&str>, path: &Path) -> any
 fn approvers(server: &config::Server, repository: &config::Repository) -> Arc<BTreeSet<User>> {
     let may = |user: &&config::User| server.right(repository, &user.name) >= Right::Approve;
     Arc::new(server.users.iter().filter(may).map(|user| User::new(user.name.clone())).collect())
+}
+
+/// Whether a repository of the local forge is one that nobody moves past us.
+pub(super) fn guard(named: &config::Repository, path: &Path) -> Exam {
+    let about = format!("repository {}: protected branch", named.name);
+    match guarded(path, &named.branch) {
+        Ok(()) => Exam::ok(about, format!("`{}` in {} is moved by the server alone; whoever can write that folder can take the hooks away", named.branch, path.display())),
+        Err(why) => Exam::fail(about, why, "start the server: it puts its hooks in place at every start"),
+    }
 }
 
 /// A checkout or bare repository by its folder alone.
@@ -142,16 +158,7 @@ pub async fn service_over(server: config::Server, targets: Targets) -> anyhow::R
     let forge = Arc::new(LocalForge::open(store.clone(), clock.clone(), people.clone(), User::new(server.bot.clone()), &local)?);
     let mut repositories = BTreeMap::new();
     for (repository, place) in server.repositories.iter().zip(&local) {
-        let governed = Repository {
-            id: place.id.clone(),
-            branch: place.branch.clone(),
-            state: Arc::new(GitRepo::open(&place.path)?),
-            grants: repository.grants.clone(),
-            admins: server.spelled_out(&repository.admins),
-            approvers: Some(approvers(&server, repository)),
-            units: UnitCache::default(),
-        };
-        repositories.insert(place.id.clone(), Arc::new(governed));
+        repositories.insert(place.id.clone(), Arc::new(governed(&server, repository, &place.path)?));
     }
     let halted = store.row::<bool>(&Service::halt_row()).await?.is_some_and(|row| row.value);
     let board = BoardRoom::open(Arc::new(store.clone()), clock.clone()).await.map_err(anyhow::Error::msg)?;
@@ -161,7 +168,7 @@ pub async fn service_over(server: config::Server, targets: Targets) -> anyhow::R
         forge: forge.clone(),
         mr_desk: Some(forge),
         repositories,
-        plans: Semaphore::new(server.limits.plans.max(1) as usize),
+        plans: Semaphore::new(server.limits.plans as usize),
         kinds: kinds(&targets),
         targets,
         secrets,

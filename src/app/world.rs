@@ -52,5 +52,17 @@ pub struct Repository {
     pub admins: Vec<Str>,
     /// Everybody who may approve, where the forge lets us know.
     pub approvers: Option<Arc<BTreeSet<User>>>,
+    /// Statuses that must be green whatever the repository's own policy says.
+    pub required_checks: Vec<Str>,
+    /// Whom policy may name.
+    pub people: Arc<Known>,
     pub units: UnitCache,
+}
+
+/// The users and groups of a server's configuration.
+#[derive(Clone, Debug, Default)]
+pub struct Known {
+    pub users: BTreeSet<Str>,
+    /// Each group's members, all of them users.
+    pub groups: BTreeMap<Str, Vec<Str>>,
 }

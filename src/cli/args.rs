@@ -1,6 +1,6 @@
 //! The commands and their dispatch.
 
-use super::{Exit, completions, demo, graph, halt, import, mr, plan, schema, serve, status, term, validate};
+use super::{Exit, completions, demo, doctor, graph, halt, import, mr, plan, schema, serve, status, term, validate};
 use clap::{CommandFactory, Parser, Subcommand};
 use std::process::ExitCode;
 
@@ -46,6 +46,8 @@ enum Commands {
     Halt(halt::HaltArgs),
     /// Print what your shell needs to complete commands.
     Completions(completions::CompletionsArgs),
+    /// Examine a server's configuration, repositories and targets; writes nothing.
+    Doctor(doctor::DoctorArgs),
     /// Check a checkout without contacting anything.
     Validate(validate::ValidateArgs),
     /// Print the JSON Schema of trueup.yaml or server.yaml.
@@ -76,6 +78,7 @@ pub fn run() -> ExitCode {
         Commands::Halt(args) => talk(halt::run(&args)),
         Commands::Completions(args) => completions::run(&args, Cli::command()),
         Commands::Validate(args) => validate::run(&args),
+        Commands::Doctor(args) => doctor::run(&args, cli.color),
         Commands::Schema(args) => schema::run(&args),
         Commands::Import(args) => import::run(&args),
     };

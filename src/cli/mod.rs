@@ -5,6 +5,7 @@ mod client;
 mod completions;
 mod demo;
 mod demo_world;
+mod doctor;
 mod exit;
 mod graph;
 mod halt;

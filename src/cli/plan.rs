@@ -19,7 +19,7 @@ use std::{collections::BTreeMap, path::PathBuf, sync::Arc};
   trueup plan --repo . --base main --config server.yaml -o json | jq .summary
   trueup plan --repo . --base main --config server.yaml --offline
 
-Exit codes: 0 nothing to do, 2 there are changes, 1 error (bad input is printed with file, line and column).")]
+Exit codes: 0 nothing to do, 2 there are changes (resources that stop being governed count), 1 error (bad input is printed with file, line and column).")]
 pub struct PlanArgs {
     /// The repository: a checkout or a bare repository.
     #[arg(long, default_value = ".", value_name = "DIR")]
@@ -68,7 +68,7 @@ pub fn run(args: &PlanArgs, color: Color) -> anyhow::Result<Exit> {
         match result {
             PlanResult::Plan { plan, .. } => {
                 show(&plan, args.output, &kinds, color);
-                Ok(if plan.writes_nothing() { Exit::Ok } else { Exit::Changes })
+                Ok(if plan.writes_nothing() && !plan.gives_up() { Exit::Ok } else { Exit::Changes })
             }
             PlanResult::Refused(faults) => {
                 term::refuse(&faults);

@@ -96,6 +96,15 @@ impl StateRepo for GitRepo {
         })
     }
 
+    fn first_parent(&self, commit: &CommitId) -> Result<Option<CommitId>, RepoError> {
+        let id = oid(commit.as_str())?;
+        self.with_repo(|repo| {
+            let parent = repo.find_commit(id).map_err(wrong)?.parent_id(0);
+            // A shallow clone names parents that it does not hold.
+            Ok(parent.ok().filter(|parent| repo.find_commit(*parent).is_ok()).map(|parent| CommitId::new(parent.to_string())))
+        })
+    }
+
     fn merge(&self, base: &CommitId, head: &CommitId) -> Result<Merge, RepoError> {
         for commit in [base, head] {
             self.tree(commit)?;

@@ -226,7 +226,7 @@ fn read(repo: &dyn StateRepo, source: &Source<'_>, tree: &TreeId, unit: &Unit, o
     let own_names: BTreeSet<&Str> = names.iter().collect();
     let beyond: Vec<_> = asked.into_iter().filter(|(path, _)| !own_names.contains(path)).collect();
     let inputs = names.iter().cloned().chain(beyond.iter().map(|(path, _)| path.clone())).collect();
-    let weight = RESOURCE * (1 + answer.as_ref().map_or(0, |desired| desired.resources.len()) + own.len() + beyond.len());
+    let weight = RESOURCE * (1 + answer.as_ref().map_or(0, |desired| desired.resources.len() + desired.left.len()) + own.len() + beyond.len());
     let side = Arc::new(answer.map(|desired| UnitRead { desired, inputs }));
     Ok(Variant { own, beyond, side, weight })
 }

@@ -1,6 +1,6 @@
 //! The wire to one live system: observe and act.
 
-use super::{Fut, Secrets};
+use super::{Fut, Probe, Secrets};
 use crate::core::{
     model::{Fact, Kind, Observed, ResourceId, Token, Unit, Want},
     plan::Act,
@@ -42,6 +42,11 @@ pub trait Driver: Send + Sync {
 
     /// The optional ability to list everything in a unit.
     fn census(&self) -> Option<&dyn Census> {
+        None
+    }
+
+    /// The optional ability to be examined without a write.
+    fn prober(&self) -> Option<&dyn Probe> {
         None
     }
 }

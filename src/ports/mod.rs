@@ -5,6 +5,7 @@ mod driver;
 mod forge;
 mod kv;
 mod kv_memory;
+mod probe;
 mod repo;
 mod secrets;
 
@@ -13,6 +14,7 @@ pub use driver::{Cancel, Census, Cx, Driver, Fence, Guarded, ObserveError, Obser
 pub use forge::{ForgeError, ForgeErrorKind, ForgeReader, ForgeWriter, MrRef, Shown};
 pub use kv::{Compare, Key, Kv, KvError, KvErrorKind, KvLimits, Miss, Put, Rev, Row, SessionId};
 pub use kv_memory::{Fault, MemoryKv};
+pub use probe::{Exam, Found, Probe};
 pub use repo::{Changed, Merge, Mode, RepoError, StateRepo, TreeEntry};
 pub use secrets::{SecretError, SecretText, Secrets};
 

@@ -11,6 +11,9 @@ pub trait StateRepo: Send + Sync {
     /// The tree of a commit.
     fn tree(&self, commit: &CommitId) -> Result<TreeId, RepoError>;
 
+    /// The commit that a commit was made on; of a merge, the one merged into. `None`: it is the first, or the history is cut there.
+    fn first_parent(&self, commit: &CommitId) -> Result<Option<CommitId>, RepoError>;
+
     /// The tree that merging `head` into `base` would give, by git's own merge; nothing but objects is written.
     fn merge(&self, base: &CommitId, head: &CommitId) -> Result<Merge, RepoError>;
 

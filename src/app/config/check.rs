@@ -2,7 +2,7 @@
 
 use super::{Repository, SecretSource, Server, Target, TokenSource};
 use crate::{
-    core::model::{Refusal, RefusalKind, Str, nearest},
+    core::model::{Refusal, RefusalKind, Span, Str, nearest},
     formats::yaml::Node,
 };
 use std::collections::BTreeMap;
@@ -16,6 +16,7 @@ pub(super) fn check(server: &Server, node: &Node) -> Vec<Refusal> {
     for (name, target) in &server.targets {
         check.target(name, target);
     }
+    check.limits();
     check.found.sort_by(|a, b| (&a.place, &a.what).cmp(&(&b.place, &b.what)));
     check.found
 }
@@ -41,6 +42,15 @@ impl Check<'_> {
             && !(url.starts_with("http://") || url.starts_with("https://"))
         {
             self.fault(RefusalKind::Value, &["url"], format!("`{url}` is no URL of a web page"), "start it with `https://`");
+        }
+    }
+
+    /// A limit of nothing stops the server's work without a word.
+    fn limits(&mut self) {
+        let limits = &self.server.limits;
+        let none = [("plans", limits.plans == 0), ("sweep", limits.sweep == Span(0)), ("request_bytes", limits.request_bytes == 0), ("push_bytes", limits.push_bytes == 0)];
+        for (key, _) in none.into_iter().filter(|(_, none)| *none) {
+            self.fault(RefusalKind::Value, &["limits", key], format!("with `{key}` of nothing the server can do nothing"), "write 1 or more");
         }
     }
 

@@ -10,6 +10,9 @@ pub struct Desired {
     pub resources: BTreeMap<ResourceId, Wanted>,
     /// Resources read and left out on purpose, with the reason (`Route53Provider/ALIAS`: 204), by reason.
     pub skipped: BTreeMap<Str, u64>,
+    /// Resources that are named only to be left alone (octoDNS: `ignored`, or not for this target): nobody governs them, so none is compared, written or deleted.
+    #[serde(default)]
+    pub left: BTreeMap<ResourceId, Place>,
 }
 
 /// One resource as a file asks for it.
@@ -37,6 +40,7 @@ impl Desired {
         for (reason, count) in other.skipped {
             *self.skipped.entry(reason).or_default() += count;
         }
+        self.left.extend(other.left);
         Ok(())
     }
 }

@@ -75,7 +75,7 @@ pub struct ApprovalRule {
     /// How many people; 1 unless told.
     #[serde(default = "one")]
     pub count: u32,
-    /// Users who may; empty: anyone with the right to approve in this repository.
+    /// Users, and `@groups` of the server's configuration, who may; empty: anyone with the right to approve in this repository.
     #[serde(default)]
     pub by: Vec<Str>,
 }

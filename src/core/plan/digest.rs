@@ -114,6 +114,11 @@ impl Plan {
         !self.steps.values().any(sends)
     }
 
+    /// Whether resources stop being governed by it: a change to approve, though nothing is sent.
+    pub fn gives_up(&self) -> bool {
+        self.deltas.iter().any(|delta| delta.op == Op::Release)
+    }
+
     /// The key of each item; hops of one resource and equal acts are numbered in the order of steps.
     fn keys(&self) -> BTreeMap<ItemRef, LeafKey> {
         let (mut hops, mut acts): (BTreeMap<&ResourceId, u32>, BTreeMap<Fingerprint, u32>) = Default::default();

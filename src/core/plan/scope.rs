@@ -49,7 +49,8 @@ pub(super) fn in_scope<'a>(scope: &Scope<'a>) -> Result<InScope<'a>, Vec<Refusal
         let base = scope.base.get(was.unwrap_or(id));
         let fate = match was {
             Some(was) => Fate::Moved { was: was.clone() },
-            None if merged.is_none() && scope.sources.released.contains(id) => Fate::Released,
+            // What is still named, only to be left alone, is given up and never deleted.
+            None if merged.is_none() && (scope.sources.released.contains(id) || scope.merged.left.contains_key(id)) => Fate::Released,
             None if scope.sources.fresh.contains(id) => Fate::Fresh,
             None => Fate::Governed,
         };

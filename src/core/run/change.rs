@@ -219,7 +219,14 @@ impl Change {
             Phase::Queued | Phase::Rolling | Phase::Verifying | Phase::Merging | Phase::Restoring | Phase::AwaitingApproval | Phase::Empty => true,
             Phase::Planning | Phase::Merged | Phase::Refused | Phase::Conflicted | Phase::Paused | Phase::Failed | Phase::Restored | Phase::Closed => false,
         };
-        if self.paused.is_some() && pausable { Phase::Paused } else { self.stage }
+        if self.paused.is_some() && pausable {
+            return Phase::Paused;
+        }
+        // Giving resources up is a change that people approve, though nothing is sent for it.
+        if self.stage == Phase::Empty && self.plan().is_some_and(|plan| plan.gives_up()) {
+            return if self.missing() > 0 { Phase::AwaitingApproval } else { Phase::Merging };
+        }
+        self.stage
     }
 
     pub fn plan(&self) -> Option<&Arc<Plan>> {

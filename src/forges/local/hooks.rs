@@ -52,6 +52,24 @@ pub fn install(dir: &Path, branch: &str) -> Result<(), LocalError> {
     Ok(())
 }
 
+/// Looks whether our hooks protect the branch, and writes nothing.
+pub fn guarded(dir: &Path, branch: &str) -> Result<(), String> {
+    use std::os::unix::fs::PermissionsExt;
+    for (name, text) in [("update", update(branch)), ("pre-receive", pre_receive())] {
+        let path = dir.join("hooks").join(name);
+        match fs::read_to_string(&path) {
+            Ok(there) if there == text => {}
+            Ok(there) if there.contains(OURS) => return Err(format!("{} was written for another branch or by another version", path.display())),
+            Ok(_) => return Err(format!("{} is not the server's hook, so pushes reach `{branch}`", path.display())),
+            Err(error) => return Err(format!("{} cannot be read ({}), so pushes reach `{branch}`", path.display(), error.kind())),
+        }
+        if !fs::metadata(&path).is_ok_and(|about| about.permissions().mode() & 0o111 != 0) {
+            return Err(format!("{} cannot be run, so pushes reach `{branch}`", path.display()));
+        }
+    }
+    Ok(())
+}
+
 /// Renamed into place, so that a push in between finds the old hook or the new one.
 fn put(path: &Path, text: &str) -> io::Result<()> {
     use std::os::unix::fs::PermissionsExt;

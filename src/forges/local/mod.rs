@@ -16,5 +16,5 @@ mod writer;
 pub use desk::{NewRequest, Page, PageComment, PageStatus};
 pub use error::{LocalError, LocalErrorKind};
 pub use forge::{LocalForge, People};
-pub use hooks::{ADMIN, PUSHER};
+pub use hooks::{ADMIN, PUSHER, guarded};
 pub use place::LocalRepository;

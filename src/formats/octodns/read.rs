@@ -123,6 +123,8 @@ impl Reader<'_> {
         wishes.lenient |= self.scope.policy.lenient;
         if wishes.ignored {
             *self.desired.skipped.entry("octodns.ignored".into()).or_default() += 1;
+            let rtype = RType::parse(name).ok();
+            rtype.into_iter().for_each(|rtype| self.leave(owner, rtype, place, |_| true));
             return Ok(());
         }
         let Some(shape) = shape(name) else { return Err(unknown_type(name, kind)) };
@@ -158,7 +160,14 @@ impl Reader<'_> {
             let value = DNS.canon(&id, raw.clone()).map_err(|refusal| refusal.at(place.clone()))?;
             self.put(id, value, place)?;
         }
+        self.leave(owner, rtype, place, |target| !wishes.goes_to(target));
         Ok(())
+    }
+
+    /// Names an RRset as one to leave alone on the targets that `on` says: octoDNS neither creates nor deletes it there, whatever is live.
+    fn leave(&mut self, owner: &DnsName, rtype: RType, place: &Place, on: impl Fn(&str) -> bool) {
+        let ids = self.scope.targets.iter().filter(|target| on(target)).filter_map(|target| rrset_id(target, &self.zone, owner, rtype).ok());
+        self.desired.left.extend(ids.map(|id| (id, place.clone())));
     }
 
     fn put(&mut self, id: ResourceId, value: Value, place: &Place) -> Result<(), Refusal> {

@@ -16,8 +16,7 @@ pub(super) fn check(repository: &mut Repository, node: &Node, formats: &[&str], 
     check.overlaps(&repository.sources);
     check.moved(repository);
     let policy = &repository.policy;
-    let patterns: [(&[&str], &[Str]); 5] = [
-        (&["adopt"], &repository.adopt),
+    let patterns: [(&[&str], &[Str]); 4] = [
         (&["release"], &repository.release),
         (&["policy", "ignore"], &policy.ignore),
         (&["policy", "sensitive"], &policy.sensitive),
@@ -28,7 +27,7 @@ pub(super) fn check(repository: &mut Repository, node: &Node, formats: &[&str], 
             check.pattern(pattern, &[path, &[&i.to_string()]].concat());
         }
     }
-    check.approvals(repository, conditions);
+    let approvers = check.approvals(repository, conditions);
     for (i, freeze) in policy.freeze.iter().enumerate() {
         check.freeze(freeze, &i.to_string());
     }
@@ -42,8 +41,10 @@ pub(super) fn check(repository: &mut Repository, node: &Node, formats: &[&str], 
             check.fault(RefusalKind::Value, &["policy", "budgets", key], format!("{percent} percent is more than everything"), "write 0 to 100");
         }
     }
-    check.found.sort_by(|a, b| (&a.place, &a.what).cmp(&(&b.place, &b.what)));
-    check.found
+    let mut found = check.found;
+    repository.approvers = approvers;
+    found.sort_by(|a, b| (&a.place, &a.what).cmp(&(&b.place, &b.what)));
+    found
 }
 
 struct Check<'a> {
@@ -127,7 +128,9 @@ impl Check<'_> {
         }
     }
 
-    fn approvals(&mut self, repository: &Repository, conditions: &Cel) {
+    /// Checks the rules; everybody they name comes back with the place.
+    fn approvals(&mut self, repository: &Repository, conditions: &Cel) -> Vec<(Str, Place)> {
+        let mut named = Vec::new();
         for (i, rule) in repository.policy.approvals.iter().enumerate() {
             let at = i.to_string();
             let path = |key| ["policy", "approvals", &at, key].map(str::to_owned);
@@ -143,13 +146,16 @@ impl Check<'_> {
                 self.fault(RefusalKind::Value, &count, "a rule of no approval is no rule".into(), "write 1 or more, or remove the rule");
             }
             let people: BTreeSet<&Str> = rule.by.iter().collect();
-            for (j, name) in rule.by.iter().enumerate().filter(|(_, name)| name.starts_with('@')) {
-                self.fault(RefusalKind::Unknown, &["policy", "approvals", &at, "by", &j.to_string()], format!("`{name}` names a group of the server"), "name the users one by one");
+            for (j, name) in rule.by.iter().enumerate() {
+                named.push((name.clone(), self.place(&["policy", "approvals", &at, "by", &j.to_string()])));
             }
-            if !people.is_empty() && rule.count as usize > people.len() {
+            // How many a group has, only the server knows.
+            let groups = rule.by.iter().any(|name| name.starts_with('@'));
+            if !people.is_empty() && !groups && rule.count as usize > people.len() {
                 self.fault(RefusalKind::Value, &count, format!("{} approvals are asked of {} people", rule.count, people.len()), "name more people, or ask fewer");
             }
         }
+        named
     }
 
     fn freeze(&mut self, freeze: &Freeze, at: &str) {

@@ -10,21 +10,22 @@ use serde::{Deserialize, Serialize};
 pub struct Repository {
     /// The folders that hold desired state. Read from the merged tree.
     pub sources: Vec<Source>,
-    /// Resource id patterns (glob over `target/kind/name`) that are taken into ownership where live state is already what a source asks for.
-    pub adopt: Vec<Str>,
     /// Resource id patterns (glob over `target/kind/name`) that are given up and left as they are, when their source no longer asks for them.
     pub release: Vec<Str>,
     /// Resources that have another id now and are the same live object.
     pub moved: Vec<Moved>,
     /// Who approves, how much at once, when, and what to leave alone. Read from base.
     pub policy: Policy,
+    /// Everybody whom `policy.approvals` names, each with its place.
+    #[serde(skip)]
+    pub approvers: Vec<(Str, Place)>,
 }
 
 /// One folder of desired state, in one format, for one or several targets.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize, Serialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Source {
-    /// The folder, relative to the root of the repository.
+    /// The folder, relative to the root of the repository and below it: the root itself holds `trueup.yaml` and `plans/`.
     pub path: Str,
     /// What the files are: `octodns` or `zonefile`.
     pub format: Str,

@@ -47,6 +47,9 @@ pub fn told(desired: &Desired) -> String {
         let values: Vec<&str> = wanted.value.get("values").unwrap().as_list().iter().map(|value| value.as_str().unwrap()).collect();
         lines.push(format!("{} {id} {} {}", wanted.place, wanted.value.get("ttl").unwrap(), values.join(" | ")));
     }
+    for (id, place) in &desired.left {
+        lines.push(format!("{place} {id} left alone"));
+    }
     for (reason, count) in &desired.skipped {
         lines.push(format!("skipped {count}: {reason}"));
     }

@@ -1,7 +1,7 @@
 //! Formats: YAML, trueup.yaml, octoDNS, zone files.
 
 mod cel;
-mod files;
+pub mod files;
 mod leaves;
 mod octodns;
 mod octodns_write;

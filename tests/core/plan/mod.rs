@@ -4,6 +4,7 @@ mod diff;
 mod digest;
 mod golden;
 mod laws;
+mod left;
 mod lint;
 mod safety;
 mod toy;

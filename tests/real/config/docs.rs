@@ -127,9 +127,16 @@ This page is made from the types that read the files: edit their doc comments, t
 
 ## trueup.yaml
 
-`sources:`, `adopt:`, `release:` and `moved:` are read from the tree that merging would give; `policy:` is read from the branch that is merged into, so that no
+`sources:`, `release:` and `moved:` are read from the tree that merging would give; `policy:` is read from the branch that is merged into, so that no
 merge request changes the rules it is judged by. Conditions (`when:`) are CEL over `plan`: the numbers `creates`, `updates`, `deletes`, `adopts`, `releases`, `moves`,
 `drifts`, `writes`, and the lists `targets`, `kinds`, `units`, `resources`, `files`.
+
+What a merge request stops asking for is deleted. It is released instead (it stays live and is governed no more, and a plan that releases waits for an
+approval like one that writes) when `release:` names it, when its source or all of `trueup.yaml` is dropped, and when an octoDNS file still names it with
+`octodns: {{ignored: true}}`, or with `included:` or `excluded:` not for this target. A later merge request that asks for exactly what is live adopts it.
+
+A branch whose `trueup.yaml` or templates cannot be read (a hand in the repository, a newer server) is governed by the last that could be, and an admin
+approves until a merge request has mended them.
 
 {}
 ### Example
@@ -139,7 +146,9 @@ merge request changes the rules it is judged by. Conditions (`when:`) are CEL ov
 
 ## server.yaml
 
-Secrets stand in the environment or in files, never in `server.yaml`. Relative paths start at the folder of the file.
+Secrets stand in the environment or in files, never in `server.yaml`. Relative paths start at the folder of the file. `trueup doctor --config server.yaml`
+examines what the file names as a run would use it, and writes nothing: secrets, data folder, git, protected branches, grants, whether approvals can be met,
+and of each target whether it answers, takes the key, serves, transfers and would update the zones, and whether every name server answers for them.
 
 {}
 ### Example

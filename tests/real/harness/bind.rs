@@ -27,8 +27,12 @@ pub(super) fn start() -> (SocketAddr, Process, TempDir) {
 }
 
 pub(super) fn add_zone(server: &DnsServer, zone: &str) {
-    let file = server.zone_file(zone);
-    let definition = format!("{{ type primary; file \"{}\"; update-policy {{ deny {KEY_NAME} zonesub HINFO; grant {KEY_NAME} zonesub ANY; }}; }};", file.display());
+    serve_zone(server, zone, &format!("update-policy {{ deny {KEY_NAME} zonesub HINFO; grant {KEY_NAME} zonesub ANY; }};"));
+}
+
+/// Serves a zone whose file is there, under these rules.
+pub(super) fn serve_zone(server: &DnsServer, zone: &str, rules: &str) {
+    let definition = format!("{{ type primary; file \"{}\"; {rules} }};", server.zone_file(zone).display());
     let out = rndc(server.dir.path(), &["addzone", zone, &definition]);
     assert!(out.status.success(), "rndc addzone {zone}: {}", String::from_utf8_lossy(&out.stderr));
 }

@@ -2,7 +2,9 @@
 
 #[cfg(feature = "faults")]
 mod crash;
+mod doctor;
 mod http;
+mod rules;
 mod stories;
 mod trouble;
 mod world;

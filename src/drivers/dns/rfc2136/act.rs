@@ -197,7 +197,7 @@ impl Run<'_> {
         let blocked: Vec<(usize, ResourceId)> = rest.iter().filter_map(|job| blocker(job, &rest, &live).map(|by| (job.item, by))).collect();
         for (item, by) in blocked {
             let what = format!("`{}` cannot be added while `{}` stands at the same name", DNS.title(&self.writes[item].id), DNS.title(&by));
-            let refusal = Refusal::new(RefusalKind::Target, what).advice("take it over with `adopt:` and delete it in the same merge request, or remove it by hand");
+            let refusal = Refusal::new(RefusalKind::Target, what).advice("ask for it as it is and merge that, then delete it in a second merge request, or remove it by hand");
             stopped.insert(rest.iter().find(|job| job.item == item).map_or_else(Name::root, |job| job.owner.clone()), DNS.title(&by));
             self.set(item, Item::Refused(refusal));
             rest.retain(|job| job.item != item);

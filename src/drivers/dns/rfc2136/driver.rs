@@ -3,7 +3,7 @@
 use super::{
     act,
     config::{Config, ConfigError, with_port},
-    health, observe,
+    health, observe, probe,
     transport::{Conn, WireError},
 };
 use crate::{
@@ -13,7 +13,7 @@ use crate::{
         run::Outcome,
     },
     kinds::dns::DNS,
-    ports::{Census, Cx, Driver, Fut, Guarded, ObserveError, Precondition},
+    ports::{Census, Cx, Driver, Exam, Fut, Guarded, ObserveError, Precondition, Probe},
 };
 use hickory_proto::rr::TSigner;
 use std::{
@@ -110,6 +110,17 @@ impl Driver for Rfc2136 {
 
     fn census(&self) -> Option<&dyn Census> {
         Some(self)
+    }
+
+    fn prober(&self) -> Option<&dyn Probe> {
+        Some(self)
+    }
+}
+
+impl Probe for Rfc2136 {
+    /// Sends questions, transfers that stop at once, and an update of nothing under a condition that does not hold.
+    fn probe<'a>(&'a self, cx: &'a Cx<'a>, units: &'a [Unit]) -> Fut<'a, Vec<Exam>> {
+        Box::pin(probe::probe(self, cx.deadline, units))
     }
 }
 

@@ -10,6 +10,7 @@ mod encode;
 mod health;
 mod observe;
 mod pack;
+mod probe;
 mod query;
 mod question;
 mod transfer;

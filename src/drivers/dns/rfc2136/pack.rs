@@ -188,7 +188,7 @@ fn is_apex_ns(job: &Job) -> bool {
 }
 
 /// A record without data, as prerequisites of absence and deletes are written.
-fn empty(name: Name, kind: RecordType, class: DNSClass) -> Record {
+pub(super) fn empty(name: Name, kind: RecordType, class: DNSClass) -> Record {
     let mut record = Record::update0(name, 0, kind).into_record_of_rdata();
     record.dns_class = class;
     record

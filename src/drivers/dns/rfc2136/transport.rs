@@ -87,6 +87,10 @@ impl Conn {
         Ok(Self { read, write, signer, address: address.to_owned(), answer: timeouts.answer, deadline, next_id: 1 })
     }
 
+    pub fn deadline(&self) -> Instant {
+        self.deadline
+    }
+
     /// Sends one message and waits for its answer, which is verified when there is a key.
     pub async fn ask(&mut self, message: Message) -> Result<Message, WireError> {
         let octets = encoded(&message)?;
@@ -247,13 +251,19 @@ fn check(chain: Option<&mut Chain>, answer: &Message, raw: &[u8], address: &str)
                 format!("{address} does not know the TSIG key `{key}` with this algorithm, or does not let it do this"),
                 "compare the name and the algorithm with the server's, and look at what it allows the key",
             ),
-            TsigError::BadTime => (format!("{address} says that the clocks differ by more than its limit"), "set the clock of this host or of the server"),
+            TsigError::BadTime => (format!("{address} says that {} by more than its limit", differ(&record.data.other)), "set the clock of this host or of the server"),
             TsigError::BadTrunc => (format!("{address} wants longer signatures for the TSIG key `{key}`"), "use hmac-sha256 or stronger"),
             TsigError::Unknown(code) => (format!("{address} refuses the TSIG key `{key}` with error {code}"), "look into the server's log"),
         };
         return Err(WireError::new(WireErrorKind::Denied, what, advice));
     }
     chain.verify(raw, address)
+}
+
+/// How far the clocks are apart, where the server says its own time (RFC 8945 §5.2.3).
+fn differ(other: &[u8]) -> String {
+    let theirs = (other.len() == 6).then(|| other.iter().fold(0u64, |time, octet| time << 8 | u64::from(*octet)));
+    theirs.map_or_else(|| "the clocks differ".to_owned(), |theirs| format!("the clocks differ by {} s,", theirs.abs_diff(now())))
 }
 
 /// Whether a code says that the server did nothing.

@@ -1,0 +1,85 @@
+//! The machine a server runs on: its secrets, its data folder, its git.
+
+use crate::{
+    app::config::{Server, TokenSource},
+    core::model::SecretRef,
+    git::program,
+    ports::{Exam, Secrets},
+};
+use rustix::fs::{Access, access, statvfs};
+use std::path::Path;
+
+/// Below this a store that grows by journals fills within a day of rollouts.
+const ROOM: u64 = 1 << 30;
+
+/// The first git with `merge-tree --write-tree`.
+const GIT: (u32, u32) = (2, 38);
+
+/// Reads every secret that the configuration names; none is told.
+pub(super) async fn secrets(server: &Server, secrets: &dyn Secrets) -> Vec<Exam> {
+    let keys = server.targets.iter().filter_map(|(name, target)| Some((format!("secret: key of target {name}"), target.tsig.as_ref()?.secret.reference())));
+    let tokens = server.users.iter().filter_map(|user| match &user.token {
+        TokenSource::Env(_) | TokenSource::File(_) => Some((format!("secret: token of {}", user.name), user.token.reference()?)),
+        TokenSource::Sha256(_) => None,
+    });
+    let all: Vec<(String, SecretRef)> = keys.chain(tokens).collect();
+    let mut exams = Vec::new();
+    let mut read = 0;
+    for (about, reference) in all {
+        match secrets.resolve(&reference).await {
+            Ok(text) if text.expose().trim().is_empty() => exams.push(Exam::fail(about, format!("{} is empty", reference.uri), "put the secret there")),
+            Ok(_) => {
+                read += 1;
+                exams.extend(seen_by_all(server, about, &reference));
+            }
+            Err(error) => exams.push(Exam::fail(about, error.to_string(), "run this as the server's user, with its environment")),
+        }
+    }
+    if read > 0 {
+        exams.insert(0, Exam::ok("secrets", format!("{read} can be read")));
+    }
+    exams
+}
+
+/// A secret file that every user of the machine may read is no secret.
+fn seen_by_all(server: &Server, about: String, reference: &SecretRef) -> Option<Exam> {
+    use std::os::unix::fs::PermissionsExt;
+    let path = server.secrets.as_ref()?.join(reference.uri.strip_prefix("secret://file/")?);
+    let open = std::fs::metadata(&path).is_ok_and(|about| about.permissions().mode() & 0o004 != 0);
+    open.then(|| Exam::warn(about, format!("every user of this machine may read {}", path.display()), format!("chmod 600 {}", path.display())))
+}
+
+/// Whether the data folder, or the first folder above it that is there, may be written and has room.
+pub(super) fn folder(data: &Path) -> Exam {
+    let there = data.ancestors().find(|path| path.is_dir()).unwrap_or(Path::new("."));
+    let name = if there == data { data.display().to_string() } else { format!("{} (to be made in {})", data.display(), there.display()) };
+    if data.exists() && !data.is_dir() {
+        return Exam::fail("data folder", format!("{name} is no folder"), "name a folder under `data:`");
+    }
+    if let Err(error) = access(there, Access::WRITE_OK | Access::EXEC_OK) {
+        return Exam::fail("data folder", format!("{name} cannot be written: {error}"), "give it to the server's user, or run this as that user");
+    }
+    match statvfs(there) {
+        Ok(disk) => {
+            let free = disk.f_bavail.saturating_mul(disk.f_frsize);
+            let said = format!("{name} can be written; {} MiB are free", free >> 20);
+            if free < ROOM { Exam::warn("data folder", said, "make room: a full disk stops every rollout") } else { Exam::ok("data folder", said) }
+        }
+        Err(error) => Exam::warn("data folder", format!("{name} can be written; its disk does not say what is free: {error}"), "look with `df`"),
+    }
+}
+
+/// Whether the git program merges without a checkout.
+pub(super) fn git() -> Exam {
+    let next = "install git 2.38 or newer where the server finds it";
+    let said = match std::process::Command::new("git").env_clear().envs(program::environment()).arg("version").output() {
+        Ok(ran) => String::from_utf8_lossy(&ran.stdout).trim().to_owned(),
+        Err(error) => return Exam::fail("git", format!("the program cannot be started: {error}"), next),
+    };
+    let mut numbers = said.trim_start_matches("git version ").split('.').map_while(|part| part.parse::<u32>().ok());
+    match (numbers.next(), numbers.next()) {
+        (Some(major), Some(minor)) if (major, minor) >= GIT => Exam::ok("git", said),
+        (Some(_), Some(_)) => Exam::fail("git", format!("{said} cannot merge without a checkout"), next),
+        (None, _) | (_, None) => Exam::warn("git", format!("`git version` says `{said}`"), next),
+    }
+}

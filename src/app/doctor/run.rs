@@ -1,0 +1,51 @@
+//! All exams of one configuration, in the order in which people mend what they find.
+
+use super::{approvals, host, repository};
+use crate::{
+    app::{config::Server, wiring},
+    core::model::{Str, Unit},
+    ports::{Exam, Found},
+};
+use serde_json::{Value as Json, json};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    path::Path,
+};
+
+/// The version of `json`.
+const VERSION: u32 = 1;
+
+/// Examines a server and its repositories. `checkout`: the one named is read there instead of where the server keeps it.
+pub async fn examine(server: &Server, checkout: Option<(&str, &Path)>) -> Vec<Exam> {
+    let secrets = wiring::secrets(server);
+    let mut exams = host::secrets(server, &*secrets).await;
+    exams.push(host::folder(&server.data));
+    exams.push(host::git());
+    let mut units: BTreeMap<Str, BTreeSet<Unit>> = BTreeMap::new();
+    for named in &server.repositories {
+        let elsewhere = checkout.filter(|(name, _)| *named.name == **name).map(|(_, path)| path);
+        let found = repository::examine(server, named, elsewhere);
+        exams.extend(found.exams);
+        exams.extend(found.policy.iter().flat_map(|policy| approvals::examine(server, named, policy)));
+        for (target, zones) in found.units {
+            units.entry(target).or_default().extend(zones);
+        }
+    }
+    match wiring::targets(server, &*secrets).await {
+        Ok(targets) => {
+            for (name, target) in &targets {
+                let asked: Vec<Unit> = units.remove(name).unwrap_or_default().into_iter().collect();
+                exams.extend(target.probe(&*secrets, &asked).await);
+            }
+        }
+        Err(error) => exams.push(Exam::fail("targets", format!("{error:#}"), "mend the key first; no target was asked")),
+    }
+    exams
+}
+
+/// The exams for programs. Version 1: `version`, `ok` (nothing failed), and `checks`, each with `about`, `found` (`ok`, `warn`, `fail`), `said`, and `next` (text or null).
+/// New fields may come; the meaning of a field never changes within a version.
+pub fn json(exams: &[Exam]) -> Json {
+    let check = |exam: &Exam| json!({ "about": exam.about, "found": exam.found.as_str(), "said": exam.said, "next": exam.next });
+    json!({ "version": VERSION, "ok": exams.iter().all(|exam| exam.found != Found::Fail), "checks": exams.iter().map(check).collect::<Vec<_>>() })
+}
