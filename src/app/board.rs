@@ -5,11 +5,11 @@ use crate::{
     core::{
         model::MrId,
         plan::Claim,
-        review::{Board, BoardEvent},
+        review::{Board, BoardEvent, BoardImage},
         run::{ClaimAnswer, Input, StreamId},
     },
     ports::{Clock, Fence},
-    stores::Store,
+    stores::{self, Store},
 };
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -27,6 +27,8 @@ pub struct BoardRoom {
 struct State {
     board: Board,
     upto: u64,
+    /// How many of the journal's records its image stands for.
+    cut: u64,
     fence: Fence,
     /// The number of each change's last request, which its answers carry.
     asked: BTreeMap<MrId, u64>,
@@ -36,8 +38,8 @@ impl BoardRoom {
     /// Folds the board's journal.
     pub async fn open(store: Arc<Store>, clock: Arc<dyn Clock>) -> Result<Self, String> {
         let fence = store.own(&StreamId::Board).await.map_err(|error| error.to_string())?;
-        let (board, upto) = fold(&store).await?;
-        let state = State { board, upto, fence, asked: BTreeMap::new() };
+        let Folded { board, upto, cut } = fold(&store).await?;
+        let state = State { board, upto, cut, fence, asked: BTreeMap::new() };
         Ok(Self { store, clock, state: Mutex::new(state) })
     }
 
@@ -75,22 +77,45 @@ impl BoardRoom {
             Ok(receipt) => state.upto = receipt.upto,
             Err(error) => {
                 // It may be there or not: only the journal knows.
-                (state.board, state.upto) = fold(&self.store).await?;
+                Folded { board: state.board, upto: state.upto, cut: state.cut } = fold(&self.store).await?;
                 return Err(error.to_string());
             }
         }
-        Ok(state.board.apply(&event))
+        let granted = state.board.apply(&event);
+        if state.upto - state.cut >= CUT_EVERY {
+            self.cut(state).await;
+        }
+        Ok(granted)
+    }
+
+    /// Keeps the board as it stands instead of the events that led to it. One that cannot be kept is tried again with the next event.
+    async fn cut(&self, state: &mut State) {
+        match self.store.cut(&StreamId::Board, state.upto, Some(&state.fence), &BoardImage::from(&state.board)).await {
+            Ok(()) => state.cut = state.upto,
+            Err(error) => tracing::warn!("the board's journal cannot be cut: {error}"),
+        }
     }
 }
 
-/// The board as its journal has it, and how many records that are.
-async fn fold(store: &Store) -> Result<(Board, u64), String> {
-    let events: Vec<BoardEvent> = store.read_records(&StreamId::Board).await.map_err(|error| error.to_string())?;
-    let mut board = Board::default();
-    for event in &events {
+/// After how many records the board is kept as an image: a start folds at most these, and an image costs as much as what is open.
+const CUT_EVERY: u64 = 512;
+
+/// The board as its journal has it.
+struct Folded {
+    board: Board,
+    /// How many records there ever were.
+    upto: u64,
+    cut: u64,
+}
+
+async fn fold(store: &Store) -> Result<Folded, String> {
+    let found: stores::Folded<BoardImage, BoardEvent> = store.read_cut(&StreamId::Board).await.map_err(|error| error.to_string())?;
+    let (upto, cut) = (found.upto(), found.cut);
+    let mut board = found.image.map(Board::from).unwrap_or_default();
+    for event in &found.since {
         board.apply(event);
     }
-    Ok((board, events.len() as u64))
+    Ok(Folded { board, upto, cut })
 }
 
 impl State {

@@ -5,8 +5,8 @@ use super::{
     world::World,
 };
 use crate::core::{
-    model::{MrId, RepoId, ResourceId, User, Value},
-    review::{Answer, Command, Right, View},
+    model::{MrId, RepoId, ResourceId, Value},
+    review::{Answer, View},
     run::Input,
 };
 use std::{
@@ -83,10 +83,10 @@ impl Desk {
         self.seat(mr).seen
     }
 
-    /// Says a command to a change; its answer comes when what it led to is on disk.
-    pub async fn command(&self, mr: &MrId, by: User, right: Right, command: Command) -> Option<Answer> {
+    /// Says a command that is kept under a number in the inbox; its answer comes when what it led to is in the journal, and none when that cannot be written now.
+    pub async fn command(&self, mr: &MrId, n: u64) -> Option<Answer> {
         let (answer, said) = oneshot::channel();
-        self.send(mr, Mail::Command { by, right, command, answer });
+        self.send(mr, Mail::Command { n, answer: Some(answer) });
         said.await.ok()
     }
 

@@ -1,6 +1,6 @@
 //! Intake: starts the changes that have something to do, hands news from the forge to them, and sweeps for news that was lost.
 
-use super::{desk::Desk, service::Service, worker::Mail, world::World};
+use super::{desk::Desk, orders, service::Service, worker::Mail, world::World};
 use crate::core::{
     model::{MrId, RepoId, Span},
     review::Phase,
@@ -13,6 +13,10 @@ use tokio::sync::watch;
 /// Wakes what was under way when the last process ended; reads cards only. How many there are.
 pub async fn resume(world: &World, desk: &Desk) -> Result<usize, String> {
     let cards = world.store.cards().await.map_err(|error| error.to_string())?;
+    // A command may wait for a change that rests.
+    for (_, mr) in orders::waiting(&world.store).await.map_err(|error| error.to_string())? {
+        desk.send(&mr, Mail::Look);
+    }
     let busy = cards.iter().filter(|card| card.outstanding || card.ahead || card.next_wake.is_some() || is_busy(card.phase));
     let mut woken = 0;
     for card in busy {

@@ -8,6 +8,8 @@ mod faults;
 mod governing;
 mod intake;
 mod local_desk;
+mod looks;
+mod orders;
 pub mod people;
 mod perform;
 pub mod planning;

@@ -12,7 +12,7 @@ use crate::{
         gate::MergeTicket,
         model::{MrId, ResourceId, StepId, Token},
         plan::{Act, Plan, Written},
-        review::{CommentId, Face},
+        review::{CommentId, Face, Sighting},
         run::{Ask, Effect, Input, Item, MergeAnswer, Outcome},
     },
     ports::{Fence, ForgeErrorKind, Shown},
@@ -32,7 +32,6 @@ pub struct Hands {
     pub plan: Option<Arc<Plan>>,
     /// What this change wrote and is not merged or restored yet.
     pub written: BTreeMap<ResourceId, Written>,
-    pub last_comment: Option<CommentId>,
     pub fence: Fence,
     pub tokens: Tokens,
     pub own: mpsc::UnboundedSender<Mail>,
@@ -49,7 +48,6 @@ const BOARD_WAIT: Duration = Duration::from_secs(2);
 /// Makes one effect real and mails the answer.
 pub async fn perform(hands: Hands, effect: Effect) {
     let answer = match effect {
-        Effect::Look => look(&hands).await,
         Effect::Replan { base, head, ours, restore } => {
             let ahead = hands.desk.applied_by_others(&hands.mr).await;
             let restore = restore.then(|| planning::Restore { plan: hands.plan.clone() });
@@ -91,25 +89,26 @@ pub async fn perform(hands: Hands, effect: Effect) {
             faults::point("after merge");
             Some(Input::Merged(answer))
         }
-        // The worker keeps its own timer and face: neither is answered.
-        Effect::Show(_) | Effect::Wake(_) => None,
+        // The worker keeps its own timer, face and looks.
+        Effect::Show(_) | Effect::Wake(_) | Effect::Look => None,
     };
     if let Some(input) = answer {
         let _ = hands.own.send(Mail::Input(Box::new(input)));
     }
 }
 
-async fn look(hands: &Hands) -> Option<Input> {
+/// Reads the merge request, whenever its forge answers; none when the forge does not know it.
+pub async fn look(world: &World, mr: &MrId, last_comment: Option<CommentId>) -> Option<Box<Sighting>> {
     let mut wait = FORGE_WAIT;
     loop {
-        match hands.world.forge.look(&hands.mr, hands.last_comment).await {
-            Ok(sighting) => return Some(Input::Sighted(Box::new(sighting))),
+        match world.forge.look(mr, last_comment).await {
+            Ok(sighting) => return Some(Box::new(sighting)),
             Err(error) if error.kind == ForgeErrorKind::NotFound => {
-                tracing::warn!(change = %hands.mr, "the forge does not know this merge request: {error}");
+                tracing::warn!(change = %mr, "the forge does not know this merge request: {error}");
                 return None;
             }
             Err(error) => {
-                tracing::warn!(change = %hands.mr, "the forge did not answer, asking again in {}s: {error}", wait.as_secs_f32());
+                tracing::warn!(change = %mr, "the forge did not answer, asking again in {}s: {error}", wait.as_secs_f32());
                 tokio::time::sleep(wait).await;
                 wait = (wait * 2).min(FORGE_WAIT_MOST);
             }

@@ -2,7 +2,8 @@
 
 use super::{
     desk::Desk,
-    intake,
+    faults, intake,
+    orders::Order,
     worker::{Glance, Mail},
     world::World,
 };
@@ -12,7 +13,7 @@ use crate::core::{
     run::{Card, Event, Input, StreamId},
 };
 use crate::{
-    ports::ForgeError,
+    ports::{ForgeError, KvError},
     stores::{Batch, RowKey},
 };
 use std::sync::{Arc, atomic::Ordering};
@@ -147,7 +148,8 @@ impl Service {
     /// Everything there is to show of a change.
     pub async fn view(&self, mr: &MrId) -> Result<View, ServiceError> {
         self.page(mr).await?;
-        self.desk.view(mr).await.ok_or_else(|| ServiceError::new(ServiceErrorKind::Unavailable, "the change's journal cannot be read now; see the server's log"))
+        let why = || self.world.trouble.what().unwrap_or_else(|| "see the server's log".to_owned());
+        self.desk.view(mr).await.ok_or_else(|| ServiceError::new(ServiceErrorKind::Unavailable, format!("the change starts over from its journal; ask again soon: {}", why())))
     }
 
     /// The merge request as the forge holds it: comments and statuses.
@@ -167,8 +169,17 @@ impl Service {
     pub async fn command(&self, by: &User, mr: &MrId, command: Command) -> Result<Answer, ServiceError> {
         self.page(mr).await?;
         let right = self.right(by, &mr.repo).await?;
-        let said = self.desk.command(mr, by.clone(), right, command).await;
-        let answer = said.ok_or_else(|| ServiceError::new(ServiceErrorKind::Unavailable, "the change's journal cannot be written now; see the server's log"))?;
+        let order = Order { mr: mr.clone(), by: by.clone(), right, command };
+        let unkept = |error: KvError| {
+            self.world.trouble.said(error.to_string());
+            ServiceError::new(ServiceErrorKind::Unavailable, format!("nothing was done: {error}"))
+        };
+        let n = order.keep(&self.world.store, self.world.clock.now()).await.map_err(unkept)?;
+        self.world.trouble.over();
+        faults::point("after inbox");
+        let why = || self.world.trouble.what().unwrap_or_else(|| "see the server's log".to_owned());
+        let unsaid = || ServiceError::new(ServiceErrorKind::Unavailable, format!("the command is kept and is carried out once the change's journal can be written: {}", why()));
+        let answer = self.desk.command(mr, n).await.ok_or_else(unsaid)?;
         match answer.upshot() {
             Upshot::Done => Ok(answer),
             Upshot::Denied => Err(ServiceError::new(ServiceErrorKind::Denied, answer.to_string())),

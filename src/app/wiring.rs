@@ -7,7 +7,7 @@ use super::{
     people::Directory,
     service::Service,
     targets::{Target, Targets},
-    world::{Known, Repository, World},
+    world::{Known, Repository, Trouble, World},
 };
 use crate::{
     core::{
@@ -173,6 +173,7 @@ pub async fn service_over(server: config::Server, targets: Targets) -> anyhow::R
         targets,
         secrets,
         board,
+        trouble: Trouble::default(),
         halted: AtomicBool::new(halted),
         url: server.url.clone().unwrap_or_default(),
     };

@@ -1,10 +1,17 @@
 //! The worker of one change: mail in, one turn, append, and only then the effects.
 
-use super::{desk::Desk, faults, perform, world::World};
+use super::{
+    desk::Desk,
+    faults,
+    looks::Looks,
+    orders::{self, Order},
+    perform,
+    world::World,
+};
 use crate::{
     core::{
-        model::{MrId, ResourceId, Time, Token, User, Value},
-        review::{Answer, Command, CommentId, Links, Phase, Right, View},
+        model::{MrId, ResourceId, Time, Token, Value},
+        review::{Answer, Links, Phase, Sighting, View},
         run::{Card, Change, Effect, Event, Input, StreamId},
     },
     ports::Fence,
@@ -19,15 +26,18 @@ use tokio::sync::{mpsc, oneshot, watch};
 /// What a worker hears.
 pub enum Mail {
     Input(Box<Input>),
-    /// A command by page or CLI; answered once it is on disk.
+    /// A command by page or CLI waits in the store's inbox under this number; whoever waits for its answer hears it once it is in the journal.
     Command {
-        by: User,
-        right: Right,
-        command: Command,
-        answer: oneshot::Sender<Answer>,
+        n: u64,
+        answer: Option<oneshot::Sender<Answer>>,
     },
     /// Read the merge request from the forge: something happened there.
     Look,
+    /// A look has ended; none when the forge does not know the merge request.
+    Looked {
+        n: u64,
+        seen: Option<Box<Sighting>>,
+    },
     /// Answer with everything there is to show.
     View(oneshot::Sender<View>),
     /// Answer with what this change has applied ahead of base.
@@ -54,20 +64,31 @@ pub type Tokens = Arc<Mutex<BTreeMap<ResourceId, Token>>>;
 /// How long a worker waits before it tries a broken store or journal again.
 const AGAIN: Duration = Duration::from_secs(2);
 
+/// The longest sleep before the clock is read again: timers count another time than the clock when that jumps or the machine was suspended.
+const NAP: Duration = Duration::from_secs(60);
+
 /// How many inputs one turn takes at most, so that a burst is one append and not a thousand.
 const INPUTS_A_TURN: usize = 256;
 
 /// Runs until told to stop. A failed append drops the change and folds it again from the journal.
 pub async fn run(world: Arc<World>, desk: Desk, mr: MrId, own: mpsc::UnboundedSender<Mail>, mut inbox: mpsc::UnboundedReceiver<Mail>, show: watch::Sender<Glance>) {
+    let mut looks = Looks::default();
     loop {
+        looks.forget();
         match Worker::open(world.clone(), desk.clone(), mr.clone(), own.clone()).await {
-            Ok(mut worker) => match worker.work(&mut inbox, &show).await {
+            Ok(mut worker) => match worker.work(&mut looks, &mut inbox, &show).await {
                 Ok(()) => return,
-                Err(why) => tracing::error!(change = %mr, "starting over from the journal: {why}"),
+                Err(why) => {
+                    tracing::error!(change = %mr, "starting over from the journal: {why}");
+                    world.trouble.said(why);
+                }
             },
-            Err(why) => tracing::error!(change = %mr, "cannot open the change: {why}"),
+            Err(why) => {
+                tracing::error!(change = %mr, "cannot open the change: {why}");
+                world.trouble.said(why);
+            }
         }
-        // Whoever waits for an answer gets none instead of waiting for ever; what the forge said is read again.
+        // Whoever waits for an answer gets none instead of waiting for ever; commands are in the inbox, and what the forge said is read again.
         while let Ok(mail) = inbox.try_recv() {
             if matches!(mail, Mail::Stop) {
                 return;
@@ -76,6 +97,16 @@ pub async fn run(world: Arc<World>, desk: Desk, mr: MrId, own: mpsc::UnboundedSe
         let _ = own.send(Mail::Look);
         tokio::time::sleep(AGAIN).await;
     }
+}
+
+/// What one turn hears.
+#[derive(Default)]
+struct Heard {
+    inputs: Vec<Input>,
+    /// Who waits for the answer of each command among them, in their order.
+    asked: Vec<Option<oneshot::Sender<Answer>>>,
+    /// The numbers of those commands in the inbox.
+    taken: Vec<u64>,
 }
 
 struct Worker {
@@ -106,50 +137,90 @@ impl Worker {
         Ok(Self { world, desk, mr, own, change, upto, fence, tokens: Tokens::default(), face, wake: None })
     }
 
-    async fn work(&mut self, inbox: &mut mpsc::UnboundedReceiver<Mail>, show: &watch::Sender<Glance>) -> Result<(), String> {
+    async fn work(&mut self, looks: &mut Looks, inbox: &mut mpsc::UnboundedReceiver<Mail>, show: &watch::Sender<Glance>) -> Result<(), String> {
         // A change whose worker starts late hears of a halt before it does anything.
         if self.world.halted.load(Ordering::SeqCst) || self.upto > 0 {
             let halted = Input::Halt(self.world.halted.load(Ordering::SeqCst));
-            self.turn(&[halted], Vec::new(), show).await?;
+            self.turn(Heard { inputs: vec![halted], ..Heard::default() }, looks, show).await?;
         }
         // Everything outstanding when the last process ended; safe to do again.
         for effect in self.change.due() {
-            self.perform(effect);
+            self.perform(effect, looks);
+        }
+        // Commands that were answered with a promise, or with nothing, when the last process or worker ended.
+        for (n, _) in orders::waiting(&self.world.store).await.map_err(|error| error.to_string())?.into_iter().filter(|(_, mr)| *mr == self.mr) {
+            let _ = self.own.send(Mail::Command { n, answer: None });
         }
         let mut mails = Vec::new();
         while inbox.recv_many(&mut mails, INPUTS_A_TURN).await > 0 {
-            let mut inputs = Vec::with_capacity(mails.len());
-            let mut asked = Vec::new();
-            let mut stop = false;
+            let mut heard = Heard::default();
+            let (mut again, mut stop) = (false, false);
             for mail in mails.drain(..) {
                 match mail {
-                    Mail::Input(input) => inputs.push(*input),
-                    Mail::Command { by, right, command, answer } => {
-                        inputs.push(Input::Command { by, right, command });
-                        asked.push(answer);
+                    Mail::Input(input) => {
+                        if matches!(*input, Input::Tick) {
+                            // It has rung, whether or not its task has ended: the next wake is armed anew.
+                            self.wake = None;
+                        }
+                        heard.inputs.push(*input);
                     }
-                    Mail::Look => self.perform(Effect::Look),
+                    Mail::Command { n, answer } => self.command(&mut heard, n, answer).await?,
+                    Mail::Look => {
+                        let n = looks.hinted();
+                        self.look(n);
+                    }
+                    Mail::Looked { n, seen } => {
+                        let ended = looks.ended(n);
+                        heard.inputs.extend(seen.filter(|_| ended.counts).map(Input::Sighted));
+                        again |= ended.again;
+                    }
                     Mail::View(answer) => drop(answer.send(self.change.view(self.world.clock.now()))),
                     Mail::Applied(answer) => drop(answer.send(self.change.applied())),
                     Mail::Stop => stop = true,
                 }
             }
-            let done = if inputs.is_empty() { Ok(()) } else { self.turn(&inputs, asked, show).await };
+            let done = if heard.inputs.is_empty() { Ok(()) } else { self.turn(heard, looks, show).await };
             if stop {
                 return Ok(());
             }
             done?;
+            if again {
+                // After the turn, so that comments which that one took in are not asked for again.
+                let n = looks.hinted();
+                self.look(n);
+            }
         }
         Ok(())
     }
 
-    async fn turn(&mut self, inputs: &[Input], asked: Vec<oneshot::Sender<Answer>>, show: &watch::Sender<Glance>) -> Result<(), String> {
-        perform::keep_tokens(&self.tokens, inputs);
-        let mut turn = self.change.handle(self.world.clock.now(), inputs);
+    /// Reads a command from the inbox. One that is there no more was carried out by an earlier turn.
+    async fn command(&self, heard: &mut Heard, n: u64, answer: Option<oneshot::Sender<Answer>>) -> Result<(), String> {
+        if let Some(at) = heard.taken.iter().position(|taken| *taken == n) {
+            if answer.is_some() {
+                heard.asked[at] = answer;
+            }
+            return Ok(());
+        }
+        let order = orders::read(&self.world.store, n).await.map_err(|error| error.to_string())?;
+        if let Some(Order { mr: _, by, right, command }) = order {
+            heard.inputs.push(Input::Command { by, right, command });
+            heard.asked.push(answer);
+            heard.taken.push(n);
+        }
+        Ok(())
+    }
+
+    /// One turn: what was heard, the append, and only then the effects. Commands leave the inbox with the append that follows from them.
+    async fn turn(&mut self, heard: Heard, looks: &mut Looks, show: &watch::Sender<Glance>) -> Result<(), String> {
+        let Heard { inputs, asked, taken } = heard;
+        perform::keep_tokens(&self.tokens, &inputs);
+        let mut turn = self.change.handle(self.world.clock.now(), &inputs);
         let card = turn.card.clone();
         faults::point("before append");
-        let receipt = self.world.store.append(&StreamId::Change(self.mr.clone()), self.upto, Some(&self.fence), &turn).await.map_err(|error| error.to_string())?;
+        let appended = self.world.store.append_taking(&StreamId::Change(self.mr.clone()), self.upto, Some(&self.fence), &turn, &taken).await;
+        let receipt = appended.map_err(|error| error.to_string())?;
         faults::point("after append");
+        self.world.trouble.over();
         self.upto = receipt.upto;
         tracing::debug!(change = %self.mr, phase = %card.phase, events = turn.events.len(), "turn");
         if card.phase == Phase::Merged && turn.events.iter().any(|event| matches!(event, Event::MergeAnswered { .. })) {
@@ -157,13 +228,23 @@ impl Worker {
         }
         self.glance(show, card);
         for (asked, answer) in asked.into_iter().zip(std::mem::take(&mut turn.said)) {
-            // Whoever asked may have gone away.
-            let _ = asked.send(answer);
+            // Whoever asked may have gone away, with an earlier process even.
+            let _ = asked.map(|asked| asked.send(answer));
         }
         for effect in turn.release(&receipt) {
-            self.perform(effect);
+            self.perform(effect, looks);
         }
         Ok(())
+    }
+
+    /// Begins a look, when the one at a time says so.
+    fn look(&self, n: Option<u64>) {
+        let Some(n) = n else { return };
+        let (world, mr, own, last) = (self.world.clone(), self.mr.clone(), self.own.clone(), self.change.last_comment());
+        tokio::spawn(async move {
+            let seen = perform::look(&world, &mr, last).await;
+            let _ = own.send(Mail::Looked { n, seen });
+        });
     }
 
     fn glance(&self, show: &watch::Sender<Glance>, card: Card) {
@@ -173,25 +254,21 @@ impl Worker {
         });
     }
 
-    fn perform(&mut self, effect: Effect) {
+    fn perform(&mut self, effect: Effect, looks: &mut Looks) {
         match effect {
+            Effect::Look => {
+                let n = looks.asked();
+                self.look(n);
+            }
             Effect::Wake(at) => self.wake_at(at),
             Effect::Show(face) => self.face.show(*face),
-            Effect::Look
-            | Effect::Replan { .. }
-            | Effect::Observe { .. }
-            | Effect::Act { .. }
-            | Effect::Claim { .. }
-            | Effect::Unclaim
-            | Effect::Reply { .. }
-            | Effect::Merge(_) => {
+            Effect::Replan { .. } | Effect::Observe { .. } | Effect::Act { .. } | Effect::Claim { .. } | Effect::Unclaim | Effect::Reply { .. } | Effect::Merge(_) => {
                 let hands = perform::Hands {
                     world: self.world.clone(),
                     desk: self.desk.clone(),
                     mr: self.mr.clone(),
                     plan: self.change.plan().cloned(),
                     written: self.change.ledger().written().clone(),
-                    last_comment: self.last_comment(),
                     fence: self.fence.clone(),
                     tokens: self.tokens.clone(),
                     own: self.own.clone(),
@@ -201,21 +278,15 @@ impl Worker {
         }
     }
 
-    fn last_comment(&self) -> Option<CommentId> {
-        self.change.last_comment()
-    }
-
     /// One timer: the earliest wake asked for; every turn asks again for what it still needs.
     fn wake_at(&mut self, at: Time) {
-        if let Some((earlier, running)) = &self.wake
-            && !running.is_finished()
-        {
+        if let Some((earlier, running)) = &self.wake {
             if *earlier <= at {
                 return;
             }
             running.abort();
         }
-        let wait = (at - self.world.clock.now()).std();
+        let wait = (at - self.world.clock.now()).std().min(NAP);
         let own = self.own.clone();
         let timer = tokio::spawn(async move {
             tokio::time::sleep(wait).await;

@@ -12,7 +12,7 @@ use crate::{
 };
 use std::{
     collections::{BTreeMap, BTreeSet},
-    sync::{Arc, atomic::AtomicBool},
+    sync::{Arc, Mutex, PoisonError, atomic::AtomicBool},
 };
 use tokio::sync::Semaphore;
 
@@ -37,8 +37,29 @@ pub struct World {
     pub kinds: Kinds,
     /// Whether new writes are stopped on the whole server.
     pub halted: AtomicBool,
+    /// What keeps journals from being written, while it does.
+    pub trouble: Trouble,
     /// The server's base URL, for links.
     pub url: Str,
+}
+
+/// Why a journal was last not written: a full disk, for people who wait meanwhile.
+#[derive(Debug, Default)]
+pub struct Trouble(Mutex<Option<String>>);
+
+impl Trouble {
+    pub fn said(&self, why: String) {
+        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = Some(why);
+    }
+
+    /// A journal was written again.
+    pub fn over(&self) {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).take();
+    }
+
+    pub fn what(&self) -> Option<String> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
 }
 
 /// One governed repository.

@@ -6,7 +6,7 @@ use super::{
 };
 use crate::{
     core::model::{BlobId, Time},
-    ports::{Compare, KvError, Put},
+    ports::{Compare, Key, KvError, Put, Row},
 };
 use serde::{Deserialize, Serialize};
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -18,7 +18,7 @@ pub struct Delivery {
     pub n: u64,
     /// Which webhook or interface it came by.
     pub source: String,
-    /// The sender's own id of it.
+    /// The sender's own id of it; empty where it has none.
     pub id: String,
     pub at: Time,
     pub bytes: Vec<u8>,
@@ -47,15 +47,7 @@ impl Store {
     /// Keeps a delivery; on return it is durable, and a second one of the same source and id is known.
     pub async fn enqueue(&self, source: &str, id: &str, at: Time, bytes: &[u8]) -> Result<Enqueued, KvError> {
         let seen = keys::seen(source, id);
-        let packed = codec::pack(bytes);
-        let large = packed.len() > self.0.kv.limits().bytes / 2;
-        let blob = if large { Some(self.put_blob(bytes).await?) } else { None };
-        let slip = Slip { source: source.to_owned(), id: id.to_owned(), at, blob };
-        let mut row = serde_json::to_vec(&slip).map_err(|error| corrupt(&seen, &error.to_string()))?;
-        row.push(b'\n');
-        if !large {
-            row.extend(packed);
-        }
+        let row = self.slip(&seen, source, id, at, bytes).await?;
         let when_seen = at.0.to_string().into_bytes();
         loop {
             let n = self.numbers().await?.fetch_add(1, Ordering::SeqCst);
@@ -71,21 +63,60 @@ impl Store {
         }
     }
 
+    /// Keeps a delivery whose sender has no name for it, so that each is one of its own; its number.
+    pub async fn keep(&self, source: &str, at: Time, bytes: &[u8]) -> Result<u64, KvError> {
+        let row = self.slip(&keys::inbox(), source, "", at, bytes).await?;
+        loop {
+            let n = self.numbers().await?.fetch_add(1, Ordering::SeqCst);
+            let key = keys::delivery(n);
+            // A miss means that another replica took the number.
+            if self.0.kv.commit(vec![Compare::Absent(key.clone())], vec![Put::Set(key, row.clone(), None)]).await?.is_ok() {
+                return Ok(n);
+            }
+        }
+    }
+
+    /// The row of a delivery; bytes too large for one are a blob.
+    async fn slip(&self, about: &Key, source: &str, id: &str, at: Time, bytes: &[u8]) -> Result<Vec<u8>, KvError> {
+        let packed = codec::pack(bytes);
+        let large = packed.len() > self.0.kv.limits().bytes / 2;
+        let blob = if large { Some(self.put_blob(bytes).await?) } else { None };
+        let slip = Slip { source: source.to_owned(), id: id.to_owned(), at, blob };
+        let mut row = serde_json::to_vec(&slip).map_err(|error| corrupt(about, &error.to_string()))?;
+        row.push(b'\n');
+        if !large {
+            row.extend(packed);
+        }
+        Ok(row)
+    }
+
     /// The oldest deliveries that are not done, at most `limit`; they stay until they are done.
     pub async fn take(&self, limit: usize) -> Result<Vec<Delivery>, KvError> {
         let mut out = Vec::new();
         for row in self.below(&keys::inbox(), None, limit).await? {
-            let bad = |what: String| corrupt(&row.key, &what);
-            let line = row.value.iter().position(|byte| *byte == b'\n').ok_or_else(|| bad("has no slip".into()))?;
-            let slip: Slip = serde_json::from_slice(&row.value[..line]).map_err(|error| bad(format!("cannot be understood ({error})")))?;
-            let bytes = match &slip.blob {
-                Some(id) => self.blob(id).await?.ok_or_else(|| bad(format!("has lost its blob {id}")))?,
-                None => codec::unpack(&row.value[line + 1..]).map_err(bad)?,
-            };
-            let n = number(&row.key).ok_or_else(|| bad("has no number".into()))?;
-            out.push(Delivery { n, source: slip.source, id: slip.id, at: slip.at, bytes });
+            out.push(self.opened(row).await?);
         }
         Ok(out)
+    }
+
+    /// One delivery; none when it is done.
+    pub async fn delivery(&self, n: u64) -> Result<Option<Delivery>, KvError> {
+        match self.at(&keys::delivery(n)).await? {
+            Some(row) => self.opened(row).await.map(Some),
+            None => Ok(None),
+        }
+    }
+
+    async fn opened(&self, row: Row) -> Result<Delivery, KvError> {
+        let bad = |what: String| corrupt(&row.key, &what);
+        let line = row.value.iter().position(|byte| *byte == b'\n').ok_or_else(|| bad("has no slip".into()))?;
+        let slip: Slip = serde_json::from_slice(&row.value[..line]).map_err(|error| bad(format!("cannot be understood ({error})")))?;
+        let bytes = match &slip.blob {
+            Some(id) => self.blob(id).await?.ok_or_else(|| bad(format!("has lost its blob {id}")))?,
+            None => codec::unpack(&row.value[line + 1..]).map_err(bad)?,
+        };
+        let n = number(&row.key).ok_or_else(|| bad("has no number".into()))?;
+        Ok(Delivery { n, source: slip.source, id: slip.id, at: slip.at, bytes })
     }
 
     /// Removes handled deliveries; their ids stay known.

@@ -42,7 +42,7 @@ struct Link {
 
 #[derive(Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
-enum Body {
+pub(super) enum Body {
     /// The records' JSON follows the link's line.
     Here,
     /// The records' JSON is a blob, written before this row.
@@ -94,15 +94,28 @@ impl Store {
     ///
     /// On return they are durable, together or not at all.
     pub async fn append(&self, stream: &StreamId, at: u64, fence: Option<&Fence>, turn: &Turn) -> Result<Receipt, AppendError> {
-        self.append_with(stream, at, fence, &turn.events, Some(turn.card.clone())).await
+        self.append_taking(stream, at, fence, turn, &[]).await
+    }
+
+    /// The same, and the deliveries that the turn heard leave the inbox in the same commit: each is heard exactly once.
+    pub async fn append_taking(&self, stream: &StreamId, at: u64, fence: Option<&Fence>, turn: &Turn, taken: &[u64]) -> Result<Receipt, AppendError> {
+        self.append_with(stream, at, fence, &turn.events, Some(turn.card.clone()), taken).await
     }
 
     /// Appends records of another type than a change's events, the board's for instance, under the same promises.
     pub async fn append_records<E: Serialize + Sync>(&self, stream: &StreamId, at: u64, fence: Option<&Fence>, records: &[E]) -> Result<Receipt, AppendError> {
-        self.append_with(stream, at, fence, records, None).await
+        self.append_with(stream, at, fence, records, None, &[]).await
     }
 
-    async fn append_with<E: Serialize + Sync>(&self, stream: &StreamId, at: u64, fence: Option<&Fence>, records: &[E], card: Option<Card>) -> Result<Receipt, AppendError> {
+    async fn append_with<E: Serialize + Sync>(
+        &self,
+        stream: &StreamId,
+        at: u64,
+        fence: Option<&Fence>,
+        records: &[E],
+        card: Option<Card>,
+        taken: &[u64],
+    ) -> Result<Receipt, AppendError> {
         let head = self.head(stream, at).await.map_err(|error| failed(stream, error))?;
         if head.records != at {
             return Err(AppendError::Stale { stream: Named(stream.clone()), at });
@@ -116,6 +129,7 @@ impl Store {
             after.hash = hash;
             then.push(Put::Set(record, value, None));
         }
+        then.extend(taken.iter().map(|n| Put::Del(keys::delivery(*n))));
         if then.is_empty() && after == head {
             // Nothing to keep; whoever acts on the receipt carries the fence.
             return Ok(Receipt { stream: stream.clone(), upto: at });
@@ -151,19 +165,26 @@ impl Store {
 
     /// Every record of a stream of another type, with the chain verified.
     pub async fn read_records<E: DeserializeOwned>(&self, stream: &StreamId) -> Result<Vec<E>, ReadError> {
+        self.read_after(stream, 0, Head::empty().hash).await
+    }
+
+    /// The records of a stream from record `start` on, the first of which is chained to `hash`.
+    pub(super) async fn read_after<E: DeserializeOwned>(&self, stream: &StreamId, start: u64, mut hash: Fingerprint) -> Result<Vec<E>, ReadError> {
         let unread = |source| ReadError::Store { stream: Named(stream.clone()), source };
         let broken = |record, what: String| ReadError::Broken { stream: Named(stream.clone()), record, what };
         // The head is read first: records that are appended meanwhile only lengthen what is found.
         let head = self.stored_head(stream).await.map_err(unread)?.unwrap_or_else(Head::empty);
         let prefix = keys::journal(stream);
-        let (mut all, mut hash, mut after) = (Vec::new(), Head::empty().hash, None);
-        let mut reached = head.records == 0;
+        let mut all = Vec::new();
+        // Rows before the start, which an interrupted cut left behind, are not read.
+        let mut after = start.checked_sub(1).map(|last| keys::record(stream, last));
+        let mut reached = head.records == start && hash == head.hash;
         loop {
             let rows = self.below(&prefix, after.as_ref(), FETCH).await.map_err(unread)?;
             let Some(last) = rows.last() else { break };
             after = Some(last.key.clone());
             for row in rows {
-                let first = all.len() as u64;
+                let first = start + all.len() as u64;
                 if row.key != keys::record(stream, first) {
                     return Err(broken(first, format!("it is missing; the next that is there is `{}`", String::from_utf8_lossy(&row.key))));
                 }
@@ -181,7 +202,7 @@ impl Store {
                 }
                 hash = chain(stream, first, &link.prev, &body);
                 all.extend(events);
-                if all.len() as u64 == head.records {
+                if start + all.len() as u64 == head.records {
                     reached = true;
                     if hash != head.hash {
                         return Err(broken(first, "its content is not what was written".into()));
@@ -190,9 +211,9 @@ impl Store {
             }
         }
         if !reached {
-            return Err(broken(all.len() as u64, format!("it is missing; the stream's head counts {} records", head.records)));
+            return Err(broken(start + all.len() as u64, format!("it is missing; the stream's head counts {} records", head.records)));
         }
-        self.remember(stream, Some(Head { records: all.len() as u64, hash, card: head.card }));
+        self.remember(stream, Some(Head { records: start + all.len() as u64, hash, card: head.card }));
         Ok(all)
     }
 
@@ -231,7 +252,7 @@ impl Store {
     }
 
     /// The head to append to at `at`: the remembered one when it fits, else the stored one.
-    async fn head(&self, stream: &StreamId, at: u64) -> Result<Head, KvError> {
+    pub(super) async fn head(&self, stream: &StreamId, at: u64) -> Result<Head, KvError> {
         let known = self.0.heads.lock().unwrap_or_else(PoisonError::into_inner).get(stream).filter(|head| head.records == at).cloned();
         match known {
             Some(head) => Ok(head),
@@ -258,6 +279,12 @@ pub(super) fn parse_head(key: &Key, value: &[u8]) -> Result<Head, KvError> {
     serde_json::from_slice(value).map_err(|error| corrupt(key, &format!("cannot be understood ({error})")))
 }
 
+/// Where the records of a stored row are; none when it is damaged.
+pub(super) fn body_of(row: &[u8]) -> Option<Body> {
+    let line = row.iter().position(|byte| *byte == b'\n')?;
+    serde_json::from_slice::<Link>(&row[..line]).ok().map(|link| link.body)
+}
+
 enum LinkError {
     Bad(String),
     Store(KvError),
@@ -268,7 +295,7 @@ fn chain(stream: &StreamId, first: u64, prev: &Fingerprint, body: &[u8]) -> Fing
     Fingerprint::of("trueup journal 1", &[&keys::journal(stream), &first.to_be_bytes(), &prev.0, body])
 }
 
-fn failed(stream: &StreamId, error: KvError) -> AppendError {
+pub(super) fn failed(stream: &StreamId, error: KvError) -> AppendError {
     match error.kind {
         KvErrorKind::Full => AppendError::Full { what: error.what },
         KvErrorKind::Locked | KvErrorKind::Corrupt | KvErrorKind::Io => AppendError::Store { stream: Named(stream.clone()), source: error },

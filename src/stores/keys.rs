@@ -109,6 +109,11 @@ pub(super) fn record(id: &StreamId, first: u64) -> Key {
     key
 }
 
+/// What the records of a stream before its cut add up to.
+pub(super) fn image(id: &StreamId) -> Key {
+    stream("image", id)
+}
+
 /// How far a stream is, with its card.
 pub(super) fn head(id: &StreamId) -> Key {
     stream("head", id)

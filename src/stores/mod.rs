@@ -3,6 +3,7 @@
 mod blobs;
 mod cards;
 mod codec;
+mod cut;
 mod embedded;
 mod group;
 mod inbox;
@@ -15,6 +16,7 @@ mod rows;
 mod sled;
 mod store;
 
+pub use cut::Folded;
 pub use inbox::{Delivery, Enqueued};
 pub use journal::{AppendError, ReadError};
 pub use keys::RowKey;

@@ -15,6 +15,9 @@ pub async fn alive() -> &'static str {
 
 /// The store answers, so requests can be kept.
 pub async fn ready(State(app): State<App>) -> Result<Json<Value>, Fault> {
+    if let Some(why) = app.service.world().trouble.what() {
+        return Err(Fault::new(StatusCode::SERVICE_UNAVAILABLE, why, "requests go on by themselves once it is mended"));
+    }
     let unready = |why: String| Fault::new(StatusCode::SERVICE_UNAVAILABLE, why, "look at the server's log and its disk");
     let answer = tokio::time::timeout(PATIENCE, app.service.world().store.answers()).await;
     match answer {

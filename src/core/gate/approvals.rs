@@ -2,7 +2,7 @@
 
 use crate::core::{
     model::{ApprovalRule, CommitId, Digest, Str, Time, User},
-    plan::MatchedRule,
+    plan::{MatchedRule, Plan},
 };
 use serde::{Deserialize, Serialize};
 use std::{collections::BTreeSet, sync::Arc};
@@ -21,6 +21,8 @@ pub struct Approval {
     pub head: CommitId,
     /// What it covers.
     pub leaves: Leaves,
+    /// The plan that was shown, for what a newer one has and it had not.
+    pub plan: Arc<Plan>,
     /// Only these steps were named; empty: all.
     pub steps: Vec<crate::core::model::StepId>,
     pub review: bool,

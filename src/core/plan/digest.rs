@@ -85,6 +85,12 @@ impl Plan {
         self.leaves_with(&self.keys())
     }
 
+    /// The leaf of each item.
+    pub fn item_leaves(&self) -> BTreeMap<ItemRef, Digest> {
+        let keys = self.keys();
+        keys.keys().filter_map(|at| Some((*at, self.leaf(*at, &keys)?))).collect()
+    }
+
     /// The leaves of one step's items: what approving the step approves. Empty for a step the plan does not have.
     pub fn step_leaves(&self, step: StepId) -> LeafSet {
         let keys = self.keys();

@@ -1,7 +1,7 @@
 //! A plan as JSON for programs: documented and versioned.
 //!
 //! Version 1. Top level: `version`, `digest` (64 hex digits or null), `empty`, `summary` (counts), `deltas`, `steps`,
-//! `edges`, `approvals`, `notes`, `expected` (a duration or null), `way_back` (the same without its own `way_back`, or
+//! `edges`, `approvals`, `notes`, `way_back` (the same without its own `way_back`, or
 //! null). New fields may come; the meaning of a field never changes within a version. A value is plain JSON; what JSON
 //! has no word for is an object with one `$` key: `{"$secret": URI}`, `{"$blob": ID, "len": N}`, `{"$unknown": WHY}`,
 //! `{"$decimal": TEXT}`, and `{"$sensitive": true}` for what is never shown.
@@ -20,11 +20,7 @@ pub const VERSION: u32 = 1;
 
 /// The whole plan.
 pub fn json(sheet: &Sheet<'_>) -> Json {
-    let way_back = sheet.way_back.map(|plan| {
-        let mut back = Sheet { plan, digest: None, way_back: None, ..sheet.clone() };
-        back.expected = None;
-        body(&back)
-    });
+    let way_back = sheet.way_back.map(|plan| body(&Sheet { plan, digest: None, way_back: None, ..sheet.clone() }));
     let mut out = body(sheet);
     out["version"] = json!(VERSION);
     out["way_back"] = json!(way_back);
@@ -48,7 +44,6 @@ fn body(sheet: &Sheet<'_>) -> Json {
         "edges": plan.edges.iter().map(|edge| edge_json(sheet, edge)).collect::<Vec<_>>(),
         "approvals": approvals,
         "notes": plan.notes.iter().map(|note| json!({ "kind": note_kind(note), "text": words::note(note, &sheet.kinds) })).collect::<Vec<_>>(),
-        "expected": sheet.expected,
     })
 }
 

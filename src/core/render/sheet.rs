@@ -3,7 +3,7 @@
 use super::Kinds;
 use crate::core::{
     diff::{Delta, Op},
-    model::{Digest, ResourceId, Span, Str, Value},
+    model::{Digest, ResourceId, Str, Value},
     plan::Plan,
 };
 use globset::{Glob, GlobSet, GlobSetBuilder};
@@ -18,14 +18,12 @@ pub struct Sheet<'a> {
     /// The forecast of the way back.
     pub way_back: Option<&'a Plan>,
     pub kinds: Cow<'a, Kinds>,
-    /// Duration as far as it can be told.
-    pub expected: Option<Span>,
     pub(in crate::core) sensitive: GlobSet,
 }
 
 impl<'a> Sheet<'a> {
     pub fn new(plan: &'a Plan, kinds: &'a Kinds) -> Self {
-        Self { plan, digest: None, way_back: None, kinds: Cow::Borrowed(kinds), expected: None, sensitive: GlobSet::empty() }
+        Self { plan, digest: None, way_back: None, kinds: Cow::Borrowed(kinds), sensitive: GlobSet::empty() }
     }
 
     pub fn digest(mut self, digest: Option<Digest>) -> Self {
@@ -35,11 +33,6 @@ impl<'a> Sheet<'a> {
 
     pub fn way_back(mut self, plan: Option<&'a Plan>) -> Self {
         self.way_back = plan;
-        self
-    }
-
-    pub fn expected(mut self, expected: Option<Span>) -> Self {
-        self.expected = expected;
         self
     }
 

@@ -53,9 +53,6 @@ pub fn text(sheet: &Sheet<'_>, style: Style) -> String {
     if let Some(digest) = sheet.digest {
         out.push_str(&format!(" Digest {}.", digest.short()));
     }
-    if let Some(expected) = sheet.expected {
-        out.push_str(&format!(" Expected to take {expected}."));
-    }
     out.push('\n');
     out
 }

@@ -26,13 +26,14 @@ pub enum BoardEvent {
 }
 
 /// A request's place: lower goes first.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 struct Turn {
     class: Class,
     seq: u64,
 }
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 enum Class {
     /// It holds claims and asks for more: whoever waits for what it holds cannot go before it, so it must be able to go before them.
     Holder,
@@ -40,14 +41,14 @@ enum Class {
     Ordinary,
 }
 
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 struct Request {
     claims: BTreeSet<Claim>,
     turn: Turn,
     at: Time,
 }
 
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 struct Held {
     claims: BTreeSet<Claim>,
     seq: u64,
@@ -55,7 +56,7 @@ struct Held {
 }
 
 /// What one resource's claims are, held and asked for.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 struct Lane {
     writers: BTreeSet<MrId>,
     readers: BTreeSet<MrId>,
@@ -66,13 +67,47 @@ struct Lane {
 }
 
 /// The board's state. Feed it events in order; equal events give equal boards.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Board {
     seq: u64,
     lanes: BTreeMap<ResourceId, Lane>,
     held: BTreeMap<MrId, Held>,
     waiting: BTreeMap<MrId, Request>,
     capacity: BTreeMap<ResourceId, u32>,
+}
+
+/// A board as it stands, for a store that keeps it instead of the events that led to it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct BoardImage {
+    seq: u64,
+    held: Vec<(MrId, Held)>,
+    waiting: Vec<(MrId, Request)>,
+    capacity: Vec<(ResourceId, u32)>,
+}
+
+impl From<&Board> for BoardImage {
+    fn from(board: &Board) -> Self {
+        let Board { seq, lanes: _, held, waiting, capacity } = board;
+        let pairs = (held.iter().map(|(mr, held)| (mr.clone(), held.clone())), waiting.iter().map(|(mr, request)| (mr.clone(), request.clone())));
+        Self { seq: *seq, held: pairs.0.collect(), waiting: pairs.1.collect(), capacity: capacity.iter().map(|(of, n)| (of.clone(), *n)).collect() }
+    }
+}
+
+impl From<BoardImage> for Board {
+    /// Lanes are what held and waiting say, found by resource.
+    fn from(image: BoardImage) -> Self {
+        let BoardImage { seq, held, waiting, capacity } = image;
+        let mut board = Self { seq, capacity: capacity.into_iter().collect(), ..Self::default() };
+        for (mr, held) in held {
+            board.enter(&mr, &held.claims);
+            board.held.insert(mr, held);
+        }
+        for (mr, request) in waiting {
+            board.ask(&mr, &request.claims, request.turn);
+            board.waiting.insert(mr, request);
+        }
+        board
+    }
 }
 
 impl Board {
@@ -131,6 +166,13 @@ impl Board {
         };
         let (seq, at) = before.map_or((self.seq, at), |request| (request.turn.seq, request.at));
         let turn = Turn { class, seq };
+        self.ask(mr, claims, turn);
+        self.waiting.insert(mr.clone(), Request { claims: claims.clone(), turn, at });
+        touched
+    }
+
+    /// Puts a request's claims into their lanes.
+    fn ask(&mut self, mr: &MrId, claims: &BTreeSet<Claim>, turn: Turn) {
         for claim in claims {
             let lane = self.lanes.entry(resource(claim).clone()).or_default();
             match claim {
@@ -142,8 +184,21 @@ impl Board {
                 }
             }
         }
-        self.waiting.insert(mr.clone(), Request { claims: claims.clone(), turn, at });
-        touched
+    }
+
+    /// Puts granted claims into their lanes.
+    fn enter(&mut self, mr: &MrId, claims: &BTreeSet<Claim>) {
+        for claim in claims {
+            let lane = self.lanes.entry(resource(claim).clone()).or_default();
+            match claim {
+                Claim::Write(_) => drop(lane.writers.insert(mr.clone())),
+                Claim::Read(_) => drop(lane.readers.insert(mr.clone())),
+                Claim::Share { of: _, n } => {
+                    let share = lane.shares.entry(mr.clone()).or_insert(0);
+                    *share = (*share).max(*n);
+                }
+            }
+        }
     }
 
     fn release(&mut self, mr: &MrId) -> BTreeSet<ResourceId> {
@@ -206,17 +261,7 @@ impl Board {
     }
 
     fn hold(&mut self, mr: &MrId, request: Request) {
-        for claim in &request.claims {
-            let lane = self.lanes.entry(resource(claim).clone()).or_default();
-            match claim {
-                Claim::Write(_) => drop(lane.writers.insert(mr.clone())),
-                Claim::Read(_) => drop(lane.readers.insert(mr.clone())),
-                Claim::Share { of: _, n } => {
-                    let share = lane.shares.entry(mr.clone()).or_insert(0);
-                    *share = (*share).max(*n);
-                }
-            }
-        }
+        self.enter(mr, &request.claims);
         let seq = self.seq;
         let held = self.held.entry(mr.clone()).or_insert_with(|| Held { claims: BTreeSet::new(), seq, since: request.at });
         held.claims.extend(request.claims);

@@ -58,7 +58,7 @@ fn comment(view: &View) -> String {
 }
 
 fn sheet<'a>(view: &'a View, plan: &'a Plan) -> Sheet<'a> {
-    Sheet::new(plan, &view.kinds).digest(view.digest).way_back(view.way_back.as_deref()).expected(view.expected).sensitive(&view.sensitive)
+    Sheet::new(plan, &view.kinds).digest(view.digest).way_back(view.way_back.as_deref()).sensitive(&view.sensitive)
 }
 
 impl View {
@@ -204,7 +204,6 @@ fn footer(view: &View) -> String {
     parts.extend(view.digest.map(|digest| format!("plan `{}`", digest.short())));
     parts.extend(view.head.as_ref().map(|head| format!("head {}", words::code(words::short(head)))));
     parts.extend(view.base.as_ref().map(|base| format!("base {}", words::code(words::short(base)))));
-    parts.extend(view.expected.map(|expected| format!("expected to take {expected}")));
     if !view.links.server.is_empty() {
         parts.push(format!("[page]({})", view.links.change()));
     }

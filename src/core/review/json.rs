@@ -6,7 +6,7 @@
 //! `state`, `attempts`, `items`), `approvals` (`count`, `by`, `when`, `because`, `missing`,
 //! `cannot` (why nobody can give it, or null), `given`), `pushers`, `since`, `queue` (`place`, `ahead`, or null), `refusals`,
 //! `conflicts`, `failures`, `written` (how many resources hold what it wrote), `given_up` (`id`, `before`, `after`),
-//! `health`, `stopped_by`, `times` (RFC 3339 or null), `expected`, `links` (`change`, `plan`), `statuses`, `label`.
+//! `health`, `stopped_by`, `times` (RFC 3339 or null), `links` (`change`, `plan`), `statuses`, `label`.
 
 use super::{ApprovalView, Failure, FailureKind, Given, HealthView, ItemState, Left, Queue, Since, StepView, Times, View, words};
 use crate::core::{
@@ -58,7 +58,6 @@ impl View {
             way_back: _,
             stopped_by,
             times,
-            expected,
             links,
             kinds: _,
             sensitive: _,
@@ -88,7 +87,7 @@ impl View {
                 "samples": samples, "needed": needed, "every": every,
                 "unhealthy": unhealthy.iter().map(|(id, why)| json!({ "id": id, "why": why })).collect::<Vec<_>>(),
             })),
-            "stopped_by": stopped_by, "times": times_json(times), "expected": expected,
+            "stopped_by": stopped_by, "times": times_json(times),
             "links": { "change": links.change(), "plan": links.plan() },
             "statuses": self.statuses(), "label": format!("trueup: {}", words::phase_words(*phase)),
         })

@@ -11,7 +11,7 @@ mod sighting;
 mod view;
 pub mod words;
 
-pub use board::{Board, BoardEvent};
+pub use board::{Board, BoardEvent, BoardImage};
 pub use command::Command;
 pub use comment::{MARKER, MOST_CHARS, face};
 pub use face::{Face, Label, Status, StatusState};

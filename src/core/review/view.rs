@@ -54,7 +54,6 @@ pub struct View {
     /// Who paused, aborted or asked to restore it last.
     pub stopped_by: Option<User>,
     pub times: Times,
-    pub expected: Option<Span>,
     pub links: Links,
     /// Words for resources; a default one shows ids.
     pub kinds: Kinds,
@@ -338,7 +337,6 @@ impl View {
             way_back: None,
             stopped_by: None,
             times: Times::default(),
-            expected: None,
             links,
             kinds: Kinds::default(),
             sensitive: Vec::new(),

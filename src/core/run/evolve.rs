@@ -74,7 +74,7 @@ impl Change {
                 let desk = self.desk.as_ref().filter(|desk| desk.digest == *digest).ok_or("it is not the digest on the desk")?;
                 let leaves = if steps.is_empty() { desk.leaves.clone() } else { Arc::new(leaves_of(desk, steps)) };
                 let head = desk.key.head.clone();
-                self.approvals.push(Approval { by: by.clone(), at: *at, digest: *digest, head, leaves, steps: steps.clone(), review: *review });
+                self.approvals.push(Approval { by: by.clone(), at: *at, digest: *digest, head, leaves, plan: desk.plan.clone(), steps: steps.clone(), review: *review });
                 self.times.approved = Some(*at);
                 self.judge_approvals();
                 self.settle();

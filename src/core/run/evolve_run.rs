@@ -51,6 +51,7 @@ impl Change {
     pub(super) fn acted(&mut self, id: StepId, attempt: u32, outcome: &Outcome, at: Time) -> Fold {
         let step = self.place(id, attempt, &[Doing::Acting])?;
         self.tell(at);
+        self.ledger.slow.remove(&step);
         let unprovable = self.ledger.unprovable(step);
         let last = self.ledger.tried(step) >= backoff::ACTS;
         for item in 0..self.ledger.of(step).len() as u32 {
@@ -75,7 +76,8 @@ impl Change {
                 (None, Item::Failed { transient: false, why }) => self.ledger.fail(step, item, FailureKind::Refused, why.clone()),
                 (None, Item::Failed { transient: true, why }) if last => self.ledger.fail(step, item, FailureKind::GaveUp, why.clone()),
                 (None, Item::NotTried) if last => self.ledger.fail(step, item, FailureKind::GaveUp, "the act stopped before it every time"),
-                (None, Item::Failed { transient: true, .. } | Item::NotTried) | (None, Item::Done | Item::Already | Item::Unknown) => {}
+                (None, Item::Failed { transient: true, why }) => drop(self.ledger.slow.insert(step, why.clone())),
+                (None, Item::NotTried) | (None, Item::Done | Item::Already | Item::Unknown) => {}
             }
         }
         let proving = self.ledger.of(step).iter().any(|at| matches!(at, At::Applied | At::Unknown));
@@ -106,6 +108,7 @@ impl Change {
     pub(super) fn proven(&mut self, id: StepId, attempt: u32, at: Time) -> Fold {
         let step = self.place(id, attempt, &[Doing::Proving])?;
         self.tell(at);
+        self.ledger.slow.remove(&step);
         for item in 0..self.ledger.of(step).len() as u32 {
             if matches!(self.ledger.of(step)[item as usize], At::Applied | At::Unknown) {
                 self.ledger.set(step, item, At::Proven);
@@ -118,6 +121,7 @@ impl Change {
     pub(super) fn proof_read(&mut self, id: StepId, attempt: u32, items: &[(u32, Verdict)], at: Time) -> Fold {
         let step = self.place(id, attempt, &[Doing::Proving])?;
         self.tell(at);
+        self.ledger.slow.remove(&step);
         let tries = self.ledger.tries.entry(step).or_insert(0);
         *tries += 1;
         let last = *tries >= backoff::PROOFS;
@@ -129,7 +133,8 @@ impl Change {
                 (Verdict::NotHappened, At::Unknown) => self.ledger.set(step, *item, At::Pending),
                 (Verdict::NotHappened, _) if last => self.ledger.fail(step, *item, FailureKind::Unproven, "it was written, and it reads as if it was not"),
                 (Verdict::NotYet { why }, _) if last => self.ledger.fail(step, *item, FailureKind::Unproven, why.clone()),
-                (Verdict::NotHappened | Verdict::NotYet { .. }, _) => {}
+                (Verdict::NotYet { why }, _) => drop(self.ledger.slow.insert(step, why.clone())),
+                (Verdict::NotHappened, _) => {}
                 (Verdict::Moved { found }, _) => {
                     self.ledger.fail(step, *item, FailureKind::Unproven, format!("it reads {found} after the write: somebody else writes it too"));
                 }

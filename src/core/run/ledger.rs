@@ -102,6 +102,8 @@ pub struct Ledger {
     pub(super) skips: BTreeMap<StepId, (User, String)>,
     /// How often a step's proof was asked without a verdict.
     pub(super) tries: BTreeMap<u32, u32>,
+    /// Why the last try of a step, or the last read for it, came to nothing and is made again.
+    pub(super) slow: BTreeMap<u32, String>,
     pub(super) waits: BTreeMap<u32, Waited>,
     pub(super) said: BTreeMap<u32, BTreeSet<User>>,
     /// Acts so far, over all runs: the next run numbers its attempts from here, so that a late answer to an old act is none to a new one.

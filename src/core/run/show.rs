@@ -2,14 +2,16 @@
 
 use super::{At, Change, Doing, PlanWhy, Stop, change::ClaimState};
 use crate::core::{
-    gate::{self, Reason, RuleStanding},
-    model::{MrId, Time},
-    plan::{ItemRef, MatchedRule},
+    diff::Op,
+    gate::{self, Approval, Reason, RuleStanding},
+    model::{Digest, MrId, ResourceId, Time, User},
+    plan::{ItemRef, MatchedRule, Plan},
     review::{
-        ApprovalView, Direction, Face, Failure, Given, HealthView, ItemState, Left, Phase, Queue, StepView, View, Waiting,
+        ApprovalView, Direction, Face, Failure, Given, HealthView, ItemState, Left, Phase, Queue, Since, StepView, View, Waiting,
         words::{self, Mend},
     },
 };
+use std::collections::BTreeSet;
 
 impl Change {
     /// One sentence: what it waits for and who can unblock it.
@@ -42,6 +44,10 @@ impl Change {
                 ClaimState::Granted => Waiting::PreImages,
             }),
             Phase::Rolling | Phase::Restoring if self.halted => Waiting::Halted,
+            Phase::Rolling | Phase::Restoring if self.running && !self.ledger.slow.is_empty() => {
+                let why = self.ledger.slow.values().next().cloned().unwrap_or_default();
+                Waiting::Slow { done: counts.proven, all: counts.all, why }
+            }
             Phase::Rolling => Waiting::Rolling { done: counts.proven, all: counts.all },
             Phase::Restoring if self.asked.is_some() => Waiting::Restoring { done: 0, all: self.ledger.written().len() },
             Phase::Restoring if !self.running => self.gate_sentence().unwrap_or(Waiting::Restoring { done: 0, all: self.ledger.written().len() }),
@@ -144,6 +150,7 @@ impl Change {
             }
         }
         view.approvals = self.approval_views();
+        view.since = self.since();
         view.queue = match &self.claim {
             ClaimState::Queued(ahead) => Some(Queue { ahead: ahead.clone() }),
             ClaimState::Free | ClaimState::Asked | ClaimState::Granted | ClaimState::Freeing => None,
@@ -216,6 +223,24 @@ impl Change {
         let rule = standing.rule.clone().unwrap_or_else(MatchedRule::otherwise).rule;
         let obstacle = gate::obstacle(&rule, self.frame.approvers.as_deref()?, &|user| self.own(user))?;
         (standing.missing > 0).then(|| words::obstacle(&obstacle))
+    }
+
+    /// What the plan on the desk has that approvers have not seen; none before anybody approved, and while the approved plan is the one shown.
+    fn since(&self) -> Option<Since> {
+        let desk = self.desk.as_ref().filter(|desk| !desk.restore)?;
+        let counted: Vec<&Approval> = self.approvals.iter().filter(|given| !self.own(&given.by)).collect();
+        let last = counted.last().filter(|given| given.digest != desk.digest)?;
+        let approved: BTreeSet<Digest> = counted.iter().flat_map(|given| given.leaves.iter().copied()).collect();
+        let (kept, new): (Vec<_>, Vec<_>) = desk.plan.item_leaves().into_iter().partition(|(_, leaf)| approved.contains(leaf));
+        let touched = |plan: &Plan| plan.deltas.iter().filter(|delta| delta.op != Op::Keep).map(|delta| delta.id.clone()).collect::<BTreeSet<ResourceId>>();
+        let by: BTreeSet<&User> = counted.iter().filter(|given| given.digest == last.digest).map(|given| &given.by).collect();
+        Some(Since {
+            digest: last.digest,
+            by: by.into_iter().cloned().collect(),
+            kept: kept.len() as u32,
+            new: new.into_iter().map(|(item, _)| item).collect(),
+            gone: touched(&last.plan).difference(&touched(&desk.plan)).cloned().collect(),
+        })
     }
 
     fn failures(&self) -> Vec<Failure> {

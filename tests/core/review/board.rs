@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use trueup::core::{
     model::{MrId, RepoId, ResourceId, Time},
     plan::Claim,
-    review::{Board, BoardEvent},
+    review::{Board, BoardEvent, BoardImage},
     run::ClaimAnswer,
 };
 
@@ -290,5 +290,19 @@ proptest! {
                 prop_assert!(queued);
             }
         }
+    }
+
+    #[test]
+    fn a_board_kept_as_an_image_goes_on_as_the_one_that_folded_everything(events in events(), cut in 0usize..64) {
+        let mut whole = Board::default();
+        let (before, after) = events.split_at(cut.min(events.len()));
+        before.iter().for_each(|event| drop(whole.apply(event)));
+        let text = serde_json::to_string(&BoardImage::from(&whole)).expect("an image is JSON");
+        let mut kept = Board::from(serde_json::from_str::<BoardImage>(&text).expect("and reads back"));
+        prop_assert_eq!(&kept, &whole);
+        for event in after {
+            prop_assert_eq!(kept.apply(event), whole.apply(event), "after {:?}", event);
+        }
+        prop_assert_eq!(kept, whole);
     }
 }

@@ -37,7 +37,7 @@ fn approved(view: &mut View) {
 }
 
 fn bare(view: &mut View) {
-    (view.plan, view.digest, view.way_back, view.expected) = (None, None, None, None);
+    (view.plan, view.digest, view.way_back) = (None, None, None);
     view.approvals.clear();
 }
 

@@ -133,7 +133,6 @@ pub fn view() -> View {
         }],
         pushers: [User::new("dora")].into(),
         plan: Some(Arc::new(plan)),
-        expected: Some(Span::secs(30)),
         kinds: kinds(),
         ..View::new(mr, links)
     }

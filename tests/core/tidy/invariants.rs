@@ -34,7 +34,7 @@ fn every_invariant_names_its_tests_and_they_exist() {
     let table = table();
     let numbers: Vec<usize> = table.keys().copied().collect();
     assert_eq!(numbers, (1..=INVARIANTS).collect::<Vec<_>>(), "docs/architecture.md must have one row for each invariant");
-    let tests: BTreeSet<String> = ["tests", "src"].into_iter().flat_map(sources).flat_map(|source| functions(&source.text)).collect();
+    let tests = tests();
     let mut faults = Vec::new();
     for (number, kept) in &table {
         if kept.tests.is_empty() && !kept.later {
@@ -43,6 +43,30 @@ fn every_invariant_names_its_tests_and_they_exist() {
         faults.extend(kept.tests.iter().filter(|name| !tests.contains(*name)).map(|name| format!("I{number}: there is no test `{name}`")));
     }
     assert!(faults.is_empty(), "docs/architecture.md:\n  {}", faults.join("\n  "));
+}
+
+#[test]
+fn every_trouble_names_its_tests_and_they_exist() {
+    let tests = tests();
+    let mut rows = 0;
+    let mut faults = Vec::new();
+    for line in read("docs/trouble.md").lines().filter(|line| line.starts_with('|') && !line.starts_with("|---")) {
+        let cells: Vec<&str> = line.trim_matches([' ', '|']).split(" | ").collect();
+        let [about, _, named] = cells[..] else { panic!("a row has other than three cells: {line}") };
+        let names: Vec<&str> = named.split('`').skip(1).step_by(2).collect();
+        rows += 1;
+        if names.is_empty() && named != "tests" {
+            faults.push(format!("`{about}` names no test"));
+        }
+        faults.extend(names.into_iter().filter(|name| !tests.contains(*name)).map(|name| format!("{about}: there is no test `{name}`")));
+    }
+    assert!(rows > 25, "the page has lost its rows: {rows}");
+    assert!(faults.is_empty(), "docs/trouble.md:\n  {}", faults.join("\n  "));
+}
+
+/// The names of all tests there are.
+fn tests() -> BTreeSet<String> {
+    ["tests", "src"].into_iter().flat_map(sources).flat_map(|source| functions(&source.text)).collect()
 }
 
 /// The names of functions: tests, and the rungs that the ladder's macro makes tests of.

@@ -21,9 +21,15 @@ pub(super) fn start() -> (SocketAddr, Process, TempDir) {
     fs::write(dir.path().join("named.conf"), conf).expect("the temporary folder is writable");
     let rndc = format!("{key}options {{ default-key \"{KEY_NAME}\"; default-server 127.0.0.1; default-port {control}; }};\n");
     fs::write(dir.path().join("rndc.conf"), rndc).expect("the temporary folder is writable");
-    let process = Process::start("named", dir.path(), "named", &["-c", "named.conf", "-g", "-n", "1"]);
-    process.until_ready(|| process.log().contains("running") && control_answers(dir.path()));
+    let process = run(dir.path());
     (SocketAddr::from(([127, 0, 0, 1], port)), process, dir)
+}
+
+/// Runs `named` in its folder, for the first time or again on the same port with the zones it had.
+pub(super) fn run(dir: &Path) -> Process {
+    let process = Process::start("named", dir, "named", &["-c", "named.conf", "-g", "-n", "1"]);
+    process.until_ready(|| process.log().contains("running") && control_answers(dir));
+    process
 }
 
 pub(super) fn add_zone(server: &DnsServer, zone: &str) {

@@ -43,6 +43,8 @@ pub struct DnsServer {
     /// Zones served so far, for the servers that are told by their whole configuration.
     pub(super) zones: std::sync::Mutex<Vec<String>>,
     next: AtomicUsize,
+    /// What runs instead of `process` since a restart.
+    again: std::sync::Mutex<Option<Process>>,
 }
 
 impl DnsServer {
@@ -61,13 +63,27 @@ impl DnsServer {
     /// A BIND of the test's own, which it may stop.
     pub fn start_bind() -> Self {
         let (addr, process, dir) = bind::start();
-        Self { addr, client: Client(addr), flavour: Flavour::Bind, process, dir, zones: Default::default(), next: AtomicUsize::new(1) }
+        Self { addr, client: Client(addr), flavour: Flavour::Bind, process, dir, zones: Default::default(), next: AtomicUsize::new(1), again: Default::default() }
     }
 
     /// A Knot of the test's own, which it may stop.
     pub fn start_knot() -> Self {
         let (addr, process, dir) = knot::start();
-        Self { addr, client: Client(addr), flavour: Flavour::Knot, process, dir, zones: Default::default(), next: AtomicUsize::new(1) }
+        Self { addr, client: Client(addr), flavour: Flavour::Knot, process, dir, zones: Default::default(), next: AtomicUsize::new(1), again: Default::default() }
+    }
+
+    /// Ends a BIND of the test's own, and waits until nothing answers on its port.
+    pub fn stop(&self) {
+        let again = self.again.lock().expect("nobody panics with it").take();
+        let running = again.as_ref().unwrap_or(&self.process);
+        std::process::Command::new("kill").arg(running.pid().to_string()).status().expect("kill runs");
+        assert!(super::wait_for(std::time::Duration::from_secs(60), || !running.alive()), "named ends when told to:\n{}", running.log());
+    }
+
+    /// Starts it again on the same port, with the data it had.
+    pub fn start_again(&self) {
+        assert_eq!(self.flavour, Flavour::Bind, "only BIND is restarted so far");
+        *self.again.lock().expect("nobody panics with it") = Some(bind::run(self.dir.path()));
     }
 
     /// A zone no other test uses, with a SOA, one name server and `lines` of a zone file; its name with the trailing dot.

@@ -2,6 +2,7 @@
 
 mod bind;
 mod client;
+mod disk;
 mod dns;
 mod knot;
 mod lab;
@@ -10,6 +11,7 @@ mod process;
 mod proxy;
 
 pub use client::Client;
+pub use disk::SmallDisk;
 pub use dns::{DnsServer, KEY_ALGORITHM, KEY_NAME, KEY_SECRET, WRONG_SECRET};
 pub use lab::Lab;
 pub use ports::free_port;

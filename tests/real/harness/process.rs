@@ -63,9 +63,9 @@ impl Process {
         fs::read_to_string(&self.log).unwrap_or_default()
     }
 
-    /// Waits until `ready` holds, at most ten seconds; a server that ends before that fails the test with its log.
+    /// Waits until `ready` holds, at most a minute, for a machine may be busy with other things; a server that ends before that fails the test with its log.
     pub fn until_ready(&self, mut ready: impl FnMut() -> bool) {
-        let found = wait_for(Duration::from_secs(10), || !self.alive() || ready());
+        let found = wait_for(Duration::from_secs(60), || !self.alive() || ready());
         assert!(found && self.alive(), "{} did not become ready; its log:\n{}", self.name, self.log());
     }
 

@@ -4,7 +4,7 @@ use std::{
     io::{Read, Write},
     net::{SocketAddr, TcpListener, TcpStream},
     sync::{
-        Arc,
+        Arc, Condvar, Mutex,
         atomic::{AtomicU8, AtomicU64, Ordering},
     },
     thread,
@@ -25,6 +25,29 @@ pub struct Proxy {
     pub addr: SocketAddr,
     next: Arc<AtomicU8>,
     updates: Arc<AtomicU64>,
+    gate: Arc<Gate>,
+}
+
+/// Holds UPDATEs back while it is shut.
+#[derive(Debug, Default)]
+struct Gate {
+    /// Whether it is shut, and how many wait before it.
+    state: Mutex<(bool, usize)>,
+    opened: Condvar,
+}
+
+impl Gate {
+    fn pass(&self) {
+        let mut state = self.state.lock().expect("nobody panics with it");
+        state.1 += 1;
+        state = self.opened.wait_while(state, |(shut, _)| *shut).expect("nobody panics with it");
+        state.1 -= 1;
+    }
+
+    fn set(&self, shut: bool) {
+        self.state.lock().expect("nobody panics with it").0 = shut;
+        self.opened.notify_all();
+    }
 }
 
 impl Proxy {
@@ -32,19 +55,35 @@ impl Proxy {
         let listener = TcpListener::bind("127.0.0.1:0").expect("loopback has free ports");
         let addr = listener.local_addr().expect("a bound socket has an address");
         let (next, updates) = (Arc::new(AtomicU8::new(0)), Arc::new(AtomicU64::new(0)));
-        let (at, count) = (next.clone(), updates.clone());
+        let gate = Arc::new(Gate::default());
+        let (at, count, door) = (next.clone(), updates.clone(), gate.clone());
         thread::spawn(move || {
             for client in listener.incoming().flatten() {
-                let (at, count) = (at.clone(), count.clone());
-                thread::spawn(move || serve(client, upstream, &at, &count));
+                let (at, count, door) = (at.clone(), count.clone(), door.clone());
+                thread::spawn(move || serve(client, upstream, &at, &count, &door));
             }
         });
-        Self { addr, next, updates }
+        Self { addr, next, updates, gate }
     }
 
     /// Loses something of the next UPDATE.
     pub fn lose(&self, loss: Loss) {
         self.next.store(loss as u8 + 1, Ordering::SeqCst);
+    }
+
+    /// Holds back every UPDATE from now on; questions pass.
+    pub fn hold(&self) {
+        self.gate.set(true);
+    }
+
+    /// Lets go what is held, and what comes.
+    pub fn release(&self) {
+        self.gate.set(false);
+    }
+
+    /// Whether an UPDATE is being held back.
+    pub fn holds(&self) -> bool {
+        self.gate.state.lock().expect("nobody panics with it").1 > 0
     }
 
     /// How many UPDATE messages have reached the server.
@@ -53,7 +92,7 @@ impl Proxy {
     }
 }
 
-fn serve(mut client: TcpStream, upstream: SocketAddr, next: &AtomicU8, updates: &AtomicU64) {
+fn serve(mut client: TcpStream, upstream: SocketAddr, next: &AtomicU8, updates: &AtomicU64, gate: &Gate) {
     let Ok(mut server) = TcpStream::connect(upstream) else { return };
     let (Ok(mut answers), Ok(mut back)) = (server.try_clone(), client.try_clone()) else { return };
     thread::spawn(move || {
@@ -67,6 +106,7 @@ fn serve(mut client: TcpStream, upstream: SocketAddr, next: &AtomicU8, updates: 
             break;
         }
         if is_update {
+            gate.pass();
             updates.fetch_add(1, Ordering::SeqCst);
         }
         if loss == Loss::Reply as u8 + 1 {

@@ -6,14 +6,15 @@ use super::{
     world::{World, skip},
 };
 use crate::harness::{DnsServer, KEY_SECRET, WRONG_SECRET, free_port};
+use std::sync::Arc;
 use trueup::{
     core::{
-        model::{Health, Reading, RefusalKind, ResourceId, Value},
+        model::{Health, Reading, RefusalKind, ResourceId, Time, Value},
         plan::{Act, Undo, Write},
         run::Item,
     },
     drivers::dns::rfc2136::Rfc2136,
-    ports::{Driver, ObserveError, ObserveErrorKind},
+    ports::{Clock as _, Driver, ObserveError, ObserveErrorKind, SystemClock, TestClock},
 };
 
 fn want(zone: &str, owner: &str, rtype: &str, ttl: i64, values: &[&str]) -> (ResourceId, Option<Value>) {
@@ -174,6 +175,24 @@ async fn thousands_of_changes_go_in_few_messages_and_a_second_run_sends_none(wor
     assert!(world.driver.counts().questions > 0 && world.driver.counts().updates == counts.updates);
 }
 
+async fn a_clock_that_is_wrong_is_said_to_be_and_writes_nothing(world: &Real) {
+    let before = world.raw();
+    let few = vec![gone(&world.zone, "www", "A")];
+    let many: Desired = (0..200).map(|n| gone(&world.zone, &format!("www{n}"), "A")).collect();
+    for (skew, says) in [(3_600_000, "ahead of"), (-3_600_000, "behind")] {
+        let clock = TestClock::at(Time(SystemClock.now().0 + skew));
+        let driver = Rfc2136::with_clock(config(world.server.0, KEY_SECRET), Arc::new(clock)).expect("the configuration is good");
+        for desired in [&few, &many] {
+            let error = fails(&driver, desired).await;
+            assert_eq!(error.kind, ObserveErrorKind::Denied, "{error}");
+            assert!(error.what.contains("the clock of this host is 3") && error.what.contains(says) && error.to_string().contains("set the clock"), "{error}");
+        }
+        let item = write_with(&driver, &world.zone).await;
+        assert!(matches!(&item, Item::Refused(refusal) if refusal.what.contains("clock") && refusal.advice.is_some()), "{item:?}");
+    }
+    assert_eq!(world.raw(), before);
+}
+
 async fn a_wrong_key_is_said_to_be_one_and_writes_nothing(world: &Real) {
     let before = world.raw();
     let few = vec![gone(&world.zone, "www", "A")];
@@ -256,6 +275,7 @@ macro_rules! servers {
                 spelling_on_the_server_does_not_stop_a_write
                 thousands_of_changes_go_in_few_messages_and_a_second_run_sends_none
                 a_wrong_key_is_said_to_be_one_and_writes_nothing
+                a_clock_that_is_wrong_is_said_to_be_and_writes_nothing
                 a_missing_zone_is_said_to_be_one
                 names_with_odd_octets_round_trip
                 bad_ids_are_refused_without_asking

@@ -2,8 +2,11 @@
 
 #[cfg(feature = "faults")]
 mod crash;
+mod disk;
 mod doctor;
 mod http;
+mod input;
+mod rolling;
 mod rules;
 mod stories;
 mod trouble;

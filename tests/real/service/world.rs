@@ -1,7 +1,8 @@
 //! A world for stories: the real `trueup` program, a real name server, repositories pushed with git, people with tokens.
 
-use crate::harness::{DnsServer, KEY_ALGORITHM, KEY_NAME, KEY_SECRET, Process, free_port};
+use crate::harness::{DnsServer, KEY_ALGORITHM, KEY_NAME, KEY_SECRET, Process, SmallDisk, free_port};
 use std::{
+    net::SocketAddr,
     path::{Path, PathBuf},
     process::{Command, Output},
     time::Duration,
@@ -20,15 +21,27 @@ const PEOPLE: [&str; 4] = ["ana", "ben", "cleo", "root"];
 /// One server with one repository `dns`, whose zones live on a real name server.
 pub struct World {
     pub dir: TempDir,
+    /// What the store lies on, where it is a disk of its own.
+    pub disk: Option<SmallDisk>,
     pub dns: &'static DnsServer,
+    /// Where the server under test finds it.
+    address: SocketAddr,
     pub port: u16,
     /// The repository's zones, each with a trailing dot.
     pub zones: Vec<String>,
     /// Name servers that must answer with the new data beside the primary.
-    nameservers: Vec<std::net::SocketAddr>,
+    nameservers: Vec<SocketAddr>,
     server: Option<Process>,
     /// Environment of the next start: kill points.
     pub env: Vec<(String, String)>,
+}
+
+impl Drop for World {
+    fn drop(&mut self) {
+        // In this order: a disk with open files is not unmounted.
+        self.server.take();
+        self.disk.take();
+    }
 }
 
 /// What a program run as a person said.
@@ -62,12 +75,31 @@ impl World {
     }
 
     /// The same, where `others` makes more name servers of the zone (by its name and the lines of its file) that must answer too.
-    pub fn start_over(policy: &str, others: impl FnOnce(&str, &str) -> Vec<std::net::SocketAddr>) -> Self {
-        let dns = DnsServer::bind();
+    pub fn start_over(policy: &str, others: impl FnOnce(&str, &str) -> Vec<SocketAddr>) -> Self {
+        Self::build(DnsServer::bind(), None, None, policy, others)
+    }
+
+    /// A running server whose target is reached at another address than the name server's own: a proxy's.
+    pub fn start_behind(dns: &'static DnsServer, address: SocketAddr) -> Self {
+        Self::build(dns, Some(address), None, "", |_, _| Vec::new())
+    }
+
+    /// The same with its store on a small disk; none where this process may not mount one.
+    pub fn start_small(dns: &'static DnsServer, address: SocketAddr) -> Option<Self> {
+        let dir = tempfile::tempdir().expect("a temporary folder");
+        let store = dir.path().join("data").join("store");
+        std::fs::create_dir_all(&store).expect("the folder is writable");
+        let disk = SmallDisk::mount(&store, "40m")?;
+        Some(Self::build(dns, Some(address), Some((dir, disk)), "", |_, _| Vec::new()))
+    }
+
+    fn build(dns: &'static DnsServer, address: Option<SocketAddr>, place: Option<(TempDir, SmallDisk)>, policy: &str, others: impl FnOnce(&str, &str) -> Vec<SocketAddr>) -> Self {
         let lines = "www 300 IN A 192.0.2.1\nmail 300 IN A 192.0.2.2\n@ 300 IN MX 10 mail";
         let zone = dns.fresh_zone(lines);
         let nameservers = others(&zone, lines);
-        let mut world = Self { dir: tempfile::tempdir().expect("a temporary folder"), dns, port: free_port(), zones: vec![zone], nameservers, server: None, env: Vec::new() };
+        let (dir, disk) = place.map_or_else(|| (tempfile::tempdir().expect("a temporary folder"), None), |(dir, disk)| (dir, Some(disk)));
+        let address = address.unwrap_or(dns.addr);
+        let mut world = Self { dir, disk, dns, address, port: free_port(), zones: vec![zone], nameservers, server: None, env: Vec::new() };
         world.configure();
         world.serve();
         world.first_commit(policy);
@@ -86,7 +118,7 @@ impl World {
             "listen: 127.0.0.1:{port}\ndata: {data}\nsecrets: {secrets}\nusers:\n{users}repositories:\n  - name: dns\n    branch: main\n    writers: [ana, ben, cleo]\n    approvers: [ana, ben]\n    admins: [root]\n    grants:\n      - target: inside\n        units:\n{units}          - missing.test.\ntargets:\n  inside:\n    kind: dns/rfc2136\n    address: {addr}\n    nameservers: [{nameservers}]\n    tsig: {{ name: {KEY_NAME}, algorithm: {KEY_ALGORITHM}, secret: {{ file: tsig.key }} }}\n",
             port = self.port,
             data = dir.join("data").display(),
-            addr = self.dns.addr,
+            addr = self.address,
             nameservers = std::iter::once(&self.dns.addr).chain(&self.nameservers).map(ToString::to_string).collect::<Vec<_>>().join(", "),
             secrets = dir.display(),
         );
@@ -107,7 +139,7 @@ impl World {
         let args: Vec<&str> = args.iter().map(String::as_str).collect();
         let server = Process::start("trueup", self.dir.path(), "env", &args);
         let port = self.port;
-        server.until_ready(|| std::net::TcpStream::connect_timeout(&([127, 0, 0, 1], port).into(), Duration::from_millis(200)).is_ok());
+        server.until_ready(|| std::net::TcpStream::connect_timeout(&([127, 0, 0, 1], port).into(), Duration::from_secs(5)).is_ok());
         self.server = Some(server);
     }
 
@@ -223,15 +255,21 @@ impl World {
         assert!(crate::harness::wait_for(Duration::from_secs(90), || holds(self)), "it never held; the server's log:\n{}", self.log());
     }
 
+    /// Asks the server for a page; the status code and the text.
+    pub fn get(&self, path: &str) -> (u16, String) {
+        let url = format!("http://127.0.0.1:{}/{path}", self.port);
+        answer(async { reqwest::Client::new().get(url).send().await })
+    }
+
+    /// Posts to the API as a person; the status code and the text.
+    pub fn say_by_api(&self, person: &str, path: &str, body: &serde_json::Value) -> (u16, String) {
+        let url = format!("http://127.0.0.1:{}/api/v1/repos/{path}", self.port);
+        answer(async { reqwest::Client::new().post(url).bearer_auth(format!("{person}-token")).json(body).send().await })
+    }
+
     /// Sets `ci/test` green on a head, as a CI's user would; the status code.
     pub fn set_check(&self, person: &str, head: &str) -> u16 {
-        let url = format!("http://127.0.0.1:{}/api/v1/repos/dns/statuses/{head}", self.port);
-        let sent = async {
-            let body = serde_json::json!({ "context": "ci/test", "state": "success" });
-            reqwest::Client::new().post(url).bearer_auth(format!("{person}-token")).json(&body).send().await
-        };
-        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime starts");
-        runtime.block_on(sent).expect("the server answers").status().as_u16()
+        self.say_by_api(person, &format!("dns/statuses/{head}"), &serde_json::json!({ "context": "ci/test", "state": "success" })).0
     }
 
     pub fn approve(&self, number: u64) {
@@ -261,6 +299,15 @@ impl World {
     pub fn live(&self) -> Vec<String> {
         self.dns.records(&self.zones[0])
     }
+}
+
+/// What a request came to, from a test that is not asynchronous itself.
+fn answer(sent: impl Future<Output = reqwest::Result<reqwest::Response>>) -> (u16, String) {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime starts");
+    runtime.block_on(async {
+        let response = sent.await.expect("the server answers");
+        (response.status().as_u16(), response.text().await.expect("the answer has an end"))
+    })
 }
 
 fn said(out: Output) -> Said {

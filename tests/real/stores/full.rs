@@ -1,39 +1,9 @@
 //! A full disk: `Full`, nothing half written, and work goes on when there is space.
 
 use super::conformance::{Redb, Sled, Subject};
-use std::{
-    fs,
-    path::{Path, PathBuf},
-    process::Command,
-};
+use crate::harness::SmallDisk;
+use std::fs;
 use trueup::ports::{Kv, KvErrorKind, Put};
-
-/// A small file system in memory, gone with the value.
-struct SmallDisk(PathBuf);
-
-impl SmallDisk {
-    /// `None`, with the reason printed, where this process may not mount.
-    fn mount(at: &Path, size: &str) -> Option<Self> {
-        let mounted = Command::new("mount").args(["-t", "tmpfs", "-o", &format!("size={size}"), "tmpfs"]).arg(at).output();
-        match mounted {
-            Ok(output) if output.status.success() => Some(Self(at.to_owned())),
-            Ok(output) => {
-                println!("skipped: no small disk can be mounted here ({})", String::from_utf8_lossy(&output.stderr).trim());
-                None
-            }
-            Err(error) => {
-                println!("skipped: no small disk can be mounted here ({error})");
-                None
-            }
-        }
-    }
-}
-
-impl Drop for SmallDisk {
-    fn drop(&mut self) {
-        Command::new("umount").arg(&self.0).status().ok();
-    }
-}
 
 fn pair(n: u32, len: usize) -> Vec<Put> {
     // Bytes that no file system compresses.
@@ -49,9 +19,9 @@ async fn count(kv: &impl Kv, side: &str) -> u32 {
 async fn a_full_disk_refuses_whole_commits_until_there_is_space(subject: &impl Subject) {
     let folder = tempfile::tempdir().expect("a temporary folder");
     let Some(disk) = SmallDisk::mount(folder.path(), "40m") else { return };
-    let ballast = disk.0.join("ballast");
+    let ballast = disk.path().join("ballast");
     fs::write(&ballast, vec![0; 16 << 20]).expect("the ballast fits");
-    let data = disk.0.join("data");
+    let data = disk.path().join("data");
     let kv = subject.open(&data).expect("opens on the small disk");
     let mut kept = 0;
     let error = loop {

@@ -97,6 +97,27 @@ async fn a_turn_is_one_commit_of_its_events_and_its_card() {
 }
 
 #[tokio::test]
+async fn a_delivery_leaves_the_inbox_with_the_append_that_heard_it_or_stays() {
+    let kv = MemoryKv::new();
+    let first = store(&kv).await;
+    let (n, other) = (first.keep("command", Time(1), b"pause").await.expect("kept"), first.keep("command", Time(2), b"pause").await.expect("the same words twice are two"));
+    let turn = Turn::new(vec![Event::LookAsked], card(7, "first"), vec![]);
+    for fault in [Fault::Full, Fault::IoBefore] {
+        kv.fail(fault);
+        first.append_taking(&stream(), 0, None, &turn, &[n]).await.expect_err("not written");
+        assert_eq!(first.take(9).await.expect("reads").len(), 2, "the command still waits");
+    }
+    let commits = kv.commits();
+    first.append_taking(&stream(), 0, None, &turn, &[n]).await.expect("appends");
+    assert_eq!(kv.commits() - commits, 1, "one commit: no crash comes between them");
+    // A command that changes nothing is heard once all the same.
+    first.append_taking(&stream(), 1, None, &Turn::new(vec![], card(7, "first"), vec![]), &[other]).await.expect("appends");
+    kv.restart();
+    let second = store(&kv).await;
+    assert_eq!((second.take(9).await.expect("reads"), second.delivery(n).await.expect("reads")), (vec![], None));
+}
+
+#[tokio::test]
 async fn an_append_at_another_place_than_the_end_is_stale() {
     let kv = MemoryKv::new();
     let (ours, theirs) = (filled(&kv).await, store(&kv).await);

@@ -2,6 +2,7 @@
 
 mod conformance;
 mod crash;
+mod cut;
 mod full;
 mod journal;
 mod keeps;

@@ -50,6 +50,12 @@ pub enum Waiting {
         done: usize,
         all: usize,
     },
+    /// Rolling out or going back, and something did not answer as it should.
+    Slow {
+        done: usize,
+        all: usize,
+        why: String,
+    },
     Samples {
         taken: u32,
         needed: u32,
@@ -206,6 +212,7 @@ impl fmt::Display for Waiting {
             Self::PreImages => f.write_str("Reading the live systems again before the first write; nobody needs to do anything."),
             Self::Halted => f.write_str("Halted by an operator: nothing new is written until the halt is lifted."),
             Self::Rolling { done, all } => write!(f, "Rolling out: {done} of {all} done and proven; nobody needs to do anything."),
+            Self::Slow { done, all, why } => write!(f, "{done} of {all} done and proven; the last try came to nothing ({}) and is made again by itself.", code(why)),
             Self::Samples { taken, needed, every } => {
                 write!(f, "Everything is true; waiting for it to stay healthy: {taken} of {needed} samples, one every {every}.")
             }

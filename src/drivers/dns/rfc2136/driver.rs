@@ -13,12 +13,15 @@ use crate::{
         run::Outcome,
     },
     kinds::dns::DNS,
-    ports::{Census, Cx, Driver, Exam, Fut, Guarded, ObserveError, Precondition, Probe},
+    ports::{Census, Clock, Cx, Driver, Exam, Fut, Guarded, ObserveError, Precondition, Probe, SystemClock},
 };
 use hickory_proto::rr::TSigner;
 use std::{
     collections::BTreeSet,
-    sync::atomic::{AtomicU64, Ordering},
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering},
+    },
     time::Instant,
 };
 
@@ -28,6 +31,7 @@ pub struct Rfc2136 {
     pub(super) primary: String,
     pub(super) nameservers: Vec<String>,
     signer: Option<TSigner>,
+    clock: Arc<dyn Clock>,
     updates: AtomicU64,
     transfers: AtomicU64,
     questions: AtomicU64,
@@ -47,10 +51,15 @@ pub struct Counts {
 impl Rfc2136 {
     /// Makes a driver; nothing is sent before the first call.
     pub fn new(config: Config) -> Result<Self, ConfigError> {
+        Self::with_clock(config, Arc::new(SystemClock))
+    }
+
+    /// The same with another clock than the machine's: TSIG signs the time with every message.
+    pub fn with_clock(config: Config, clock: Arc<dyn Clock>) -> Result<Self, ConfigError> {
         let signer = config.signer()?;
         let primary = with_port(&config.address);
         let nameservers = if config.nameservers.is_empty() { vec![primary.clone()] } else { config.nameservers.iter().map(|address| with_port(address)).collect() };
-        Ok(Self { config, primary, nameservers, signer, updates: AtomicU64::new(0), transfers: AtomicU64::new(0), questions: AtomicU64::new(0) })
+        Ok(Self { config, primary, nameservers, signer, clock, updates: AtomicU64::new(0), transfers: AtomicU64::new(0), questions: AtomicU64::new(0) })
     }
 
     pub fn counts(&self) -> Counts {
@@ -59,12 +68,12 @@ impl Rfc2136 {
 
     /// A signed connection to the primary.
     pub(super) async fn connect(&self, deadline: Instant) -> Result<Conn, WireError> {
-        Conn::open(&self.primary, self.signer.clone(), self.config.timeouts, deadline).await
+        Conn::open(&self.primary, self.signer.clone(), self.clock.clone(), self.config.timeouts, deadline).await
     }
 
     /// An unsigned connection, as any client of a name server makes it.
     pub(super) async fn connect_as_client(&self, address: &str, deadline: Instant) -> Result<Conn, WireError> {
-        Conn::open(address, None, self.config.timeouts, deadline).await
+        Conn::open(address, None, self.clock.clone(), self.config.timeouts, deadline).await
     }
 
     pub(super) fn count_update(&self) {

@@ -8,6 +8,7 @@ use super::{
     config::Timeouts,
     encode::{plain, unsendable},
 };
+use crate::ports::Clock;
 use hickory_proto::{
     op::{Message, ResponseCode},
     rr::{
@@ -20,7 +21,8 @@ use std::{
     collections::BTreeMap,
     future::Future,
     io,
-    time::{Duration, Instant, SystemTime, UNIX_EPOCH},
+    sync::Arc,
+    time::{Duration, Instant},
 };
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
@@ -66,6 +68,7 @@ const UNSIGNED_IN_A_ROW: usize = 99;
 
 /// An open connection; dropping it closes it.
 pub(super) struct Conn {
+    clock: Arc<dyn Clock>,
     read: OwnedReadHalf,
     write: OwnedWriteHalf,
     signer: Option<TSigner>,
@@ -77,14 +80,14 @@ pub(super) struct Conn {
 
 impl Conn {
     /// Connects; on return nothing has been sent. `deadline` cuts every later wait.
-    pub async fn open(address: &str, signer: Option<TSigner>, timeouts: Timeouts, deadline: Instant) -> Result<Self, WireError> {
+    pub async fn open(address: &str, signer: Option<TSigner>, clock: Arc<dyn Clock>, timeouts: Timeouts, deadline: Instant) -> Result<Self, WireError> {
         let unreachable =
             |why: String| WireError::new(WireErrorKind::Unreachable, format!("no connection to {address}: {why}"), "check that the server runs and that this host may reach it");
         let stream = within(timeouts.connect, deadline, TcpStream::connect(address)).await.map_err(|why| unreachable(why.to_string()))?;
         // Messages are written whole, so waiting to gather more bytes only adds a round trip.
         stream.set_nodelay(true).map_err(|why| unreachable(why.to_string()))?;
         let (read, write) = stream.into_split();
-        Ok(Self { read, write, signer, address: address.to_owned(), answer: timeouts.answer, deadline, next_id: 1 })
+        Ok(Self { clock, read, write, signer, address: address.to_owned(), answer: timeouts.answer, deadline, next_id: 1 })
     }
 
     pub fn deadline(&self) -> Instant {
@@ -170,7 +173,7 @@ impl Conn {
             *place = id.to_be_bytes();
         }
         let Some(signer) = &self.signer else { return Ok((id, bytes, None)) };
-        let stub = TSIG::new(signer.algorithm().clone(), now(), signer.fudge(), Vec::new(), id, None, Vec::new());
+        let stub = TSIG::new(signer.algorithm().clone(), seconds(&*self.clock), signer.fudge(), Vec::new(), id, None, Vec::new());
         let mut covered = bytes.clone();
         let end = covered.len();
         let mut encoder = BinEncoder::with_offset(&mut covered, end as u32);
@@ -182,7 +185,7 @@ impl Conn {
             let more = u16::from_be_bytes([count[0], count[1]]).saturating_add(1);
             count.copy_from_slice(&more.to_be_bytes());
         }
-        Ok((id, bytes, Some(Chain { signer: signer.clone(), mac, first: true, unsigned: Vec::new(), unsigned_count: 0 })))
+        Ok((id, bytes, Some(Chain { clock: self.clock.clone(), signer: signer.clone(), mac, first: true, unsigned: Vec::new(), unsigned_count: 0 })))
     }
 
     async fn send(&mut self, bytes: &[u8]) -> Result<(), WireError> {
@@ -198,6 +201,7 @@ impl Conn {
 
 /// The state that verifies the answers to one signed message (RFC 8945 §5.3).
 struct Chain {
+    clock: Arc<dyn Clock>,
     signer: TSigner,
     /// Of the last signed message: the question, then each signed answer.
     mac: Vec<u8>,
@@ -227,8 +231,8 @@ impl Chain {
         if self.signer.verify(&covered, &tsig.mac).is_err() {
             return Err(broken("carries a signature that does not hold"));
         }
-        if tsig.time.abs_diff(now()) > u64::from(tsig.fudge) {
-            return Err(broken("was signed too long ago"));
+        if tsig.time.abs_diff(seconds(&*self.clock)) > u64::from(tsig.fudge) {
+            return Err(WireError::new(WireErrorKind::Denied, clocks(address, tsig.time, seconds(&*self.clock)), SET_THE_CLOCK));
         }
         self.mac = tsig.mac.clone();
         self.first = false;
@@ -251,19 +255,13 @@ fn check(chain: Option<&mut Chain>, answer: &Message, raw: &[u8], address: &str)
                 format!("{address} does not know the TSIG key `{key}` with this algorithm, or does not let it do this"),
                 "compare the name and the algorithm with the server's, and look at what it allows the key",
             ),
-            TsigError::BadTime => (format!("{address} says that {} by more than its limit", differ(&record.data.other)), "set the clock of this host or of the server"),
+            TsigError::BadTime => (clocks(address, server_time(&record.data), seconds(&*chain.clock)), SET_THE_CLOCK),
             TsigError::BadTrunc => (format!("{address} wants longer signatures for the TSIG key `{key}`"), "use hmac-sha256 or stronger"),
             TsigError::Unknown(code) => (format!("{address} refuses the TSIG key `{key}` with error {code}"), "look into the server's log"),
         };
         return Err(WireError::new(WireErrorKind::Denied, what, advice));
     }
     chain.verify(raw, address)
-}
-
-/// How far the clocks are apart, where the server says its own time (RFC 8945 §5.2.3).
-fn differ(other: &[u8]) -> String {
-    let theirs = (other.len() == 6).then(|| other.iter().fold(0u64, |time, octet| time << 8 | u64::from(*octet)));
-    theirs.map_or_else(|| "the clocks differ".to_owned(), |theirs| format!("the clocks differ by {} s,", theirs.abs_diff(now())))
 }
 
 /// Whether a code says that the server did nothing.
@@ -318,7 +316,27 @@ async fn within<T>(limit: Duration, deadline: Instant, work: impl Future<Output 
     }
 }
 
-/// Seconds since 1970 by this host's clock, which TSIG compares with the server's.
-fn now() -> u64 {
-    SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs())
+const SET_THE_CLOCK: &str = "set the clock of this host or of the server, and retry";
+
+/// Which clock is ahead of which, for whoever sets one.
+fn clocks(address: &str, theirs: u64, ours: u64) -> String {
+    let (by, where_to) = (theirs.abs_diff(ours), if ours > theirs { "ahead of" } else { "behind" });
+    match by {
+        // A server that does not say its own time.
+        0 => format!("the clock of this host and that of {address} differ by more than TSIG allows"),
+        by => format!("the clock of this host is {by}s {where_to} that of {address}, which is more than TSIG allows"),
+    }
+}
+
+/// A server that refuses a time says its own in the other data (RFC 8945 §5.2.3).
+fn server_time(tsig: &TSIG) -> u64 {
+    match tsig.other.as_slice() {
+        six @ [_, _, _, _, _, _] => six.iter().fold(0, |time, byte| time << 8 | u64::from(*byte)),
+        _ => tsig.time,
+    }
+}
+
+/// Seconds since 1970, which TSIG compares with the server's.
+fn seconds(clock: &dyn Clock) -> u64 {
+    u64::try_from(clock.now().0 / 1000).unwrap_or(0)
 }
