@@ -88,7 +88,7 @@ pub(super) fn root(repo: &Repository, tree: &TreeId) -> Result<Result<Option<tru
         return Ok(Err(vec![fault]));
     }
     let bytes = repo.state.blob(&entry.id, FILE_BYTES)?;
-    Ok(trueup_yaml::read(&bytes, &super::wiring::FORMATS.map(|format| format.name())).map(Some))
+    Ok(trueup_yaml::read(&bytes, &super::wiring::FORMATS).map(Some))
 }
 
 /// A repository's own templates; what none of them takes goes directly.

@@ -13,7 +13,7 @@ use crate::{
         run::{PlanAnswer, PlanKey, PlanResult},
     },
     formats::cel::Cel,
-    kinds::dns::DNS,
+    kinds,
     ports::{ObserveError, ObserveErrorKind, Precondition, Secrets},
 };
 use std::{
@@ -203,7 +203,7 @@ fn scope<'a>(repo: &'a Repository, found: &'a Survey, request: &'a Request, kind
 
 /// What a resource means. The survey refused every target that is not configured, so one without is what a run wrote before its target went.
 fn kind(targets: &Targets, id: &ResourceId) -> &'static dyn Kind {
-    targets.get(&id.target).map_or(&DNS, |target| target.kind())
+    targets.get(&id.target).map_or_else(|| kinds::of(id), |target| target.kind())
 }
 
 /// The way back of what this change wrote: what the runs left counts as base, what was there before as merged.

@@ -115,7 +115,10 @@ pub fn survey(repo: &Repository, targets: &Targets, base: &CommitId, head: &Comm
             *sizes.entry((id.target.clone(), target.kind().unit(id))).or_default() += 1;
         }
     }
-    let Read { base, merged, mut released, fresh, unread: _ } = read;
+    for ((target, _), size) in &mut sizes {
+        *size += read.unread_files.get(target).copied().unwrap_or(0);
+    }
+    let Read { base, merged, mut released, fresh, unread: _, unread_files: _ } = read;
     released.extend(base.resources.keys().filter(|id| !merged.resources.contains_key(*id) && given_up.matches(id)).cloned());
     Ok(Survey { tree, base, merged, released, fresh, moved, policy, templates: templates.clone(), sizes, notes, bootstrap })
 }
@@ -170,7 +173,12 @@ struct Read {
     fresh: BTreeSet<ResourceId>,
     /// Faults of units on base.
     unread: Faults,
+    /// By target: files on base that were not read, beside those that were.
+    unread_files: BTreeMap<Str, u64>,
 }
+
+/// The units to read, by the kind of their resources.
+type Units = BTreeMap<&'static str, BTreeSet<Unit>>;
 
 struct Reader<'a> {
     repo: &'a Repository,
@@ -184,13 +192,13 @@ struct Reader<'a> {
 /// A source on one side with everything reading it takes.
 struct Mapped<'a> {
     source: &'a Source,
-    format: &'static dyn Format,
+    format: Arc<dyn Format>,
     scope: Scope,
 }
 
 impl Mapped<'_> {
     fn git(&self) -> git::Source<'_> {
-        git::Source { folder: &self.source.path, format: self.format, scope: &self.scope }
+        git::Source { folder: &self.source.path, format: &*self.format, scope: &self.scope }
     }
 }
 
@@ -201,8 +209,10 @@ impl Reader<'_> {
         let units = self.units(&base, &merged, changed, also)?;
         let mut read = Read::default();
         for source in &base {
-            let still = merged.iter().find(|other| other.source.path == source.source.path && other.source.format == source.source.format);
-            for side in self.sides(source, self.base_tree, &units)? {
+            let still = merged.iter().find(|other| other.source.reads_like(source.source));
+            let sides = self.sides(source, self.base_tree, &units)?;
+            self.size(source, &sides, &mut read)?;
+            for side in sides {
                 let unit = match &*side {
                     Ok(unit) => unit,
                     // Faults on base are not this merge request's: what it mends may be just that. Then all of the unit counts as new.
@@ -217,7 +227,7 @@ impl Reader<'_> {
             }
         }
         for source in &merged {
-            let was = base.iter().find(|other| other.source.path == source.source.path && other.source.format == source.source.format);
+            let was = base.iter().find(|other| other.source.reads_like(source.source));
             for side in self.sides(source, self.tree, &units)? {
                 match &*side {
                     Err(faults) => self.faults.extend(faults.iter().cloned()),
@@ -248,10 +258,15 @@ impl Reader<'_> {
     /// The units to read of every source: those the merge request touches, and those of `also`.
     ///
     /// Every source is asked for every one of them: a second claimant of a resource stands in a file nobody changed.
-    fn units(&mut self, base: &[Mapped<'_>], merged: &[Mapped<'_>], changed: &[Changed], also: &BTreeSet<ResourceId>) -> Result<BTreeSet<Unit>, RepoError> {
-        let mut touched: BTreeSet<Unit> = also.iter().filter_map(|id| Some(self.targets.get(&id.target)?.kind().unit(id))).collect();
-        let same = |a: &Mapped<'_>, b: &Mapped<'_>| a.source.path == b.source.path && a.source.format == b.source.format && a.source.targets == b.source.targets;
+    fn units(&mut self, base: &[Mapped<'_>], merged: &[Mapped<'_>], changed: &[Changed], also: &BTreeSet<ResourceId>) -> Result<Units, RepoError> {
+        let mut touched = Units::new();
+        for source in base.iter().chain(merged) {
+            let own = also.iter().filter(|id| source.source.targets.contains(&id.target));
+            touched.entry(source.format.kind().name()).or_default().extend(own.map(|id| source.format.unit_for(id)));
+        }
+        let same = |a: &Mapped<'_>, b: &Mapped<'_>| a.source.reads_like(b.source) && a.source.targets == b.source.targets;
         for source in merged {
+            let touched = touched.entry(source.format.kind().name()).or_default();
             if base.iter().any(|other| same(other, source)) {
                 let found = self.repo.units.touched(&*self.repo.state, &source.git(), self.base_tree, self.tree, changed)?;
                 self.faults.extend(found.refusals);
@@ -261,13 +276,28 @@ impl Reader<'_> {
             }
         }
         for source in base.iter().filter(|source| !merged.iter().any(|other| same(other, source))) {
-            touched.extend(self.repo.units.units(&*self.repo.state, &source.git(), self.base_tree)?);
+            touched.entry(source.format.kind().name()).or_default().extend(self.repo.units.units(&*self.repo.state, &source.git(), self.base_tree)?);
         }
         Ok(touched)
     }
 
-    fn sides(&self, source: &Mapped<'_>, tree: &TreeId, units: &BTreeSet<Unit>) -> Result<Vec<UnitSide>, RepoError> {
-        units.iter().map(|unit| self.repo.units.unit(&*self.repo.state, &source.git(), tree, unit)).collect()
+    fn sides(&self, source: &Mapped<'_>, tree: &TreeId, units: &Units) -> Result<Vec<UnitSide>, RepoError> {
+        let Some(touched) = units.get(source.format.kind().name()) else { return Ok(Vec::new()) };
+        let beside = self.repo.units.beside(&*self.repo.state, &source.git(), tree, touched)?;
+        touched.union(&beside).map(|unit| self.repo.units.unit(&*self.repo.state, &source.git(), tree, unit)).collect()
+    }
+
+    /// Counts what base holds beside the units read, where those are parts of what budgets are percentages of: a file counts as one resource.
+    fn size(&self, source: &Mapped<'_>, sides: &[UnitSide], read: &mut Read) -> Result<(), RepoError> {
+        let inputs: usize = sides.iter().flat_map(|side| side.as_ref().as_ref().ok()).map(|unit| unit.inputs.len()).sum();
+        if !source.format.in_parts() || inputs == 0 {
+            return Ok(());
+        }
+        let files = self.repo.state.files(self.base_tree, &source.source.path)?.len();
+        for target in &source.source.targets {
+            *read.unread_files.entry(target.clone()).or_default() += files.saturating_sub(inputs) as u64;
+        }
+        Ok(())
     }
 
     fn mapped<'s>(&mut self, sources: &'s [Source]) -> Vec<Mapped<'s>> {
@@ -279,7 +309,14 @@ impl Reader<'_> {
                 self.faults.push(Refusal::new(RefusalKind::Unknown, format!("no target `{target}`")).at(source.place.clone()).advice(advice));
             }
             // Reading the file refused every format that is not there.
-            let format = super::wiring::format(&source.format);
+            let format = super::wiring::format(source);
+            for (target, format) in source.targets.iter().filter_map(|target| Some((self.targets.get(target)?, format.as_ref()?))) {
+                let (speaks, is) = (format.kind().name(), target.kind().name());
+                if speaks != is {
+                    let what = format!("the format `{}` speaks of {speaks}, and the target `{}` is {is}", source.format, target.name);
+                    self.faults.push(Refusal::new(RefusalKind::Value, what).at(source.place.clone()).advice("name another target, or the format of its files"));
+                }
+            }
             found.extend(format.map(|format| Mapped { source, format, scope: Scope { targets: source.targets.clone(), policy: self.policy.clone() } }));
         }
         found

@@ -2,13 +2,13 @@
 
 use super::wiring;
 use crate::{
-    core::model::{Desired, Kind, Place, Refusal, RefusalKind, ResourceId, Str, TreeId, Unit},
+    core::model::{Desired, Place, Refusal, RefusalKind, ResourceId, Str, TreeId, Unit},
     formats::{
         Scope, templates,
         trueup_yaml::{self, FILE},
     },
     git::{Source, UnitCache},
-    kinds::dns::DNS,
+    kinds,
     ports::{Mode, RepoError, StateRepo},
 };
 use std::collections::BTreeMap;
@@ -32,7 +32,7 @@ pub fn validate(state: &dyn StateRepo, tree: &TreeId) -> Result<Result<Valid, Ve
         let advice = "commit one that maps your folders to targets; `trueup schema` describes it";
         return Ok(Err(vec![Refusal::new(RefusalKind::Unknown, format!("there is no file {FILE} at the root")).at(Place::file(FILE)).advice(advice)]));
     };
-    let root = match trueup_yaml::read(&bytes, &wiring::FORMATS.map(|format| format.name())) {
+    let root = match trueup_yaml::read(&bytes, &wiring::FORMATS) {
         Ok(root) => root,
         Err(faults) => return Ok(Err(faults)),
     };
@@ -63,9 +63,9 @@ struct Reader<'a> {
 impl Reader<'_> {
     fn source(&mut self, source: &trueup_yaml::Source, root: &trueup_yaml::Repository) -> Result<(), RepoError> {
         // Reading the file refused every format that is not there.
-        let Some(format) = wiring::format(&source.format) else { return Ok(()) };
+        let Some(format) = wiring::format(source) else { return Ok(()) };
         let scope = Scope { targets: source.targets.clone(), policy: root.policy.clone() };
-        let from = Source { folder: &source.path, format, scope: &scope };
+        let from = Source { folder: &source.path, format: &*format, scope: &scope };
         if self.state.files(self.tree, &source.path)?.is_empty() {
             let what = format!("the source's folder `{}` holds no file", source.path);
             self.faults.push(Refusal::new(RefusalKind::Path, what).at(source.place.clone()).advice("mend the path, or take the source out"));
@@ -97,13 +97,14 @@ impl Reader<'_> {
 
     /// What only a unit as a whole shows: a CNAME beside other data.
     fn whole_units(&mut self) {
-        let kind: &dyn Kind = &DNS;
         let mut units: BTreeMap<(&Str, Unit), Vec<&ResourceId>> = BTreeMap::new();
         for (id, wanted) in &self.all.resources {
+            let kind = kinds::of(id);
             self.faults.extend(kind.canon(id, wanted.value.clone()).err().map(|fault| fault.at(wanted.place.clone())));
             units.entry((&id.target, kind.unit(id))).or_default().push(id);
         }
         for ids in units.into_values() {
+            let Some(kind) = ids.first().map(|id| kinds::of(id)) else { continue };
             let resources = ids.into_iter().map(|id| (id.clone(), self.all.resources[id].clone())).collect();
             self.faults.extend(kind.check_unit(&Desired { resources, ..Desired::default() }));
         }

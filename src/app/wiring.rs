@@ -17,7 +17,7 @@ use crate::{
     },
     drivers::dns::rfc2136,
     forges::local::{LocalForge, LocalRepository, guarded},
-    formats::{Format, octodns::OctoDns, zonefile::ZoneFile},
+    formats::{Format, keytree, octodns::OctoDns, trueup_yaml::Source, zonefile::ZoneFile},
     git::{GitRepo, UnitCache},
     ports::{Clock, Driver, Exam, Kv, MemoryKv, RepoError, SecretText, Secrets, StateRepo, SystemClock},
     secrets::LocalSecrets,
@@ -31,12 +31,24 @@ use std::{
 };
 use tokio::sync::Semaphore;
 
-/// The formats there are, by the name `trueup.yaml` says.
-pub static FORMATS: [&dyn Format; 2] = [&OctoDns, &ZoneFile];
+/// The names of the formats there are, as `trueup.yaml` says them.
+pub static FORMATS: [&str; 3] = ["octodns", "zonefile", keytree::NAME];
 
-/// One of them.
-pub fn format(name: &str) -> Option<&'static dyn Format> {
-    FORMATS.into_iter().find(|format| format.name() == name)
+/// The format of a source, with its settings.
+pub fn format(source: &Source) -> Option<Arc<dyn Format>> {
+    match &*source.format {
+        keytree::NAME => Some(Arc::new(source.key_tree())),
+        name => zone_format(name),
+    }
+}
+
+/// A format of zones by its name.
+pub fn zone_format(name: &str) -> Option<Arc<dyn Format>> {
+    match name {
+        "octodns" => Some(Arc::new(OctoDns)),
+        "zonefile" => Some(Arc::new(ZoneFile)),
+        _ => None,
+    }
 }
 
 /// What the targets mean, for people who read about their resources.

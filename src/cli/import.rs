@@ -51,7 +51,7 @@ struct DnsArgs {
 pub fn run(args: &ImportArgs) -> anyhow::Result<Exit> {
     let What::Dns(args) = &args.what;
     let zone = if args.zone.ends_with('.') { args.zone.to_ascii_lowercase() } else { format!("{}.", args.zone.to_ascii_lowercase()) };
-    let format = wiring::format(&args.format).with_context(|| format!("no format `{}`; octodns and zonefile are there", args.format))?;
+    let format = wiring::zone_format(&args.format).with_context(|| format!("no format `{}`; octodns and zonefile are there", args.format))?;
     let server = load(&args.config)?;
     let unit = Unit::new(zone);
     let seen = runtime()?.block_on(async {

@@ -1,12 +1,20 @@
 //! What every format of desired state offers: which files make a unit, reading a unit, writing it back.
 
-use crate::core::model::{Desired, Policy, Refusal, Str, Unit};
+use crate::core::model::{Desired, Kind, Policy, Refusal, ResourceId, Str, Unit};
 use std::collections::BTreeMap;
 
 /// One format of desired state.
 pub trait Format: Send + Sync {
     /// As `trueup.yaml` says it: `octodns`.
     fn name(&self) -> &'static str;
+
+    /// The kind of the resources it speaks of.
+    fn kind(&self) -> &'static dyn Kind;
+
+    /// What of the source's settings reading depends on, beside its targets: equal text, equal reading.
+    fn settings(&self) -> String {
+        String::new()
+    }
 
     /// The unit a file belongs to, by its path relative to the source's folder; `None`: not of this format.
     fn unit_of(&self, path: &str) -> Option<Unit>;
@@ -16,6 +24,21 @@ pub trait Format: Send + Sync {
     /// May name places where nothing is, and files that `unit_of` gives to another unit; must not leave one of the unit's out.
     fn homes(&self, _unit: &Unit) -> Option<Vec<Home>> {
         None
+    }
+
+    /// The unit whose files speak of a resource first.
+    fn unit_for(&self, id: &ResourceId) -> Unit {
+        self.kind().unit(id)
+    }
+
+    /// Whether its units are parts of what the kind calls one: files of one config center are read one by one, and written together.
+    fn in_parts(&self) -> bool {
+        false
+    }
+
+    /// Where files of other units can be that speak of the same resources as this one, so that a second claimant is found.
+    fn beside(&self, _unit: &Unit) -> Vec<Home> {
+        Vec::new()
     }
 
     /// Whether reading a unit may ask for files that are not its own (`$INCLUDE`).

@@ -3,6 +3,7 @@
 pub mod cel;
 mod format;
 pub mod handlebars;
+pub mod keytree;
 pub mod octodns;
 pub mod templates;
 pub mod trueup_yaml;

@@ -150,6 +150,17 @@ impl UnitCache {
         Ok(files.iter().filter_map(|entry| source.format.unit_of(relative(source.folder, &entry.path)?)).collect())
     }
 
+    /// The units of a source in one tree that may speak of the same resources as `units`, which are not among them.
+    pub fn beside(&self, repo: &dyn StateRepo, source: &Source<'_>, tree: &TreeId, units: &BTreeSet<Unit>) -> Result<BTreeSet<Unit>, RepoError> {
+        let homes: BTreeSet<Home> = units.iter().flat_map(|unit| source.format.beside(unit)).collect();
+        let mut found = BTreeSet::new();
+        for home in homes {
+            let entries = entries(repo, source, tree, &home)?;
+            found.extend(entries.iter().filter_map(|entry| source.format.unit_of(relative(source.folder, &entry.path)?)).filter(|unit| !units.contains(unit)));
+        }
+        Ok(found)
+    }
+
     fn same_beyond(&self, repo: &dyn StateRepo, source: &Source<'_>, tree: &TreeId, variant: &Variant) -> Result<bool, RepoError> {
         for (path, id) in &variant.beyond {
             if repo.entry(tree, &join(source.folder, path))?.map(|entry| entry.id) != *id {
@@ -211,7 +222,7 @@ pub(super) fn fingerprint(source: &Source<'_>) -> Fingerprint {
     // Reading asks policy only for the types it leaves out and for leniency; a change of any other rule must not read everything again.
     let skip = policy.skip.iter().flat_map(|skipped| [skipped.r#type.as_bytes(), skipped.reason.as_bytes()]).collect::<Vec<_>>();
     let skip = Fingerprint::of("skip", &skip);
-    Fingerprint::of("source", &[source.folder.as_bytes(), source.format.name().as_bytes(), &targets.0, &skip.0, &[u8::from(policy.lenient)]])
+    Fingerprint::of("source", &[source.folder.as_bytes(), source.format.name().as_bytes(), source.format.settings().as_bytes(), &targets.0, &skip.0, &[u8::from(policy.lenient)]])
 }
 
 fn read(repo: &dyn StateRepo, source: &Source<'_>, tree: &TreeId, unit: &Unit, own: Vec<Own>) -> Result<Variant, RepoError> {
@@ -236,14 +247,11 @@ fn own_files(repo: &dyn StateRepo, source: &Source<'_>, tree: &TreeId, unit: &Un
     let entries: Vec<TreeEntry> = match source.format.homes(unit) {
         None => repo.files(tree, source.folder)?,
         Some(homes) => {
-            let mut entries = Vec::new();
-            for home in homes {
-                match home {
-                    Home::File(path) => entries.extend(repo.entry(tree, &join(source.folder, &path))?.filter(|entry| entry.mode != Mode::Tree)),
-                    Home::Folder(path) => entries.extend(repo.files(tree, &join(source.folder, &path))?),
-                }
+            let mut found = Vec::new();
+            for home in &homes {
+                found.extend(entries(repo, source, tree, home)?);
             }
-            entries
+            found
         }
     };
     let mut own: Vec<Own> = entries
@@ -256,6 +264,16 @@ fn own_files(repo: &dyn StateRepo, source: &Source<'_>, tree: &TreeId, unit: &Un
     own.sort_by(|a, b| a.0.cmp(&b.0));
     own.dedup();
     Ok(own)
+}
+
+/// The files at one place of a source.
+fn entries(repo: &dyn StateRepo, source: &Source<'_>, tree: &TreeId, home: &Home) -> Result<Vec<TreeEntry>, RepoError> {
+    match home {
+        Home::File(path) => Ok(repo.entry(tree, &join(source.folder, path))?.filter(|entry| entry.mode != Mode::Tree).into_iter().collect()),
+        // A file of that name is no folder.
+        Home::Folder(path) if !path.is_empty() && repo.entry(tree, &join(source.folder, path))?.is_none_or(|entry| entry.mode != Mode::Tree) => Ok(Vec::new()),
+        Home::Folder(path) => repo.files(tree, &join(source.folder, path)),
+    }
 }
 
 /// The path relative to the source's folder; `None`: it is not inside.

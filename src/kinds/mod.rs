@@ -1,3 +1,7 @@
 //! What each kind of target means, purely.
 
+mod all;
+pub mod config;
 pub mod dns;
+
+pub use all::of;

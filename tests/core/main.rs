@@ -1,5 +1,6 @@
 //! The `core` test binary.
 
+mod config;
 mod dns;
 mod engine;
 mod formats;

@@ -2,10 +2,10 @@
 
 use crate::{
     app::{config::Repository as Named, config::Server, governing, validate, wiring, world::Repository},
-    core::model::{Kind, Policy, Refusal, ResourceId, Str, Unit},
+    core::model::{Policy, Refusal, ResourceId, Str, Unit},
     formats::Scope,
     git::Source,
-    kinds::dns::DNS,
+    kinds,
     ports::{Exam, RepoError},
 };
 use std::{
@@ -67,10 +67,23 @@ fn look(server: &Server, named: &Named, path: &Path, found: &mut Found) -> Resul
             found.exams.push(Exam::fail(about("desired state"), format!("{} faults, the first: {first}", faults.len()), "`trueup validate` tells them all"));
         }
     }
+    let mut asked: BTreeSet<ResourceId> = BTreeSet::new();
     for source in &root.sources {
-        let Some(format) = wiring::format(&source.format) else { continue };
+        let Some(format) = wiring::format(source) else { continue };
         let scope = Scope { targets: source.targets.clone(), policy: root.policy.clone() };
-        let units = repo.units.units(&*repo.state, &Source { folder: &source.path, format, scope: &scope }, &tree)?;
+        let from = Source { folder: &source.path, format: &*format, scope: &scope };
+        let mut units = repo.units.units(&*repo.state, &from, &tree)?;
+        let mut ids = BTreeSet::new();
+        for unit in &units {
+            // What cannot be read was told above.
+            if let Ok(read) = &*repo.units.unit(&*repo.state, &from, &tree, unit)? {
+                ids.extend(read.desired.resources.keys().cloned());
+            }
+        }
+        if format.in_parts() {
+            units = ids.iter().map(|id| format.kind().unit(id)).collect();
+        }
+        asked.extend(ids);
         for target in &source.targets {
             if !server.targets.contains_key(target) {
                 let next = "add it under `targets:`, or name another in trueup.yaml";
@@ -80,27 +93,19 @@ fn look(server: &Server, named: &Named, path: &Path, found: &mut Found) -> Resul
             found.units.entry(target.clone()).or_default().extend(units.iter().cloned());
         }
     }
-    found.exams.extend(grants(&repo, named, &found.units));
+    found.exams.extend(grants(&repo, named, &asked));
     found.policy = Some(root.policy.clone());
     Ok(())
 }
 
 /// Whether everything the sources ask for is granted.
-fn grants(repo: &Repository, named: &Named, units: &BTreeMap<Str, BTreeSet<Unit>>) -> Vec<Exam> {
+fn grants(repo: &Repository, named: &Named, asked: &BTreeSet<ResourceId>) -> Vec<Exam> {
     let about = format!("repository {}: grants", named.name);
-    let mut outside = Vec::new();
-    for (target, units) in units {
-        for unit in units {
-            // Any resource of the unit will do: grants are by unit.
-            let id = ResourceId::new(target.clone(), DNS.name(), unit.to_string());
-            if !repo.grants.iter().any(|grant| grant.covers(&id, unit.as_str())) {
-                outside.push(format!("{unit} on {target}"));
-            }
-        }
-    }
-    match outside.as_slice() {
-        [] if units.is_empty() => Vec::new(),
-        [] => vec![Exam::ok(about, "everything its sources ask for is granted")],
-        [first, ..] => vec![Exam::fail(about, format!("{} units are not granted, the first: {first}", outside.len()), "add them under `grants:`, or take their files out")],
+    let granted = |id: &ResourceId| repo.grants.iter().any(|grant| grant.covers(id, kinds::of(id)));
+    let outside: BTreeSet<String> = asked.iter().filter(|id| !granted(id)).map(|id| format!("{} on {}", kinds::of(id).area(id), id.target)).collect();
+    match outside.first() {
+        None if asked.is_empty() => Vec::new(),
+        None => vec![Exam::ok(about, "everything its sources ask for is granted")],
+        Some(first) => vec![Exam::fail(about, format!("{} units are not granted, the first: {first}", outside.len()), "add them under `grants:`, or take their files out")],
     }
 }

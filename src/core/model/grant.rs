@@ -1,6 +1,6 @@
 //! What a repository may touch, as the server's operators said.
 
-use super::{ResourceId, Str};
+use super::{Kind, ResourceId, Str};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -10,18 +10,15 @@ use serde::{Deserialize, Serialize};
 pub struct Grant {
     /// The target's name in the server's configuration.
     pub target: Str,
-    /// Units the repository may write: a zone (`example.com.`), or all zones below one (`*.example.com.`). Empty: the whole target.
+    /// What of the target the repository may write: a zone (`example.com.`), all zones below one (`*.example.com.`), a key (`/app/db/host`), all keys
+    /// that start so (`/app/*`). Empty: the whole target.
     #[serde(default)]
     pub units: Vec<Str>,
 }
 
 impl Grant {
-    /// Whether the grant covers the resource, whose unit the kind names.
-    pub fn covers(&self, id: &ResourceId, unit: &str) -> bool {
-        let inside = |pattern: &Str| match pattern.strip_prefix('*') {
-            Some(suffix) => unit.ends_with(suffix) && unit.len() > suffix.len(),
-            None => unit == &**pattern,
-        };
-        self.target == id.target && (self.units.is_empty() || self.units.iter().any(inside))
+    /// Whether the grant covers the resource, in the words of its kind.
+    pub fn covers(&self, id: &ResourceId, kind: &dyn Kind) -> bool {
+        self.target == id.target && (self.units.is_empty() || self.units.iter().any(|pattern| kind.granted(id, pattern)))
     }
 }

@@ -15,6 +15,20 @@ pub trait Kind: Send + Sync {
     /// What one session or transaction covers: for DNS the zone.
     fn unit(&self, id: &ResourceId) -> Unit;
 
+    /// Whether a grant's pattern means the resource: its unit by name, or every unit that ends so (`*.example.com.`).
+    fn granted(&self, id: &ResourceId, pattern: &str) -> bool {
+        let unit = self.unit(id);
+        match pattern.strip_prefix('*') {
+            Some(suffix) => unit.as_str().ends_with(suffix) && unit.as_str().len() > suffix.len(),
+            None => unit.as_str() == pattern,
+        }
+    }
+
+    /// Where the resource stands, in the words that grants use.
+    fn area(&self, id: &ResourceId) -> Str {
+        self.unit(id).0
+    }
+
     fn limits(&self) -> Limits;
 
     /// The way back from `after` to `before`.

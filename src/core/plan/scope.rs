@@ -2,7 +2,7 @@
 
 use crate::core::{
     diff::Fate,
-    model::{Place, Refusal, RefusalKind, ResourceId, Unit, Value, Want},
+    model::{Place, Refusal, RefusalKind, ResourceId, Str, Value, Want},
     plan::{CompileError, Scope, pattern::Patterns},
 };
 use std::collections::{BTreeMap, BTreeSet};
@@ -103,17 +103,17 @@ fn moved_away<'a>(scope: &Scope<'a>, faults: &mut Vec<Refusal>) -> BTreeSet<&'a 
     away
 }
 
-/// One refusal a unit, so that a whole zone outside the grants is one sentence.
+/// One refusal an area, so that a whole zone outside the grants is one sentence.
 fn outside_grants(scope: &Scope<'_>, resources: &[Scoped<'_>], faults: &mut Vec<Refusal>) {
-    let mut outside: BTreeMap<(&str, Unit), (u64, &Place)> = BTreeMap::new();
+    let mut outside: BTreeMap<(&str, Str), (u64, &Place)> = BTreeMap::new();
     for of in resources.iter().filter(|of| of.fate != Fate::Released) {
-        let unit = (scope.kinds)(of.id).unit(of.id);
-        if !scope.grants.iter().any(|grant| grant.covers(of.id, unit.as_str())) {
-            outside.entry((&of.id.target, unit)).or_insert((0, &of.place)).0 += 1;
+        let kind = (scope.kinds)(of.id);
+        if !scope.grants.iter().any(|grant| grant.covers(of.id, kind)) {
+            outside.entry((&of.id.target, kind.area(of.id))).or_insert((0, &of.place)).0 += 1;
         }
     }
-    for ((target, unit), (count, place)) in outside {
-        let what = format!("`{unit}` on target `{target}` is not granted to this repository ({})", super::words::count(count, "resource"));
+    for ((target, area), (count, place)) in outside {
+        let what = format!("`{area}` on target `{target}` is not granted to this repository ({})", super::words::count(count, "resource"));
         faults.push(
             Refusal::new(RefusalKind::Grant, what).at(place.clone()).advice("take it out of this merge request, or ask the operators to grant it in the server's configuration"),
         );

@@ -2,9 +2,9 @@
 
 use super::{read::Reader, write};
 use crate::{
-    core::model::{Desired, Place, Refusal, RefusalKind, Unit},
+    core::model::{Desired, Kind, Place, Refusal, RefusalKind, Unit},
     formats::{Files, Format, Home, Scope, UnitFiles},
-    kinds::dns::{DnsName, wire::to_name},
+    kinds::dns::{DNS, DnsName, wire::to_name},
 };
 
 /// octoDNS YAML.
@@ -14,6 +14,10 @@ pub struct OctoDns;
 impl Format for OctoDns {
     fn name(&self) -> &'static str {
         "octodns"
+    }
+
+    fn kind(&self) -> &'static dyn Kind {
+        &DNS
     }
 
     /// `example.com.yaml` and `example.com./any.yaml` are the zone `example.com.`; names with fewer dots are other files, as octoDNS has it.

@@ -3,7 +3,7 @@
 use super::{Repository, Source};
 use crate::{
     core::model::{Freeze, Place, Refusal, RefusalKind, Span, Str, nearest},
-    formats::{cel::Cel, yaml::Node},
+    formats::{cel::Cel, keytree, yaml::Node},
 };
 use std::collections::BTreeSet;
 
@@ -77,6 +77,7 @@ impl Check<'_> {
         if source.targets.is_empty() {
             self.fault(RefusalKind::Schema, &["sources", at, "targets"], "the source has no target".into(), "name at least one target of the server's configuration");
         }
+        self.key_tree(source, at);
         let mut seen = BTreeSet::new();
         for (i, target) in source.targets.iter().enumerate() {
             let path = ["sources", at, "targets", &i.to_string()];
@@ -86,6 +87,20 @@ impl Check<'_> {
             if !seen.insert(target) {
                 self.fault(RefusalKind::Overlap, &path, format!("the target `{target}` is named twice"), "name it once");
             }
+        }
+    }
+
+    /// Settings of key trees: none on other formats, and none that makes no key.
+    fn key_tree(&mut self, source: &Source, at: &str) {
+        let given = [("prefix", source.prefix.is_some()), ("expand", !source.expand.is_empty()), ("separator", source.separator.is_some())];
+        for (key, _) in given.into_iter().filter(|(_, given)| *given && *source.format != *keytree::NAME) {
+            self.fault(RefusalKind::Schema, &["sources", at, key], format!("`{key}` means nothing to `{}`", source.format), "remove it, or set `format: keytree`");
+        }
+        if source.separator.as_ref().is_some_and(|separator| separator.is_empty() || separator.chars().any(char::is_control)) {
+            self.fault(RefusalKind::Value, &["sources", at, "separator"], "the separator must be visible text".into(), "write `/`, `.` or another character");
+        }
+        if source.prefix.as_ref().is_some_and(|prefix| prefix.chars().any(char::is_control)) {
+            self.fault(RefusalKind::Value, &["sources", at, "prefix"], "the prefix holds a control character".into(), "write it like `/app/`");
         }
     }
 

@@ -1,6 +1,9 @@
 //! The keys of `trueup.yaml`; the doc of each field is its line in docs/configuration.md.
 
-use crate::core::model::{Place, Policy, ResourceId, Str};
+use crate::{
+    core::model::{Place, Policy, ResourceId, Str},
+    formats::keytree::{Expand, KeyTree},
+};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -27,10 +30,19 @@ pub struct Repository {
 pub struct Source {
     /// The folder, relative to the root of the repository and below it: the root itself holds `trueup.yaml` and `plans/`.
     pub path: Str,
-    /// What the files are: `octodns` or `zonefile`.
+    /// What the files are: `octodns`, `zonefile` or `keytree`.
     pub format: Str,
     /// The targets that shall all hold what the folder asks for, by their names in the server's configuration.
     pub targets: Vec<Str>,
+    /// `keytree`: what every key starts with: `/app/`. Without it, a file's path in the folder is its key.
+    #[serde(default)]
+    pub prefix: Option<Str>,
+    /// `keytree`: the files that give a key for every leaf (`yaml`, `json`, `properties`); their extension is no part of the keys. Every other file is one key, byte for byte.
+    #[serde(default)]
+    pub expand: Vec<Expand>,
+    /// `keytree`: what stands between the names of an expanded file's maps inside each other. Without it: `/`.
+    #[serde(default)]
+    pub separator: Option<Str>,
     /// Where the source is declared.
     #[serde(skip)]
     pub place: Place,
@@ -49,6 +61,17 @@ pub struct Moved {
 }
 
 impl Source {
+    /// The format of a key tree with this source's settings.
+    pub fn key_tree(&self) -> KeyTree {
+        let plain = KeyTree::default();
+        KeyTree { prefix: self.prefix.clone().unwrap_or(plain.prefix), separator: self.separator.clone().unwrap_or(plain.separator), expand: self.expand.iter().copied().collect() }
+    }
+
+    /// Whether two sources read the same folder the same way; their targets may differ.
+    pub fn reads_like(&self, other: &Source) -> bool {
+        self.path == other.path && self.format == other.format && self.key_tree() == other.key_tree()
+    }
+
     /// The path inside the source's folder; `None` when the file is not in it.
     pub fn inside<'a>(&self, file: &'a str) -> Option<&'a str> {
         file.strip_prefix(&*self.path)?.strip_prefix('/')

@@ -2,9 +2,9 @@
 
 use super::{read::Reader, write};
 use crate::{
-    core::model::{Desired, Place, Refusal, RefusalKind, Unit},
+    core::model::{Desired, Kind, Place, Refusal, RefusalKind, Unit},
     formats::{Files, Format, Home, Scope, UnitFiles},
-    kinds::dns::DnsName,
+    kinds::dns::{DNS, DnsName},
 };
 
 /// BIND zone files.
@@ -14,6 +14,10 @@ pub struct ZoneFile;
 impl Format for ZoneFile {
     fn name(&self) -> &'static str {
         "zonefile"
+    }
+
+    fn kind(&self) -> &'static dyn Kind {
+        &DNS
     }
 
     /// `example.com.zone` and `db.example.com` in the source's own folder; what they include may stand anywhere below it.

@@ -2,6 +2,7 @@
 
 mod cel;
 pub mod files;
+mod keytree;
 mod leaves;
 mod octodns;
 mod octodns_write;

@@ -5,7 +5,7 @@ use trueup::core::render::refusal as refusal_text;
 use trueup::formats::trueup_yaml::{Repository, read};
 
 const WHOLE: &str = include_str!("../../../examples/local/trueup.yaml");
-const FORMATS: [&str; 2] = ["octodns", "zonefile"];
+const FORMATS: [&str; 3] = ["octodns", "zonefile", "keytree"];
 
 fn good(text: &str) -> Repository {
     read(text.as_bytes(), &FORMATS).unwrap_or_else(|faults| panic!("{}", told(&faults)))
@@ -95,4 +95,22 @@ fn every_fault_names_its_place_and_the_way_out() {
 fn unknown_keys_are_refused_with_line_column_caret_and_suggestion() {
     let text = "sources:\n  - path: zones\n    formt: octodns\n    targets: [t]\n";
     assert_eq!(refused(text), "error: the key `formt` is not known here\n --> trueup.yaml:3:5\n  |\n3 |     formt: octodns\n  |     ^\n help: did you mean `format`?\n");
+}
+
+#[test]
+fn a_key_tree_has_settings_that_other_formats_have_not() {
+    let source = |lines: &str| format!("sources:\n  - path: app\n    targets: [etcd]\n{lines}");
+    let text = source("    format: keytree\n    prefix: /app/\n    expand: [yaml, json]\n    separator: .\n");
+    let read = |text: &str| read(text.as_bytes(), &FORMATS);
+    let repository = read(&text).unwrap_or_else(|faults| panic!("{}", told(&faults)));
+    let tree = repository.sources[0].key_tree();
+    assert_eq!((&*tree.prefix, &*tree.separator, tree.expand.len()), ("/app/", ".", 2));
+    let plain = read(&source("    format: keytree\n")).unwrap_or_else(|faults| panic!("{}", told(&faults)));
+    assert!(!plain.sources[0].reads_like(&repository.sources[0]), "other settings read other keys");
+    let faults: Vec<String> =
+        ["    format: octodns\n    prefix: /app/\n    expand: [yaml]\n", "    format: keytree\n    separator: ''\n", "    format: keytree\n    expand: [toml]\n"]
+            .into_iter()
+            .map(|lines| told(&read(&source(lines)).unwrap_err()))
+            .collect();
+    insta::assert_snapshot!(faults.join("\n\n"));
 }

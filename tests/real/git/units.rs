@@ -4,9 +4,10 @@ use super::scratch::{Put, Scratch};
 use insta::assert_snapshot;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use trueup::{
-    core::model::{CommitId, Desired, Mention, Place, Policy, Refusal, RefusalKind, ResourceId, Str, Unit, Value, Wanted},
+    core::model::{CommitId, Desired, Kind, Mention, Place, Policy, Refusal, RefusalKind, ResourceId, Str, Unit, Value, Wanted},
     formats::{Files, Format, Home, Scope, UnitFiles},
     git::{GitRepo, Pointers, Source, Touched, UnitCache},
+    kinds::dns::DNS,
     ports::StateRepo,
 };
 
@@ -19,6 +20,10 @@ struct Lines {
 impl Format for Lines {
     fn name(&self) -> &'static str {
         "lines"
+    }
+
+    fn kind(&self) -> &'static dyn Kind {
+        &DNS
     }
 
     fn unit_of(&self, path: &str) -> Option<Unit> {

@@ -1,0 +1,94 @@
+//! Writing keys back as files, for imports: a file a key; what expanded files ask for already stays theirs.
+
+use super::format::KeyTree;
+use crate::{
+    core::model::{Desired, Place, Policy, Refusal, RefusalKind, Str, Unit},
+    formats::{Files, Format, Scope, UnitFiles},
+    kinds::config::bytes,
+};
+use std::collections::{BTreeMap, BTreeSet};
+
+/// The files that ask for exactly `desired`.
+pub(super) fn write(format: &KeyTree, desired: &Desired, previous: &UnitFiles) -> Result<UnitFiles, Vec<Refusal>> {
+    let mut left: BTreeMap<&str, Vec<u8>> = BTreeMap::new();
+    let mut faults = Vec::new();
+    for (id, wanted) in &desired.resources {
+        match bytes(&wanted.value) {
+            Ok(bytes) => drop(left.insert(&id.name, bytes)),
+            Err(refusal) => faults.push(refusal),
+        }
+    }
+    let mut out = UnitFiles::new();
+    // An expanded file whose every key is still wanted as it stands keeps its form and its comments.
+    for (path, content) in previous.iter().filter(|(path, _)| format.expanded(path).is_some()) {
+        let Some(asked) = asked(format, path, content) else { continue };
+        if asked.iter().all(|(key, value)| left.get(&**key) == Some(value)) {
+            for key in asked.keys() {
+                left.remove(&**key);
+            }
+            out.insert(path.clone(), content.clone());
+        } else {
+            let what = "what this file asks for is no longer what is live, and it is not written over";
+            faults.push(Refusal::new(RefusalKind::Value, what).at(Place::file(path.clone())).advice("change its keys by hand"));
+        }
+    }
+    let keys: BTreeSet<&str> = left.keys().copied().collect();
+    for (key, bytes) in left {
+        match path(format, key, &keys) {
+            Ok(path) => drop(out.insert(path.into(), bytes)),
+            Err(refusal) => faults.push(refusal),
+        }
+    }
+    if faults.is_empty() { Ok(out) } else { Err(faults) }
+}
+
+/// The file of a key, or why there is none.
+fn path<'k>(format: &KeyTree, key: &'k str, keys: &BTreeSet<&str>) -> Result<&'k str, Refusal> {
+    let fault = |what: String, advice: &str| Refusal::new(RefusalKind::Path, what).advice(advice);
+    let Some(path) = key.strip_prefix(&*format.prefix) else {
+        return Err(fault(format!("the key `{key}` does not start with the prefix `{}`", format.prefix), "import it with another prefix"));
+    };
+    let fits = |part: &str| !part.is_empty() && part != "." && part != ".." && !part.eq_ignore_ascii_case(".git") && part.len() <= 255 && !part.contains(['\\', '\0']);
+    if !path.split('/').all(fits) {
+        return Err(fault(format!("the key `{key}` is no path of a file"), "leave it out, and govern it from an expanded file"));
+    }
+    let Some(unit) = format.unit_of(path) else {
+        return Err(fault(format!("git keeps a file called like the key `{key}` for itself"), "leave it out, and govern it from an expanded file"));
+    };
+    if unit.as_str() != key {
+        return Err(fault(format!("the file of the key `{key}` would not be read as that key"), "write without `expand`"));
+    }
+    let folder = format!("{key}/");
+    if keys.range(&*folder..).next().is_some_and(|below| below.starts_with(&folder)) {
+        return Err(fault(format!("`{key}` is a key and a folder at once, which no file tree holds"), "leave one of the two out, or govern them from an expanded file"));
+    }
+    Ok(path)
+}
+
+/// What a file asks for, by key; `None` when it does not read.
+fn asked(format: &KeyTree, path: &Str, content: &[u8]) -> Option<BTreeMap<Str, Vec<u8>>> {
+    let unit: Unit = format.unit_of(path)?;
+    let scope = Scope { targets: vec!["x".into()], policy: Policy::default() };
+    let read = format.read(&unit, &One { path: path.clone(), content: content.to_vec() }, &scope).ok()?;
+    read.resources.into_iter().map(|(id, wanted)| Some((id.name, bytes(&wanted.value).ok()?))).collect()
+}
+
+/// A source of one file.
+struct One {
+    path: Str,
+    content: Vec<u8>,
+}
+
+impl Files for One {
+    fn list(&self) -> Vec<Str> {
+        vec![self.path.clone()]
+    }
+
+    fn bytes(&self, _path: &str) -> Result<Vec<u8>, Refusal> {
+        Ok(self.content.clone())
+    }
+
+    fn in_repository(&self, path: &str) -> Str {
+        path.into()
+    }
+}

@@ -1,0 +1,3 @@
+//! The config kind.
+
+mod kind;

@@ -1,0 +1,164 @@
+//! Key trees: whole files, expanded ones, and what is refused.
+
+use super::files::{Memory, refusals, scope};
+use std::collections::BTreeSet;
+use trueup::{
+    core::model::{Desired, Kind as _, Place, Refusal, Unit, Wanted},
+    formats::{
+        Format, Home, UnitFiles,
+        keytree::{Expand, KeyTree},
+    },
+    kinds::config::{KEYS, key_id, value},
+};
+
+fn tree(expand: &[Expand]) -> KeyTree {
+    KeyTree { prefix: "/app/".into(), separator: "/".into(), expand: expand.iter().copied().collect() }
+}
+
+fn all() -> KeyTree {
+    tree(&[Expand::Yaml, Expand::Json, Expand::Properties])
+}
+
+fn read_bytes(format: &KeyTree, files: &[(&str, &[u8])]) -> Result<Desired, Vec<Refusal>> {
+    let mut memory = Memory::new(&[]);
+    memory.all = files.iter().map(|(path, bytes)| ((*path).into(), bytes.to_vec())).collect();
+    memory.own = memory.all.keys().cloned().collect();
+    let units: BTreeSet<Unit> = memory.own.iter().filter_map(|path| format.unit_of(path)).collect();
+    assert_eq!(units.len(), 1, "the files of a test are one unit's");
+    format.read(units.first().unwrap(), &memory, &scope(&["t"]))
+}
+
+/// Keys as `place key lines` of one file.
+fn asks(format: &KeyTree, path: &str, text: &str) -> String {
+    let desired = read_bytes(format, &[(path, text.as_bytes())]).unwrap_or_else(|all| panic!("{}", refusals(&all)));
+    let line = |(id, wanted): (&_, &Wanted)| format!("{} {} = {}", wanted.place, trueup::core::model::ResourceId::clone(id).name, KEYS.lines(id, &wanted.value).join("|"));
+    desired.resources.iter().map(line).collect::<Vec<_>>().join("\n")
+}
+
+fn refused(path: &str, bytes: &[u8]) -> String {
+    refusals(&read_bytes(&all(), &[(path, bytes)]).expect_err(path))
+}
+
+#[test]
+fn a_file_is_a_key_with_the_files_bytes() {
+    assert_eq!(asks(&all(), "db/host", "db1.example.com"), "dns/db/host:1:1 /app/db/host = db1.example.com");
+    assert_eq!(asks(&all(), "nginx.conf", "user www;\n"), "dns/nginx.conf:1:1 /app/nginx.conf = user www;|(a line break at the end)");
+    assert_eq!(asks(&tree(&[]), "db.yaml", "a: 1\n"), "dns/db.yaml:1:1 /app/db.yaml = a: 1|(a line break at the end)");
+    let desired = read_bytes(&all(), &[("logo", b"\x89PNG\xff")]).unwrap();
+    assert_eq!(desired.resources[&key_id("t", "/app/logo")].value, value(b"\x89PNG\xff"), "binary is kept as it is");
+    assert_eq!(asks(&KeyTree::default(), "a/b", ""), "dns/a/b:1:1 a/b = (empty)");
+}
+
+#[test]
+fn yaml_and_json_give_a_key_for_every_leaf_as_it_is_written() {
+    let yaml = "db:\n  host: db1\n  port: 5432\n  ssl: TRUE\n  version: 1.10\nhosts: [a, \"b c\"]\ntext: |\n  one\n  two\nempty: \"\"\n";
+    insta::assert_snapshot!(asks(&all(), "conf/main.yaml", yaml));
+    let json = "{\n\t\"db\": {\"host\": \"db1\", \"port\": 5432, \"rate\": 1e3, \"on\": true},\n\t\"smile\": \"\\ud83d\\ude00\\/\"\n}\n";
+    insta::assert_snapshot!(asks(&all(), "conf/main.json", json));
+    let dots = KeyTree { separator: ".".into(), prefix: "".into(), ..all() };
+    assert_eq!(asks(&dots, "main.yml", "a: {b: 1}"), "dns/main.yml:1:8 main.a.b = 1");
+    assert_eq!(asks(&all(), "none.yaml", "# nothing yet\n"), "", "an empty file asks for nothing");
+}
+
+#[test]
+fn properties_are_read_as_java_reads_them() {
+    let text = "# comment\n! comment\ndb.host = db1\ndb.port:5432\nflag\nspaced   value with spaces \nlong = one, \\\n       two\n\\ key\\=odd = v\nunicode = gr\\u00fcn \\ud83d\\ude00\ntab=a\\tb\npath=C:\\\\x\n";
+    insta::assert_snapshot!(asks(&all(), "app.properties", text));
+}
+
+#[test]
+fn every_fault_is_told_with_its_place() {
+    let told: Vec<String> = [
+        ("a.yaml", &b"db:\n  host: 1\n  host: 2\n"[..]),
+        ("a.yaml", b"db/host: 1\ndb:\n  host: 2\n"),
+        ("a.yaml", b"empty:\nmap: {}\nlist: []\n\"\": 1\n"),
+        ("a.yaml", b"just text\n"),
+        ("a.yaml", b"a: gr\xfcn\n"),
+        ("a.json", b"{\"a\": 1,}\n"),
+        ("a.json", b"{a: 1}\n"),
+        ("a.json", b"{\"a\": 1, \"a\": 2}\n"),
+        ("a.json", b"{\"a\": \"\xff\"}"),
+        ("a.properties", b"a=1\nb = 2\na: 3\n = 4\nc=\\u00zz\nd=\\ud83dx\n"),
+        ("a.properties", b"a=1\nb=\xff\n"),
+    ]
+    .into_iter()
+    .map(|(path, bytes)| refused(path, bytes))
+    .collect();
+    insta::assert_snapshot!(told.join("\n\n"));
+}
+
+#[test]
+fn two_files_that_give_one_key_are_refused_with_both_places() {
+    let files: [(&str, &[u8]); 2] = [("db.json", b"{\"host\": \"a\"}"), ("db.yaml", b"name: x\nhost: b\n")];
+    let faults = read_bytes(&all(), &files).unwrap_err();
+    assert_eq!(refusals(&faults).lines().next().unwrap(), "error: two places ask for the key `/app/db/host`");
+    assert_eq!((faults[0].place.clone().unwrap(), faults[0].also.clone().unwrap()), (Place::new("dns/db.yaml", 2, 7), Place::new("dns/db.json", 1, 10)));
+}
+
+#[test]
+fn a_unit_is_what_one_name_asks_for() {
+    let unit = |path: &str| all().unit_of(path).map(|unit| unit.to_string());
+    for (path, name) in
+        [("db/host", "/app/db/host"), ("db.yaml", "/app/db"), ("db.yml", "/app/db"), ("x/db.json", "/app/x/db"), (".yaml", "/app/.yaml"), ("x/.json", "/app/x/.json")]
+    {
+        assert_eq!(unit(path).as_deref(), Some(name), "{path}");
+    }
+    assert_eq!((unit("x/.gitkeep"), unit(".gitattributes")), (None, None), "what git keeps beside is no key");
+    for path in ["db/host", "db.yaml", "x/db.json"] {
+        let homes = all().homes(&all().unit_of(path).unwrap()).unwrap();
+        assert!(homes.contains(&Home::File(path.into())), "{path}: {homes:?}");
+    }
+    assert_eq!(all().homes(&Unit::new("/other/x")), Some(Vec::new()), "outside of the prefix");
+    assert_eq!(KEYS.unit(&key_id("t", "/app/a")), KEYS.unit(&key_id("t", "/b")), "written together, whatever files they come from");
+}
+
+#[test]
+fn a_second_claimant_is_looked_for_above_and_below() {
+    let beside = tree(&[Expand::Json]).beside(&Unit::new("/app/x/db"));
+    let expected = [Home::File("x".into()), Home::File("x.json".into()), Home::Folder("x/db".into())];
+    assert_eq!(beside, expected);
+    assert_eq!(tree(&[]).beside(&Unit::new("/app")), [Home::Folder("".into())], "another source's file above the prefix");
+    assert_eq!(tree(&[]).beside(&Unit::new("/ap")), []);
+    let dots = KeyTree { separator: ".".into(), ..tree(&[Expand::Yaml]) };
+    let beside = dots.beside(&Unit::new("/app/x/main.a"));
+    for home in [Home::File("x/main.yaml".into()), Home::File("x.yaml".into()), Home::Folder("x".into())] {
+        assert!(beside.contains(&home), "{beside:?}");
+    }
+}
+
+fn wanted(keys: &[(&str, &[u8])]) -> Desired {
+    let mut desired = Desired::default();
+    for (key, bytes) in keys {
+        desired.resources.insert(key_id("t", key), Wanted { value: value(bytes), place: Place::default(), after: Vec::new() });
+    }
+    desired
+}
+
+#[test]
+fn keys_are_written_as_files_that_read_back_the_same() {
+    let keys: [(&str, &[u8]); 3] = [("/app/a", b"1\n"), ("/app/b/c", b"\xff\x00"), ("/app/b/d.conf", b"")];
+    let files = all().write(&Unit::new(""), &wanted(&keys), &UnitFiles::new()).unwrap();
+    assert_eq!(files.keys().map(|path| &**path).collect::<Vec<_>>(), ["a", "b/c", "b/d.conf"]);
+    for (path, bytes) in &files {
+        let back = read_bytes(&all(), &[(path, bytes)]).unwrap();
+        let (id, read) = back.resources.first_key_value().unwrap();
+        assert_eq!(read.value, value(keys.iter().find(|(key, _)| *key == &*id.name).unwrap().1));
+    }
+}
+
+#[test]
+fn an_expanded_file_that_still_holds_keeps_its_form() {
+    let previous: UnitFiles = [("db.yaml".into(), b"# ours\nhost: a\n".to_vec()), ("old".into(), b"x".to_vec())].into();
+    let files = all().write(&Unit::new(""), &wanted(&[("/app/db/host", b"a"), ("/app/new", b"1")]), &previous).unwrap();
+    assert_eq!(files.keys().map(|path| &**path).collect::<Vec<_>>(), ["db.yaml", "new"]);
+    assert_eq!(files["db.yaml"], previous["db.yaml"]);
+    let faults = all().write(&Unit::new(""), &wanted(&[("/app/db/host", b"b")]), &previous).unwrap_err();
+    assert!(faults[0].what.contains("no longer what is live"), "{}", faults[0]);
+}
+
+#[test]
+fn keys_that_no_file_can_be_are_refused() {
+    let keys: [(&str, &[u8]); 7] = [("/app/a", b""), ("/app/a/b", b""), ("/other", b""), ("/app/../x", b""), ("/app/b//c", b""), ("/app/c.json", b"{}"), ("/app/.gitkeep", b"")];
+    let faults = all().write(&Unit::new(""), &wanted(&keys), &UnitFiles::new()).unwrap_err();
+    insta::assert_snapshot!(refusals(&faults));
+}
