@@ -72,7 +72,9 @@ pub trait MrDesk: Send + Sync {
     fn set_draft<'a>(&'a self, by: &'a User, mr: &'a MrId, draft: bool) -> crate::ports::Fut<'a, Result<(), ServiceError>>;
     /// Sets another program's status on a head.
     fn set_check<'a>(&'a self, by: &'a User, repo: &'a RepoId, head: &'a CommitId, name: &'a str, check: Check) -> crate::ports::Fut<'a, Result<(), ServiceError>>;
-    /// The merge request as the forge holds it.
+    /// Whether there is such a merge request; an error when not. Cheap, however long its talk is.
+    fn known<'a>(&'a self, mr: &'a MrId) -> crate::ports::Fut<'a, Result<(), ServiceError>>;
+    /// The merge request as the forge holds it, with its newest comments.
     fn show<'a>(&'a self, mr: &'a MrId) -> crate::ports::Fut<'a, Result<MrPage, ServiceError>>;
 }
 
@@ -147,7 +149,7 @@ impl Service {
 
     /// Everything there is to show of a change.
     pub async fn view(&self, mr: &MrId) -> Result<View, ServiceError> {
-        self.page(mr).await?;
+        self.known(mr).await?;
         let why = || self.world.trouble.what().unwrap_or_else(|| "see the server's log".to_owned());
         self.desk.view(mr).await.ok_or_else(|| ServiceError::new(ServiceErrorKind::Unavailable, format!("the change starts over from its journal; ask again soon: {}", why())))
     }
@@ -155,6 +157,11 @@ impl Service {
     /// The merge request as the forge holds it: comments and statuses.
     pub async fn page(&self, mr: &MrId) -> Result<MrPage, ServiceError> {
         self.mr_desk()?.show(mr).await
+    }
+
+    /// An error when there is no such merge request.
+    pub async fn known(&self, mr: &MrId) -> Result<(), ServiceError> {
+        self.mr_desk()?.known(mr).await
     }
 
     /// Comments as a person; `/trueup` commands in it are heard.
@@ -167,7 +174,7 @@ impl Service {
 
     /// Says a command directly; works while the forge is down. Who may is judged by the change itself, whose answer comes back.
     pub async fn command(&self, by: &User, mr: &MrId, command: Command) -> Result<Answer, ServiceError> {
-        self.page(mr).await?;
+        self.known(mr).await?;
         let right = self.right(by, &mr.repo).await?;
         let order = Order { mr: mr.clone(), by: by.clone(), right, command };
         let unkept = |error: KvError| {
@@ -219,7 +226,7 @@ impl Service {
 
     /// The journal, oldest first.
     pub async fn journal(&self, mr: &MrId) -> Result<Vec<Event>, ServiceError> {
-        self.page(mr).await?;
+        self.known(mr).await?;
         let read = self.world.store.read(&StreamId::Change(mr.clone())).await;
         read.map_err(|error| ServiceError::new(ServiceErrorKind::Unavailable, error.to_string()))
     }

@@ -38,9 +38,17 @@ impl RawTree {
     fn parse(bytes: Vec<u8>) -> Option<Self> {
         let mut starts = Vec::new();
         let mut at = 0;
+        let mut before: &[u8] = &[];
         while at < bytes.len() {
             starts.push(u32::try_from(at).ok()?);
             let nul = at + bytes[at..].iter().position(|byte| *byte == 0)?;
+            let space = at + bytes[at..nul].iter().position(|byte| *byte == b' ')?;
+            let name = &bytes[space + 1..nul];
+            // Two entries of one name: whoever reads the tree another way sees another file, so nothing of it can be trusted.
+            if name == before {
+                return None;
+            }
+            before = name;
             at = nul + 1 + ID;
         }
         (at == bytes.len()).then_some(Self { bytes, starts })

@@ -3,6 +3,7 @@
 mod answer;
 mod api;
 mod auth;
+mod door;
 pub mod git_http;
 mod health;
 mod metrics;

@@ -51,7 +51,7 @@ impl App {
     /// Whether a person may read a merge request.
     pub async fn sees(&self, by: &User, mr: &MrId) -> Result<(), Fault> {
         self.reads(by, &mr.repo).await?;
-        self.service.page(mr).await?;
+        self.service.known(mr).await?;
         Ok(())
     }
 }

@@ -1,7 +1,7 @@
 //! A running server: everything wired, listening, swept, and stopped gracefully.
 
 use super::{
-    Tokens,
+    Tokens, door,
     git_http::{self, GitDoor},
     router,
 };
@@ -42,15 +42,7 @@ pub async fn start(mut server: config::Server) -> anyhow::Result<Running> {
     let (stop, stopped) = watch::channel(false);
     let door = Arc::new(Door { people: people.clone(), service: service.clone(), folders });
     let routes = router(service.clone(), people, &limits).merge(git_http::router(door, limits.push_bytes));
-    let mut ending = stopped.clone();
-    let web = tokio::spawn(async move {
-        let graceful = async move {
-            let _ = ending.wait_for(|stop| *stop).await;
-        };
-        if let Err(error) = axum::serve(listener, routes).with_graceful_shutdown(graceful).await {
-            tracing::error!("the web server ended: {error}");
-        }
-    });
+    let web = tokio::spawn(door::answer(listener, routes, stopped.clone()));
     let woken = service.resume().await?;
     tracing::info!(%addr, woken, "listening");
     let sweep = tokio::spawn(service.clone().sweep(limits.sweep, stopped));

@@ -20,8 +20,11 @@ const TITLE: usize = 255;
 /// Bytes of a comment, as on network forges.
 const COMMENT: usize = 65_536;
 
-/// Comments a page shows.
-const SHOWN: usize = 10_000;
+/// Comments a page shows, the newest.
+const SHOWN: u64 = 200;
+
+/// Comments a merge request takes: what is shown, kept and read stays bounded whatever a person sends.
+const COMMENTS: u64 = 1_000;
 
 /// What opening a merge request takes.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -152,6 +155,9 @@ impl LocalForge {
         }
         let at = self.clock.now();
         self.edit(mr, |row, batch| {
+            if row.last_comment >= COMMENTS {
+                return Err(conflict(format!("{mr} has {COMMENTS} comments and takes no more; `trueup mr` and the page still carry every command")));
+            }
             let comment = next_comment(row, by.clone(), body, at);
             let id = comment.id;
             Ok((Some(batch.create(&rows::comment(&mr.repo, mr.number, id), &comment)), id))
@@ -206,7 +212,7 @@ impl LocalForge {
     }
 
     /// Sets another program's status on a head. Our own contexts are refused: nobody else says that something converged.
-    pub async fn set_check(&self, repo: &RepoId, head: &CommitId, name: &str, check: Check) -> Result<(), LocalError> {
+    pub async fn set_check(&self, by: &User, repo: &RepoId, head: &CommitId, name: &str, check: Check) -> Result<(), LocalError> {
         if name.starts_with("trueup/") || name.trim().is_empty() || name.len() > TITLE || name.chars().any(char::is_control) {
             return Err(invalid(format!("`{}` cannot be a status of another program; choose a name outside `trueup/`", name.escape_debug())));
         }
@@ -219,7 +225,8 @@ impl LocalForge {
         loop {
             let found = self.store.row::<Statuses>(&key).await?;
             let (mut statuses, rev) = found.map_or((Statuses::default(), None), |stored| (stored.value, Some(stored.rev)));
-            if statuses.checks.insert(name.into(), check) == Some(check) {
+            let before = (statuses.checks.insert(name.into(), check), statuses.checked_by.insert(name.into(), by.clone()));
+            if before == (Some(check), Some(by.clone())) {
                 return Ok(());
             }
             let batch = match rev {
@@ -232,7 +239,12 @@ impl LocalForge {
         }
     }
 
-    /// The merge request with its comments and the statuses of its head.
+    /// Whether there is such a merge request; an error when not.
+    pub async fn known(&self, mr: &MrId) -> Result<(), LocalError> {
+        self.row(mr).await.map(|_| ())
+    }
+
+    /// The merge request with its newest comments and the statuses of its head.
     pub async fn page(&self, mr: &MrId) -> Result<Page, LocalError> {
         let (row, _) = self.row(mr).await?;
         let head = match row.state {
@@ -240,9 +252,11 @@ impl LocalForge {
             MrState::Merged { .. } => row.head.clone(),
         };
         let statuses = self.store.row::<Statuses>(&rows::statuses(&mr.repo, &head)).await?.map(|stored| stored.value).unwrap_or_default();
-        let comments = self.store.rows::<CommentBody>(&rows::comments(&mr.repo, mr.number), None, SHOWN).await?;
+        let older = rows::comment(&mr.repo, mr.number, CommentId(row.last_comment.saturating_sub(SHOWN)));
+        let comments = self.store.rows::<CommentBody>(&rows::comments(&mr.repo, mr.number), Some(&older), usize::MAX).await?;
         let ours = statuses.ours.into_iter().map(|(context, (state, text))| PageStatus { context, state: status_word(state), text });
-        let checks = statuses.checks.into_iter().map(|(context, check)| PageStatus { context, state: check_word(check), text: String::new() });
+        let set_by = |context: &Str| statuses.checked_by.get(context).map(|by| format!("set by {by}")).unwrap_or_default();
+        let checks = statuses.checks.into_iter().map(|(context, check)| PageStatus { state: check_word(check), text: set_by(&context), context });
         Ok(Page {
             number: row.number,
             title: row.title,

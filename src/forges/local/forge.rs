@@ -105,14 +105,16 @@ impl LocalForge {
                 read.map_err(|error| LocalError::new(LocalErrorKind::Unavailable, format!("cannot read who pushed to {}: {error}", place.dir().display())))
             })
             .await?;
-        for (file, notes) in waiting {
-            for note in notes {
+        for slip in waiting {
+            for note in slip.notes {
                 if let Some(by) = note.by {
                     self.add_pusher(repo, &note.branch, User::new(by)).await?;
                 }
             }
             // Only now: a crash before this reads the note again, and a set takes it twice.
-            let _ = std::fs::remove_file(file);
+            if slip.complete {
+                let _ = std::fs::remove_file(slip.file);
+            }
         }
         Ok(())
     }
@@ -122,9 +124,8 @@ impl LocalForge {
         for _ in 0..RETRIES {
             let found = self.store.row::<Pushers>(&key).await?;
             let (mut pushers, rev) = found.map_or((Pushers::default(), None), |stored| (stored.value, Some(stored.rev)));
-            if !pushers.users.insert(by.clone()) {
-                return Ok(());
-            }
+            // Written even when it is there already: a merge that forgets the branch's pushers must see that one came since.
+            pushers.users.insert(by.clone());
             let batch = match rev {
                 Some(rev) => Batch::new().update(&key, rev, &pushers),
                 None => Batch::new().create(&key, &pushers),

@@ -135,8 +135,18 @@ fn notes(dir: &Path) -> PathBuf {
     dir.join("trueup").join("pushes")
 }
 
-/// The notes that wait, each with its file; `arrived` says whether a commit is in the repository. A refused push leaves none that arrived.
-pub fn read(dir: &Path, arrived: impl Fn(&str) -> bool) -> io::Result<Vec<(PathBuf, Vec<Note>)>> {
+/// What one push left.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Slip {
+    pub file: PathBuf,
+    /// The branches whose new tip is in the repository. Each counts by itself: another name of the same push may stay refused for ever.
+    pub notes: Vec<Note>,
+    /// Every tip arrived, or none will any more: the file can go.
+    pub complete: bool,
+}
+
+/// The slips that wait; `arrived` says whether a commit is in the repository. A refused push leaves none that arrived.
+pub fn read(dir: &Path, arrived: impl Fn(&str) -> bool) -> io::Result<Vec<Slip>> {
     let mut found = Vec::new();
     for entry in fs::read_dir(notes(dir))? {
         let entry = entry?;
@@ -148,21 +158,24 @@ pub fn read(dir: &Path, arrived: impl Fn(&str) -> bool) -> io::Result<Vec<(PathB
             }
             continue;
         }
-        let Ok(text) = fs::read_to_string(&path) else { continue };
-        let all: Vec<Note> = text.lines().filter_map(note).collect();
-        let here: Vec<Note> = all.iter().filter(|note| note.new.as_deref().is_none_or(&arrived)).cloned().collect();
-        // Under way still: the next look finds it again.
-        if here.len() < all.len() && !old {
-            continue;
-        }
-        found.push((path, here));
+        let bytes = match fs::read(&path) {
+            Ok(bytes) => bytes,
+            // Another look took it in between.
+            Err(error) if error.kind() == io::ErrorKind::NotFound => continue,
+            Err(error) => return Err(error),
+        };
+        let all: Vec<Note> = bytes.split(|byte| *byte == b'\n').filter_map(note).collect();
+        let notes: Vec<Note> = all.iter().filter(|note| note.new.as_deref().is_none_or(&arrived)).cloned().collect();
+        let complete = notes.len() == all.len() || old;
+        found.push(Slip { file: path, notes, complete });
     }
-    found.sort_by(|a, b| a.0.cmp(&b.0));
+    found.sort_by(|a, b| a.file.cmp(&b.file));
     Ok(found)
 }
 
-fn note(line: &str) -> Option<Note> {
-    let mut fields = line.splitn(3, '\t');
+/// One line; `None` for tags and for names that are no text, which no merge request can have as its source.
+fn note(line: &[u8]) -> Option<Note> {
+    let mut fields = std::str::from_utf8(line).ok()?.splitn(3, '\t');
     let (new, by, name) = (fields.next()?, fields.next()?, fields.next()?);
     let branch = name.strip_prefix("refs/heads/")?.to_owned();
     let new = new.contains(|digit| digit != '0').then(|| new.to_owned());

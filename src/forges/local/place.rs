@@ -22,13 +22,23 @@ pub struct LocalRepository {
 }
 
 /// Settings every governed repository has: pushes over HTTP, and nothing answered before it is on disk.
-const SETTINGS: [(&str, &str); 5] = [
+const SETTINGS: [(&str, &str); 13] = [
     ("http.receivepack", "true"),
     ("http.uploadpack", "true"),
     ("core.fsync", "all"),
     ("receive.advertisePushOptions", "false"),
     // Our hook refuses with a reason where git would refuse without one.
     ("receive.denyDeleteCurrent", "ignore"),
+    // A tree that names one file twice reads differently here and in a checkout: what was planned is not what people would see.
+    ("receive.fsckObjects", "true"),
+    // What old histories hold and what cannot mislead a reader of trees is taken.
+    ("receive.fsck.badDate", "ignore"),
+    ("receive.fsck.badEmail", "ignore"),
+    ("receive.fsck.badTimezone", "ignore"),
+    ("receive.fsck.missingEmail", "ignore"),
+    ("receive.fsck.missingNameBeforeEmail", "ignore"),
+    ("receive.fsck.missingSpaceBeforeDate", "ignore"),
+    ("receive.fsck.zeroPaddedFilemode", "ignore"),
 ];
 
 /// An open repository with its configuration.

@@ -81,7 +81,10 @@ impl LocalForge {
         let after = since.map(|id| rows::comment(&mr.repo, mr.number, id));
         let comments = self.store.rows::<CommentBody>(&rows::comments(&mr.repo, mr.number), after.as_ref(), COMMENTS).await?;
         let authored = seen.authors.into_iter().map(|who| email(&who).and_then(|email| self.people.by_email(email)).unwrap_or(who));
-        let pushers = authored.chain(pushed).chain([row.author.clone()]).collect();
+        let pushers: BTreeSet<User> = authored.chain(pushed).chain([row.author.clone()]).collect();
+        let Statuses { ours: _, checks, checked_by } = statuses;
+        // Set before the merge request was opened, perhaps, when nobody knew yet whose head it is.
+        let checks = checks.into_iter().filter(|(name, _)| checked_by.get(name).is_none_or(|by| !pushers.contains(by))).collect();
         Ok(Sighting {
             mr: mr.clone(),
             draft: row.draft,
@@ -95,7 +98,7 @@ impl LocalForge {
             base: seen.base,
             state: row.state,
             reviews: Vec::new(),
-            checks: statuses.checks,
+            checks,
             unresolved_threads: 0,
             comments: comments
                 .into_iter()

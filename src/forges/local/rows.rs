@@ -52,6 +52,9 @@ pub struct Statuses {
     pub ours: BTreeMap<Str, (StatusState, String)>,
     /// Other programs', by name.
     pub checks: BTreeMap<Str, Check>,
+    /// Who set each of `checks`: one set by whoever wrote the head checks nothing.
+    #[serde(default)]
+    pub checked_by: BTreeMap<Str, User>,
 }
 
 /// Who pushed to a branch since it was last merged or deleted.

@@ -3,6 +3,8 @@
 use super::house::{House, Staff, clean_git};
 use insta::assert_snapshot;
 use std::{
+    ffi::OsString,
+    os::unix::ffi::OsStringExt,
     path::PathBuf,
     process::Output,
     sync::{
@@ -189,4 +191,36 @@ async fn nothing_but_gits_own_requests_is_served() {
     }
     let open = client.get(format!("http://127.0.0.1:{}/git/dns.git/info/refs?service=git-upload-pack", street.port)).send().await.unwrap();
     assert_eq!((open.status().as_u16(), open.headers()["www-authenticate"].to_str().unwrap()), (401, "Basic realm=\"trueup\", charset=\"UTF-8\""));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_second_name_in_a_push_does_not_hide_who_pushed_the_first() {
+    let street = Street::of(House::furnished().await, ROOM).await;
+    let mr = street.house.open("t").await;
+    street.house.write("ada", "zone", "8\n");
+    let (dir, url) = (street.house.folder.path().join("ada"), street.url("grace"));
+    let odd = OsString::from_vec(b"mr:refs/heads/x\xff".to_vec());
+    let pushed = tokio::task::spawn_blocking(move || clean_git(&dir, "ada").args(["push", "-q", &url, "mr"]).arg(odd).output().unwrap()).await.unwrap();
+    assert!(pushed.status.success(), "{}", String::from_utf8_lossy(&pushed.stderr));
+    assert!(street.house.look(&mr).await.pushers.contains(&User::new("grace")));
+    // As git's hook writes it when one name of the push is refused afterwards: its tip never arrives.
+    let (tip, never) = (street.house.tip("mr"), "3333333333333333333333333333333333333333");
+    std::fs::write(street.house.bare().join("trueup/pushes/push.half"), format!("{tip}\troot\trefs/heads/mr\n{never}\troot\trefs/heads/other\n")).unwrap();
+    assert!(street.house.look(&mr).await.pushers.contains(&User::new("root")));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_tree_that_names_one_file_twice_is_refused() {
+    let street = Street::of(House::furnished().await, ROOM).await;
+    let house = &street.house;
+    let entry = |blob: &str| {
+        let id: Vec<u8> = (0..20).map(|at| u8::from_str_radix(&blob[2 * at..2 * at + 2], 16).unwrap()).collect();
+        [b"100644 zone\0".as_slice(), &id].concat()
+    };
+    let (one, two) = (house.git("ada", &["rev-parse", "main:zone"]), house.git("ada", &["rev-parse", "mr:zone"]));
+    std::fs::write(house.folder.path().join("tree"), [entry(&one), entry(&two)].concat()).unwrap();
+    let tree = house.git("ada", &["hash-object", "-t", "tree", "--literally", "-w", "../tree"]);
+    let commit = house.git("ada", &["commit-tree", &tree, "-p", "main", "-m", "twice"]);
+    let done = street.git(&["push", &street.url("ada"), &format!("{commit}:refs/heads/twice")]).await;
+    assert!(String::from_utf8_lossy(&done.stderr).contains("duplicateEntries"), "{}", String::from_utf8_lossy(&done.stderr));
 }

@@ -124,18 +124,22 @@ async fn drafts_and_checks_are_seen_and_checks_belong_to_their_head() {
     let mr = house.open("t").await;
     let head = house.tip("mr");
     house.forge.set_draft(&mr, true).await.unwrap();
-    house.forge.set_check(&house.repo, &head, "ci/test", Check::Failure).await.unwrap();
-    house.forge.set_check(&house.repo, &head, "ci/test", Check::Success).await.unwrap();
+    house.forge.set_check(&User::new("cleo"), &house.repo, &head, "ci/test", Check::Failure).await.unwrap();
+    house.forge.set_check(&User::new("cleo"), &house.repo, &head, "ci/test", Check::Success).await.unwrap();
     let seen = house.look(&mr).await;
     assert!(seen.draft);
     assert_eq!(seen.checks, [("ci/test".into(), Check::Success)].into());
+    house.forge.set_check(&User::new("ada"), &house.repo, &head, "ci/test", Check::Success).await.unwrap();
+    assert!(house.look(&mr).await.checks.is_empty(), "ada opened it: what she sets checks nothing, whenever she set it");
+    house.forge.set_check(&User::new("cleo"), &house.repo, &head, "ci/test", Check::Success).await.unwrap();
+    assert_eq!(house.look(&mr).await.checks.len(), 1);
     house.branch("mr2", "zone", "9\n");
     house.git("ada", &["push", "-qf", "origin", "mr2:mr"]);
     assert!(house.look(&mr).await.checks.is_empty());
-    let ours = house.forge.set_check(&house.repo, &head, "trueup/converged", Check::Success).await.unwrap_err();
+    let ours = house.forge.set_check(&User::new("cleo"), &house.repo, &head, "trueup/converged", Check::Success).await.unwrap_err();
     assert_snapshot!(ours.to_string(), @"`trueup/converged` cannot be a status of another program; choose a name outside `trueup/`");
     let unknown = CommitId::new("3333333333333333333333333333333333333333");
-    assert_eq!(house.forge.set_check(&house.repo, &unknown, "ci", Check::Success).await.unwrap_err().kind, LocalErrorKind::NotFound);
+    assert_eq!(house.forge.set_check(&User::new("cleo"), &house.repo, &unknown, "ci", Check::Success).await.unwrap_err().kind, LocalErrorKind::NotFound);
 }
 
 #[tokio::test]
@@ -189,4 +193,20 @@ async fn everything_is_there_after_a_restart() {
     let mr = house.open("t").await;
     house.forge.comment(&User::new("grace"), &mr, "well").await.unwrap();
     assert_eq!(house.restarted().await.look(&mr, None).await.unwrap(), house.look(&mr).await);
+}
+
+#[tokio::test]
+async fn a_merge_request_shows_its_newest_comments_and_takes_only_so_many() {
+    let house = House::furnished().await;
+    let mr = house.open("t").await;
+    let mut refused = None;
+    for n in 0..1_001 {
+        match house.forge.comment(&User::new("eve"), &mr, &n.to_string()).await {
+            Ok(_) => {}
+            Err(error) => refused = Some(error.to_string()),
+        }
+    }
+    assert_snapshot!(refused.unwrap(), @"dns!1 has 1000 comments and takes no more; `trueup mr` and the page still carry every command");
+    let shown = house.forge.page(&mr).await.unwrap().comments;
+    assert_eq!((shown.len(), shown.last().unwrap().body.as_str()), (200, "999"));
 }

@@ -7,6 +7,7 @@ use reqwest::{
     redirect,
 };
 use serde_json::{Value, json};
+use std::time::Duration;
 
 /// A browser or program in front of a server.
 struct Wire {
@@ -139,8 +140,11 @@ async fn operators_see_health_and_numbers_without_names_of_repositories() {
     assert_eq!(wire.text("/healthz").await, (StatusCode::OK, "ok\n".into()));
     let (status, ready) = wire.text("/readyz").await;
     assert_eq!((status, ready.as_str()), (StatusCode::OK, r#"{"halted":false,"ready":true}"#));
+    let invented = reqwest::Method::from_bytes(b"INVENTED").expect("a method");
+    reqwest::Client::new().request(invented, format!("http://127.0.0.1:{}/healthz", world.port)).send().await.expect("answers");
     let (status, numbers) = wire.text("/metrics").await;
     assert_eq!(status, StatusCode::OK);
+    assert!(!numbers.contains("INVENTED") && numbers.contains("method=\"other\""), "a client's words make no series: {numbers}");
     for line in [
         "trueup_changes{phase=\"awaiting_approval\"} 1",
         "trueup_changes{phase=\"failed\"} 0",
@@ -182,4 +186,17 @@ fn the_command_line_follows_a_change_and_its_exit_codes_say_how_it_ended() {
     assert!(typo.code == 1 && typo.err.contains("no such phase; there are planning, "), "{}", typo.err);
     let stranger = world.trueup("nobody", &["mr", "list"]);
     assert!(stranger.code == 1 && stranger.err.contains("TRUEUP_TOKEN"), "{}", stranger.err);
+}
+
+#[test]
+fn whoever_sends_half_a_header_is_sent_away_and_others_are_answered() {
+    use std::io::{Read, Write};
+    let (world, _) = waiting();
+    let mut slow = std::net::TcpStream::connect(("127.0.0.1", world.port)).expect("connects");
+    slow.write_all(b"GET /healthz HTTP/1.1\r\nHost: x\r\n").expect("sends");
+    slow.set_read_timeout(Some(Duration::from_secs(90))).expect("takes a limit");
+    assert!(world.trueup("ana", &["status"]).ok().contains("awaiting_approval"));
+    let mut said = Vec::new();
+    slow.read_to_end(&mut said).expect("the server ends it, not our limit");
+    assert!(!String::from_utf8_lossy(&said).contains("200 OK"));
 }
