@@ -4,7 +4,7 @@ use super::world::Repository;
 use crate::{
     core::{
         model::{ApprovalRule, CommitId, Place, Policy, Refusal, RefusalKind, Str, TreeId, nearest},
-        plan::{Note, Template},
+        plan::{Between, Note, Template},
     },
     formats::{
         templates,
@@ -123,6 +123,18 @@ pub(super) fn policy(repo: &Repository, governing: &Governing) -> Policy {
     let more = repo.required_checks.iter().filter(|check| !policy.required_checks.contains(*check)).cloned().collect::<Vec<_>>();
     policy.required_checks.extend(more);
     policy
+}
+
+/// The templates that hold, with groups spelled out.
+pub(super) fn templates(repo: &Repository, governing: &Governing) -> Vec<Template> {
+    let mut templates = governing.templates.clone();
+    for waves in templates.iter_mut().filter_map(|template| template.waves.as_mut()) {
+        match &mut waves.between {
+            Between::Approve(rule) => rule.by = rule.by.iter().flat_map(|name| spelled_out(repo, name)).collect(),
+            Between::Pause | Between::Wait(_) => {}
+        }
+    }
+    templates
 }
 
 /// The users behind a name of a rule. A group of nobody stays a name that nobody has: no name at all would mean anybody.

@@ -2,6 +2,7 @@
 
 mod board;
 pub mod config;
+mod dangling;
 mod desk;
 pub mod doctor;
 mod faults;
@@ -9,6 +10,7 @@ mod governing;
 mod intake;
 mod local_desk;
 mod looks;
+mod neighbours;
 mod orders;
 pub mod people;
 mod perform;

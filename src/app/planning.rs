@@ -1,6 +1,7 @@
 //! From a merge request to its plan: survey, observe, compile.
 
 use super::{
+    neighbours::neighbours,
     survey::{NoSurvey, Survey, survey},
     targets::{Targets, observe_all},
     world::{Repository, World},
@@ -157,6 +158,13 @@ async fn compiled(repo: &Repository, targets: &Targets, sighted: Sighted<'_>, re
             Err(error) => return Err(placed(error, &found)),
         },
     };
+    if let Sighted::Observe(secrets) = sighted {
+        let beside = neighbours(targets, secrets, &asked, &found, &request.ahead).await;
+        notes.extend(beside.notes);
+        if !beside.faults.is_empty() {
+            return Err(CompileError::Refused(beside.faults).into());
+        }
+    }
     let kinds = |id: &ResourceId| kind(targets, id);
     let material = Material {
         scope: scope(repo, &found, request, &kinds),

@@ -1,6 +1,7 @@
 //! The survey: what base and merged ask for in the units a merge request touches. Blocking, reads git objects only.
 
 use super::{
+    dangling,
     governing::{self, Governing, governing, own_templates, root},
     targets::Targets,
     world::Repository,
@@ -66,7 +67,7 @@ pub fn survey(repo: &Repository, targets: &Targets, base: &CommitId, head: &Comm
     let base_tree = state.tree(base)?;
     let changed = state.changed(&base_tree, &tree)?;
     let governing = governing(repo, base)?;
-    let Governing { root: before, templates, notes: told, outdated: _ } = &governing;
+    let Governing { root: before, templates: _, notes: told, outdated: _ } = &governing;
     // A base that cannot be read is its own head too: the way back and the merge requests that do not touch it are not to blame.
     let after = if tree == base_tree && !told.is_empty() {
         before.clone()
@@ -100,8 +101,9 @@ pub fn survey(repo: &Repository, targets: &Targets, base: &CommitId, head: &Comm
     }
     let mut notes: Vec<Note> = unmapped(&sources, &changed).map(|path| Note::Unmapped { path }).collect();
     notes.extend(told.iter().cloned());
-    let governing = changed.iter().filter(|change| governs(&change.path));
-    notes.extend(governing.map(|change| Note::Governs { path: change.path.clone(), becomes: change.new.as_ref().map(|(id, _)| id.clone()) }));
+    notes.extend(
+        changed.iter().filter(|change| governs(&change.path)).map(|change| Note::Governs { path: change.path.clone(), becomes: change.new.as_ref().map(|(id, _)| id.clone()) }),
+    );
     notes.extend(read.unread.iter().map(|fault| {
         let text = format!("on base, {fault}: what that file asked for is not known; records that this merge request drops there stay live, delete them by hand");
         Note::Remark { text: text.into() }
@@ -120,7 +122,9 @@ pub fn survey(repo: &Repository, targets: &Targets, base: &CommitId, head: &Comm
     }
     let Read { base, merged, mut released, fresh, unread: _, unread_files: _ } = read;
     released.extend(base.resources.keys().filter(|id| !merged.resources.contains_key(*id) && given_up.matches(id)).cloned());
-    Ok(Survey { tree, base, merged, released, fresh, moved, policy, templates: templates.clone(), sizes, notes, bootstrap })
+    let after = dangling::Sides { base: &base, merged: &merged, released: &released };
+    notes.extend(dangling::dangling(repo, targets, &sources.merged, &policy, &tree, &after)?);
+    Ok(Survey { tree, base, merged, released, fresh, moved, policy, templates: governing::templates(repo, &governing), sizes, notes, bootstrap })
 }
 
 /// The sources of both sides.

@@ -18,7 +18,7 @@ use crate::{
     drivers::dns::rfc2136,
     forges::local::{LocalForge, LocalRepository, guarded},
     formats::{Format, keytree, octodns::OctoDns, trueup_yaml::Source, zonefile::ZoneFile},
-    git::{GitRepo, UnitCache},
+    git::{GitRepo, Pointers, UnitCache},
     ports::{Clock, Driver, Exam, Kv, MemoryKv, RepoError, SecretText, Secrets, StateRepo, SystemClock},
     secrets::LocalSecrets,
     stores::{RedbKv, Store},
@@ -117,6 +117,7 @@ pub(super) fn governed(server: &config::Server, named: &config::Repository, path
         required_checks: named.required_checks.clone(),
         people: Arc::new(Known { users: server.users.iter().map(|user| user.name.clone()).collect(), groups: server.groups.clone() }),
         units: UnitCache::default(),
+        pointers: Pointers::default(),
     })
 }
 

@@ -6,7 +6,7 @@ use crate::{
         model::{Grant, RepoId, Str, User},
         render::Kinds,
     },
-    git::UnitCache,
+    git::{Pointers, UnitCache},
     ports::{Clock, ForgeReader, ForgeWriter, Secrets, StateRepo},
     stores::Store,
 };
@@ -78,6 +78,8 @@ pub struct Repository {
     /// Whom policy may name.
     pub people: Arc<Known>,
     pub units: UnitCache,
+    /// Who points at what.
+    pub pointers: Pointers,
 }
 
 /// The users and groups of a server's configuration.

@@ -2,7 +2,6 @@
 
 pub mod cel;
 mod format;
-pub mod handlebars;
 pub mod keytree;
 pub mod octodns;
 pub mod templates;

@@ -1,20 +1,20 @@
 //! The reverse index over unchanged units: which resources of a source speak of a key.
 //!
-//! Only keys that somebody asked about are indexed, so memory grows with the questions and not with the repository. A key's first
-//! question reads the source once; after that the index follows the branch by what differs.
+//! The first question reads the source once; after that the index follows the branch by what differs. A source of more units than
+//! are worth holding is not indexed, so that neither memory nor a plan's time grows with a repository of any size.
 
 use super::units::{Source, UnitCache, fingerprint, side_once};
 use crate::{
-    core::model::{Fingerprint, Mention, Place, ResourceId, Str, TreeId, Unit, Value},
+    core::model::{Fingerprint, Mention, Place, ResourceId, Str, TreeId, Unit, Value, Wanted},
     ports::{RepoError, StateRepo},
 };
 use std::{
     collections::{BTreeMap, BTreeSet},
-    sync::{Mutex, PoisonError},
+    sync::{Arc, Mutex, PoisonError},
 };
 
-/// Keys that stay indexed in one source; beyond it the index starts over with what is asked.
-const KEYS: usize = 10_000;
+/// Sources of more units than this are not indexed: reading so many takes seconds, and what they say tens of megabytes.
+const UNITS: usize = 5_000;
 
 /// A resource that speaks of a key.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -31,50 +31,63 @@ pub type Speaks<'a> = &'a dyn Fn(&ResourceId, &Value) -> Vec<Mention>;
 
 /// Pointers of one repository by source. One index answers one kind of question (mentions, or definitions).
 #[derive(Default)]
-pub struct Pointers(Mutex<BTreeMap<Fingerprint, Known>>);
+pub struct Pointers(Mutex<BTreeMap<Fingerprint, Option<Known>>>);
 
 /// What is known of one source in one tree.
 #[derive(Clone)]
 struct Known {
     tree: TreeId,
-    keys: BTreeSet<Str>,
-    /// Units that speak of none of the keys are left out.
-    by_unit: BTreeMap<Unit, BTreeSet<Pointer>>,
+    /// Units that speak of nothing are left out.
+    by_unit: BTreeMap<Unit, Arc<BTreeSet<Pointer>>>,
 }
 
 impl Pointers {
-    /// Every resource of the source that speaks of one of `keys` in `tree`, by key. Units that cannot be read speak of nothing.
-    pub fn at(&self, cache: &UnitCache, repo: &dyn StateRepo, source: &Source<'_>, tree: &TreeId, keys: &BTreeSet<Str>, speaks: Speaks<'_>) -> Result<Vec<Pointer>, RepoError> {
+    /// Every resource of the source that speaks of one of `keys` in `tree`, by key; `None`: the source is too large to be indexed.
+    ///
+    /// Units that cannot be read speak of nothing.
+    pub fn at(
+        &self,
+        cache: &UnitCache,
+        repo: &dyn StateRepo,
+        source: &Source<'_>,
+        tree: &TreeId,
+        keys: &BTreeSet<Str>,
+        speaks: Speaks<'_>,
+    ) -> Result<Option<Vec<Pointer>>, RepoError> {
         let of = fingerprint(source);
-        let known = self.lock().get(&of).cloned().filter(|known| known.keys.union(keys).count() <= KEYS);
-        let mut known = known.unwrap_or_else(|| Known { tree: tree.clone(), keys: BTreeSet::new(), by_unit: BTreeMap::new() });
-        let asked: BTreeSet<Str> = known.keys.union(keys).cloned().collect();
-        let stale = if asked.len() > known.keys.len() {
-            known.by_unit.clear();
-            cache.units(repo, source, tree)?
-        } else {
-            cache.reached(repo, source, &known.tree, &repo.changed(&known.tree, tree)?)?
+        let known = self.lock().get(&of).cloned();
+        let (mut known, stale) = match known {
+            Some(None) => return Ok(None),
+            Some(Some(known)) => {
+                let stale = cache.reached(repo, source, &known.tree, &repo.changed(&known.tree, tree)?)?;
+                (known, stale)
+            }
+            None => (Known { tree: tree.clone(), by_unit: BTreeMap::new() }, cache.units(repo, source, tree)?),
         };
+        if known.by_unit.len() + stale.len() > UNITS {
+            self.lock().insert(of, None);
+            return Ok(None);
+        }
         for unit in stale {
             let side = side_once(repo, source, tree, &unit)?;
-            let mut found = BTreeSet::new();
-            for (id, wanted) in side.iter().flat_map(|read| &read.desired.resources) {
-                let mentions = speaks(id, &wanted.value).into_iter().filter(|mention| asked.contains(&mention.key));
-                found.extend(mentions.map(|Mention { key, rule }| Pointer { key, id: id.clone(), rule, place: wanted.place.clone() }));
-            }
+            let said = |(id, wanted): (&ResourceId, &Wanted)| {
+                let pointer = |Mention { key, rule }| Pointer { key, id: id.clone(), rule, place: wanted.place.clone() };
+                speaks(id, &wanted.value).into_iter().map(pointer).collect::<Vec<_>>()
+            };
+            let found: BTreeSet<Pointer> = side.iter().flat_map(|read| &read.desired.resources).flat_map(said).collect();
             known.by_unit.remove(&unit);
             if !found.is_empty() {
-                known.by_unit.insert(unit, found);
+                known.by_unit.insert(unit, Arc::new(found));
             }
         }
-        (known.tree, known.keys) = (tree.clone(), asked);
-        let mut pointers: Vec<Pointer> = known.by_unit.values().flatten().filter(|pointer| keys.contains(&pointer.key)).cloned().collect();
+        known.tree = tree.clone();
+        let mut pointers: Vec<Pointer> = known.by_unit.values().flat_map(|found| found.iter()).filter(|pointer| keys.contains(&pointer.key)).cloned().collect();
         pointers.sort();
-        self.lock().insert(of, known);
-        Ok(pointers)
+        self.lock().insert(of, Some(known));
+        Ok(Some(pointers))
     }
 
-    fn lock(&self) -> std::sync::MutexGuard<'_, BTreeMap<Fingerprint, Known>> {
+    fn lock(&self) -> std::sync::MutexGuard<'_, BTreeMap<Fingerprint, Option<Known>>> {
         // What is known is replaced whole, so a panic elsewhere leaves nothing half done.
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }

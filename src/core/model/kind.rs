@@ -49,6 +49,11 @@ pub trait Kind: Send + Sync {
         Vec::new()
     }
 
+    /// What may be live beside a resource and matters to whoever changes it, asked for or not: other data of its name, and, where it is `made`, what answered there so far.
+    fn beside(&self, _id: &ResourceId, _made: bool) -> Vec<ResourceId> {
+        Vec::new()
+    }
+
     /// Faults that only the unit as a whole shows: a CNAME beside other data. `desired` holds one target's resources of one unit.
     fn check_unit(&self, _desired: &Desired) -> Vec<Refusal> {
         Vec::new()

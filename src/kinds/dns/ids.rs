@@ -48,3 +48,22 @@ pub fn split(id: &ResourceId) -> Result<RrsetName, Refusal> {
 pub(super) fn zone_text(id: &ResourceId) -> &str {
     id.name.split('/').next().unwrap_or(&id.name)
 }
+
+/// The types that people put beside each other at one name. What is left out (NS and DS at a delegation, DNSSEC's) is answered by another zone or made by the server.
+const NEIGHBOURS: [RType; 9] = [RType::A, RType::AAAA, RType::CNAME, RType::MX, RType::TXT, RType::SRV, RType::DNAME, RType::HTTPS, RType(257)];
+
+/// Other RRsets of the same owner; for one that is made also the wildcards that answered for its name.
+pub(super) fn beside(id: &ResourceId, made: bool) -> Vec<ResourceId> {
+    let Ok(RrsetName { zone, owner, rtype }) = split(id) else { return Vec::new() };
+    let mut names: Vec<(DnsName, RType)> = NEIGHBOURS.into_iter().filter(|other| *other != rtype).map(|other| (owner.clone(), other)).collect();
+    let labels: Vec<&[u8]> = owner.labels().collect();
+    let depth = labels.len().saturating_sub(zone.labels().count());
+    for up in (1..=depth).filter(|_| made) {
+        let star = DnsName::from_labels(std::iter::once(&b"*"[..]).chain(labels[up..].iter().copied()));
+        names.extend(star.into_iter().filter(|star| *star != owner).flat_map(|star| [(star.clone(), rtype), (star, RType::CNAME)]));
+    }
+    let mut ids: Vec<ResourceId> = names.iter().filter_map(|(owner, rtype)| rrset_id(&id.target, &zone, owner, *rtype).ok()).collect();
+    ids.sort();
+    ids.dedup();
+    ids
+}

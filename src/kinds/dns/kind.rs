@@ -3,7 +3,7 @@
 use super::{
     RType, check,
     fault::fault,
-    ids::{split, zone_text},
+    ids::{self, split, zone_text},
     rdata,
 };
 use crate::core::{
@@ -101,6 +101,10 @@ impl Kind for Dns {
             Some((owner, _)) if !owner.ends_with("/@") => vec![format!("owner {owner}").into()],
             Some(_) | None => Vec::new(),
         }
+    }
+
+    fn beside(&self, id: &ResourceId, made: bool) -> Vec<ResourceId> {
+        ids::beside(id, made)
     }
 
     fn check_unit(&self, desired: &Desired) -> Vec<Refusal> {

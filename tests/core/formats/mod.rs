@@ -3,7 +3,6 @@
 mod cel;
 pub mod files;
 mod keytree;
-mod leaves;
 mod octodns;
 mod octodns_write;
 mod templates;

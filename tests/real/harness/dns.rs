@@ -103,10 +103,10 @@ impl DnsServer {
         self.process.until_ready(|| self.dig(&[zone, "SOA", "+short"]).contains(' '));
     }
 
-    /// The same for a BIND that lets nobody transfer or update the zone; it holds a SOA and one name server.
-    pub fn add_closed_zone(&self, zone: &str) {
+    /// The same for a BIND that lets nobody transfer or update the zone.
+    pub fn add_closed_zone(&self, zone: &str, lines: &str) {
         assert_eq!(self.flavour, Flavour::Bind, "only BIND is told so here");
-        let text = format!("$ORIGIN {zone}\n$TTL 300\n@ IN SOA ns1 hostmaster 1 3600 600 86400 300\n@ IN NS ns1\nns1 IN A 192.0.2.53\n");
+        let text = format!("$ORIGIN {zone}\n$TTL 300\n@ IN SOA ns1 hostmaster 1 3600 600 86400 300\n@ IN NS ns1\nns1 IN A 192.0.2.53\n{lines}\n");
         std::fs::write(self.zone_file(zone), text).expect("the temporary folder is writable");
         bind::serve_zone(self, zone, "allow-transfer { none; }; allow-update { none; };");
         self.process.until_ready(|| self.dig(&[zone, "SOA", "+short"]).contains(' '));

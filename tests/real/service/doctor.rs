@@ -99,7 +99,7 @@ fn what_is_wrong_is_told_with_what_to_do_and_no_secret_is_printed() {
 fn a_zone_that_may_not_be_transferred_or_updated_and_a_server_that_is_away_are_told() {
     let world = World::start();
     let closed = DnsServer::start_bind();
-    closed.add_closed_zone(&world.zones[0]);
+    closed.add_closed_zone(&world.zones[0], "");
     let away = crate::harness::free_port();
     let address = format!("address: {}", world.dns.addr);
     configure(&world, &[(&address, &format!("address: {}", closed.addr)), ("nameservers: [", &format!("nameservers: [127.0.0.1:{away}, "))]);

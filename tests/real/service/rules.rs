@@ -1,6 +1,7 @@
 //! Stories of what a repository says of itself: what it governs, what it gives up, and by whose word.
 
 use super::world::World;
+use crate::harness::DnsServer;
 
 /// A merge request's page as a person reads it.
 fn shown(world: &World, number: u64) -> String {
@@ -181,4 +182,63 @@ fn a_request_and_a_push_beyond_the_servers_limits_are_refused() {
     world.commit("noise", "ana");
     let said = world.git(&world.work(), &["push", &world.url("ana"), "HEAD:noise"]);
     assert!(said.code != 0, "a push of 60 kB is refused: {}{}", said.out, said.err);
+}
+
+#[test]
+fn what_is_live_beside_a_change_is_listed_without_reading_the_zone_and_what_cannot_stand_beside_it_is_refused() {
+    let world = World::start();
+    let zone = &world.zones[0];
+    world.dns.by_hand(
+        zone,
+        &format!("update add www.{zone} 60 TXT hand\nupdate add *.{zone} 60 A 192.0.2.99\nupdate add old.{zone} 60 A 192.0.2.98\nupdate add far.{zone} 60 A 192.0.2.97"),
+    );
+    let number = world.propose("change", |world| {
+        world.edit_zone("192.0.2.1\n", "192.0.2.77\n");
+        world.write(&world.zone_file(), &format!("new: {{type: A, value: 192.0.2.7}}\n{}", world.read(&world.zone_file())));
+    });
+    world.wait(number, "awaiting_approval");
+    let page = shown(&world, number);
+    let name = zone.trim_end_matches('.');
+    for (what, listed) in [(format!("`www.{name} TXT` is live"), true), (format!("`*.{name} A` is live"), true), (format!("far.{name}"), false), (format!("old.{name}"), false)] {
+        assert_eq!(page.contains(&what), listed, "{what}: {page}");
+    }
+    let before = world.live();
+    let beside = world.propose("beside", |world| world.write(&world.zone_file(), &format!("old: {{type: CNAME, value: www.{zone}}}\n{}", world.read(&world.zone_file()))));
+    world.wait(beside, "refused");
+    let page = world.trueup("ana", &["mr", "show", &beside.to_string(), "--repo", "dns"]).ok();
+    assert!(page.contains(&format!("old.{name} CNAME")) && page.contains(&format!("old.{name} A` is live there")), "{page}");
+    assert_eq!(world.live(), before);
+    world.approve(number);
+    world.wait(number, "merged");
+    assert!(world.live().iter().any(|line| line.starts_with("www.") && line.contains("hand")), "neighbours stay: {:?}", world.live());
+    // A server that shows single names and lets nobody transfer the zone.
+    let closed = DnsServer::start_bind();
+    closed.add_closed_zone(zone, "www 300 IN A 192.0.2.77\nwww 60 IN TXT hand\nmail 300 IN A 192.0.2.2");
+    let config =
+        std::fs::read_to_string(world.config()).expect("the configuration is there").replace(&format!("address: {}", world.dns.addr), &format!("address: {}", closed.addr));
+    std::fs::write(world.dir.path().join("closed.yaml"), config).expect("the folder is writable");
+    let work = world.work();
+    world.git(&work, &["fetch", "-q", "origin"]).ok();
+    world.git(&work, &["checkout", "-q", "-B", "few", "origin/main"]).ok();
+    world.edit_zone("192.0.2.77\n", "192.0.2.78\n");
+    world.commit("few", "ana");
+    let closed = world.dir.path().join("closed.yaml").display().to_string();
+    let said = world.trueup("ana", &["plan", "--repo", &work.display().to_string(), "--base", "origin/main", "--head", "HEAD", "--config", &closed]);
+    assert!(said.code == 2 && said.out.contains(&format!("`www.{name} TXT` is live")) && !said.out.contains("could not be looked at"), "{}{}", said.out, said.err);
+}
+
+#[test]
+fn who_still_points_at_a_name_that_a_merge_request_deletes_is_named_wherever_it_stands() {
+    let world = World::start();
+    let number = world.propose("no-mail", |world| world.edit_zone("mail:\n  ttl: 300\n  type: A\n  value: 192.0.2.2\n", ""));
+    world.wait(number, "awaiting_approval");
+    let page = shown(&world, number);
+    let name = world.zones[0].trim_end_matches('.');
+    assert!(page.contains(&format!("{name} MX at {}:1:1 still points at mail.{}, which this deletes", world.zone_file(), world.zones[0])), "{page}");
+    let both = world.propose("no-mail-at-all", |world| {
+        world.edit_zone("mail:\n  ttl: 300\n  type: A\n  value: 192.0.2.2\n", "");
+        world.edit_zone(&format!("'':\n  ttl: 300\n  type: MX\n  value: {{exchange: mail.{}, preference: 10}}\n", world.zones[0]), "");
+    });
+    world.wait(both, "awaiting_approval");
+    assert!(!shown(&world, both).contains("still points at"), "{}", shown(&world, both));
 }
