@@ -35,7 +35,7 @@ impl From<Page> for MrPage {
             target: target.to_string(),
             head,
             reviewers,
-            comments: comments.into_iter().map(|row| CommentRow { id: row.id, by: row.by, body: row.body, at: row.at }).collect(),
+            comments: comments.into_iter().map(|row| CommentRow { id: row.id, by: row.by, body: row.body, at: row.at, to: row.to, sticky: row.sticky }).collect(),
             statuses: statuses.into_iter().map(|row| StatusRow { context: row.context.to_string(), state: row.state.to_owned(), text: row.text }).collect(),
             labels: labels.into_iter().map(|label| label.to_string()).collect(),
         }

@@ -101,6 +101,12 @@ pub struct CommentRow {
     pub by: User,
     pub body: String,
     pub at: crate::core::model::Time,
+    /// The comment this one answers.
+    #[serde(default)]
+    pub to: Option<CommentId>,
+    /// The server's own comment that is edited in place; pages show the same in their own way.
+    #[serde(default)]
+    pub sticky: bool,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]

@@ -11,7 +11,10 @@ use crate::{
     core::{
         model::{CommitId, MrId, RepoId, StepId, User},
         render::{self, Sheet, Style},
-        review::{Check, Command, Phase, Right, View, command},
+        review::{
+            Check, Command, Phase, Right, View, command,
+            words::{self, Row},
+        },
         run::Card,
     },
 };
@@ -86,6 +89,13 @@ pub fn routes() -> Vec<Route> {
         },
         Route { media: "text/plain", ..Route::get("graph", "/repos/{repo}/mrs/{number}/graph", "Draws the plan's order.", "a Mermaid flowchart", get(graph)) },
         Route::get("journal", "/repos/{repo}/mrs/{number}/journal", "Shows the change's journal, oldest first.", "events", get(journal)),
+        Route::get(
+            "journal_rows",
+            "/repos/{repo}/mrs/{number}/journal/rows",
+            "Shows the journal in words, oldest first; what repeats stands once.",
+            "rows: number, time, person, what happened, how often, last time",
+            get(journal_rows),
+        ),
         Route {
             media: "text/event-stream",
             ..Route::get("events", "/repos/{repo}/mrs/{number}/events", "Follows a change.", "an event `change` now and after every turn", get(sse::events))
@@ -232,6 +242,7 @@ struct CardRow {
     number: u64,
     phase: Phase,
     title: String,
+    draft: bool,
     waits_for: String,
     head: Option<CommitId>,
     /// RFC 3339.
@@ -240,8 +251,8 @@ struct CardRow {
 
 impl From<Card> for CardRow {
     fn from(card: Card) -> Self {
-        let Card { mr, phase, title, waits_for, head, next_wake: _, outstanding: _, ahead: _, updated } = card;
-        Self { repo: mr.repo, number: mr.number, phase, title, waits_for, head, updated: updated.to_string() }
+        let Card { mr, phase, title, draft, waits_for, head, next_wake: _, outstanding: _, ahead: _, updated } = card;
+        Self { repo: mr.repo, number: mr.number, phase, title, draft, waits_for, head, updated: updated.to_string() }
     }
 }
 
@@ -288,7 +299,7 @@ async fn show(State(app): State<App>, Person(by): Person, At(mr): At) -> Result<
     change["state"] = json!(page.state);
     change["reviewers"] = json!(page.reviewers);
     change["labels"] = json!(page.labels);
-    change["comments"] = page.comments.iter().map(|row| json!({ "id": row.id, "by": row.by, "at": row.at.to_string(), "body": row.body })).collect();
+    change["comments"] = page.comments.iter().map(|row| json!({ "id": row.id, "by": row.by, "at": row.at.to_string(), "to": row.to, "sticky": row.sticky, "body": row.body })).collect();
     change["all_statuses"] = json!(page.statuses);
     Ok(Json(change))
 }
@@ -336,6 +347,18 @@ async fn graph(State(app): State<App>, Person(by): Person, At(mr): At) -> Result
 async fn journal(State(app): State<App>, Person(by): Person, At(mr): At) -> Result<Json<Value>, Fault> {
     app.reads(&by, &mr.repo).await?;
     Ok(Json(json!(app.service.journal(&mr).await?)))
+}
+
+async fn journal_rows(State(app): State<App>, Person(by): Person, At(mr): At) -> Result<Json<Value>, Fault> {
+    app.reads(&by, &mr.repo).await?;
+    let rows: Vec<Value> = words::journal(&app.service.journal(&mr).await?)
+        .into_iter()
+        .map(|Row { seq, at, who, text, times, until }| {
+            let time = |at: Option<crate::core::model::Time>| at.map(|at| at.to_string());
+            json!({ "seq": seq, "at": time(at), "who": who, "text": text, "times": times, "until": time(until) })
+        })
+        .collect();
+    Ok(Json(json!({ "version": 1, "rows": rows })))
 }
 
 async fn comment(State(app): State<App>, Person(by): Person, At(mr): At, Body(new): Body<NewComment>) -> Result<Response, Fault> {

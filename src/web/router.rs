@@ -70,7 +70,7 @@ pub fn router(service: Service, people: Arc<dyn Tokens>, limits: &Limits) -> Rou
         .route("/metrics", get(metrics::show))
         .route("/healthz", get(health::alive))
         .route("/readyz", get(health::ready))
-        .fallback(async || Fault::new(StatusCode::NOT_FOUND, "nothing here", "see /api/v1/openapi.json for what there is"))
+        .fallback(site::nothing_here)
         .method_not_allowed_fallback(async || Fault::new(StatusCode::METHOD_NOT_ALLOWED, "this cannot be done here", "see /api/v1/openapi.json for what can"))
         .with_state(app)
         .layer(DefaultBodyLimit::max(usize::try_from(limits.request_bytes).unwrap_or(usize::MAX)))

@@ -4,14 +4,14 @@ use super::{
     answer::{At, Fault},
     api,
     auth::{Person, same_site},
-    pages::{self, JournalRow, Reader},
+    pages::{self, Reader, Record},
     router::App,
 };
-use crate::core::model::User;
+use crate::core::{model::User, review::words};
 use axum::{
     Router,
     extract::{Form, FromRequestParts, Query, State},
-    http::{HeaderMap, HeaderValue, StatusCode, header, request::Parts},
+    http::{HeaderMap, HeaderValue, StatusCode, Uri, header, request::Parts},
     response::{Html, IntoResponse, Redirect, Response},
     routing::{get, post},
 };
@@ -24,6 +24,7 @@ pub fn routes() -> Router<App> {
         .route("/changes", get(changes))
         .route("/changes/{repo}/{number}", get(change))
         .route("/changes/{repo}/{number}/command", post(command))
+        .route("/changes/{repo}/{number}/comment", post(comment))
         .route("/login", get(login).post(sign_in))
         .route("/logout", post(sign_out))
 }
@@ -72,7 +73,7 @@ impl FromRequestParts<App> for Visitor {
     async fn from_request_parts(parts: &mut Parts, app: &App) -> Result<Self, NoPage> {
         match Person::from_request_parts(parts, app).await {
             Ok(Person(user)) => Ok(Self(user)),
-            Err(fault) if fault.status == StatusCode::UNAUTHORIZED => Err(NoPage::SignIn { next: parts.uri.path().trim_end_matches("/command").to_owned() }),
+            Err(fault) if fault.status == StatusCode::UNAUTHORIZED => Err(NoPage::SignIn { next: parts.uri.path().trim_end_matches("/command").trim_end_matches("/comment").to_owned() }),
             Err(fault) => Err(fault.into()),
         }
     }
@@ -91,10 +92,12 @@ async fn changes(State(app): State<App>, Visitor(by): Visitor) -> Result<Page, N
 async fn change(State(app): State<App>, Visitor(by): Visitor, At(mr): At, Query(query): Query<BTreeMap<String, String>>) -> Result<Page, NoPage> {
     app.sees(&by, &mr).await?;
     let view = app.service.view(&mr).await.map_err(Fault::from)?;
-    let journal = JournalRow::of(&app.service.journal(&mr).await.map_err(Fault::from)?);
+    let journal = words::journal(&app.service.journal(&mr).await.map_err(Fault::from)?);
+    let said = app.service.page(&mr).await.map_err(Fault::from)?;
+    let record = Record { journal: &journal, comments: &said.comments };
     let reader = reader(&app, by);
     let live = query.get("part").is_some_and(|part| part == "live");
-    Ok(Page(StatusCode::OK, if live { pages::live(&view, &journal, &reader) } else { pages::change(&view, &journal, &reader) }))
+    Ok(Page(StatusCode::OK, if live { pages::live(&view, record, &reader) } else { pages::change(&view, record, &reader) }))
 }
 
 /// A button: said to the change as a comment would be; the page that comes back shows what became of it.
@@ -106,6 +109,23 @@ async fn command(State(app): State<App>, Visitor(by): Visitor, At(mr): At, Form(
     })?;
     app.service.command(&by, &mr, command).await.map_err(Fault::from)?;
     Ok(Redirect::to(&crate::core::review::Links::new("", &mr).change()))
+}
+
+/// A comment, heard like any other: commands in it are answered below it.
+async fn comment(State(app): State<App>, Visitor(by): Visitor, At(mr): At, Form(fields): Form<BTreeMap<String, String>>) -> Result<Redirect, NoPage> {
+    app.sees(&by, &mr).await?;
+    app.service.comment(&by, &mr, fields.get("body").map_or("", String::as_str)).await.map_err(Fault::from)?;
+    Ok(Redirect::to(&crate::core::review::Links::new("", &mr).change()))
+}
+
+/// What no route takes: programs get JSON, browsers a page with a way home.
+pub async fn nothing_here(uri: Uri, headers: HeaderMap) -> Response {
+    let fault = Fault::new(StatusCode::NOT_FOUND, "nothing here", "see /api/v1/openapi.json for what there is");
+    let reads_pages = headers.get(header::ACCEPT).and_then(|accept| accept.to_str().ok()).is_some_and(|accept| accept.contains("text/html"));
+    if uri.path().starts_with("/api/") || !reads_pages {
+        return fault.into_response();
+    }
+    Page(StatusCode::NOT_FOUND, pages::fault(404, "there is no such page here", &Reader::default())).into_response()
 }
 
 async fn login(Query(query): Query<BTreeMap<String, String>>) -> Page {

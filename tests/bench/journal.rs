@@ -81,6 +81,7 @@ fn turn(mr: &MrId, n: u64) -> Turn {
         mr: mr.clone(),
         phase: Phase::Rolling,
         title: "move www to the new balancer".into(),
+        draft: false,
         waits_for: format!("Rolling out: {n} of 100000 done."),
         head: Some(CommitId::new("0123456789012345678901234567890123456789")),
         next_wake: None,

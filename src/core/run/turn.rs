@@ -38,6 +38,8 @@ pub struct Card {
     pub mr: MrId,
     pub phase: Phase,
     pub title: String,
+    #[serde(default)]
+    pub draft: bool,
     /// One sentence: what it waits for and who can unblock it.
     pub waits_for: String,
     pub head: Option<crate::core::model::CommitId>,

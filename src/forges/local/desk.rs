@@ -63,6 +63,8 @@ pub struct PageComment {
     pub at: Time,
     /// The comment this one answers.
     pub to: Option<CommentId>,
+    /// Ours that is edited in place.
+    pub sticky: bool,
 }
 
 /// A status on the head, ours or another program's.
@@ -267,7 +269,11 @@ impl LocalForge {
             target: row.target,
             head,
             reviewers: row.reviewers,
-            comments: comments.into_iter().map(|row| row.value).map(|CommentBody { id, by, body, at, to, ours: _ }| PageComment { id, by, body, at, to }).collect(),
+            comments: comments
+                .into_iter()
+                .map(|row| row.value)
+                .map(|CommentBody { id, by, body, at, to, ours: _ }| PageComment { sticky: row.sticky == Some(id), id, by, body, at, to })
+                .collect(),
             statuses: ours.chain(checks).collect(),
             labels: row.labels.into_iter().collect(),
             updated: row.updated,

@@ -1,10 +1,10 @@
 //! The page of one change: its live part, and its plan.
 
 use super::{
-    journal::JournalRow,
     page::{Reader, with_frame},
-    template::{lines, render, sentence},
+    template::{lines, paragraphs, render, sentence},
 };
+use crate::app::service::CommentRow;
 use crate::core::{
     diff::{Delta, Op},
     model::{StepId, User},
@@ -21,23 +21,35 @@ const MOST_STEPS: usize = 200;
 /// Journal rows shown, newest first.
 const MOST_ROWS: usize = 300;
 
+/// Comments shown, newest last.
+const MOST_COMMENTS: usize = 200;
+
+/// What was said and done, beside the view.
+#[derive(Clone, Copy, Default)]
+pub struct Record<'a> {
+    /// Oldest first.
+    pub journal: &'a [words::Row],
+    /// Oldest first, as the forge holds them.
+    pub comments: &'a [CommentRow],
+}
+
 /// The whole page.
-pub fn change(view: &View, journal: &[JournalRow], reader: &Reader) -> String {
-    let mut model = live_model(view, journal, reader);
+pub fn change(view: &View, record: Record<'_>, reader: &Reader) -> String {
+    let mut model = live_model(view, record, reader);
     model["plan"] = view.sheet().map_or(Json::Null, |sheet| plan_model(&sheet));
     render("change.html", with_frame(reader, &view.mr.to_string(), model))
 }
 
-/// The live part alone: what the script fetches (`?part=live`) when an event comes.
-pub fn live(view: &View, journal: &[JournalRow], reader: &Reader) -> String {
-    render("live.html", live_model(view, journal, reader))
+/// The live parts alone: what the script fetches (`?part=live`) when an event comes.
+pub fn live(view: &View, record: Record<'_>, reader: &Reader) -> String {
+    render("parts.html", live_model(view, record, reader))
 }
 
-fn live_model(view: &View, journal: &[JournalRow], reader: &Reader) -> Json {
+fn live_model(view: &View, record: Record<'_>, reader: &Reader) -> Json {
     let (done, all) = view.progress();
     let sentences = |items: Vec<String>| items.iter().map(|item| sentence(item)).collect::<Vec<_>>();
-    let missing: u32 = view.approvals.iter().map(|approval| approval.missing).sum();
-    json!({
+    let asked = view.wants_approval();
+    let model = json!({
         "name": view.mr.to_string(), "title": view.title, "author": view.author.as_str(), "source": view.source_branch, "target": view.base_branch, "draft": view.draft,
         "phase": view.phase.as_str(), "phase_words": words::phase_words(view.phase), "waits_for": sentence(&view.waits_for),
         "reasons": sentences(view.still_missing()),
@@ -50,19 +62,45 @@ fn live_model(view: &View, journal: &[JournalRow], reader: &Reader) -> Json {
         "refusals": view.refusals.iter().map(|fault| lines(&refusal(fault))).collect::<Vec<_>>(),
         "conflicts": view.conflicts,
         "failures": view.failures.iter().map(|failure| json!({ "step": failure.step, "text": sentence(&words::failure(failure, &view.kinds, failure.id.as_ref().is_some_and(|id| view.hides(id)))) })).collect::<Vec<_>>(),
+        "given_up": sentences(view.given_up_lines()),
         "queue": sentences(view.queue.iter().flat_map(|queue| &queue.ahead).map(|(mr, what)| format!("{} {what}", words::code(&mr.to_string()))).collect()),
-        "approvals": view.approvals.iter().map(|approval| json!({
-            "rule": sentence(&words::approval(&approval.rule)), "missing": approval.missing, "given": sentences(approval.given.iter().map(words::given).collect()),
+        "approvals": view.approvals.iter().filter(|approval| asked || !approval.given.is_empty()).map(|approval| json!({
+            "rule": sentence(&words::approval(&approval.rule)), "missing": if asked { approval.missing } else { 0 },
+            "cannot": approval.cannot.as_ref().filter(|_| asked).map(|why| sentence(why)),
+            "given": sentences(approval.given.iter().map(words::given).collect()),
         })).collect::<Vec<_>>(),
-        "not_by": if missing > 0 && !view.pushers.is_empty() { sentence(&words::not_by(&view.pushers.iter().map(|user| user.0.clone()).collect::<Vec<_>>())) } else { Json::Null },
-        "buttons": if reader.who.is_some() { buttons(view, missing, reader.who.as_ref()) } else { Vec::new() },
+        "not_by": if asked && !view.pushers.is_empty() { sentence(&words::not_by(&view.pushers.iter().map(|user| user.0.clone()).collect::<Vec<_>>())) } else { Json::Null },
+        "buttons": if reader.who.is_some() { buttons(view, reader.who.as_ref()) } else { Vec::new() },
         "may_skip": reader.who.is_some() && view.phase == Phase::Failed,
+        "may_free": reader.who.is_some() && view.written > 0 && matches!(view.phase, Phase::Failed | Phase::Closed),
         "signed_in": reader.who.is_some(),
         "layers": view.sheet().map_or_else(Vec::new, |sheet| layers(view, &sheet)),
         "steps_left": view.plan.as_ref().map_or(0, |plan| plan.steps.len().saturating_sub(MOST_STEPS)),
         "statuses": view.statuses().iter().map(|status| json!({ "context": status.context, "state": status.state, "text": status.text })).collect::<Vec<_>>(),
-        "journal": journal.iter().rev().take(MOST_ROWS).map(|row| json!({ "seq": row.seq, "at": row.at.map(|at| at.to_string()), "text": sentence(&row.text) })).collect::<Vec<_>>(),
-        "journal_left": journal.len().saturating_sub(MOST_ROWS),
+    });
+    with_record(model, record)
+}
+
+fn with_record(mut model: Json, record: Record<'_>) -> Json {
+    let Record { journal, comments } = record;
+    let said: Vec<&CommentRow> = comments.iter().filter(|comment| !comment.sticky).collect();
+    let left = said.len().saturating_sub(MOST_COMMENTS);
+    let comment = |comment: &&CommentRow| {
+        let CommentRow { id, by, body, at, to, sticky: _ } = comment;
+        json!({ "id": id.0, "by": by.as_str(), "at": at.to_string(), "to": to.map(|to| to.0), "text": paragraphs(body) })
+    };
+    model["comments"] = said[left..].iter().map(comment).collect();
+    model["comments_left"] = left.into();
+    model["journal"] = journal.iter().rev().take(MOST_ROWS).map(row).collect();
+    model["journal_all"] = journal.len().into();
+    model["journal_left"] = journal.len().saturating_sub(MOST_ROWS).into();
+    model
+}
+
+fn row(row: &words::Row) -> Json {
+    json!({
+        "seq": row.seq, "at": row.at.map(|at| at.to_string()), "who": row.who.as_ref().map(User::as_str), "text": sentence(&row.text),
+        "times": row.times, "until": row.until.map(|at| at.to_string()),
     })
 }
 
@@ -73,24 +111,26 @@ fn events_path(view: &View) -> String {
 }
 
 /// The commands that make sense now.
-fn buttons(view: &View, missing: u32, who: Option<&User>) -> Vec<Json> {
+fn buttons(view: &View, who: Option<&User>) -> Vec<Json> {
     let own = who.is_some_and(|who| view.pushers.contains(who));
-    let approve = || (missing > 0 && view.digest.is_some() && !own).then_some(("approve", "Approve this plan"));
-    let begun = view.times.started.is_some();
-    let restore = || begun.then_some(("restore", "Restore"));
+    let missing = view.approvals.iter().any(|approval| approval.missing > 0);
+    let approve = || (missing && view.digest.is_some() && !own).then_some(("approve", "Approve this plan"));
+    let written = view.written > 0 || !view.given_up.is_empty();
+    let restore = || written.then_some(("restore", "Restore"));
     let (pause, abort, plan) = (Some(("pause", "Pause")), Some(("abort", "Abort")), Some(("plan", "Plan again")));
     let list = match view.phase {
-        Phase::AwaitingApproval if missing == 0 => vec![Some(("start", "Start")), plan, restore()],
+        Phase::AwaitingApproval if !missing => vec![Some(("start", "Start")), plan, restore()],
         Phase::AwaitingApproval | Phase::Empty => vec![approve(), plan, restore()],
         Phase::Planning | Phase::Refused | Phase::Conflicted => vec![plan, restore()],
         Phase::Queued => vec![pause, plan],
         Phase::Rolling | Phase::Verifying => vec![pause, abort, restore()],
         Phase::Merging => vec![pause],
-        Phase::Paused => vec![Some(("resume", "Resume")), abort, restore()],
-        Phase::Failed => vec![approve(), Some(("retry", "Retry")), restore(), Some(("free", "Free its claims"))],
-        Phase::Restoring => vec![approve(), pause],
+        Phase::Paused => vec![Some(("resume", "Resume")), view.times.started.and(abort), restore()],
+        Phase::Failed if !view.given_up.is_empty() => vec![plan, restore()],
+        Phase::Failed => vec![Some(("retry", "Retry")), restore(), (!written).then_some(("free", "Free its claims"))],
+        Phase::Restoring => vec![pause],
         Phase::Restored => vec![plan],
-        Phase::Closed => vec![restore(), begun.then_some(("free", "Free its claims"))],
+        Phase::Closed => vec![restore()],
         Phase::Merged => Vec::new(),
     };
     list.into_iter().flatten().map(|(command, label)| json!({ "command": command, "label": label, "main": matches!(command, "approve" | "start" | "resume" | "retry") })).collect()

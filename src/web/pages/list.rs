@@ -21,7 +21,7 @@ pub fn changes(cards: &[Card], reader: &Reader) -> String {
 
 fn row(card: &Card) -> Json {
     json!({
-        "page": Links::new("", &card.mr).change(), "name": card.mr.to_string(), "title": card.title,
+        "page": Links::new("", &card.mr).change(), "name": card.mr.to_string(), "title": card.title, "draft": card.draft,
         "phase": card.phase.as_str(), "phase_words": words::phase_words(card.phase), "waits_for": sentence(&card.waits_for),
         "updated": card.updated.to_string(),
     })

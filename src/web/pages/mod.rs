@@ -5,13 +5,11 @@
 
 mod change;
 mod form;
-mod journal;
 mod list;
 mod page;
 mod template;
 
-pub use change::{change, live};
+pub use change::{Record, change, live};
 pub use form::{FormError, command};
-pub use journal::JournalRow;
 pub use list::changes;
 pub use page::{Reader, content_security_policy, fault, login, own_path};

@@ -5,10 +5,12 @@ use minijinja::{AutoEscape, Environment, Value};
 use serde_json::{Value as Json, json};
 use std::{collections::BTreeMap, sync::LazyLock};
 
-const TEMPLATES: [(&str, &str); 6] = [
+const TEMPLATES: [(&str, &str); 8] = [
     ("base.html", include_str!("templates/base.html")),
     ("changes.html", include_str!("templates/changes.html")),
     ("change.html", include_str!("templates/change.html")),
+    ("rest.html", include_str!("templates/rest.html")),
+    ("parts.html", include_str!("templates/parts.html")),
     ("live.html", include_str!("templates/live.html")),
     ("login.html", include_str!("templates/login.html")),
     ("fault.html", include_str!("templates/fault.html")),
@@ -46,6 +48,11 @@ pub fn lines(text: &str) -> Json {
 /// A sentence of ours: escaped, with its code spans as code.
 pub fn sentence(text: &str) -> Json {
     safe(sentence_html(text))
+}
+
+/// A comment: its lines as they are, with code spans as code and nothing else of Markdown.
+pub fn paragraphs(text: &str) -> Json {
+    safe(text.lines().map(|line| sentence_html(&plain(line))).collect::<Vec<_>>().join("\n"))
 }
 
 const SAFE: &str = "$safe";

@@ -6,13 +6,14 @@ mod site;
 
 use fixture::*;
 use trueup::{
+    app::service::CommentRow,
     core::{
         diff::Op,
         model::{MrId, Place, Refusal, RefusalKind, RepoId, ResourceId, StepId, Time, User, Value},
-        review::{Failure, FailureKind, ItemState, Links, Phase, View, Waiting},
+        review::{CommentId, Failure, FailureKind, ItemState, Links, Phase, View, Waiting, words},
         run::{Card, ClaimAnswer, Event},
     },
-    web::pages::{self, FormError, JournalRow, Reader},
+    web::pages::{self, FormError, Reader, Record},
 };
 
 fn anna() -> Reader {
@@ -28,11 +29,22 @@ fn events() -> Vec<Event> {
     ]
 }
 
+/// The sticky comment, one by a person, and the answer to it.
+fn comments(said: &str) -> Vec<CommentRow> {
+    let row = |id, by: &str, body: &str, to, sticky| CommentRow { id: CommentId(id), by: User::new(by), body: body.into(), at: Time(1_763_700_000_000), to, sticky };
+    vec![
+        row(1, "trueup", "the plan again", None, true),
+        row(2, "bert", said, None, false),
+        row(3, "trueup", "There is no plan to approve now.\n\nSay `/trueup help`.", Some(CommentId(2)), false),
+    ]
+}
+
 fn failed() -> View {
     let mut view = View { phase: Phase::Failed, waits_for: Waiting::Failed { items: 1, blocked: 1, wrote: true }.to_string(), ..view() };
     view.steps = all(&view, ItemState::Proven);
     view.steps[1].items[0] = ItemState::Failed;
     view.times.started = Some(Time(1));
+    view.written = 2;
     view.failures =
         vec![Failure { step: StepId(2), item: 0, id: Some(id("dns-inside", "example.org.", "lb", "A")), kind: FailureKind::GaveUp, why: "no answer".into(), attempts: 3 }];
     view
@@ -45,12 +57,12 @@ fn body(page: &str) -> &str {
 
 #[test]
 fn a_change_shows_state_order_approvals_plan_and_journal() {
-    insta::assert_snapshot!(body(&pages::change(&view(), &JournalRow::of(&events()), &anna())));
+    insta::assert_snapshot!(body(&pages::change(&view(), Record { journal: &words::journal(&events()), comments: &comments("thanks") }, &anna())));
 }
 
 #[test]
 fn a_failed_change_offers_the_three_ways_on() {
-    let page = pages::live(&failed(), &[], &anna());
+    let page = pages::live(&failed(), Record::default(), &anna());
     for command in ["retry", "restore", "skip"] {
         assert!(page.contains(&format!(r#"name="command" value="{command}""#)), "{command} in {page}");
     }
@@ -61,22 +73,22 @@ fn a_failed_change_offers_the_three_ways_on() {
 fn whoever_is_not_signed_in_or_pushed_sees_no_approve_button() {
     let approve = r#"name="command" value="approve""#;
     let view = view();
-    assert!(pages::live(&view, &[], &anna()).contains(approve));
-    let stranger = pages::live(&view, &[], &Reader::default());
+    assert!(pages::live(&view, Record::default(), &anna()).contains(approve));
+    let stranger = pages::live(&view, Record::default(), &Reader::default());
     assert!(!stranger.contains("<form") && stranger.contains("/login?next=/changes/infra%252Fdns/7"), "{stranger}");
     let author = Reader { who: Some(User::new("dora")), halted: false };
-    assert!(!pages::live(&view, &[], &author).contains(approve));
+    assert!(!pages::live(&view, Record::default(), &author).contains(approve));
 }
 
 #[test]
 fn every_phase_has_a_page() {
     for phase in Phase::ALL {
-        let page = pages::change(&View { phase, ..failed() }, &[], &anna());
+        let page = pages::change(&View { phase, ..failed() }, Record::default(), &anna());
         assert!(page.starts_with("<!doctype html>") && page.trim_end().ends_with("</html>"), "{page}");
         assert!(page.contains(&format!(r#"class="phase {phase}""#)));
     }
     let bare = View::new(view().mr, view().links);
-    assert!(pages::change(&bare, &[], &Reader::default()).trim_end().ends_with("</html>"));
+    assert!(pages::change(&bare, Record::default(), &Reader::default()).trim_end().ends_with("</html>"));
 }
 
 #[test]
@@ -85,6 +97,7 @@ fn the_list_puts_what_waits_for_people_first() {
         mr: MrId { repo: RepoId::new("infra"), number },
         phase,
         title: format!("change <{number}>"),
+        draft: false,
         waits_for: "Waiting for `anna`.".into(),
         head: None,
         next_wake: None,
@@ -130,12 +143,12 @@ fn tags(page: &str) -> Vec<String> {
 
 #[test]
 fn no_data_adds_a_tag_or_an_attribute() {
-    let harmless = tags(body(&pages::change(&hostile("harmless"), &[], &anna())));
+    let harmless = tags(body(&pages::change(&hostile("harmless"), Record::default(), &anna())));
     for data in
         ["<script>alert(1)</script>", "\"><img src=x onerror=alert(1)>", "' onclick='x", "</pre></details>", "{{ frame.style }}{% raw %}", "`<b>`", "\u{202e}x\u{0}\u{1b}[31m"]
     {
-        let page = pages::change(&hostile(data), &JournalRow::of(&events()), &anna());
-        let plain = pages::change(&hostile("harmless"), &JournalRow::of(&events()), &anna());
+        let page = pages::change(&hostile(data), Record { journal: &words::journal(&events()), comments: &comments(data) }, &anna());
+        let plain = pages::change(&hostile("harmless"), Record { journal: &words::journal(&events()), comments: &comments("harmless") }, &anna());
         assert_eq!(tags(body(&page)), tags(body(&plain)), "{data}");
         assert!(page.chars().all(|c| c == '\n' || !c.is_control() && c != '\u{202e}'), "{data}");
     }
@@ -146,7 +159,7 @@ fn no_data_adds_a_tag_or_an_attribute() {
 fn a_sensitive_value_is_on_no_page() {
     let mut view = failed();
     view.sensitive = vec!["*/rrset/example.org./**".into()];
-    let page = pages::change(&view, &[], &anna());
+    let page = pages::change(&view, Record::default(), &anna());
     assert!(page.contains("(sensitive)") && !page.contains("192.0.2.2") && !page.contains("192.0.2.3"));
 }
 
@@ -163,7 +176,7 @@ fn after_signing_in_one_stays_on_this_server() {
 fn only_our_own_script_and_style_run() {
     let policy = pages::content_security_policy();
     assert!(policy.starts_with("default-src 'none'; style-src 'sha256-") && !policy.contains("unsafe"), "{policy}");
-    let page = pages::change(&view(), &[], &anna());
+    let page = pages::change(&view(), Record::default(), &anna());
     assert!(!page.contains(" style=") && !page.contains(" onclick=") && !page.contains("src="), "inline code would not run under the policy");
 }
 

@@ -36,6 +36,7 @@ fn card(number: u64, title: &str) -> Card {
         mr: mr(number),
         phase: Phase::Planning,
         title: title.into(),
+        draft: false,
         waits_for: "the plan".into(),
         head: None,
         next_wake: None,

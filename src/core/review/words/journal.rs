@@ -3,15 +3,112 @@
 use super::{code, count, list, phase_words, short, steps_list};
 use crate::core::{
     gate::Reason,
-    model::{ResourceId, Time},
-    review::Phase,
+    model::{ResourceId, Time, User},
+    review::{Check, MrState, Phase, Sighting},
     run::{ClaimAnswer, Event, MergeAnswer, PlanResult, PlanWhy, Sample, Stop},
 };
+use serde::Serialize;
 
-/// One event in words with its time, where it has one; none for what only the machine needs.
-pub fn journal(event: &Event) -> Option<(Option<Time>, String)> {
-    let (at, text) = match event {
+/// One line of the journal as people read it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Row {
+    /// The record's number in the journal.
+    pub seq: u64,
+    /// When it happened, or the last time known before.
+    pub at: Option<Time>,
+    /// Whose deed it was; none for the server's own.
+    pub who: Option<User>,
+    /// A sentence without its subject.
+    pub text: String,
+    /// How often the same happened in a row, with what stands around it.
+    pub times: u32,
+    /// When it happened last.
+    pub until: Option<Time>,
+}
+
+impl Row {
+    fn same(&self, other: &Self) -> bool {
+        (&self.who, &self.text) == (&other.who, &other.text)
+    }
+}
+
+/// The longest run of lines whose repetition is told by a count: looked, planned, refused.
+const LONGEST_REPEAT: usize = 4;
+
+/// The events worth reading, oldest first; what repeats stands once.
+pub fn journal(events: &[Event]) -> Vec<Row> {
+    let mut rows: Vec<Row> = Vec::new();
+    let (mut last, mut seen): (Option<Time>, Option<&Sighting>) = (None, None);
+    for (seq, event) in (1..).zip(events) {
+        let line = match event {
+            Event::Sighted { sighting, at } => {
+                let text = sighted(seen, sighting);
+                seen = Some(sighting);
+                text.map(|text| (Some(*at), None, text))
+            }
+            other => words(other),
+        };
+        let Some((at, who, text)) = line else { continue };
+        last = at.or(last);
+        rows.push(Row { seq, at: last, who: who.cloned(), text, times: 1, until: last });
+        merge_repeat(&mut rows);
+    }
+    rows
+}
+
+/// Where the last lines repeat those before them, counts them there.
+fn merge_repeat(rows: &mut Vec<Row>) {
+    let repeated = |n: usize| rows.len() >= 2 * n && (1..=n).all(|back| rows[rows.len() - back].same(&rows[rows.len() - n - back]));
+    let Some(n) = (1..=LONGEST_REPEAT).find(|n| repeated(*n)) else { return };
+    let again = rows.split_off(rows.len() - n);
+    let from = rows.len() - n;
+    for (row, again) in rows[from..].iter_mut().zip(again) {
+        row.times += again.times;
+        row.until = again.until;
+    }
+}
+
+/// What a look at the forge showed that the one before did not.
+fn sighted(before: Option<&Sighting>, now: &Sighting) -> Option<String> {
+    let Some(before) = before else { return Some(format!("saw head {} on base {}", code(short(&now.head)), code(short(&now.base)))) };
+    let mut news = Vec::new();
+    if before.head != now.head {
+        news.push(format!("saw the new head {}", code(short(&now.head))));
+    }
+    if before.base != now.base {
+        news.push(format!("the base branch is at {}", code(short(&now.base))));
+    }
+    if before.draft != now.draft {
+        news.push(if now.draft { "it is a draft now" } else { "it is no draft any more" }.to_owned());
+    }
+    if before.state != now.state {
+        news.push(match &now.state {
+            MrState::Open => "it was reopened".to_owned(),
+            MrState::Closed => "it was closed".to_owned(),
+            MrState::Merged { commit, by } => format!("the forge shows it merged as {} by {}", code(short(commit)), code(by.as_str())),
+        });
+    }
+    for (name, check) in now.checks.iter().filter(|(name, check)| before.checks.get(*name) != Some(check)) {
+        let is = match check {
+            Check::Pending => "is pending",
+            Check::Success => "passed",
+            Check::Failure => "failed",
+        };
+        news.push(format!("{} {is}", code(name)));
+    }
+    if before.unresolved_threads != now.unresolved_threads {
+        news.push(format!("{} open", count(now.unresolved_threads as usize, "thread")));
+    }
+    (!news.is_empty()).then(|| news.join("; "))
+}
+
+/// When, by whom and what; none for what only the machine needs.
+type Words<'a> = (Option<Time>, Option<&'a User>, String);
+
+fn words(event: &Event) -> Option<Words<'_>> {
+    Some(match event {
         Event::LookAsked
+        | Event::Sighted { .. }
         | Event::Heard { .. }
         | Event::Replying { .. }
         | Event::Replied { .. }
@@ -24,53 +121,59 @@ pub fn journal(event: &Event) -> Option<(Option<Time>, String)> {
         | Event::SampleAsked { .. }
         | Event::MergeDue { .. } => return None,
         Event::Held { reasons, until: _ } if reasons.is_empty() => return None,
+        // The board has not answered yet; when it has, the next line says what.
+        Event::Held { reasons, until: _ } if matches!(reasons.as_slice(), [Reason::Queued { ahead }] if ahead.is_empty()) => return None,
+        Event::StartMoved { n: _, moved } if moved.is_empty() => return None,
         Event::Waited { step: _, attempt: _, good: true, why: _, at: _ } => return None,
-        Event::Sighted { sighting, at } => (Some(*at), format!("saw head {}", code(short(&sighting.head)))),
-        Event::Vouched { by, head } => (None, format!("{} vouched for head {}", code(by.as_str()), code(short(head)))),
+        Event::Vouched { by, head } => (None, Some(by), format!("vouched for head {}", code(short(head)))),
         Event::ReplanAsked { base: _, head, restore, why } => {
-            (None, format!("planning {}{}", if *restore { "the way back".to_owned() } else { format!("head {}", code(short(head))) }, because(why)))
+            let (who, because) = because(why);
+            (None, who, format!("{} {}{because}", if who.is_some() { "asked to plan" } else { "planning" }, if *restore { "the way back".to_owned() } else { format!("head {}", code(short(head))) }))
         }
-        Event::Planned { answer, at } => (Some(*at), planned(&answer.result)),
+        Event::Planned { answer, at } => (Some(*at), None, planned(&answer.result)),
         Event::Approved { by, digest, steps, review, at } => {
             let what = if steps.is_empty() { String::new() } else { format!(" for {}", steps_list(steps)) };
             let how = if *review { " by a review" } else { "" };
-            (Some(*at), format!("{} approved `{}`{what}{how}", code(by.as_str()), digest.short()))
+            (Some(*at), Some(by), format!("approved `{}`{what}{how}", digest.short()))
         }
-        Event::Withdrawn { by } => (None, format!("the review of {} no longer stands", code(by.as_str()))),
-        Event::StartSaid { by, at } => (Some(*at), format!("{} said start", code(by.as_str()))),
-        Event::Held { reasons, until: _ } => (None, format!("held back: {}", reasons.iter().map(held).collect::<Vec<_>>().join("; "))),
-        Event::Claimed { n: _, answer: ClaimAnswer::Granted } => (None, "everything it needs is granted".to_owned()),
-        Event::Claimed { n: _, answer: ClaimAnswer::Queued { ahead } } => (None, format!("queued behind {}", count(ahead.len(), "change"))),
-        Event::Unclaimed => (None, "gave back what it held".to_owned()),
-        Event::StartUnread { n: _, why, again } => (None, format!("could not read before the start, again at {again}: {}", code(why))),
-        Event::StartMoved { n: _, moved } => (None, format!("not started: {} changed since approval", resources(moved))),
-        Event::Started { at } => (Some(*at), "started".to_owned()),
-        Event::ActIntended { step, attempt, skip: _, at } => (Some(*at), format!("step {step}: acting (attempt {attempt})")),
-        Event::Acted { step, attempt: _, outcome, at } => (Some(*at), format!("step {step}: answered for {}", count(outcome.items.len(), "item"))),
-        Event::Proven { step, attempt: _, at } => (Some(*at), format!("step {step}: proven by reading it again")),
-        Event::ProofRead { step, attempt: _, items, at } => (Some(*at), format!("step {step}: {} not as planned", count(items.len(), "item"))),
-        Event::Waited { step, attempt: _, good: false, why, at } => (Some(*at), format!("step {step}: not yet: {}", code(why))),
-        Event::StepApproved { step, by, at } => (Some(*at), format!("{} approved step {step}", code(by.as_str()))),
-        Event::StepBlocked { step } => (None, format!("step {step}: blocked by a failure before it")),
-        Event::Skipped { step, by, reason } => (None, format!("{} skipped step {step}: {}", code(by.as_str()), code(reason))),
-        Event::Retried { by, at } => (Some(*at), format!("{} said retry", code(by.as_str()))),
-        Event::Finished { at } => (Some(*at), "the run is over".to_owned()),
-        Event::Sampled { n: _, sample, at } => (Some(*at), sampled(sample)?),
-        Event::GaveUp { why, at } => (Some(*at), format!("gave up waiting for health: {}", code(why))),
-        Event::MergeAsked { pin: _, at } => (Some(*at), "merging".to_owned()),
-        Event::MergeAnswered { answer, at } => (Some(*at), merge(answer)),
-        Event::Paused { by } => (None, format!("{} paused it", code(by.as_str()))),
-        Event::Resumed { by, at } => (Some(*at), format!("{} resumed it", code(by.as_str()))),
-        Event::Stopping { why } => (None, stopping(why)),
-        Event::Stopped { at } => (Some(*at), "stopped at a safe point".to_owned()),
-        Event::Freed { by, reason } if reason.is_empty() => (None, format!("{} freed what it held", code(by.as_str()))),
-        Event::Freed { by, reason } => (None, format!("{} freed what it held: {}", code(by.as_str()), code(reason))),
-        Event::Taken { by } => (None, format!("{} answers for it from here on", code(by.as_str()))),
-        Event::Halted(true) => (None, "halted by an operator".to_owned()),
-        Event::Halted(false) => (None, "the halt was lifted".to_owned()),
-        Event::ClockBack { now } => (Some(*now), "the clock went back; timers start again".to_owned()),
-    };
-    Some((at, text))
+        Event::Withdrawn { by } => (None, Some(by), "took the approving review back".to_owned()),
+        Event::StartSaid { by, at } => (Some(*at), Some(by), "said start".to_owned()),
+        Event::Held { reasons, until: _ } => (None, None, format!("held back: {}", reasons.iter().map(held).collect::<Vec<_>>().join("; "))),
+        Event::Claimed { n: _, answer: ClaimAnswer::Granted } => (None, None, "everything it needs is granted".to_owned()),
+        Event::Claimed { n: _, answer: ClaimAnswer::Queued { ahead } } => (None, None, format!("queued behind {}", count(ahead.len(), "change"))),
+        Event::Unclaimed => (None, None, "gave back what it held".to_owned()),
+        Event::StartUnread { n: _, why, again } => (None, None, format!("could not read before the start, again at {again}: {}", code(why))),
+        Event::StartMoved { n: _, moved } => (None, None, format!("not started: {} changed since approval", resources(moved))),
+        Event::Started { at } => (Some(*at), None, "started".to_owned()),
+        Event::ActIntended { step, attempt: 1, skip: _, at } => (Some(*at), None, format!("step {step}: acting")),
+        Event::ActIntended { step, attempt, skip: _, at } => (Some(*at), None, format!("step {step}: acting (attempt {attempt})")),
+        Event::Acted { step, attempt: _, outcome, at } => (Some(*at), None, format!("step {step}: answered for {}", count(outcome.items.len(), "item"))),
+        Event::Proven { step, attempt: _, at } => (Some(*at), None, format!("step {step}: proven by reading it again")),
+        Event::ProofRead { step, attempt: _, items, at } => (Some(*at), None, format!("step {step}: {} not as planned", count(items.len(), "item"))),
+        Event::Waited { step, attempt: _, good: false, why, at } => (Some(*at), None, format!("step {step}: not yet: {}", code(why))),
+        Event::StepApproved { step, by, at } => (Some(*at), Some(by), format!("approved step {step}")),
+        Event::StepBlocked { step } => (None, None, format!("step {step}: blocked by a failure before it")),
+        Event::Skipped { step, by, reason } => (None, Some(by), format!("skipped step {step}: {}", code(reason))),
+        Event::Retried { by, at } => (Some(*at), Some(by), "said retry".to_owned()),
+        Event::Finished { at } => (Some(*at), None, "the run is over".to_owned()),
+        Event::Sampled { n: _, sample, at } => (Some(*at), None, sampled(sample)?),
+        Event::GaveUp { why, at } => (Some(*at), None, format!("gave up waiting for health: {}", code(why))),
+        Event::MergeAsked { pin: _, at } => (Some(*at), None, "merging".to_owned()),
+        Event::MergeAnswered { answer, at } => (Some(*at), None, merge(answer)),
+        Event::Paused { by } => (None, Some(by), "paused it".to_owned()),
+        Event::Resumed { by, at } => (Some(*at), Some(by), "resumed it".to_owned()),
+        Event::Stopping { why } => {
+            let (who, text) = stopping(why);
+            (None, who, text)
+        }
+        Event::Stopped { at } => (Some(*at), None, "stopped at a safe point".to_owned()),
+        Event::Freed { by, reason } if reason.is_empty() => (None, Some(by), "freed what it held".to_owned()),
+        Event::Freed { by, reason } => (None, Some(by), format!("freed what it held: {}", code(reason))),
+        Event::Taken { by } => (None, Some(by), "answers for it from here on".to_owned()),
+        Event::Halted(true) => (None, None, "halted by an operator".to_owned()),
+        Event::Halted(false) => (None, None, "the halt was lifted".to_owned()),
+        Event::ClockBack { now } => (Some(*now), None, "the clock went back; timers start again".to_owned()),
+    })
 }
 
 /// What kept a gate shut, in a few words.
@@ -94,13 +197,13 @@ fn held(reason: &Reason) -> String {
     }
 }
 
-fn because(why: &PlanWhy) -> String {
+fn because(why: &PlanWhy) -> (Option<&User>, String) {
     match why {
-        PlanWhy::Moved => String::new(),
-        PlanWhy::Said(by) | PlanWhy::Restore(by) => format!(", because {} said so", code(by.as_str())),
-        PlanWhy::Again => ", again".to_owned(),
-        PlanWhy::PreImages(ids) => format!(", because {} changed before the start", resources(ids)),
-        PlanWhy::Drift(ids) => format!(", because {} changed after being written", resources(ids)),
+        PlanWhy::Moved => (None, String::new()),
+        PlanWhy::Said(by) | PlanWhy::Restore(by) => (Some(by), String::new()),
+        PlanWhy::Again => (None, ", again".to_owned()),
+        PlanWhy::PreImages(ids) => (None, format!(", because {} changed before the start", resources(ids))),
+        PlanWhy::Drift(ids) => (None, format!(", because {} changed after being written", resources(ids))),
     }
 }
 
@@ -131,13 +234,13 @@ fn merge(answer: &MergeAnswer) -> String {
     }
 }
 
-fn stopping(why: &Stop) -> String {
+fn stopping(why: &Stop) -> (Option<&User>, String) {
     match why {
-        Stop::Abort(by) => format!("{} aborted it", code(by.as_str())),
-        Stop::Restore(by) => format!("{} asked to restore", code(by.as_str())),
-        Stop::Close => "stopping, because the merge request was closed".to_owned(),
-        Stop::Alarm(what) => format!("stopping under alarm: {}", code(what)),
-        Stop::Amend => "stopping to amend for a new head".to_owned(),
+        Stop::Abort(by) => (Some(by), "aborted it".to_owned()),
+        Stop::Restore(by) => (Some(by), "asked to restore".to_owned()),
+        Stop::Close => (None, "stopping, because the merge request was closed".to_owned()),
+        Stop::Alarm(what) => (None, format!("stopping under alarm: {}", code(what))),
+        Stop::Amend => (None, "stopping to amend for a new head".to_owned()),
     }
 }
 

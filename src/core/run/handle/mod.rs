@@ -200,6 +200,7 @@ impl Change {
             mr: self.mr.clone(),
             phase: self.phase(),
             title: self.sighting.as_ref().map_or_else(String::new, |sighting| sighting.title.clone()),
+            draft: self.sighting.as_ref().is_some_and(|sighting| sighting.draft),
             waits_for: self.waits_for(),
             head: self.sighting.as_ref().map(|sighting| sighting.head.clone()),
             next_wake: self.next_wake(),
