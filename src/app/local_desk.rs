@@ -63,8 +63,8 @@ impl MrDesk for LocalForge {
         Box::pin(async move { Ok(LocalForge::set_draft(self, mr, draft).await?) })
     }
 
-    fn set_check<'a>(&'a self, by: &'a User, repo: &'a RepoId, head: &'a CommitId, name: &'a str, check: Check) -> Fut<'a, Result<(), ServiceError>> {
-        Box::pin(async move { Ok(LocalForge::set_check(self, by, repo, head, name, check).await?) })
+    fn set_check<'a>(&'a self, by: &'a User, repo: &'a RepoId, head: &'a CommitId, name: &'a str, check: Check, about: &'a str) -> Fut<'a, Result<(), ServiceError>> {
+        Box::pin(async move { Ok(LocalForge::set_check(self, by, repo, head, name, check, about).await?) })
     }
 
     fn known<'a>(&'a self, mr: &'a MrId) -> Fut<'a, Result<(), ServiceError>> {

@@ -71,7 +71,7 @@ pub trait MrDesk: Send + Sync {
     fn set_state<'a>(&'a self, by: &'a User, mr: &'a MrId, open: bool) -> crate::ports::Fut<'a, Result<(), ServiceError>>;
     fn set_draft<'a>(&'a self, by: &'a User, mr: &'a MrId, draft: bool) -> crate::ports::Fut<'a, Result<(), ServiceError>>;
     /// Sets another program's status on a head.
-    fn set_check<'a>(&'a self, by: &'a User, repo: &'a RepoId, head: &'a CommitId, name: &'a str, check: Check) -> crate::ports::Fut<'a, Result<(), ServiceError>>;
+    fn set_check<'a>(&'a self, by: &'a User, repo: &'a RepoId, head: &'a CommitId, name: &'a str, check: Check, about: &'a str) -> crate::ports::Fut<'a, Result<(), ServiceError>>;
     /// Whether there is such a merge request; an error when not. Cheap, however long its talk is.
     fn known<'a>(&'a self, mr: &'a MrId) -> crate::ports::Fut<'a, Result<(), ServiceError>>;
     /// The merge request as the forge holds it, with its newest comments.
@@ -222,10 +222,10 @@ impl Service {
     }
 
     /// Takes another program's status on a head; every open merge request of the repository is looked at.
-    pub async fn set_check(&self, by: &User, repo: &RepoId, head: &CommitId, name: &str, check: Check) -> Result<(), ServiceError> {
+    pub async fn set_check(&self, by: &User, repo: &RepoId, head: &CommitId, name: &str, check: Check, about: &str) -> Result<(), ServiceError> {
         self.needs(by, repo, Right::Write, "set statuses").await?;
         self.judges_others(by, repo, head).await?;
-        self.mr_desk()?.set_check(by, repo, head, name, check).await?;
+        self.mr_desk()?.set_check(by, repo, head, name, check, about).await?;
         self.swept(repo).await;
         Ok(())
     }

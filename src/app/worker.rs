@@ -115,6 +115,8 @@ struct Worker {
     mr: MrId,
     own: mpsc::UnboundedSender<Mail>,
     change: Change,
+    /// The phase the log knows.
+    phase: Option<Phase>,
     /// Records in the journal.
     upto: u64,
     fence: Fence,
@@ -134,7 +136,8 @@ impl Worker {
         let approvers = world.repositories.get(&mr.repo).and_then(|repository| repository.approvers.clone());
         change.dress(Links::new(&world.url, &mr), world.kinds.clone(), approvers);
         let face = perform::FaceWriter::start(world.clone(), mr.clone());
-        Ok(Self { world, desk, mr, own, change, upto, fence, tokens: Tokens::default(), face, wake: None })
+        let phase = (upto > 0).then(|| change.phase());
+        Ok(Self { world, desk, mr, own, change, phase, upto, fence, tokens: Tokens::default(), face, wake: None })
     }
 
     async fn work(&mut self, looks: &mut Looks, inbox: &mut mpsc::UnboundedReceiver<Mail>, show: &watch::Sender<Glance>) -> Result<(), String> {
@@ -223,6 +226,9 @@ impl Worker {
         self.world.trouble.over();
         self.upto = receipt.upto;
         tracing::debug!(change = %self.mr, phase = %card.phase, events = turn.events.len(), "turn");
+        if self.phase.replace(card.phase) != Some(card.phase) {
+            tell(&card);
+        }
         if card.phase == Phase::Merged && turn.events.iter().any(|event| matches!(event, Event::MergeAnswered { .. })) {
             self.desk.look_all(&self.mr.repo, &self.mr);
         }
@@ -293,6 +299,27 @@ impl Worker {
             let _ = own.send(Mail::Input(Box::new(Input::Tick)));
         });
         self.wake = Some((at, timer));
+    }
+}
+
+/// One line of the log for every new phase; what needs somebody is a warning.
+fn tell(card: &Card) {
+    match card.phase {
+        Phase::Failed => tracing::warn!(change = %card.mr, phase = %card.phase, "{}", card.waits_for),
+        Phase::Planning
+        | Phase::AwaitingApproval
+        | Phase::Queued
+        | Phase::Rolling
+        | Phase::Verifying
+        | Phase::Merging
+        | Phase::Merged
+        | Phase::Empty
+        | Phase::Refused
+        | Phase::Conflicted
+        | Phase::Paused
+        | Phase::Restoring
+        | Phase::Restored
+        | Phase::Closed => tracing::info!(change = %card.mr, phase = %card.phase, "{}", card.waits_for),
     }
 }
 

@@ -9,20 +9,28 @@ const ABOUT: &str = "A merge request that merges when it is true.
 trueup compiles a merge request on a desired-state repository into one ordered plan over live systems, shows it, waits for the approvals that plan needs, runs it, and merges only when the real state has been re-read and equals the desired state.";
 
 const EXAMPLES: &str = "Examples:
-  trueup demo                                        see the whole life of a merge request on loopback
-  trueup plan --repo . --base main --head my-branch --config server.yaml
+  trueup demo                  the whole life of a merge request, on loopback
+  trueup validate              is what this checkout asks for well said?
+  trueup plan --base main --head my-branch --config server.yaml
   trueup serve --config server.yaml
   trueup mr open --repo dns --source my-branch --title 'move www'
+  trueup mr wait 7 --for merged --timeout 10m
 
-Exit codes: 0 done (plan: nothing to do), 1 error, 2 changes (plan, preview, drift),
-3 and 4 `mr wait`: ended in another phase, timed out.";
+Commands that talk to a server take it from --server or TRUEUP_SERVER, and you from TRUEUP_TOKEN.
+
+Exit codes:
+  0  done; `plan`: there is nothing to do
+  1  an error, wrong arguments too; standard error says what to do next
+  2  `plan`: there are changes
+  3  `mr wait`: it ended in another phase
+  4  `mr wait`: the time is up";
 
 #[derive(Parser)]
 #[command(name = "trueup", version, about = ABOUT.lines().next().unwrap_or_default(), long_about = ABOUT, after_help = EXAMPLES)]
 struct Cli {
     #[command(subcommand)]
     command: Commands,
-    /// When to colour the output.
+    /// When to colour the output; auto: on a terminal, unless NO_COLOR is set.
     #[arg(long, global = true, value_enum, default_value_t, env = "TRUEUP_COLOR")]
     color: term::Color,
 }
@@ -31,10 +39,18 @@ struct Cli {
 enum Commands {
     /// See the whole life of a merge request on loopback, in one process.
     Demo(demo::DemoArgs),
-    /// Serve the configured repositories.
-    Serve(serve::ServeArgs),
+    /// Check a checkout without contacting anything.
+    Validate(validate::ValidateArgs),
     /// Compile the plan of a merge request from a checkout; no server needed.
     Plan(plan::PlanArgs),
+    /// Write desired state from what is live.
+    Import(import::ImportArgs),
+    /// Print the JSON Schema of trueup.yaml or server.yaml.
+    Schema(schema::SchemaArgs),
+    /// Serve the configured repositories.
+    Serve(serve::ServeArgs),
+    /// Examine a server's configuration, repositories and targets; writes nothing.
+    Doctor(doctor::DoctorArgs),
     /// Open, show, approve and follow merge requests on a server.
     #[command(subcommand)]
     Mr(mr::MrCommand),
@@ -46,14 +62,6 @@ enum Commands {
     Halt(halt::HaltArgs),
     /// Print what your shell needs to complete commands.
     Completions(completions::CompletionsArgs),
-    /// Examine a server's configuration, repositories and targets; writes nothing.
-    Doctor(doctor::DoctorArgs),
-    /// Check a checkout without contacting anything.
-    Validate(validate::ValidateArgs),
-    /// Print the JSON Schema of trueup.yaml or server.yaml.
-    Schema(schema::SchemaArgs),
-    /// Write desired state from what is live.
-    Import(import::ImportArgs),
 }
 
 /// Runs the command line; every error ends in exit code 1 with the next thing to do.

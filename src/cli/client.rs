@@ -8,14 +8,15 @@ use std::time::Duration;
 
 /// Which server is asked, and as whom.
 #[derive(clap::Args)]
+#[command(next_help_heading = "Server")]
 pub struct ServerArgs {
     /// The server's URL.
     #[arg(long, env = "TRUEUP_SERVER", value_name = "URL")]
     pub server: String,
-    /// Your token. Better from the environment: arguments can be seen by others on the machine.
+    /// Your token; better from the environment, because others on the machine see arguments.
     #[arg(long, env = "TRUEUP_TOKEN", value_name = "TOKEN", hide_env_values = true)]
     pub token: String,
-    /// Print JSON, one document (version 1).
+    /// Print one JSON document (version 1) instead of text.
     #[arg(long)]
     pub json: bool,
 }
@@ -26,7 +27,7 @@ pub struct MrArgs {
     /// The merge request: `7`, or `REPOSITORY!7`.
     #[arg(value_name = "N")]
     pub number: String,
-    /// The repository's name. Not needed when you see only one.
+    /// The repository's name; not needed when you see only one.
     #[arg(long, env = "TRUEUP_REPO", value_name = "NAME")]
     pub repo: Option<String>,
     #[command(flatten)]
@@ -178,6 +179,12 @@ pub fn tell(as_json: bool, answer: &Value, line: &str) {
     } else {
         println!("{line}");
     }
+}
+
+/// A text field of several lines, each safe for a terminal.
+pub fn text(answer: &Value, name: &str) -> String {
+    let lines = answer[name].as_str().unwrap_or_default().lines().map(crate::core::review::escape::plain);
+    lines.collect::<Vec<_>>().join("\n")
 }
 
 /// A text field of an answer, safe for a terminal.

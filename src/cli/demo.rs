@@ -4,7 +4,7 @@ use super::{
     Exit,
     args::runtime,
     demo_world::{self, DemoWorld},
-    term::Color,
+    term::{self, Color},
 };
 use crate::{
     core::{
@@ -15,11 +15,7 @@ use crate::{
     lab::sample,
 };
 use anyhow::Context as _;
-use indicatif::{ProgressBar, ProgressStyle};
-use std::{
-    io::IsTerminal as _,
-    time::{Duration, Instant},
-};
+use std::time::{Duration, Instant};
 
 /// Runs a name server, a forge and trueup on loopback in this one process, and takes a merge request through its whole life.
 #[derive(clap::Args)]
@@ -28,7 +24,7 @@ use std::{
   trueup demo --yes      a second identity approves
   trueup demo --keep     stays up afterwards, to look around
 
-Exits with 0 only when everything it says was checked to be true.")]
+Exit codes: 0 everything it says was checked to be true, 1 something was not.")]
 pub struct DemoArgs {
     /// Let the second identity approve, instead of waiting for you.
     #[arg(long)]
@@ -109,7 +105,8 @@ async fn tell(args: &DemoArgs, color: Color) -> anyhow::Result<()> {
 
 /// Waits until the change reached a phase or went past it, with progress; a phase it does not leave by itself ends the demo.
 async fn reach(world: &DemoWorld, mr: &MrId, phase: Phase, patience: Duration, doing: &str) -> anyhow::Result<View> {
-    let spinner = spinner(doing);
+    let spinner = term::spinner();
+    spinner.set_message(doing.to_owned());
     let mut glance = world.service().watch(mr);
     let started = Instant::now();
     loop {
@@ -136,14 +133,4 @@ async fn reach(world: &DemoWorld, mr: &MrId, phase: Phase, patience: Duration, d
             changed.context("the change's worker ended")?;
         }
     }
-}
-
-fn spinner(doing: &str) -> ProgressBar {
-    let spinner = if std::io::stderr().is_terminal() { ProgressBar::new_spinner() } else { ProgressBar::hidden() };
-    if let Ok(style) = ProgressStyle::with_template("   {spinner} {msg} ({elapsed})") {
-        spinner.set_style(style);
-    }
-    spinner.set_message(doing.to_owned());
-    spinner.enable_steady_tick(Duration::from_millis(100));
-    spinner
 }

@@ -23,8 +23,9 @@ enum What {
 }
 
 #[derive(clap::Args)]
-#[command(after_help = "Example:
+#[command(after_help = "Examples:
   trueup import dns --config server.yaml --target inside --zone example.com. --out zones
+  trueup import dns --config server.yaml --target inside --zone example.com. --format zonefile --out zones
 
 Then map the folder in trueup.yaml; `trueup plan` of it has nothing to write. Records that trueup never governs (SOA, DNSSEC) are left out.")]
 struct DnsArgs {

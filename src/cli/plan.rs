@@ -4,9 +4,11 @@ use super::{Exit, args::runtime, load::load, term, term::Color};
 use crate::{
     app::{planning, wiring},
     core::{
+        gate,
         model::{MrId, RepoId},
         plan::Plan,
         render,
+        review::words,
         run::PlanResult,
     },
 };
@@ -19,7 +21,12 @@ use std::{collections::BTreeMap, path::PathBuf, sync::Arc};
   trueup plan --repo . --base main --config server.yaml -o json | jq .summary
   trueup plan --repo . --base main --config server.yaml --offline
 
-Exit codes: 0 nothing to do, 2 there are changes (resources that stop being governed count), 1 error (bad input is printed with file, line and column).")]
+Only commits are seen: commit first, then plan. --config is the server's own file, or one with the same targets.
+
+Exit codes:
+  0  nothing to do
+  1  an error; bad input is printed with file, line and column
+  2  there are changes; resources that stop being governed count")]
 pub struct PlanArgs {
     /// The repository: a checkout or a bare repository.
     #[arg(long, default_value = ".", value_name = "DIR")]
@@ -33,10 +40,10 @@ pub struct PlanArgs {
     /// The server configuration that names the targets.
     #[arg(long, env = "TRUEUP_CONFIG", value_name = "FILE")]
     pub config: PathBuf,
-    /// The repository's name in that configuration, whose grants hold. Needed when it names several.
+    /// The repository's name in that configuration, whose grants hold; needed when it names several.
     #[arg(long, value_name = "NAME")]
     pub name: Option<String>,
-    /// Contact nothing: take base as live. The plan says that nothing was observed.
+    /// Contact nothing: take base as live, and say in the plan that nothing was observed.
     #[arg(long)]
     pub offline: bool,
     /// How to print the plan.
@@ -60,6 +67,7 @@ pub fn run(args: &PlanArgs, color: Color) -> anyhow::Result<Exit> {
         let targets = wiring::targets(&server, &*secrets).await?;
         let kinds = wiring::kinds(&targets);
         let repo = Arc::new(wiring::checkout(&server, args.name.as_deref(), &args.repo)?);
+        let approvers = repo.approvers.clone();
         let (base, head) = (repo.state.commit(&args.base)?, repo.state.commit(&args.head)?);
         let mr = MrId { repo: RepoId::new(repo.id.as_str()), number: 0 };
         let request = planning::Request { mr, base, head, ours: BTreeMap::new(), written: BTreeMap::new(), ahead: BTreeMap::new(), restore: None };
@@ -67,6 +75,12 @@ pub fn run(args: &PlanArgs, color: Color) -> anyhow::Result<Exit> {
         let (_, result) = planning::compile_for(repo, &targets, sighted, request).await;
         match result {
             PlanResult::Plan { plan, .. } => {
+                for rule in &plan.rules {
+                    let stuck = approvers.as_ref().and_then(|approvers| gate::obstacle(&rule.rule, approvers, &|_| false));
+                    if let Some(stuck) = stuck {
+                        eprintln!("note: {}, and {}", words::approval(rule), words::obstacle(&stuck));
+                    }
+                }
                 show(&plan, args.output, &kinds, color);
                 Ok(if plan.writes_nothing() && !plan.gives_up() { Exit::Ok } else { Exit::Changes })
             }

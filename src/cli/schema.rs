@@ -5,6 +5,11 @@ use crate::{app::config::Server, formats::trueup_yaml::Repository};
 
 /// Prints the JSON Schema of a file, for editors and linters.
 #[derive(clap::Args)]
+#[command(after_help = "Examples:
+  trueup schema > trueup.schema.json            for trueup.yaml
+  trueup schema server > server.schema.json     for server.yaml
+
+Editors with a YAML language server read a first line such as `# yaml-language-server: $schema=trueup.schema.json`.")]
 pub struct SchemaArgs {
     /// Which file.
     #[arg(value_enum, default_value_t)]

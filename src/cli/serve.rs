@@ -7,9 +7,17 @@ use tokio::signal::unix::{SignalKind, signal};
 
 /// Serves the configured repositories until stopped. Prints `{"listening":"HOST:PORT"}` on standard output when ready; logs go to standard error.
 #[derive(clap::Args)]
-#[command(after_help = "Stops cleanly on Ctrl-C or SIGTERM: every change finishes its turn, the rest is in its journal and goes on at the next start.
+#[command(after_help = "Example:
+  trueup serve --config server.yaml
 
-The log's level comes from TRUEUP_LOG (`info`, `trueup=debug`); TRUEUP_LOG_FORMAT=json writes one JSON object a line.")]
+server.yaml names people, repositories and live systems; docs/configuration.md explains every key, and the smallest one is in
+README.md. Pages, API and git are all at the address that is printed.
+
+Stops cleanly on Ctrl-C or SIGTERM: every change finishes its turn, the rest is in its journal and goes on at the next start.
+
+The log's level comes from TRUEUP_LOG (`info`, `trueup=debug`); TRUEUP_LOG_FORMAT=json writes one JSON object a line.
+
+Exit codes: 0 stopped, 1 an error: the configuration, the address, or a second server on the same data folder.")]
 pub struct ServeArgs {
     /// The server's configuration; `trueup schema server` describes it.
     #[arg(long, env = "TRUEUP_CONFIG", value_name = "FILE")]

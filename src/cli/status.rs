@@ -10,7 +10,9 @@ use serde_json::{Value, json};
 #[derive(clap::Args)]
 #[command(after_help = "Examples:
   trueup status --server http://127.0.0.1:8080
-  trueup status --json | jq .changes")]
+  trueup status --json | jq .changes
+
+Changes that are merged, restored or closed are counted and not listed; `trueup mr list` lists all.")]
 pub struct StatusArgs {
     #[command(flatten)]
     server: ServerArgs,

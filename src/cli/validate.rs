@@ -6,6 +6,13 @@ use std::path::PathBuf;
 
 /// Checks trueup.yaml, every source it names and the plan templates of one commit. Contacts nothing and needs no server.
 #[derive(clap::Args)]
+#[command(after_help = "Examples:
+  trueup validate
+  trueup validate --repo . --rev my-branch      as a check in CI
+
+Whether the targets exist and what is live is only known to `trueup plan`.
+
+Exit codes: 0 all is well, 1 faults (each with file, line, column and what to do).")]
 pub struct ValidateArgs {
     /// The repository: a checkout or a bare repository.
     #[arg(long, default_value = ".", value_name = "DIR")]

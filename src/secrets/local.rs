@@ -42,12 +42,20 @@ fn read(folder: &Path, name: &str) -> Result<SecretText, String> {
         return Err("the path leads out of the secrets folder".into());
     }
     let path = folder.join(name);
-    let about = std::fs::metadata(&path).map_err(|error| format!("the file cannot be read: {}", error.kind()))?;
+    let about = std::fs::metadata(&path).map_err(|error| unread(&path, &error))?;
     if !about.is_file() || about.len() > LARGEST {
         return Err(format!("not a file of at most {LARGEST} bytes"));
     }
-    let text = std::fs::read_to_string(&path).map_err(|error| format!("the file cannot be read: {}", error.kind()))?;
+    let text = std::fs::read_to_string(&path).map_err(|error| unread(&path, &error))?;
     Ok(SecretText::new(text.strip_suffix('\n').unwrap_or(&text)))
+}
+
+/// Says which file is missing, by its whole path.
+fn unread(path: &Path, error: &std::io::Error) -> String {
+    match error.kind() {
+        std::io::ErrorKind::NotFound => format!("no such file: {}", path.display()),
+        other => format!("{} cannot be read: {other}", path.display()),
+    }
 }
 
 impl Secrets for LocalSecrets {

@@ -159,6 +159,12 @@ struct NewStatus {
     /// The status's name: `ci/lint`.
     context: String,
     state: NewState,
+    /// One line about it, shown beside it.
+    #[serde(default)]
+    description: Option<String>,
+    /// Where the program tells more, shown beside it.
+    #[serde(default)]
+    target_url: Option<String>,
 }
 
 #[derive(Clone, Copy, Deserialize, JsonSchema)]
@@ -299,7 +305,8 @@ async fn show(State(app): State<App>, Person(by): Person, At(mr): At) -> Result<
     change["state"] = json!(page.state);
     change["reviewers"] = json!(page.reviewers);
     change["labels"] = json!(page.labels);
-    change["comments"] = page.comments.iter().map(|row| json!({ "id": row.id, "by": row.by, "at": row.at.to_string(), "to": row.to, "sticky": row.sticky, "body": row.body })).collect();
+    change["comments"] =
+        page.comments.iter().map(|row| json!({ "id": row.id, "by": row.by, "at": row.at.to_string(), "to": row.to, "sticky": row.sticky, "body": row.body })).collect();
     change["all_statuses"] = json!(page.statuses);
     Ok(Json(change))
 }
@@ -451,6 +458,7 @@ async fn set_status(State(app): State<App>, Person(by): Person, Path((repo, comm
         NewState::Success => Check::Success,
         NewState::Failure => Check::Failure,
     };
-    app.service.set_check(&by, &repo, &CommitId::new(commit.to_ascii_lowercase()), &new.context, check).await?;
+    let about: Vec<&str> = [&new.description, &new.target_url].into_iter().flatten().map(String::as_str).filter(|text| !text.is_empty()).collect();
+    app.service.set_check(&by, &repo, &CommitId::new(commit.to_ascii_lowercase()), &new.context, check, &about.join(" ")).await?;
     Ok((StatusCode::CREATED, Json(json!({}))).into_response())
 }

@@ -73,7 +73,9 @@ impl FromRequestParts<App> for Visitor {
     async fn from_request_parts(parts: &mut Parts, app: &App) -> Result<Self, NoPage> {
         match Person::from_request_parts(parts, app).await {
             Ok(Person(user)) => Ok(Self(user)),
-            Err(fault) if fault.status == StatusCode::UNAUTHORIZED => Err(NoPage::SignIn { next: parts.uri.path().trim_end_matches("/command").trim_end_matches("/comment").to_owned() }),
+            Err(fault) if fault.status == StatusCode::UNAUTHORIZED => {
+                Err(NoPage::SignIn { next: parts.uri.path().trim_end_matches("/command").trim_end_matches("/comment").to_owned() })
+            }
             Err(fault) => Err(fault.into()),
         }
     }
@@ -94,7 +96,7 @@ async fn change(State(app): State<App>, Visitor(by): Visitor, At(mr): At, Query(
     let view = app.service.view(&mr).await.map_err(Fault::from)?;
     let journal = words::journal(&app.service.journal(&mr).await.map_err(Fault::from)?);
     let said = app.service.page(&mr).await.map_err(Fault::from)?;
-    let record = Record { journal: &journal, comments: &said.comments };
+    let record = Record { journal: &journal, comments: &said.comments, statuses: &said.statuses };
     let reader = reader(&app, by);
     let live = query.get("part").is_some_and(|part| part == "live");
     Ok(Page(StatusCode::OK, if live { pages::live(&view, record, &reader) } else { pages::change(&view, record, &reader) }))

@@ -5,14 +5,19 @@ use crate::{
     core::model::{Place, Refusal, RefusalKind},
     formats::yaml,
 };
-use std::path::Path;
+use std::{io::ErrorKind, path::Path};
 
 /// Reads and checks the configuration at `path`; paths in it that are relative start at its folder.
 pub fn load(path: &Path) -> Result<Server, Vec<Refusal>> {
     let file = path.display().to_string();
     let bytes = std::fs::read(path).map_err(|error| {
-        let refusal = Refusal::new(RefusalKind::Path, format!("cannot read the server configuration: {}", error.kind())).at(Place::file(file.as_str()));
-        vec![refusal.advice("name the file with --config; `trueup schema server` describes it")]
+        let what = match error.kind() {
+            ErrorKind::NotFound => format!("no such file: {file}"),
+            ErrorKind::IsADirectory => format!("{file} is a folder, not the server's configuration"),
+            other => format!("cannot read the server's configuration: {other}"),
+        };
+        let refusal = Refusal::new(RefusalKind::Path, what).at(Place::file(file.as_str()));
+        vec![refusal.advice("name the file with --config or TRUEUP_CONFIG; docs/configuration.md and `trueup schema server` describe it")]
     })?;
     let mut server = parse(&file, &bytes)?;
     server.start_paths_at(path.parent().unwrap_or(Path::new("")));

@@ -19,23 +19,35 @@ pub enum MrCommand {
     Show(show::ShowArgs),
     /// Print the plan of a change.
     Plan(PlanArgs),
-    /// Print the journal of a change.
-    Journal(OneArgs),
+    /// Print what happened to a change: when, who, what.
+    Journal(JournalArgs),
     /// Approve the plan of a change.
     Approve(approve::ApproveArgs),
     /// Comment; `/trueup` commands in it are heard.
     Comment(CommentArgs),
-    /// Say a command: pause, resume, retry, skip, abort, restore, free, take, start, plan.
+    /// Say a command: pause, resume, retry, skip, abort, restore, free, take, start, plan, help.
     Say(SayArgs),
     /// Wait until a change is in a phase.
     Wait(wait::WaitArgs),
     /// Close a merge request; nothing is undone.
+    #[command(after_help = "Example:
+  trueup mr close 7
+
+What is written stays, and stays claimed: `trueup mr say 7 restore` goes back, `trueup mr say 7 free REASON` lets go of it.")]
     Close(OneArgs),
     /// Open a closed merge request again.
+    #[command(after_help = "Example:
+  trueup mr reopen 7
+
+It is planned again from what is really there, and approved again.")]
     Reopen(OneArgs),
     /// Make it a draft: it is planned and does not start.
+    #[command(after_help = "Example:
+  trueup mr draft 7")]
     Draft(OneArgs),
     /// Make a draft ready.
+    #[command(after_help = "Example:
+  trueup mr ready 7")]
     Ready(OneArgs),
 }
 
@@ -62,6 +74,19 @@ pub struct OneArgs {
 }
 
 #[derive(clap::Args)]
+#[command(after_help = "Examples:
+  trueup mr journal 7
+  trueup mr journal 7 --json | jq 'last'    the records as they are kept")]
+pub struct JournalArgs {
+    #[command(flatten)]
+    mr: MrArgs,
+}
+
+#[derive(clap::Args)]
+#[command(after_help = "Examples:
+  trueup mr plan 7
+  trueup mr plan 7 -o markdown
+  trueup mr plan 7 --way-back       what `/trueup restore` would do")]
 pub struct PlanArgs {
     #[command(flatten)]
     mr: MrArgs,
@@ -88,7 +113,10 @@ pub struct CommentArgs {
 #[derive(clap::Args)]
 #[command(after_help = "Examples:
   trueup mr say 7 pause
-  trueup mr say 7 skip 3 the name server is being replaced")]
+  trueup mr say 7 skip 3 the name server is being replaced
+  trueup mr say 7 help              what each command does
+
+The answer is printed; exit code 1 says that it was not done.")]
 pub struct SayArgs {
     #[command(flatten)]
     mr: MrArgs,
@@ -105,7 +133,11 @@ pub async fn run(command: &MrCommand) -> anyhow::Result<Exit> {
         MrCommand::Plan(args) => plan(args).await,
         MrCommand::Journal(args) => {
             let mr = Mr::find(&args.mr).await?;
-            println!("{:#}", mr.client.get(&mr.path(&["journal"])).await?);
+            if args.mr.server.json {
+                println!("{:#}", mr.client.get(&mr.path(&["journal"])).await?);
+            } else {
+                print!("{}", super::journal(&mr.client.get(&mr.path(&["journal", "rows"])).await?["rows"]));
+            }
             Ok(Exit::Ok)
         }
         MrCommand::Approve(args) => approve::run(args).await,
@@ -119,7 +151,7 @@ pub async fn run(command: &MrCommand) -> anyhow::Result<Exit> {
             let mr = Mr::find(&args.mr).await?;
             let words = args.command.join(" ");
             let answer = mr.post(&["commands"], json!({ "command": words })).await?;
-            tell(args.mr.server.json, &answer, &format!("said `{words}` to {}!{}", mr.repo, mr.number));
+            tell(args.mr.server.json, &answer, &crate::cli::client::text(&answer, "answer"));
             Ok(Exit::Ok)
         }
         MrCommand::Wait(args) => wait::run(args).await,

@@ -8,4 +8,5 @@ mod table;
 mod wait;
 
 pub use args::{MrCommand, run};
+use table::journal;
 pub use table::print as print_table;

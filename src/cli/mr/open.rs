@@ -10,9 +10,11 @@ use serde_json::json;
 #[command(after_help = "Examples:
   git push origin my-branch
   trueup mr open --repo dns --source my-branch --title 'move www to the new balancer'
-  trueup mr open --source my-branch --title 'try it' --draft --json")]
+  trueup mr open --source my-branch --title 'try it' --draft --json | jq .number
+
+The server plans it at once; `trueup mr wait N --for awaiting_approval,empty` waits for that.")]
 pub struct OpenArgs {
-    /// The repository's name. Not needed when you see only one.
+    /// The repository's name; not needed when you see only one.
     #[arg(long, env = "TRUEUP_REPO", value_name = "NAME")]
     repo: Option<String>,
     /// The branch to merge; push it first.

@@ -2,7 +2,7 @@
 
 use crate::cli::{
     Exit,
-    client::{Mr, MrArgs, field},
+    client::{Mr, MrArgs, field, text},
 };
 use serde_json::Value;
 
@@ -54,10 +54,15 @@ pub fn screen(change: &Value) -> String {
     for approval in items(&change["approvals"]) {
         let given: Vec<String> = items(&approval["given"]).filter(|given| given["void"].is_null()).map(|given| field(given, "by")).collect();
         let given = if given.is_empty() { String::new() } else { format!(", given by {}", given.join(", ")) };
-        line("approvals", format!("{} missing{given}", field(approval, "missing")));
+        let missing = if over(&change["phase"]) { String::new() } else { format!("{} missing", field(approval, "missing")) };
+        let cannot = if approval["cannot"].is_null() { String::new() } else { format!(": {}", field(approval, "cannot")) };
+        line("approvals", format!("{missing}{cannot}{given}").trim_start_matches(", ").to_owned());
     }
     for failure in items(&change["failures"]) {
         line("failed", format!("step {}: {}", field(failure, "step"), field(failure, "why")));
+    }
+    for left in items(&change["given_up"]) {
+        line("let go of", field(left, "id"));
     }
     for path in items(&change["conflicts"]) {
         line("conflict", path.as_str().map(crate::core::review::escape::plain).unwrap_or_default());
@@ -71,10 +76,24 @@ pub fn screen(change: &Value) -> String {
         // Our own text, whose data is escaped already; its lines show where the fault is.
         out.push_str(&format!("\n{}\n", refusal["text"].as_str().unwrap_or_default().trim_end()));
     }
+    for comment in items(&change["comments"]).filter(|comment| comment["sticky"] != true) {
+        let answers = if comment["to"].is_null() { "" } else { ", an answer" };
+        out.push_str(&format!("\n{} at {}{answers}:\n", field(comment, "by"), field(comment, "at")));
+        for line in text(comment, "body").lines() {
+            out.push_str(&format!("  {line}").trim_end().to_owned());
+            out.push('\n');
+        }
+    }
+    let name = format!("{}!{}", field(change, "repo"), field(change, "number"));
     if !change["plan"].is_null() {
-        out.push_str(&format!("\nThe plan: trueup mr plan '{}!{}'\n", field(change, "repo"), field(change, "number")));
+        out.push_str(&format!("\nThe plan: trueup mr plan '{name}'\n"));
     }
     out
+}
+
+/// Whether nobody is asked to approve any more.
+fn over(phase: &Value) -> bool {
+    ["merged", "restored", "closed", "failed", "restoring"].iter().any(|over| phase == over)
 }
 
 fn items(list: &Value) -> impl Iterator<Item = &Value> {
@@ -101,6 +120,11 @@ mod tests {
             "approvals": [{ "missing": 0, "given": [{ "by": "bea", "void": null }, { "by": "old", "void": "a newer plan" }] }],
             "failures": [{ "step": 2, "why": "the name server refused it" }],
             "all_statuses": [{ "context": "trueup/plan", "state": "success", "text": "2 writes" }],
+            "comments": [
+                { "by": "trueup", "at": "2026-11-21T13:00:00Z", "to": null, "sticky": true, "body": "the plan" },
+                { "by": "bea", "at": "2026-11-21T13:01:00Z", "to": null, "sticky": false, "body": "/trueup approve\nlooks \u{1b}[31mright" },
+                { "by": "trueup", "at": "2026-11-21T13:01:02Z", "to": 2, "sticky": false, "body": "There is no plan to approve now." },
+            ],
             "merged": null, "links": { "change": "http://h/changes/dns/7" }, "refusals": [], "plan": {},
         });
         insta::assert_snapshot!(screen(&change));

@@ -4,6 +4,7 @@ use crate::{
     cli::{
         Exit,
         client::{Mr, MrArgs, field},
+        term,
     },
     core::{
         model::Span,
@@ -11,8 +12,9 @@ use crate::{
     },
 };
 use futures::StreamExt;
+use indicatif::ProgressBar;
 use serde_json::{Value, json};
-use std::time::Duration;
+use std::{io::IsTerminal as _, time::Duration};
 
 #[derive(clap::Args)]
 #[command(after_help = "Examples:
@@ -20,8 +22,16 @@ use std::time::Duration;
   trueup mr wait 7 --for awaiting_approval,empty,refused
   trueup mr wait 7 --for refused --head \"$(git rev-parse HEAD)\"
 
-Exit codes: 0 in one of these phases, 3 ended in another (merged, restored, closed, failed, refused, conflicted),
-4 the time is up, 1 error.")]
+Phases: planning, awaiting_approval, queued, rolling, verifying, merging, merged; empty (nothing to do, merges
+when approved), refused, conflicted, paused, failed, restoring, restored, closed.
+
+What it waits for goes to standard error as it changes, the end to standard output.
+
+Exit codes:
+  0  it is in one of these phases
+  1  an error
+  3  it ended in another: merged, restored, closed, failed, refused, conflicted
+  4  the time is up")]
 pub struct WaitArgs {
     #[command(flatten)]
     mr: MrArgs,
@@ -63,13 +73,14 @@ fn ended(phase: Phase) -> bool {
 
 pub async fn run(args: &WaitArgs) -> anyhow::Result<Exit> {
     let mr = Mr::find(&args.mr).await?;
-    let mut last = Seen::default();
+    let mut last = Seen::new(args.mr.server.json);
     let waited = tokio::time::timeout(args.timeout.std(), follow(&mr, args, &mut last)).await;
     let (exit, outcome) = match waited {
         Ok(ended) => (ended?, "ended"),
         Err(_) if last.ended => (Exit::Elsewhere, "ended"),
         Err(_) => (Exit::TimedOut, "timed_out"),
     };
+    last.progress.clear();
     let outcome = if exit == Exit::Ok { "reached" } else { outcome };
     let phase = last.phase.map(Phase::as_str);
     if args.mr.server.json {
@@ -81,12 +92,61 @@ pub async fn run(args: &WaitArgs) -> anyhow::Result<Exit> {
     Ok(exit)
 }
 
-#[derive(Default)]
+/// What is told while waiting: on a terminal one line that is rewritten, elsewhere a line for every news.
+enum Progress {
+    Quiet,
+    Line(ProgressBar),
+    Lines { told: String },
+}
+
+impl Progress {
+    fn new(quiet: bool) -> Self {
+        match (quiet, std::io::stderr().is_terminal()) {
+            (true, _) => Self::Quiet,
+            (false, true) => Self::Line(term::spinner()),
+            (false, false) => Self::Lines { told: String::new() },
+        }
+    }
+
+    fn tell(&mut self, phase: Phase, waits_for: &str) {
+        let line = format!("{phase}: {waits_for}");
+        match self {
+            Self::Quiet => {}
+            Self::Line(bar) => bar.set_message(line),
+            Self::Lines { told } => {
+                let gist = gist(&line);
+                if *told != gist {
+                    eprintln!("{line}");
+                    *told = gist;
+                }
+            }
+        }
+    }
+
+    fn clear(&self) {
+        if let Self::Line(bar) = self {
+            bar.finish_and_clear();
+        }
+    }
+}
+
+/// A sentence without its numbers: a count that goes up is no news for a log.
+fn gist(line: &str) -> String {
+    line.chars().filter(|c| !c.is_ascii_digit()).collect()
+}
+
 struct Seen {
+    progress: Progress,
     phase: Option<Phase>,
     waits_for: String,
     /// It rests in a phase that was not waited for.
     ended: bool,
+}
+
+impl Seen {
+    fn new(quiet: bool) -> Self {
+        Self { progress: Progress::new(quiet), phase: None, waits_for: String::new(), ended: false }
+    }
 }
 
 async fn follow(mr: &Mr, args: &WaitArgs, last: &mut Seen) -> anyhow::Result<Exit> {
@@ -122,10 +182,19 @@ fn judge(event: &Value, args: &WaitArgs, last: &mut Seen) -> bool {
     let card = &event["card"];
     let Some(phase) = card["phase"].as_str().and_then(Phase::parse) else { return false };
     let other_head = args.head.as_ref().is_some_and(|head| card["head"].as_str().is_none_or(|seen| !seen.starts_with(head.as_str())));
-    if last.phase != Some(phase) && !args.mr.server.json {
-        eprintln!("{phase}: {}", field(card, "waits_for"));
-    }
     let reached = !other_head && args.phases.contains(&phase);
-    *last = Seen { phase: Some(phase), waits_for: field(card, "waits_for"), ended: !other_head && !reached && ended(phase) };
+    (last.phase, last.waits_for, last.ended) = (Some(phase), field(card, "waits_for"), !other_head && !reached && ended(phase));
+    last.progress.tell(phase, &last.waits_for);
     reached
+}
+
+#[cfg(test)]
+mod tests {
+    use super::gist;
+
+    #[test]
+    fn a_count_that_goes_up_is_no_news() {
+        assert_eq!(gist("rolling: 1 of 10 done"), gist("rolling: 2 of 10 done"));
+        assert_ne!(gist("rolling: 1 of 10 done"), gist("failed: 1 item failed"));
+    }
 }

@@ -20,6 +20,9 @@ const TITLE: usize = 255;
 /// Bytes of a comment, as on network forges.
 const COMMENT: usize = 65_536;
 
+/// Characters of what a program says of its status; a line is read, a log is linked.
+const ABOUT: usize = 400;
+
 /// Comments a page shows, the newest.
 const SHOWN: u64 = 200;
 
@@ -214,7 +217,8 @@ impl LocalForge {
     }
 
     /// Sets another program's status on a head. Our own contexts are refused: nobody else says that something converged.
-    pub async fn set_check(&self, by: &User, repo: &RepoId, head: &CommitId, name: &str, check: Check) -> Result<(), LocalError> {
+    pub async fn set_check(&self, by: &User, repo: &RepoId, head: &CommitId, name: &str, check: Check, about: &str) -> Result<(), LocalError> {
+        let about: String = about.chars().filter(|c| !c.is_control()).take(ABOUT).collect();
         if name.starts_with("trueup/") || name.trim().is_empty() || name.len() > TITLE || name.chars().any(char::is_control) {
             return Err(invalid(format!("`{}` cannot be a status of another program; choose a name outside `trueup/`", name.escape_debug())));
         }
@@ -227,8 +231,9 @@ impl LocalForge {
         loop {
             let found = self.store.row::<Statuses>(&key).await?;
             let (mut statuses, rev) = found.map_or((Statuses::default(), None), |stored| (stored.value, Some(stored.rev)));
+            let says = statuses.about.insert(name.into(), about.clone()).unwrap_or_default();
             let before = (statuses.checks.insert(name.into(), check), statuses.checked_by.insert(name.into(), by.clone()));
-            if before == (Some(check), Some(by.clone())) {
+            if before == (Some(check), Some(by.clone())) && says == about {
                 return Ok(());
             }
             let batch = match rev {
@@ -257,8 +262,12 @@ impl LocalForge {
         let older = rows::comment(&mr.repo, mr.number, CommentId(row.last_comment.saturating_sub(SHOWN)));
         let comments = self.store.rows::<CommentBody>(&rows::comments(&mr.repo, mr.number), Some(&older), usize::MAX).await?;
         let ours = statuses.ours.into_iter().map(|(context, (state, text))| PageStatus { context, state: status_word(state), text });
-        let set_by = |context: &Str| statuses.checked_by.get(context).map(|by| format!("set by {by}")).unwrap_or_default();
-        let checks = statuses.checks.into_iter().map(|(context, check)| PageStatus { state: check_word(check), text: set_by(&context), context });
+        let said = |context: &Str| {
+            let by = statuses.checked_by.get(context).map(|by| format!("set by {by}"));
+            let about = statuses.about.get(context).filter(|about| !about.is_empty()).cloned();
+            about.into_iter().chain(by).collect::<Vec<_>>().join(", ")
+        };
+        let checks = statuses.checks.iter().map(|(context, check)| PageStatus { state: check_word(*check), text: said(context), context: context.clone() });
         Ok(Page {
             number: row.number,
             title: row.title,

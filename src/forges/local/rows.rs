@@ -55,6 +55,9 @@ pub struct Statuses {
     /// Who set each of `checks`: one set by whoever wrote the head checks nothing.
     #[serde(default)]
     pub checked_by: BTreeMap<Str, User>,
+    /// What those programs say of them, by name.
+    #[serde(default)]
+    pub about: BTreeMap<Str, String>,
 }
 
 /// Who pushed to a branch since it was last merged or deleted.

@@ -4,7 +4,7 @@ use super::{
     page::{Reader, with_frame},
     template::{lines, paragraphs, render, sentence},
 };
-use crate::app::service::CommentRow;
+use crate::app::service::{CommentRow, StatusRow};
 use crate::core::{
     diff::{Delta, Op},
     model::{StepId, User},
@@ -31,6 +31,8 @@ pub struct Record<'a> {
     pub journal: &'a [words::Row],
     /// Oldest first, as the forge holds them.
     pub comments: &'a [CommentRow],
+    /// All that stand on the head; ours are shown from the view.
+    pub statuses: &'a [StatusRow],
 }
 
 /// The whole page.
@@ -82,12 +84,16 @@ fn live_model(view: &View, record: Record<'_>, reader: &Reader) -> Json {
 }
 
 fn with_record(mut model: Json, record: Record<'_>) -> Json {
-    let Record { journal, comments } = record;
+    let Record { journal, comments, statuses } = record;
+    let others = statuses.iter().filter(|status| !status.context.starts_with("trueup/"));
+    model["checks"] = others.map(|StatusRow { context, state, text }| json!({ "context": context, "state": state, "text": text })).collect();
     let said: Vec<&CommentRow> = comments.iter().filter(|comment| !comment.sticky).collect();
     let left = said.len().saturating_sub(MOST_COMMENTS);
     let comment = |comment: &&CommentRow| {
         let CommentRow { id, by, body, at, to, sticky: _ } = comment;
-        json!({ "id": id.0, "by": by.as_str(), "at": at.to_string(), "to": to.map(|to| to.0), "text": paragraphs(body) })
+        // Answers are sentences of ours, whose code spans hold what came from outside; a person's text is only text.
+        let text = if to.is_some() { paragraphs(body) } else { lines(body) };
+        json!({ "id": id.0, "by": by.as_str(), "at": at.to_string(), "to": to.map(|to| to.0), "text": text })
     };
     model["comments"] = said[left..].iter().map(comment).collect();
     model["comments_left"] = left.into();

@@ -42,7 +42,7 @@ pub fn safe(html: String) -> Json {
 
 /// Text of several lines that is visible as it is.
 pub fn lines(text: &str) -> Json {
-    safe(html(text))
+    safe(text.lines().map(|line| html(&plain(line))).collect::<Vec<_>>().join("\n"))
 }
 
 /// A sentence of ours: escaped, with its code spans as code.
@@ -50,7 +50,7 @@ pub fn sentence(text: &str) -> Json {
     safe(sentence_html(text))
 }
 
-/// A comment: its lines as they are, with code spans as code and nothing else of Markdown.
+/// An answer of ours: its lines as they are, with code spans as code and nothing else of Markdown.
 pub fn paragraphs(text: &str) -> Json {
     safe(text.lines().map(|line| sentence_html(&plain(line))).collect::<Vec<_>>().join("\n"))
 }

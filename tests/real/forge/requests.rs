@@ -124,8 +124,8 @@ async fn drafts_and_checks_are_seen_and_checks_belong_to_their_head() {
     let mr = house.open("t").await;
     let head = house.tip("mr");
     house.forge.set_draft(&mr, true).await.unwrap();
-    house.forge.set_check(&User::new("cleo"), &house.repo, &head, "ci/test", Check::Failure).await.unwrap();
-    house.forge.set_check(&User::new("cleo"), &house.repo, &head, "ci/test", Check::Success).await.unwrap();
+    house.forge.set_check(&User::new("cleo"), &house.repo, &head, "ci/test", Check::Failure, "").await.unwrap();
+    house.forge.set_check(&User::new("cleo"), &house.repo, &head, "ci/test", Check::Success, "42 tests https://ci.example.com/7").await.unwrap();
     let seen = house.look(&mr).await;
     assert!(seen.draft);
     assert_eq!(seen.checks, [("ci/test".into(), Check::Success)].into());
@@ -136,10 +136,10 @@ async fn drafts_and_checks_are_seen_and_checks_belong_to_their_head() {
     house.branch("mr2", "zone", "9\n");
     house.git("ada", &["push", "-qf", "origin", "mr2:mr"]);
     assert!(house.look(&mr).await.checks.is_empty());
-    let ours = house.forge.set_check(&User::new("cleo"), &house.repo, &head, "trueup/converged", Check::Success).await.unwrap_err();
+    let ours = house.forge.set_check(&User::new("cleo"), &house.repo, &head, "trueup/converged", Check::Success, "").await.unwrap_err();
     assert_snapshot!(ours.to_string(), @"`trueup/converged` cannot be a status of another program; choose a name outside `trueup/`");
     let unknown = CommitId::new("3333333333333333333333333333333333333333");
-    assert_eq!(house.forge.set_check(&User::new("cleo"), &house.repo, &unknown, "ci", Check::Success).await.unwrap_err().kind, LocalErrorKind::NotFound);
+    assert_eq!(house.forge.set_check(&User::new("cleo"), &house.repo, &unknown, "ci", Check::Success, "").await.unwrap_err().kind, LocalErrorKind::NotFound);
 }
 
 #[tokio::test]

@@ -6,7 +6,7 @@ mod site;
 
 use fixture::*;
 use trueup::{
-    app::service::CommentRow,
+    app::service::{CommentRow, StatusRow},
     core::{
         diff::Op,
         model::{MrId, Place, Refusal, RefusalKind, RepoId, ResourceId, StepId, Time, User, Value},
@@ -39,6 +39,12 @@ fn comments(said: &str) -> Vec<CommentRow> {
     ]
 }
 
+/// One of ours, which the page shows from the view, and one of another program.
+fn statuses(said: &str) -> Vec<StatusRow> {
+    let row = |context: &str| StatusRow { context: context.into(), state: "success".into(), text: said.into() };
+    vec![row("trueup/plan"), row(said)]
+}
+
 fn failed() -> View {
     let mut view = View { phase: Phase::Failed, waits_for: Waiting::Failed { items: 1, blocked: 1, wrote: true }.to_string(), ..view() };
     view.steps = all(&view, ItemState::Proven);
@@ -57,7 +63,7 @@ fn body(page: &str) -> &str {
 
 #[test]
 fn a_change_shows_state_order_approvals_plan_and_journal() {
-    insta::assert_snapshot!(body(&pages::change(&view(), Record { journal: &words::journal(&events()), comments: &comments("thanks") }, &anna())));
+    insta::assert_snapshot!(body(&pages::change(&view(), Record { journal: &words::journal(&events()), comments: &comments("thanks"), statuses: &statuses("ci/lint") }, &anna())));
 }
 
 #[test]
@@ -147,8 +153,8 @@ fn no_data_adds_a_tag_or_an_attribute() {
     for data in
         ["<script>alert(1)</script>", "\"><img src=x onerror=alert(1)>", "' onclick='x", "</pre></details>", "{{ frame.style }}{% raw %}", "`<b>`", "\u{202e}x\u{0}\u{1b}[31m"]
     {
-        let page = pages::change(&hostile(data), Record { journal: &words::journal(&events()), comments: &comments(data) }, &anna());
-        let plain = pages::change(&hostile("harmless"), Record { journal: &words::journal(&events()), comments: &comments("harmless") }, &anna());
+        let page = pages::change(&hostile(data), Record { journal: &words::journal(&events()), comments: &comments(data), statuses: &statuses(data) }, &anna());
+        let plain = pages::change(&hostile("harmless"), Record { journal: &words::journal(&events()), comments: &comments("harmless"), statuses: &statuses("harmless") }, &anna());
         assert_eq!(tags(body(&page)), tags(body(&plain)), "{data}");
         assert!(page.chars().all(|c| c == '\n' || !c.is_control() && c != '\u{202e}'), "{data}");
     }

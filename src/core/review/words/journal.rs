@@ -128,7 +128,15 @@ fn words(event: &Event) -> Option<Words<'_>> {
         Event::Vouched { by, head } => (None, Some(by), format!("vouched for head {}", code(short(head)))),
         Event::ReplanAsked { base: _, head, restore, why } => {
             let (who, because) = because(why);
-            (None, who, format!("{} {}{because}", if who.is_some() { "asked to plan" } else { "planning" }, if *restore { "the way back".to_owned() } else { format!("head {}", code(short(head))) }))
+            (
+                None,
+                who,
+                format!(
+                    "{} {}{because}",
+                    if who.is_some() { "asked to plan" } else { "planning" },
+                    if *restore { "the way back".to_owned() } else { format!("head {}", code(short(head))) }
+                ),
+            )
         }
         Event::Planned { answer, at } => (Some(*at), None, planned(&answer.result)),
         Event::Approved { by, digest, steps, review, at } => {

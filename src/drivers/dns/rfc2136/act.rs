@@ -258,10 +258,7 @@ impl Run<'_> {
                 Answer::Done
             }
             R::NXDomain | R::YXDomain | R::YXRRSet | R::NXRRSet => Answer::Stale,
-            R::Refused => refuse(
-                format!("{at} refuses the update of `{zone}`"),
-                "allow this key to update these names (BIND: `update-policy`, Knot: `acl`), and see that an MX whose target is in the zone has an address there (BIND: `check-integrity`)",
-            ),
+            R::Refused => refuse(format!("{at} refuses the update of `{zone}`"), why_refused(batch)),
             R::NotAuth => {
                 refuse(format!("{at} is not the primary of `{zone}`, or does not let this key update it"), "create the zone there as primary and allow the key to update it")
             }
@@ -295,6 +292,20 @@ impl Run<'_> {
             report.push_str(&format!("; {why}"));
         }
         Outcome { items: self.items, report: Some(report) }
+    }
+}
+
+/// What makes a name server refuse these changes, the likeliest cause first; its answer never says which, its log does.
+fn why_refused(batch: &[Job]) -> &'static str {
+    // BIND's `check-names` holds the owners of addresses and mail exchangers to be host names.
+    let of_host = |job: &Job| matches!(job.rtype, RecordType::A | RecordType::AAAA | RecordType::MX) && !job.to.is_empty();
+    let no_host_name = |job: &Job| job.owner.iter().any(|label| label.iter().any(|octet| !octet.is_ascii_alphanumeric() && !matches!(octet, b'-' | b'*')));
+    if batch.iter().any(|job| of_host(job) && no_host_name(job)) {
+        "BIND takes addresses and MX at host names alone, and there is no `_` in one: rename it, or set `check-names ignore;` in the zone's options"
+    } else if batch.iter().any(|job| matches!(job.rtype, RecordType::MX | RecordType::SRV) && !job.to.is_empty()) {
+        "let the key update these names (BIND: `update-policy` or `allow-update`, Knot: `acl`), and see that a mail or service host inside the zone has an address there (BIND: `check-integrity`); the server's log names the cause"
+    } else {
+        "let the key update these names and types (BIND: `update-policy` or `allow-update`, Knot: `acl`); the server's log names the cause (BIND: category `update`)"
     }
 }
 
