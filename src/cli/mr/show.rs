@@ -93,7 +93,7 @@ pub fn screen(change: &Value) -> String {
 
 /// Whether nobody is asked to approve any more.
 fn over(phase: &Value) -> bool {
-    ["merged", "restored", "closed", "failed", "restoring"].iter().any(|over| phase == over)
+    ["planning", "refused", "conflicted", "merged", "restored", "closed", "failed", "restoring"].iter().any(|over| phase == over)
 }
 
 fn items(list: &Value) -> impl Iterator<Item = &Value> {

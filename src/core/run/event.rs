@@ -39,12 +39,18 @@ pub enum Event {
     Vouched {
         by: User,
         head: CommitId,
+        /// When; records of older versions do not say.
+        #[serde(default)]
+        at: Option<Time>,
     },
     ReplanAsked {
         base: CommitId,
         head: CommitId,
         restore: bool,
         why: PlanWhy,
+        /// When; records of older versions do not say.
+        #[serde(default)]
+        at: Option<Time>,
     },
     Planned {
         answer: Box<PlanAnswer>,
@@ -211,6 +217,9 @@ pub enum Event {
     // People, the server and time.
     Paused {
         by: User,
+        /// When; records of older versions do not say.
+        #[serde(default)]
+        at: Option<Time>,
     },
     Resumed {
         by: User,
@@ -219,6 +228,9 @@ pub enum Event {
     /// The run stops at its next safe point.
     Stopping {
         why: Stop,
+        /// When; records of older versions do not say.
+        #[serde(default)]
+        at: Option<Time>,
     },
     /// The safe point is reached.
     Stopped {
@@ -229,6 +241,9 @@ pub enum Event {
         by: User,
         #[serde(default)]
         reason: String,
+        /// When; records of older versions do not say.
+        #[serde(default)]
+        at: Option<Time>,
     },
     /// Somebody else answers for it from here on.
     Taken {

@@ -59,7 +59,7 @@ impl Change {
             Event::Replied { to } => must(self.owed.remove(to).is_some(), "nobody waits for that answer")?,
 
             Event::Vouched { head, .. } => self.vouched = Some(head.clone()),
-            Event::ReplanAsked { base, head, restore, why } => {
+            Event::ReplanAsked { base, head, restore, why, .. } => {
                 must(!self.running, "a run is under way")?;
                 self.replan_asked(PlanAsk { base: base.clone(), head: head.clone(), restore: *restore, why: why.clone() });
             }
@@ -220,13 +220,13 @@ impl Change {
                 self.merge_answered(answer, &pin.tree, *at);
             }
 
-            Event::Paused { by } => (self.paused, self.stopped_by) = (Some(by.clone()), Some(by.clone())),
+            Event::Paused { by, .. } => (self.paused, self.stopped_by) = (Some(by.clone()), Some(by.clone())),
             Event::Resumed { at, .. } => {
                 must(self.paused.is_some(), "nothing is paused")?;
                 self.tell(*at);
                 self.paused = None;
             }
-            Event::Stopping { why } => {
+            Event::Stopping { why, .. } => {
                 match why {
                     Stop::Abort(by) | Stop::Restore(by) => self.stopped_by = Some(by.clone()),
                     Stop::Close | Stop::Amend | Stop::Alarm(_) => {}
@@ -239,7 +239,7 @@ impl Change {
                 self.tell(*at);
                 self.stopped(why, *at);
             }
-            Event::Freed { by, reason } => self.freed(by, reason)?,
+            Event::Freed { by, reason, .. } => self.freed(by, reason)?,
             Event::Taken { by } => self.owner = Some(by.clone()),
             Event::Halted(halted) => self.halted = *halted,
             Event::ClockBack { now } => self.clock_back(*now),

@@ -13,9 +13,9 @@ impl Change {
             if self.is_restore() && self.stage == Phase::AwaitingApproval {
                 (self.stage, self.desk) = (Phase::Failed, None);
             }
-            if self.stage == Phase::Failed {
-                self.refusals.clear();
-            }
+        }
+        if self.stage == Phase::Failed {
+            self.refusals.clear();
         }
         self.approvals.clear();
         self.judge_approvals();

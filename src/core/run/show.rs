@@ -58,10 +58,10 @@ impl Change {
             Phase::Merged => Waiting::Merged { commit: self.merged.clone()? },
             Phase::Refused => Waiting::Refused(Mend::of(&self.refusals)),
             Phase::Conflicted => Waiting::Conflicts { paths: self.conflicts.len() },
+            Phase::Failed if self.restore_stopped() => Waiting::RestoreStopped { items: self.refusals.len() },
             Phase::Failed | Phase::Closed if let Some((by, reason)) = self.freed.as_ref().filter(|_| !self.ledger.given_up().is_empty()) => {
                 Waiting::Freed { by: by.clone(), reason: reason.clone(), left: self.ledger.given_up().len(), open: self.stage != Phase::Closed }
             }
-            Phase::Failed if self.restore_stopped() => Waiting::RestoreStopped { items: self.refusals.len() },
             Phase::Failed if self.aborted => Waiting::Aborted { by: self.stopped_by.clone(), wrote: self.wrote() },
             Phase::Failed if counts.failed + counts.blocked == 0 && self.trouble.is_some() => {
                 Waiting::Broken { why: self.trouble.clone().unwrap_or_default(), wrote: self.wrote() }
@@ -139,7 +139,9 @@ impl Change {
             (view.base, view.head) = (Some(desk.key.base.clone()), Some(desk.key.head.clone()));
         }
         view.direction = if self.is_restore() { Direction::Back } else { Direction::Forward };
-        if let Some(desk) = &self.desk {
+        // What was planned for another head or base says nothing about what is refused now.
+        let outdated = matches!(self.stage, Phase::Refused | Phase::Conflicted) && !self.wrote();
+        if let Some(desk) = self.desk.as_ref().filter(|_| !outdated) {
             view.plan = Some(desk.plan.clone());
             view.digest = Some(desk.digest);
             view.way_back.clone_from(&desk.way_back);

@@ -82,7 +82,7 @@ impl LocalForge {
         let comments = self.store.rows::<CommentBody>(&rows::comments(&mr.repo, mr.number), after.as_ref(), COMMENTS).await?;
         let authored = seen.authors.into_iter().map(|who| email(&who).and_then(|email| self.people.by_email(email)).unwrap_or(who));
         let pushers: BTreeSet<User> = authored.chain(pushed).chain([row.author.clone()]).collect();
-        let Statuses { ours: _, checks, checked_by } = statuses;
+        let Statuses { ours: _, checks, checked_by, about: _ } = statuses;
         // Set before the merge request was opened, perhaps, when nobody knew yet whose head it is.
         let checks = checks.into_iter().filter(|(name, _)| checked_by.get(name).is_none_or(|by| !pushers.contains(by))).collect();
         Ok(Sighting {

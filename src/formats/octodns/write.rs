@@ -157,15 +157,13 @@ fn text(rtype: RType, id: &ResourceId, value: &Value) -> Result<Record, Refusal>
     let data: Vec<&str> = value.get("values").map(Value::as_list).unwrap_or_default().iter().filter_map(Value::as_str).collect();
     let ttl = value.get("ttl").and_then(Value::as_int).unwrap_or_default();
     Record::new(rtype, ttl, &data).ok_or_else(|| {
-        let title = DNS.title(id);
-        let (what, advice) = match rtype.to_string().as_str() {
-            "TXT" | "SPF" => (
-                format!("{title} is several strings, {}, and octoDNS YAML knows only whole texts that it cuts at 255 octets itself", data.join(" and ")),
-                "join them to one string on the name server (SPF, DKIM and DMARC read both alike), or use the format `zonefile`, which keeps them",
-            ),
-            _ => (format!("{title} holds what octoDNS YAML cannot say"), "use the format `zonefile`, which can, or take the record off the name server first"),
+        let advice = match rtype.to_string().as_str() {
+            "TXT" | "SPF" => {
+                "octoDNS knows whole texts of characters, which it cuts at 255 octets itself: join several strings to one on the name server (SPF, DKIM and DMARC read both alike), or use the format `zonefile`, which keeps them"
+            }
+            _ => "use the format `zonefile`, which can, or take the record off the name server first",
         };
-        Refusal::new(RefusalKind::Value, what).advice(advice)
+        Refusal::new(RefusalKind::Value, format!("{} holds what octoDNS YAML cannot say", DNS.title(id))).advice(advice)
     })
 }
 

@@ -39,7 +39,7 @@ fn event(event: &Event) -> Option<String> {
         Event::Waited { step, good, why, .. } => format!("waited {step}: {good} {why}"),
         Event::Sampled { n, sample, .. } => format!("sample {n}: {sample:?}"),
         Event::Finished { .. } => "finished".to_owned(),
-        Event::Stopping { why } => format!("stopping: {why:?}"),
+        Event::Stopping { why, .. } => format!("stopping: {why:?}"),
         Event::Stopped { .. } => "stopped".to_owned(),
         Event::MergeAnswered { .. } => "merge answered".to_owned(),
         Event::StartUnread { why, .. } => format!("start unread: {why}"),

@@ -6,5 +6,6 @@ mod escape;
 mod face;
 mod fixture;
 mod hostile;
+mod journal;
 mod paper;
 mod refusal;

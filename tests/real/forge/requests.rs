@@ -129,9 +129,9 @@ async fn drafts_and_checks_are_seen_and_checks_belong_to_their_head() {
     let seen = house.look(&mr).await;
     assert!(seen.draft);
     assert_eq!(seen.checks, [("ci/test".into(), Check::Success)].into());
-    house.forge.set_check(&User::new("ada"), &house.repo, &head, "ci/test", Check::Success).await.unwrap();
+    house.forge.set_check(&User::new("ada"), &house.repo, &head, "ci/test", Check::Success, "").await.unwrap();
     assert!(house.look(&mr).await.checks.is_empty(), "ada opened it: what she sets checks nothing, whenever she set it");
-    house.forge.set_check(&User::new("cleo"), &house.repo, &head, "ci/test", Check::Success).await.unwrap();
+    house.forge.set_check(&User::new("cleo"), &house.repo, &head, "ci/test", Check::Success, "").await.unwrap();
     assert_eq!(house.look(&mr).await.checks.len(), 1);
     house.branch("mr2", "zone", "9\n");
     house.git("ada", &["push", "-qf", "origin", "mr2:mr"]);

@@ -82,6 +82,20 @@ async fn a_wrong_token_and_another_site_sign_nobody_in() {
 }
 
 #[tokio::test]
+async fn what_is_not_there_is_a_page_for_browsers_and_json_for_programs() {
+    let site = Site::start().await;
+    let page = site.client.get(site.url("/nope")).header(header::ACCEPT, "text/html,application/xhtml+xml").send().await.unwrap();
+    assert_eq!(page.status(), 404);
+    let page = page.text().await.unwrap();
+    assert!(page.contains(r#"<a href="/">All changes</a>"#), "{page}");
+    for (path, accept) in [("/nope", "*/*"), ("/api/v1/nope", "text/html")] {
+        let answer = site.client.get(site.url(path)).header(header::ACCEPT, accept).send().await.unwrap();
+        assert_eq!((answer.status().as_u16(), text(&answer, "content-type")), (404, "application/json"), "{path}");
+    }
+    site.running.stop().await;
+}
+
+#[tokio::test]
 async fn a_button_on_another_site_does_nothing_and_a_missing_change_is_a_page() {
     let site = Site::start().await;
     let cookie = site.sign_in().await;

@@ -71,7 +71,7 @@ fn what_is_wrong_is_told_with_what_to_do_and_no_secret_is_printed() {
         let lines = lines(&said, "fail  ");
         assert!(lines.iter().any(|line| line.starts_with(about) && line.contains(what) && line.contains("; ")), "`{about}` says `{what}` in\n{}", said.out);
     };
-    told("secret: token of cleo:", "cannot be read");
+    told("secret: token of cleo:", "no such file");
     told("repository dns: protected branch:", "pushes reach `main`");
     told("repository dns: approvals:", "the rule `plan.deletes > 0` asks 4 of anyone who may approve, and 3 of them may");
     // The branch that asks for more, from a checkout: a zone nobody granted and the server does not have.

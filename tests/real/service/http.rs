@@ -173,8 +173,11 @@ fn the_command_line_follows_a_change_and_its_exit_codes_say_how_it_ended() {
     assert!(ana(&["mr", "plan", &n, "--way-back"]).ok().contains("192.0.2.1"));
     assert!(ana(&["graph", &n]).ok().starts_with("graph TD\n"));
     assert!(ana(&["status"]).ok().contains("1 awaiting_approval"));
-    assert!(ana(&["mr", "journal", &n]).ok().starts_with('['));
+    let journal = ana(&["mr", "journal", &n]).ok();
+    assert!(journal.starts_with("when ") && journal.contains("planned: 1 to update"), "{journal}");
+    assert!(ana(&["mr", "journal", &n, "--json"]).ok().starts_with('['));
     ana(&["mr", "comment", &n, "looks right"]).ok();
+    assert!(ana(&["mr", "show", &n]).ok().contains("looks right"));
     assert_eq!(world.show(number)["comments"].as_array().and_then(|all| all.iter().find(|row| row["body"] == "looks right")).map(|row| row["by"].clone()), Some(json!("ana")));
     let late = ana(&["mr", "wait", &n, "--for", "merged", "--timeout", "1s", "--json"]);
     assert_eq!((late.code, serde_json::from_str::<Value>(&late.out).expect("JSON")["outcome"].clone()), (4, json!("timed_out")));

@@ -46,6 +46,8 @@ pub fn journal(events: &[Event]) -> Vec<Row> {
                 seen = Some(sighting);
                 text.map(|text| (Some(*at), None, text))
             }
+            // Whoever asks for a plan vouches for its head; that is news only where somebody must.
+            Event::Vouched { .. } if seen.is_some_and(|seen| seen.author_trusted) => None,
             other => words(other),
         };
         let Some((at, who, text)) = line else { continue };
@@ -53,6 +55,7 @@ pub fn journal(events: &[Event]) -> Vec<Row> {
         rows.push(Row { seq, at: last, who: who.cloned(), text, times: 1, until: last });
         merge_repeat(&mut rows);
     }
+    merge_begun(&mut rows);
     rows
 }
 
@@ -68,6 +71,18 @@ fn merge_repeat(rows: &mut Vec<Row>) {
     }
 }
 
+/// Where the last lines begin another round of a repeat that is counted already, counts them there too.
+fn merge_begun(rows: &mut Vec<Row>) {
+    let all = rows.len();
+    let begun = |n: usize, p: usize| all >= n + p && (0..p).all(|at| rows[all - n - p + at].times > 1 && rows[all - n - p + at].same(&rows[all - p + at]));
+    let Some((n, p)) = (2..=LONGEST_REPEAT).flat_map(|n| (1..n).rev().map(move |p| (n, p))).find(|(n, p)| begun(*n, *p)) else { return };
+    let again = rows.split_off(all - p);
+    for (row, again) in rows[all - n - p..].iter_mut().zip(again) {
+        row.times += again.times;
+        row.until = again.until;
+    }
+}
+
 /// What a look at the forge showed that the one before did not.
 fn sighted(before: Option<&Sighting>, now: &Sighting) -> Option<String> {
     let Some(before) = before else { return Some(format!("saw head {} on base {}", code(short(&now.head)), code(short(&now.base)))) };
@@ -76,7 +91,8 @@ fn sighted(before: Option<&Sighting>, now: &Sighting) -> Option<String> {
         news.push(format!("saw the new head {}", code(short(&now.head))));
     }
     if before.base != now.base {
-        news.push(format!("the base branch is at {}", code(short(&now.base))));
+        // Without its commit, so that a change that only follows a busy branch tells it once, with a count.
+        news.push("the base branch moved".to_owned());
     }
     if before.draft != now.draft {
         news.push(if now.draft { "it is a draft now" } else { "it is no draft any more" }.to_owned());
@@ -125,11 +141,11 @@ fn words(event: &Event) -> Option<Words<'_>> {
         Event::Held { reasons, until: _ } if matches!(reasons.as_slice(), [Reason::Queued { ahead }] if ahead.is_empty()) => return None,
         Event::StartMoved { n: _, moved } if moved.is_empty() => return None,
         Event::Waited { step: _, attempt: _, good: true, why: _, at: _ } => return None,
-        Event::Vouched { by, head } => (None, Some(by), format!("vouched for head {}", code(short(head)))),
-        Event::ReplanAsked { base: _, head, restore, why } => {
+        Event::Vouched { by, head, at } => (*at, Some(by), format!("vouched for head {}", code(short(head)))),
+        Event::ReplanAsked { base: _, head, restore, why, at } => {
             let (who, because) = because(why);
             (
-                None,
+                *at,
                 who,
                 format!(
                     "{} {}{because}",
@@ -168,15 +184,15 @@ fn words(event: &Event) -> Option<Words<'_>> {
         Event::GaveUp { why, at } => (Some(*at), None, format!("gave up waiting for health: {}", code(why))),
         Event::MergeAsked { pin: _, at } => (Some(*at), None, "merging".to_owned()),
         Event::MergeAnswered { answer, at } => (Some(*at), None, merge(answer)),
-        Event::Paused { by } => (None, Some(by), "paused it".to_owned()),
+        Event::Paused { by, at } => (*at, Some(by), "paused it".to_owned()),
         Event::Resumed { by, at } => (Some(*at), Some(by), "resumed it".to_owned()),
-        Event::Stopping { why } => {
+        Event::Stopping { why, at } => {
             let (who, text) = stopping(why);
-            (None, who, text)
+            (*at, who, text)
         }
         Event::Stopped { at } => (Some(*at), None, "stopped at a safe point".to_owned()),
-        Event::Freed { by, reason } if reason.is_empty() => (None, Some(by), "freed what it held".to_owned()),
-        Event::Freed { by, reason } => (None, Some(by), format!("freed what it held: {}", code(reason))),
+        Event::Freed { by, reason, at } if reason.is_empty() => (*at, Some(by), "freed what it held".to_owned()),
+        Event::Freed { by, reason, at } => (*at, Some(by), format!("freed what it held: {}", code(reason))),
         Event::Taken { by } => (None, Some(by), "answers for it from here on".to_owned()),
         Event::Halted(true) => (None, None, "halted by an operator".to_owned()),
         Event::Halted(false) => (None, None, "the halt was lifted".to_owned()),

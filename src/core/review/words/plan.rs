@@ -87,7 +87,8 @@ pub fn note(note: &Note, kinds: &Kinds) -> String {
 /// A rule of policy that fired.
 pub fn approval(rule: &MatchedRule) -> String {
     let people = if rule.rule.by.is_empty() { "anyone who may approve here".to_owned() } else { list(&rule.rule.by, "or") };
-    let because = if *rule == MatchedRule::otherwise() { String::new() } else { format!(" ({})", code(&rule.because)) };
+    // A rule without a condition needs no reason.
+    let because = if rule.rule.when.is_none() { String::new() } else { format!(" ({})", code(&rule.because)) };
     format!("{} by {people}{because}", count(rule.rule.count as usize, "approval"))
 }
 

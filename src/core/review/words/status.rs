@@ -45,6 +45,7 @@ pub fn status_approval(view: &View) -> String {
     match view.phase {
         Phase::Merged => return line("approved".to_owned()),
         Phase::Restored | Phase::Closed => return line("nothing to approve any more".to_owned()),
+        Phase::Refused | Phase::Conflicted => return line("nothing to approve yet".to_owned()),
         Phase::Failed | Phase::Restoring if missing > 0 => return line("nothing to approve now".to_owned()),
         Phase::Planning
         | Phase::AwaitingApproval
@@ -53,8 +54,6 @@ pub fn status_approval(view: &View) -> String {
         | Phase::Verifying
         | Phase::Merging
         | Phase::Empty
-        | Phase::Refused
-        | Phase::Conflicted
         | Phase::Paused
         | Phase::Failed
         | Phase::Restoring => {}

@@ -68,7 +68,7 @@ impl Pass<'_> {
         {
             let Some(sighting) = &self.change.sighting else { return };
             let (base, head) = (sighting.base.clone(), sighting.head.clone());
-            self.emit(Event::ReplanAsked { base, head, restore, why: PlanWhy::Again });
+            self.emit(Event::ReplanAsked { base, head, restore, why: PlanWhy::Again, at: Some(self.now) });
         }
     }
 

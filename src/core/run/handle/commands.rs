@@ -56,7 +56,7 @@ impl Pass<'_> {
             return self.not_now("plan");
         }
         if change.vouched.as_ref() != Some(&head) {
-            self.emit(Event::Vouched { by: by.clone(), head });
+            self.emit(Event::Vouched { by: by.clone(), head, at: Some(self.now) });
         }
         self.replan(PlanWhy::Said(by.clone()));
         Answer::Replanning
@@ -173,7 +173,7 @@ impl Pass<'_> {
             Phase::Planning | Phase::AwaitingApproval | Phase::Queued | Phase::Rolling | Phase::Verifying | Phase::Merging | Phase::Empty | Phase::Restoring
                 if self.change.merge.is_none() =>
             {
-                self.emit(Event::Paused { by: by.clone() });
+                self.emit(Event::Paused { by: by.clone(), at: Some(self.now) });
                 Answer::Pausing { in_flight: self.change.ledger.in_flight() }
             }
             Phase::Planning
@@ -298,13 +298,14 @@ impl Pass<'_> {
         if change.running || !ended || change.claim == crate::core::run::change::ClaimState::Asked {
             return self.not_now("free");
         }
-        let left: Vec<String> = change.ledger.written.keys().map(|id| change.frame.kinds.title(id)).collect();
+        let given_up = change.ledger.given_up.keys().filter(|_| !change.wrote());
+        let left: Vec<String> = change.ledger.written.keys().chain(given_up).map(|id| change.frame.kinds.title(id)).collect();
         if !left.is_empty() && reason.trim().is_empty() {
             return Answer::FreeNeedsReason { left };
         }
         // A plan that goes on from what was written is none any more.
         let again = !left.is_empty() && matches!(change.stage, Phase::Planning | Phase::AwaitingApproval) && !change.is_restore();
-        self.emit(Event::Freed { by: by.clone(), reason: reason.trim().to_owned() });
+        self.emit(Event::Freed { by: by.clone(), reason: reason.trim().to_owned(), at: Some(self.now) });
         self.give_back();
         if again {
             self.replan(PlanWhy::Said(by.clone()));

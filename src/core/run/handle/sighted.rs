@@ -53,7 +53,7 @@ impl Pass<'_> {
             MrState::Open => {
                 if matches!(change.stopping, Some(Stop::Close)) {
                     // Reopened before the safe point was reached: there is nothing to undo.
-                    self.emit(Event::Stopping { why: Stop::Amend });
+                    self.emit(Event::Stopping { why: Stop::Amend, at: Some(self.now) });
                 }
             }
             MrState::Closed => {
@@ -79,7 +79,7 @@ impl Pass<'_> {
 
     /// Stops at the next safe point, which is now when nothing runs.
     pub(super) fn stop(&mut self, why: Stop) {
-        self.emit(Event::Stopping { why });
+        self.emit(Event::Stopping { why, at: Some(self.now) });
         if !self.change.running {
             self.stopped();
         }
@@ -147,6 +147,6 @@ impl Pass<'_> {
         let Some(sighting) = &self.change.sighting else { return };
         let restore = matches!(why, PlanWhy::Restore(_));
         let (base, head) = (sighting.base.clone(), sighting.head.clone());
-        self.emit(Event::ReplanAsked { base, head, restore, why });
+        self.emit(Event::ReplanAsked { base, head, restore, why, at: Some(self.now) });
     }
 }
