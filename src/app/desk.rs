@@ -57,11 +57,11 @@ impl Desk {
         }
     }
 
-    /// Base moved: every running change of the repository that is not over reads it again.
+    /// Base moved, or a change let go of what it wrote: every running change of the repository that is not over reads it again.
     pub fn look_all(&self, repo: &RepoId, but: &MrId) {
         let open = |seat: &Seat| seat.seen.borrow().card.as_ref().is_none_or(|card| !card.phase.is_over());
         for (mr, seat) in self.lock().iter().filter(|(mr, seat)| mr.repo == *repo && *mr != but && open(seat)) {
-            tracing::debug!(change = %mr, "base moved");
+            tracing::debug!(change = %mr, "it looks again");
             let _ = seat.mail.send(Mail::Look);
         }
     }

@@ -9,6 +9,7 @@ use super::{
 };
 use crate::{
     core::{
+        diff::{Delta, Op},
         gate::MergeTicket,
         model::{MrId, ResourceId, StepId, Token},
         plan::{Act, Plan, Written},
@@ -95,6 +96,18 @@ pub async fn perform(hands: Hands, effect: Effect) {
     if let Some(input) = answer {
         let _ = hands.own.send(Mail::Input(Box::new(input)));
     }
+}
+
+/// The changes whose writes the plan keeps and that hold them no more.
+pub async fn unbacked(desk: &Desk, mr: &MrId, plan: Option<&Plan>) -> Option<BTreeSet<MrId>> {
+    let kept: Vec<_> = plan?.deltas.iter().filter(|delta| delta.op == Op::Keep).filter_map(|delta| Some((delta, delta.reason.ahead_by()?))).collect();
+    if kept.is_empty() {
+        return None;
+    }
+    let ahead = desk.applied_by_others(mr).await;
+    let stands = |delta: &Delta, by: &MrId| ahead.get(&delta.id).is_some_and(|(other, applied)| other == by && *applied == delta.to);
+    let gone: BTreeSet<MrId> = kept.into_iter().filter(|(delta, by)| !stands(delta, by)).map(|(_, by)| by.clone()).collect();
+    (!gone.is_empty()).then_some(gone)
 }
 
 /// Reads the merge request, whenever its forge answers; none when the forge does not know it.

@@ -9,7 +9,7 @@ use super::{
 use crate::{
     core::{
         diff::{Delta, Op},
-        model::{CommitId, Fingerprint, Health, Kind, MrId, Observed, Place, Policy, Reading, Refusal, RefusalKind, ResourceId, Time, Token, TreeId, Value},
+        model::{CommitId, Fingerprint, Health, Kind, MrId, Observed, Place, Policy, Reading, Refusal, RefusalKind, RepoId, ResourceId, Time, Token, TreeId, Value},
         plan::{self, CompileError, Material, Note, Plan, Scope, Sight, Sources, Written, compile, wants},
         run::{PlanAnswer, PlanKey, PlanResult},
     },
@@ -54,21 +54,21 @@ pub enum Sighted<'a> {
 /// Answers one request; what went wrong is part of the answer.
 pub async fn answer(world: &Arc<World>, request: Request) -> PlanAnswer {
     let restore = request.restore.is_some();
-    let (base, head, written) = (request.base.clone(), request.head.clone(), request.written.clone());
+    let (base, head, written, repo) = (request.base.clone(), request.head.clone(), request.written.clone(), request.mr.repo.clone());
     let _turn = world.plans.acquire().await;
     let (tree, result) = match world.repositories.get(&request.mr.repo) {
         None => (TreeId::new(""), PlanResult::Failed { why: format!("repository {} is no longer in the server's configuration", request.mr.repo) }),
         Some(repo) => compile_for(repo.clone(), &world.targets, Sighted::Observe(&*world.secrets), request).await,
     };
     let way_back = match &result {
-        PlanResult::Plan { plan, policy } => Some(Arc::new(forecast(&world.targets, plan, policy, &written))),
+        PlanResult::Plan { plan, policy } => Some(Arc::new(forecast(&world.targets, &repo, plan, policy, &written))),
         PlanResult::Refused(_) | PlanResult::Conflicted(_) | PlanResult::Failed { .. } => None,
     };
     PlanAnswer { key: PlanKey { base, head, tree }, restore, result, way_back }
 }
 
 /// The way back as approvers see it: to what was there before this change wrote anything, not to what its last run left.
-fn forecast(targets: &Targets, plan: &Plan, policy: &Policy, written: &BTreeMap<ResourceId, Written>) -> Plan {
+fn forecast(targets: &Targets, repo: &RepoId, plan: &Plan, policy: &Policy, written: &BTreeMap<ResourceId, Written>) -> Plan {
     if written.is_empty() {
         return plan.forecast_reverse();
     }
@@ -95,6 +95,9 @@ fn forecast(targets: &Targets, plan: &Plan, policy: &Policy, written: &BTreeMap<
         kinds: &|id| kind(targets, id),
         policy,
         rules: plan.rules.clone(),
+        // Before the run base does not ask for what it writes.
+        base: &|id| all.get(id).and_then(|of| of.before.clone()),
+        repo,
         ahead: &BTreeMap::new(),
     });
     // What cannot be forecast as a whole is at least shown for this plan.
@@ -169,6 +172,7 @@ async fn compiled(repo: &Repository, targets: &Targets, sighted: Sighted<'_>, re
     let material = Material {
         scope: scope(repo, &found, request, &kinds),
         sight: seen.as_deref().map_or(Sight::Offline, Sight::Observed),
+        repo: &request.mr.repo,
         ahead: &request.ahead,
         sizes: &found.sizes,
         conditions: &Cel,
@@ -231,8 +235,16 @@ async fn taken_back(targets: &Targets, sighted: Sighted<'_>, request: &Request, 
         kinds: &|id| kind(targets, id),
         policy: &found.policy,
         rules: restore.plan.iter().flat_map(|plan| plan.rules.clone()).collect(),
+        base: &|id| asks_now(targets, found, id),
+        repo: &request.mr.repo,
         ahead: &request.ahead,
     })?)
+}
+
+/// What base asks for; what its kind refuses today is compared as it stands.
+fn asks_now(targets: &Targets, found: &Survey, id: &ResourceId) -> Option<Value> {
+    let asked = found.base.get(id)?.value.clone();
+    Some(kind(targets, id).canon(id, asked.clone()).unwrap_or(asked))
 }
 
 /// The targets whose precondition does not see something that this plan changes.

@@ -94,12 +94,14 @@ pub fn survey(repo: &Repository, targets: &Targets, base: &CommitId, head: &Comm
     let read = reader.read(&sources, &changed, also)?;
     faults.extend(reader.faults);
     faults.extend(misspelt(repo, &sources, &tree)?);
+    let unmapped: Vec<&Changed> = changed.iter().filter(|change| !governs(&change.path) && !sources.read(&change.path) && !read.inputs.contains(&change.path)).collect();
+    faults.extend(unmapped.iter().filter(|change| change.new.is_some()).filter_map(|change| sources.misnamed(&change.path)));
     if !faults.is_empty() {
         faults.sort_by(|a, b| a.place.cmp(&b.place));
         faults.dedup();
         return Err(refuse(faults));
     }
-    let mut notes: Vec<Note> = unmapped(&sources, &changed).map(|path| Note::Unmapped { path }).collect();
+    let mut notes: Vec<Note> = unmapped.into_iter().map(|change| Note::Unmapped { path: change.path.clone(), becomes: change.new.as_ref().map(|(id, _)| id.clone()) }).collect();
     notes.extend(told.iter().cloned());
     notes.extend(
         changed.iter().filter(|change| governs(&change.path)).map(|change| Note::Governs { path: change.path.clone(), becomes: change.new.as_ref().map(|(id, _)| id.clone()) }),
@@ -120,7 +122,7 @@ pub fn survey(repo: &Repository, targets: &Targets, base: &CommitId, head: &Comm
     for ((target, _), size) in &mut sizes {
         *size += read.unread_files.get(target).copied().unwrap_or(0);
     }
-    let Read { base, merged, mut released, fresh, unread: _, unread_files: _ } = read;
+    let Read { base, merged, mut released, fresh, unread: _, unread_files: _, inputs: _ } = read;
     released.extend(base.resources.keys().filter(|id| !merged.resources.contains_key(*id) && given_up.matches(id)).cloned());
     let after = dangling::Sides { base: &base, merged: &merged, released: &released };
     notes.extend(dangling::dangling(repo, targets, &sources.merged, &policy, &tree, &after)?);
@@ -131,6 +133,28 @@ pub fn survey(repo: &Repository, targets: &Targets, base: &CommitId, head: &Comm
 struct Sides {
     base: Vec<Source>,
     merged: Vec<Source>,
+}
+
+impl Sides {
+    fn all(&self) -> impl Iterator<Item = &Source> {
+        self.base.iter().chain(&self.merged)
+    }
+
+    /// Whether a source takes a path as a file of a unit of its own.
+    fn read(&self, path: &str) -> bool {
+        self.all().any(|source| source.inside(path).zip(super::wiring::format(source)).is_some_and(|(inside, format)| format.unit_of(inside).is_some()))
+    }
+
+    /// A file that is some unit's but for the way its name is written: it would ask for nothing, and nobody would see why.
+    fn misnamed(&self, path: &str) -> Option<Refusal> {
+        self.merged.iter().find_map(|source| {
+            let inside = source.inside(path)?;
+            let meant = super::wiring::format(source)?.meant(inside)?;
+            let what = format!("`{path}` is in the folder of a source and no file of it, so what it asks for would not be read");
+            let advice = format!("name it `{}/{meant}`, or move it out of `{}`", source.path, source.path);
+            Some(Refusal::new(RefusalKind::Path, what).at(Place::file(path)).advice(advice))
+        })
+    }
 }
 
 /// A fault that a merge request did not make and cannot help; say where it is mended.
@@ -160,12 +184,9 @@ fn governs(path: &str) -> bool {
     path == FILE || path.split('/').next() == Some(templates::FOLDER)
 }
 
-/// Changed paths that no source maps; the root file and the templates map themselves.
-fn unmapped<'a>(sources: &'a Sides, changed: &'a [Changed]) -> impl Iterator<Item = Str> + 'a {
-    let mapped = |path: &str| {
-        path == FILE || templates::FOLDER == path.split('/').next().unwrap_or_default() || sources.base.iter().chain(&sources.merged).any(|source| source.inside(path).is_some())
-    };
-    changed.iter().map(|change| change.path.clone()).filter(move |path| !mapped(path))
+/// A path of a source as the repository names it.
+fn join(source: &Source, path: &str) -> Str {
+    format!("{}/{path}", source.path).into()
 }
 
 /// What was read of both sides.
@@ -179,6 +200,8 @@ struct Read {
     unread: Faults,
     /// By target: files on base that were not read, beside those that were.
     unread_files: BTreeMap<Str, u64>,
+    /// Every file that was read, on either side.
+    inputs: BTreeSet<Str>,
 }
 
 /// The units to read, by the kind of their resources.
@@ -225,6 +248,7 @@ impl Reader<'_> {
                         continue;
                     }
                 };
+                read.inputs.extend(unit.inputs.iter().map(|path| join(source.source, path)));
                 let gone = unit.desired.resources.keys().filter(|id| !still.is_some_and(|still| still.source.targets.contains(&id.target)));
                 read.released.extend(gone.cloned());
                 self.add(&mut read.base, unit.desired.clone());
@@ -236,6 +260,7 @@ impl Reader<'_> {
                 match &*side {
                     Err(faults) => self.faults.extend(faults.iter().cloned()),
                     Ok(unit) => {
+                        read.inputs.extend(unit.inputs.iter().map(|path| join(source.source, path)));
                         let new = unit.desired.resources.keys().filter(|id| !was.is_some_and(|was| was.source.targets.contains(&id.target)));
                         read.fresh.extend(new.cloned());
                         self.add(&mut read.merged, unit.desired.clone());

@@ -10,14 +10,14 @@ use super::{
 };
 use crate::{
     core::{
-        model::{MrId, ResourceId, Time, Token, Value},
+        model::{MrId, ResourceId, StepId, Time, Token, Value},
         review::{Answer, Links, Phase, Sighting, View},
         run::{Card, Change, Effect, Event, Input, StreamId},
     },
     ports::Fence,
 };
 use std::{
-    collections::BTreeMap,
+    collections::{BTreeMap, BTreeSet},
     sync::{Arc, Mutex, atomic::Ordering},
     time::Duration,
 };
@@ -122,6 +122,8 @@ struct Worker {
     fence: Fence,
     tokens: Tokens,
     face: perform::FaceWriter,
+    /// Acts that were under way when the last process, or the last fold, ended: done again, and either answer may come.
+    reissued: BTreeSet<(StepId, u32)>,
     /// The running timer, at the earliest wake asked for.
     wake: Option<(Time, tokio::task::JoinHandle<()>)>,
 }
@@ -137,7 +139,7 @@ impl Worker {
         change.dress(Links::new(&world.url, &mr), world.kinds.clone(), approvers);
         let face = perform::FaceWriter::start(world.clone(), mr.clone());
         let phase = (upto > 0).then(|| change.phase());
-        Ok(Self { world, desk, mr, own, change, phase, upto, fence, tokens: Tokens::default(), face, wake: None })
+        Ok(Self { world, desk, mr, own, change, phase, upto, fence, tokens: Tokens::default(), face, reissued: BTreeSet::new(), wake: None })
     }
 
     async fn work(&mut self, looks: &mut Looks, inbox: &mut mpsc::UnboundedReceiver<Mail>, show: &watch::Sender<Glance>) -> Result<(), String> {
@@ -148,6 +150,9 @@ impl Worker {
         }
         // Everything outstanding when the last process ended; safe to do again.
         for effect in self.change.due() {
+            if let Effect::Act { step, attempt, .. } = &effect {
+                self.reissued.insert((*step, *attempt));
+            }
             self.perform(effect, looks);
         }
         // Commands that were answered with a promise, or with nothing, when the last process or worker ended.
@@ -165,7 +170,7 @@ impl Worker {
                             // It has rung, whether or not its task has ended: the next wake is armed anew.
                             self.wake = None;
                         }
-                        heard.inputs.push(*input);
+                        heard.inputs.push(self.own_doing(*input));
                     }
                     Mail::Command { n, answer } => self.command(&mut heard, n, answer).await?,
                     Mail::Look => {
@@ -196,6 +201,14 @@ impl Worker {
         Ok(())
     }
 
+    /// An act that was issued twice cannot tell what it found from what it did.
+    fn own_doing(&self, input: Input) -> Input {
+        match input {
+            Input::Acted { step, attempt, outcome } if self.reissued.contains(&(step, attempt)) => Input::Acted { step, attempt, outcome: outcome.of_a_second_try() },
+            other => other,
+        }
+    }
+
     /// Reads a command from the inbox. One that is there no more was carried out by an earlier turn.
     async fn command(&self, heard: &mut Heard, n: u64, answer: Option<oneshot::Sender<Answer>>) -> Result<(), String> {
         if let Some(at) = heard.taken.iter().position(|taken| *taken == n) {
@@ -217,6 +230,7 @@ impl Worker {
     async fn turn(&mut self, heard: Heard, looks: &mut Looks, show: &watch::Sender<Glance>) -> Result<(), String> {
         let Heard { inputs, asked, taken } = heard;
         perform::keep_tokens(&self.tokens, &inputs);
+        let held = !self.change.ledger().written().is_empty();
         let mut turn = self.change.handle(self.world.clock.now(), &inputs);
         let card = turn.card.clone();
         faults::point("before append");
@@ -229,7 +243,8 @@ impl Worker {
         if self.phase.replace(card.phase) != Some(card.phase) {
             tell(&card);
         }
-        if card.phase == Phase::Merged && turn.events.iter().any(|event| matches!(event, Event::MergeAnswered { .. })) {
+        let merged = card.phase == Phase::Merged && turn.events.iter().any(|event| matches!(event, Event::MergeAnswered { .. }));
+        if merged || held && !card.ahead {
             self.desk.look_all(&self.mr.repo, &self.mr);
         }
         self.glance(show, card);
@@ -247,9 +262,15 @@ impl Worker {
     fn look(&self, n: Option<u64>) {
         let Some(n) = n else { return };
         let (world, mr, own, last) = (self.world.clone(), self.mr.clone(), self.own.clone(), self.change.last_comment());
+        let (desk, plan) = (self.desk.clone(), self.change.plan().cloned());
         tokio::spawn(async move {
+            // Before the forge is read, so that a base that moved with a merge is seen first.
+            let gone = perform::unbacked(&desk, &mr, plan.as_deref()).await;
             let seen = perform::look(&world, &mr, last).await;
             let _ = own.send(Mail::Looked { n, seen });
+            if let Some(gone) = gone {
+                let _ = own.send(Mail::Input(Box::new(Input::Unbacked(gone))));
+            }
         });
     }
 

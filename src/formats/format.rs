@@ -19,6 +19,11 @@ pub trait Format: Send + Sync {
     /// The unit a file belongs to, by its path relative to the source's folder; `None`: not of this format.
     fn unit_of(&self, path: &str) -> Option<Unit>;
 
+    /// The path that a file which `unit_of` does not take was meant to have: a unit's, but for case, extension or dots.
+    fn meant(&self, _path: &str) -> Option<Str> {
+        None
+    }
+
     /// Where a unit's files can be, relative to the source, so that nothing else of a large repository is listed; `None`: anywhere.
     ///
     /// May name places where nothing is, and files that `unit_of` gives to another unit; must not leave one of the unit's out.

@@ -158,7 +158,7 @@ fn noop(steps: usize) {
 
 fn answered(plan: &Plan, effect: Effect) -> Option<Input> {
     match effect {
-        Effect::Act { step, attempt, .. } => Some(Input::Acted { step, attempt, outcome: Outcome::all(plan.steps[&step].items() as usize, Item::Already) }),
+        Effect::Act { step, attempt, .. } => Some(Input::Acted { step, attempt, outcome: Outcome::all(plan.steps[&step].items() as usize, Item::Done) }),
         Effect::Observe { ask, wants, .. } => {
             let start = matches!(ask, trueup::core::run::Ask::Start { .. });
             Some(Input::Observed { ask, seen: Ok(wants.into_iter().map(|want| seen(want, start)).collect()) })

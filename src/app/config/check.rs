@@ -2,10 +2,10 @@
 
 use super::{Repository, SecretSource, Server, Target, TokenSource};
 use crate::{
-    core::model::{Refusal, RefusalKind, Span, Str, nearest},
+    core::model::{Grant, Refusal, RefusalKind, Span, Str, nearest},
     formats::yaml::Node,
 };
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, path::PathBuf};
 
 /// Every fault of a configuration, in the order of the file.
 pub(super) fn check(server: &Server, node: &Node) -> Vec<Refusal> {
@@ -13,6 +13,7 @@ pub(super) fn check(server: &Server, node: &Node) -> Vec<Refusal> {
     check.addresses();
     check.users();
     check.repositories();
+    check.owners();
     for (name, target) in &server.targets {
         check.target(name, target);
     }
@@ -125,6 +126,34 @@ impl Check<'_> {
                     self.fault(RefusalKind::Unknown, &["repositories", &at, "grants", &g.to_string(), "target"], format!("no target is named `{}`", grant.target), advice);
                 }
             }
+        }
+    }
+
+    /// Each resource has one owner: no two repositories are granted the same unit, and no two lie in the same folder.
+    fn owners(&mut self) {
+        let repositories = &self.server.repositories;
+        let granted = repositories.iter().enumerate().flat_map(|(i, of)| of.grants.iter().enumerate().map(move |(g, grant)| (i, g, grant)));
+        let granted: Vec<(usize, usize, &Grant)> = granted.collect();
+        for (n, (i, g, grant)) in granted.iter().enumerate() {
+            let others = granted[..n].iter().filter(|(other, _, first)| other != i && first.target == grant.target);
+            let Some((other, first, unit)) = others.filter_map(|(other, at, first)| Some((other, at, first.overlap(grant)?))).next() else { continue };
+            let what = match unit {
+                Some(unit) => format!("`{}` may write `{unit}` of `{}`, as `{}` may", repositories[*i].name, grant.target, repositories[*other].name),
+                None => format!("`{}` may write all of `{}`, of which `{}` may write units", repositories[*i].name, grant.target, repositories[*other].name),
+            };
+            let place = |i: usize, g: usize| self.node.nearest_to(&["repositories", &i.to_string(), "grants", &g.to_string()]).place.clone();
+            let fault = Refusal::new(RefusalKind::Overlap, what).at(place(*i, *g)).also(place(*other, *first));
+            self.found.push(fault.advice("each resource has one owner: grant each unit to one repository, with `units:`"));
+        }
+        // Where a link leads counts, not how it is named; what is not there yet is only named.
+        let whole = |of: &Repository| self.server.repository_path(of).canonicalize().unwrap_or_else(|_| self.server.repository_path(of).components().collect());
+        let mut seen: BTreeMap<PathBuf, usize> = BTreeMap::new();
+        for (i, repository) in repositories.iter().enumerate() {
+            let Some(first) = seen.insert(whole(repository), i).filter(|first| repositories[*first].name != repository.name) else { continue };
+            let place = |i: usize| self.node.nearest_to(&["repositories", &i.to_string(), "path"]).place.clone();
+            let what = format!("`{}` and `{}` lie in the same folder", repositories[first].name, repository.name);
+            let fault = Refusal::new(RefusalKind::Overlap, what).at(place(i)).also(place(first));
+            self.found.push(fault.advice("give each a bare repository of its own; two branches of one are two clones of it"));
         }
     }
 

@@ -19,15 +19,18 @@ pub fn load(path: &Path) -> Result<Server, Vec<Refusal>> {
         let refusal = Refusal::new(RefusalKind::Path, what).at(Place::file(file.as_str()));
         vec![refusal.advice("name the file with --config or TRUEUP_CONFIG; docs/configuration.md and `trueup schema server` describe it")]
     })?;
-    let mut server = parse(&file, &bytes)?;
-    server.start_paths_at(path.parent().unwrap_or(Path::new("")));
-    Ok(server)
+    read(&file, &bytes, path.parent().unwrap_or(Path::new("")))
 }
 
 /// Reads and checks a configuration; every fault found is in the answer.
 pub fn parse(file: &str, bytes: &[u8]) -> Result<Server, Vec<Refusal>> {
+    read(file, bytes, Path::new(""))
+}
+
+fn read(file: &str, bytes: &[u8], folder: &Path) -> Result<Server, Vec<Refusal>> {
     let node = yaml::load(file, bytes, &yaml::Budget::default()).map_err(|refusal| vec![refusal])?;
-    let server: Server = yaml::from_node(&node).map_err(|refusal| vec![yaml::with_excerpt(refusal, bytes)])?;
+    let mut server: Server = yaml::from_node(&node).map_err(|refusal| vec![yaml::with_excerpt(refusal, bytes)])?;
+    server.start_paths_at(folder);
     let faults = check::check(&server, &node);
     if faults.is_empty() { Ok(server) } else { Err(faults.into_iter().map(|refusal| yaml::with_excerpt(refusal, bytes)).collect()) }
 }

@@ -56,3 +56,13 @@ pub enum Reason {
     /// The way back.
     Restores,
 }
+
+impl Reason {
+    /// The open change whose write a delta goes on from.
+    pub fn ahead_by(&self) -> Option<&MrId> {
+        match self {
+            Self::AheadBy(change) => Some(change),
+            Self::MergeRequest | Self::Continues | Self::AlreadyTrue | Self::DriftOverwritten | Self::Restores => None,
+        }
+    }
+}

@@ -1,7 +1,7 @@
 //! The three-way diff of one resource: what is live, what base asks for, what the merged tree asks for.
 
 use super::{Delta, Op, Reason};
-use crate::core::model::{Fingerprint, Kind, MrId, OnDrift, Path, Place, Refusal, RefusalKind, ResourceId, Sure, Value};
+use crate::core::model::{Fingerprint, Kind, MrId, OnDrift, Path, Place, Refusal, RefusalKind, RepoId, ResourceId, Sure, Value};
 
 /// One resource, looked at from all sides, in one canonical form.
 pub struct Case<'a> {
@@ -14,6 +14,8 @@ pub struct Case<'a> {
     pub place: Place,
     /// What this change's own run wrote last, if it did; inside: `None` when it deleted the resource.
     pub ours: Option<&'a Option<Fingerprint>>,
+    /// The repository that asks.
+    pub repo: &'a RepoId,
     /// What another open change has applied here.
     pub ahead: Option<&'a (MrId, Option<Value>)>,
     pub fate: Fate,
@@ -47,7 +49,9 @@ pub fn three_way(case: Case<'_>) -> Result<Delta, Refusal> {
     if case.fate == Fate::Released {
         return Ok(delta(&case, Op::Release, live.clone(), live, Reason::MergeRequest));
     }
-    let effective = case.ahead.map_or(&case.base, |(_, applied)| applied);
+    // The way back leads from what this change wrote; and what another repository wrote is no base of ours.
+    let ahead = case.ahead.filter(|(change, _)| change.repo == *case.repo && case.fate != Fate::TakenBack);
+    let effective = ahead.map_or(&case.base, |(_, applied)| applied);
     let wrote_it = case.ours.is_some_and(|wrote| *wrote == live.as_ref().map(Value::fingerprint));
     if live == case.merged {
         let (op, reason) = match (&case.fate, case.ahead) {
@@ -62,7 +66,7 @@ pub fn three_way(case: Case<'_>) -> Result<Delta, Refusal> {
         return Ok(delta(&case, op, live, to, reason));
     }
     let reason = if live == *effective {
-        case.ahead.map_or(Reason::MergeRequest, |(change, _)| Reason::AheadBy(change.clone()))
+        ahead.map_or(Reason::MergeRequest, |(change, _)| Reason::AheadBy(change.clone()))
     } else if wrote_it {
         Reason::Continues
     } else {
@@ -110,6 +114,13 @@ fn drifted(case: &Case<'_>, live: Option<&Value>, effective: Option<&Value>) -> 
         (Fate::Moved { was }, _, _) => (
             format!("`{title}` is said to be what `{was}` was, but live is {live_text} where base asks for {}", show(effective)),
             "correct `moved:`, or undo the live change, then plan again (`/trueup plan`)".to_owned(),
+        ),
+        (_, _, Some((change, _))) if change.repo != *case.repo => (
+            format!(
+                "`{title}` was written by {change}, an open change of another repository: live is {live_text}, base asks for {}, this merge request asks for {merged}",
+                show(effective)
+            ),
+            "each resource has one owner: take it out of one of the two repositories, and have the server's grants say whose it is".to_owned(),
         ),
         (_, None, None) => (
             format!("`{title}` is live already and nobody asked for it here: live is {live_text}, this merge request asks for {merged}"),

@@ -2,6 +2,7 @@
 
 use super::{Conditions, MergeTicket, Pin, Reason, Verdict, Window};
 use crate::core::model::{Digest, MrId};
+use std::collections::BTreeSet;
 
 /// What the merge gate asks beyond the conditions of both gates.
 #[derive(Clone, Copy, Debug)]
@@ -13,6 +14,8 @@ pub struct MergeGate<'a> {
     pub window: &'a Window,
     /// Items skipped without an exemption.
     pub skipped: u32,
+    /// Open changes that wrote what this one keeps: until they are merged, theirs may still be taken back.
+    pub unmerged: &'a BTreeSet<MrId>,
 }
 
 impl MergeGate<'_> {
@@ -21,6 +24,9 @@ impl MergeGate<'_> {
         let mut reasons = self.conditions.against();
         if self.skipped > 0 {
             reasons.push(Reason::Skipped(self.skipped));
+        }
+        if !self.unmerged.is_empty() {
+            reasons.push(Reason::Unmerged { by: self.unmerged.iter().cloned().collect() });
         }
         if !self.window.held() {
             reasons.push(Reason::NotConverged { samples: self.window.good(), needed: self.window.needed() });

@@ -52,6 +52,10 @@ pub enum Reason {
     Stale,
     /// Items were skipped, and no exemption covers them.
     Skipped(u32),
+    /// What it asks for is live because other changes wrote it, and they are not merged.
+    Unmerged {
+        by: Vec<MrId>,
+    },
 }
 
 impl Reason {
@@ -69,7 +73,8 @@ impl Reason {
             | Self::Queued { .. }
             | Self::Halted
             | Self::NotConverged { .. }
-            | Self::Stale => false,
+            | Self::Stale
+            | Self::Unmerged { .. } => false,
         }
     }
 }

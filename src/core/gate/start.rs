@@ -50,7 +50,8 @@ impl StartGate<'_> {
                 | Reason::NotStarted
                 | Reason::NotConverged { .. }
                 | Reason::Stale
-                | Reason::Skipped(_) => false,
+                | Reason::Skipped(_)
+                | Reason::Unmerged { .. } => false,
             });
         } else if self.conditions.policy.start == StartWhen::OnCommand && !self.said {
             reasons.push(Reason::NotStarted);

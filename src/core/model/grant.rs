@@ -21,4 +21,23 @@ impl Grant {
     pub fn covers(&self, id: &ResourceId, kind: &dyn Kind) -> bool {
         self.target == id.target && (self.units.is_empty() || self.units.iter().any(|pattern| kind.granted(id, pattern)))
     }
+
+    /// A unit pattern of the other grant that covers what this one covers too; inside: `None` when the other is the whole target.
+    ///
+    /// Both are of one target; two patterns overlap when some unit could match both.
+    pub fn overlap<'a>(&self, other: &'a Self) -> Option<Option<&'a Str>> {
+        if self.units.is_empty() || other.units.is_empty() {
+            return Some(other.units.first());
+        }
+        other.units.iter().find(|theirs| self.units.iter().any(|ours| may_both_match(ours, theirs))).map(Some)
+    }
+}
+
+fn may_both_match(a: &str, b: &str) -> bool {
+    match (a.strip_prefix('*'), b.strip_prefix('*')) {
+        (None, None) => a == b,
+        (Some(suffix), None) => b.ends_with(suffix) && b.len() > suffix.len(),
+        (None, Some(suffix)) => a.ends_with(suffix) && a.len() > suffix.len(),
+        (Some(a), Some(b)) => a.ends_with(b) || b.ends_with(a),
+    }
 }

@@ -167,6 +167,7 @@ fn deltas(material: &Material<'_>, resources: Vec<Scoped<'_>>, faults: &mut Vec<
                 merged: sides.merged,
                 place: of.place.clone(),
                 ours: material.scope.ours.get(of.id),
+                repo: material.repo,
                 ahead: material.ahead.get(of.id),
                 fate: of.fate.clone(),
                 on_drift: material.scope.policy.on_drift,

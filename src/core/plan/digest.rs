@@ -209,7 +209,8 @@ fn owned(delta: &Delta) -> Option<(LeafKey, Digest)> {
         (Op::Adopt, _) => "adopt",
         (Op::Release, _) => "release",
         (Op::Move { .. }, _) => "move",
-        (Op::Keep, Reason::AlreadyTrue) => "keep",
+        // Who wrote it is not approved, that it is asked for is: the leaf stays the same once the writer is merged.
+        (Op::Keep, Reason::AlreadyTrue | Reason::AheadBy(_)) => "keep",
         (Op::Keep, _) | (Op::Create | Op::Update | Op::Replace | Op::Delete, _) => return None,
     };
     let to = match delta.op {
@@ -245,16 +246,15 @@ fn json(value: &impl Serialize) -> Vec<u8> {
     serde_json::to_vec(value).expect("plans have string keys and no floats, so they always encode")
 }
 
-/// The leaf of a file that decides how later merge requests are judged: nobody slips policy in behind an approval of records.
+/// The leaf of a file that merging changes beside the resources: nobody slips policy, or a script, in behind an approval of records.
 fn governs(note: &Note) -> Option<(LeafKey, Digest)> {
     match note {
-        Note::Governs { path, becomes } => {
+        Note::Governs { path, becomes } | Note::Unmapped { path, becomes } => {
             let key = LeafKey(format!("file {path}").into());
             let leaf = Digest::of("trueup/leaf/file/1", &[path.as_bytes(), &json(becomes)]);
             Some((key, leaf))
         }
-        Note::Unmapped { .. }
-        | Note::Skipped { .. }
+        Note::Skipped { .. }
         | Note::Ignored { .. }
         | Note::Unmanaged { .. }
         | Note::AheadBy { .. }

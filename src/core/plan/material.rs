@@ -1,7 +1,7 @@
 //! Everything a plan is made from, and the ways in which none comes of it.
 
 use crate::core::{
-    model::{Desired, Digest, Fingerprint, Grant, Kind, MrId, Observed, Policy, Refusal, ResourceId, Str, Unit, Value},
+    model::{Desired, Digest, Fingerprint, Grant, Kind, MrId, Observed, Policy, Refusal, RepoId, ResourceId, Str, Unit, Value},
     plan::{Conditions, Finding, Note, Template},
 };
 use std::collections::{BTreeMap, BTreeSet};
@@ -28,7 +28,9 @@ pub struct Scope<'a> {
 pub struct Material<'a> {
     pub scope: Scope<'a>,
     pub sight: Sight<'a>,
-    /// What other open changes have applied: the effective base.
+    /// Whose plan it is.
+    pub repo: &'a RepoId,
+    /// What other open changes have applied: the effective base, as far as they are of the same repository.
     pub ahead: &'a BTreeMap<ResourceId, (MrId, Option<Value>)>,
     /// How many resources base holds in each unit, by target and unit: what budgets are percentages of.
     pub sizes: &'a BTreeMap<(Str, Unit), u64>,

@@ -3,7 +3,7 @@
 use super::{compile::Parts, order::Said, pattern::Patterns};
 use crate::core::{
     diff::{Case, Delta, Fate, Op, Reason, three_way},
-    model::{Kind, MrId, Observed, Path, Place, Policy, Reading, ResourceId, StepId, Sure, Value, Want},
+    model::{Kind, MrId, Observed, Path, Place, Policy, Reading, Refusal, RefusalKind, RepoId, ResourceId, StepId, Sure, Value, Want},
     plan::{Act, Claim, CompileError, Edge, EdgeReason, Finding, ItemRef, MatchedRule, Note, Plan, Step, Undo, Write},
 };
 use std::collections::{BTreeMap, BTreeSet};
@@ -29,6 +29,10 @@ pub struct Restoring<'a> {
     pub policy: &'a Policy,
     /// The approvals of the plan that is taken back: approving it approved this.
     pub rules: Vec<MatchedRule>,
+    /// What base asks for by now, in canonical form.
+    pub base: &'a dyn Fn(&ResourceId) -> Option<Value>,
+    /// Whose change it is.
+    pub repo: &'a RepoId,
     /// What other open changes have applied since.
     pub ahead: &'a BTreeMap<ResourceId, (MrId, Option<Value>)>,
 }
@@ -62,6 +66,7 @@ pub fn restore(restoring: Restoring<'_>) -> Result<Plan, CompileError> {
             merged: of.before.clone(),
             place: (restoring.place)(id),
             ours: None,
+            repo: restoring.repo,
             ahead: restoring.ahead.get(id),
             fate: Fate::TakenBack,
             on_drift: restoring.policy.on_drift,
@@ -69,7 +74,10 @@ pub fn restore(restoring: Restoring<'_>) -> Result<Plan, CompileError> {
             sure: Sure::Exact,
         };
         match three_way(case) {
-            Ok(delta) => deltas.push(restoring_delta(delta)),
+            Ok(delta) => match asked_by_now(&restoring, id, of, &delta, sensitive.matches(id)) {
+                None => deltas.push(restoring_delta(delta)),
+                Some(fault) => faults.push(fault),
+            },
             Err(fault) => faults.push(fault),
         }
     }
@@ -90,6 +98,26 @@ pub fn restore(restoring: Restoring<'_>) -> Result<Plan, CompileError> {
     let rules = if restoring.rules.is_empty() { vec![MatchedRule::otherwise()] } else { restoring.rules };
     let parts = Parts { kinds: restoring.kinds, policy: restoring.policy, templates: &[], rules, notes, parent };
     parts.assemble(deltas, |_| Ok(back))
+}
+
+/// Base asks by now for what this change wrote, because it was merged some other way: going back would make the branch false.
+fn asked_by_now(restoring: &Restoring<'_>, id: &ResourceId, of: &Written, delta: &Delta, sensitive: bool) -> Option<Refusal> {
+    let base = (restoring.base)(id);
+    if delta.op == Op::Keep || base == of.before || base != of.after {
+        return None;
+    }
+    let kind = (restoring.kinds)(id);
+    let show = |value: Option<&Value>| match value {
+        None => "nothing".to_owned(),
+        Some(_) if sensitive => "(sensitive)".to_owned(),
+        Some(value) => format!("`{}`", kind.lines(id, value).join("`, `")),
+    };
+    let (title, asks, before) = (kind.title(id), show(base.as_ref()), show(of.before.as_ref()));
+    let what = format!(
+        "restore stopped: the base branch asks for `{title}` to be {asks} by now, which is what this change wrote; restoring means {before} and would make the branch false"
+    );
+    let advice = format!("let go of it with `/trueup free REASON`, then open a merge request that asks for {before}");
+    Some(Refusal::new(RefusalKind::Drift, what).at(delta.place.clone()).advice(advice))
 }
 
 /// What no write brings back, with what is lost.

@@ -225,8 +225,12 @@ pub struct MatchedRule {
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Note {
-    /// A changed path that no source maps.
-    Unmapped { path: Str },
+    /// A changed path that asks for nothing of any target; approving the plan approves it. `becomes`: its content's id, none when it goes.
+    Unmapped {
+        path: Str,
+        #[serde(default)]
+        becomes: Option<FileId>,
+    },
     /// Left out by name: count by reason.
     Skipped { reason: Str, count: u64 },
     /// An ignored resource that differs.

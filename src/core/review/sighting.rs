@@ -38,6 +38,9 @@ pub enum MrState {
     Merged {
         commit: CommitId,
         by: User,
+        /// The merge request whose merge, made by us, brought this one's head in.
+        #[serde(default)]
+        with: Option<MrId>,
     },
 }
 

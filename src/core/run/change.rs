@@ -2,6 +2,7 @@
 
 use super::{Event, IllegalEvent, Ledger, PlanKey, PlanWhy, Stop};
 use crate::core::{
+    diff::Op,
     gate::{Approval, Leaves, Pin, Reason, RuleStanding, Shown, Window, standing},
     model::{CommitId, Digest, Fingerprint, MrId, Policy, Refusal, ResourceId, Str, Time, User, Value},
     plan::{Claim, Plan},
@@ -80,6 +81,8 @@ pub struct Change {
     pub(super) merge_again: Option<Time>,
     pub(super) merge_tries: u32,
     pub(super) merged: Option<CommitId>,
+    /// The merge request whose merge brought this one in.
+    pub(super) merged_with: Option<MrId>,
     /// An alarm stays until a person plans again or restores.
     pub(super) alarm: bool,
     pub(super) aborted: bool,
@@ -190,6 +193,7 @@ impl Change {
             merge_again: None,
             merge_tries: 0,
             merged: None,
+            merged_with: None,
             alarm: false,
             aborted: false,
             frame,
@@ -355,6 +359,12 @@ impl Change {
             ClaimState::Free | ClaimState::Granted => false,
         };
         claiming || self.look || self.asked.is_some() || self.start_asked.is_some() || self.merge.is_some() || !self.owed.is_empty() || self.stopping.is_some()
+    }
+
+    /// Open changes that wrote what the plan on the desk finds already true.
+    pub fn counts_on(&self) -> BTreeSet<MrId> {
+        let kept = self.desk.iter().flat_map(|desk| &desk.plan.deltas).filter(|delta| delta.op == Op::Keep);
+        kept.filter_map(|delta| delta.reason.ahead_by()).cloned().collect()
     }
 
     /// Whether anything this change wrote is still there and not merged.

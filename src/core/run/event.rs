@@ -2,7 +2,7 @@
 
 use crate::core::{
     gate::{Pin, Reason},
-    model::{CommitId, Digest, ResourceId, StepId, Time, User},
+    model::{CommitId, Digest, MrId, ResourceId, StepId, Time, User},
     review::{CommentId, Sighting},
     run::{ClaimAnswer, MergeAnswer, Outcome, PlanAnswer},
 };
@@ -283,6 +283,11 @@ pub enum Stop {
     Alarm(String),
     /// A new head: planned again from what is really there.
     Amend,
+    /// Another merge request's merge, made by us, brought the head in.
+    Included {
+        commit: CommitId,
+        with: MrId,
+    },
 }
 
 /// What re-reading said of one item.

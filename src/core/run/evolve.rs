@@ -1,7 +1,7 @@
 //! The one transition table: what each event makes of a change. Recovery is this fold.
 
 use super::{
-    Change, ClaimAnswer, Event, MergeAnswer, PlanAnswer, PlanResult, PlanWhy, Sample, Stop, backoff,
+    Change, ClaimAnswer, Event, PlanAnswer, PlanResult, PlanWhy, Sample, Stop, backoff,
     change::{ClaimState, Desk, PlanAsk},
 };
 use crate::core::{
@@ -229,7 +229,7 @@ impl Change {
             Event::Stopping { why, .. } => {
                 match why {
                     Stop::Abort(by) | Stop::Restore(by) => self.stopped_by = Some(by.clone()),
-                    Stop::Close | Stop::Amend | Stop::Alarm(_) => {}
+                    Stop::Close | Stop::Amend | Stop::Included { .. } | Stop::Alarm(_) => {}
                 }
                 self.stopping = Some(why.clone());
             }
@@ -397,69 +397,6 @@ impl Change {
         // What asked the run to stop came too late for a safe point before its end; it still holds.
         if let Some(why) = stop {
             self.stopped(why, at);
-        }
-    }
-
-    fn restored(&mut self, at: Time) {
-        self.stage = Phase::Restored;
-        self.ledger.written.clear();
-        self.forget_given_up();
-        self.approvals.clear();
-        self.judge_approvals();
-        self.times.ended = Some(at);
-    }
-
-    fn stopped(&mut self, why: Stop, at: Time) {
-        self.running = false;
-        (self.window, self.start_asked, self.start_again, self.replan_at, self.merge_again) = (None, None, None, None, None);
-        (self.held, self.held_until) = (Vec::new(), None);
-        match why {
-            Stop::Abort(_) => {
-                (self.stage, self.aborted, self.said_start, self.asked) = (Phase::Failed, true, false, None);
-                self.approvals.clear();
-            }
-            Stop::Restore(_) => (self.stage, self.asked) = (Phase::Restoring, None),
-            Stop::Close => {
-                (self.stage, self.asked, self.paused) = (Phase::Closed, None, None);
-                self.approvals.clear();
-                self.times.ended = Some(at);
-            }
-            Stop::Alarm(what) => (self.stage, self.alarm, self.trouble, self.asked) = (Phase::Failed, true, Some(what), None),
-            Stop::Amend => self.stage = Phase::Planning,
-        }
-        self.judge_approvals();
-    }
-
-    fn merge_answered(&mut self, answer: &MergeAnswer, tree: &crate::core::model::TreeId, at: Time) {
-        match answer {
-            MergeAnswer::Merged { commit, tree: found, .. } => {
-                self.merged = Some(commit.clone());
-                self.times.ended = Some(at);
-                self.window = None;
-                if found == tree {
-                    self.stage = Phase::Merged;
-                    self.forget_given_up();
-                    self.ledger.written.clear();
-                } else {
-                    self.stage = Phase::Failed;
-                    self.alarm = true;
-                    self.trouble = Some(format!("the merge commit {commit} holds tree {found}, and {tree} was proven: somebody changed what was merged"));
-                }
-            }
-            MergeAnswer::Moved { .. } => {
-                self.look = true;
-                self.merge_tries += 1;
-                self.merge_again = Some(at + backoff::slow(self.merge_tries));
-            }
-            MergeAnswer::Refused { transient: true, why } => {
-                self.merge_tries += 1;
-                self.merge_again = Some(at + backoff::slow(self.merge_tries));
-                self.trouble = Some(why.clone());
-            }
-            MergeAnswer::Refused { transient: false, why } => {
-                (self.stage, self.window) = (Phase::Failed, None);
-                self.trouble = Some(format!("the forge will not merge it: {why}"));
-            }
         }
     }
 

@@ -65,7 +65,10 @@ impl Change {
                     self.ledger.fail(step, item, FailureKind::Unknown, "it may or may not have happened, and nothing can be read to tell; a person must look");
                 }
                 (Some(state), _) => {
-                    self.ledger.wrote(step, item);
+                    // What somebody else wrote before us is theirs: a way back leaves it alone (I11).
+                    if *found != Item::Already {
+                        self.ledger.wrote(step, item);
+                    }
                     self.ledger.set(step, item, if unprovable { At::Proven } else { state });
                 }
                 (None, Item::Moved(found)) => {

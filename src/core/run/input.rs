@@ -1,13 +1,13 @@
 //! Everything a change can hear.
 
 use crate::core::{
-    model::{CommitId, Observed, Policy, Refusal, StepId, Str, TreeId},
+    model::{CommitId, MrId, Observed, Policy, Refusal, StepId, Str, TreeId},
     plan::Plan,
     review::{Command, CommentId, Right, Sighting},
     run::{Ask, Outcome},
 };
 use serde::{Deserialize, Serialize};
-use std::sync::Arc;
+use std::{collections::BTreeSet, sync::Arc};
 
 /// One thing a change hears; several may be handled in one turn.
 #[derive(Clone, Debug)]
@@ -30,6 +30,8 @@ pub enum Input {
     Replied { to: CommentId },
     /// The answer to `Effect::Merge`.
     Merged(MergeAnswer),
+    /// These changes do not hold any more what the plan on the desk counts on: merged, restored or freed.
+    Unbacked(BTreeSet<MrId>),
     /// The server halts or lifts the halt: no new act starts while halted.
     Halt(bool),
     /// Time passed; `now` says how far.

@@ -4,6 +4,7 @@ mod backoff;
 mod change;
 mod due;
 mod effect;
+mod ends;
 mod event;
 mod evolve;
 mod evolve_run;

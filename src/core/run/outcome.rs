@@ -18,7 +18,7 @@ pub struct Outcome {
 pub enum Item {
     /// Written now.
     Done,
-    /// Live content was already `to`; nothing was sent.
+    /// Live content was already `to`; nothing was sent, so it is not this change's to take back.
     Already,
     /// Live content is neither `from` nor `to`; nothing was written. What was found.
     Moved(Option<Value>),
@@ -33,6 +33,13 @@ pub enum Item {
 }
 
 impl Outcome {
+    /// The answer of an act that was issued a second time, because nobody heard what became of the first: what is already so may be the first one's doing.
+    #[must_use]
+    pub fn of_a_second_try(mut self) -> Self {
+        self.items.iter_mut().filter(|item| **item == Item::Already).for_each(|item| *item = Item::Done);
+        self
+    }
+
     /// The same answer for every item.
     pub fn all(items: usize, item: Item) -> Self {
         Self { items: vec![item; items], report: None }

@@ -55,7 +55,7 @@ impl Change {
             Phase::Verifying => self.window_sentence(),
             Phase::Merging if self.merge_again.is_some() => Waiting::MergeRefused { why: self.trouble.clone().unwrap_or_else(|| "base or head moved".to_owned()) },
             Phase::Merging | Phase::Empty => self.gate_sentence().unwrap_or(Waiting::Merge),
-            Phase::Merged => Waiting::Merged { commit: self.merged.clone()? },
+            Phase::Merged => Waiting::Merged { commit: self.merged.clone()?, with: self.merged_with.clone() },
             Phase::Refused => Waiting::Refused(Mend::of(&self.refusals)),
             Phase::Conflicted => Waiting::Conflicts { paths: self.conflicts.len() },
             Phase::Failed if self.restore_stopped() => Waiting::RestoreStopped { items: self.refusals.len() },
@@ -113,6 +113,7 @@ impl Change {
             Reason::Queued { ahead } => Waiting::Claims { ahead: ahead.clone() },
             Reason::Halted => Waiting::Halted,
             Reason::NotConverged { .. } | Reason::Stale => self.window_sentence(),
+            Reason::Unmerged { by } => Waiting::Unmerged { by: by.clone() },
             Reason::Skipped(items) => Waiting::Failed { items: *items as usize, blocked: 0, wrote: self.wrote() },
         })
     }

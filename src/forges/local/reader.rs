@@ -65,6 +65,8 @@ struct Branches {
     held: bool,
     /// The merge commit, when we made it.
     merged: Option<CommitId>,
+    /// The merge of another merge request, made by us, that brought the head in.
+    brought: Option<(CommitId, MrId)>,
 }
 
 impl LocalForge {
@@ -113,10 +115,13 @@ impl LocalForge {
     async fn remember(&self, mr: &MrId, row: MrRow, seen: &Branches) -> Result<MrRow, LocalError> {
         let ahead = if seen.held { row.ahead.clone() } else { Some(seen.head.clone()) };
         let state = match (&row.state, &seen.merged) {
-            (MrState::Open, Some(commit)) => MrState::Merged { commit: commit.clone(), by: self.bot.clone() },
-            // Somebody with access to the folder put it there: said as it is, never as ours.
+            (MrState::Open, Some(commit)) => MrState::Merged { commit: commit.clone(), by: self.bot.clone(), with: None },
             (MrState::Open, None) if seen.held && row.ahead.as_ref() == Some(&seen.head) => {
-                MrState::Merged { commit: seen.base.clone(), by: User::new("somebody with access to the repository") }
+                // Neither merge is ours: somebody with access to the folder put it there, and it is said as it is.
+                match &seen.brought {
+                    Some((commit, with)) => MrState::Merged { commit: commit.clone(), by: self.bot.clone(), with: Some(with.clone()) },
+                    None => MrState::Merged { commit: seen.base.clone(), by: User::new("somebody with access to the repository"), with: None },
+                }
             }
             (MrState::Open | MrState::Closed | MrState::Merged { .. }, _) => row.state.clone(),
         };
@@ -154,8 +159,9 @@ fn branches(place: &Place, mr: &MrId, row: &MrRow) -> Result<Branches, LocalErro
     let base = place.tip(&row.target)?.ok_or_else(gone)?;
     let held = place.holds(&base, &head)?;
     let merged = if held { super::merge::made_by_us(place, mr, &base, &head)? } else { None };
+    let brought = if held && merged.is_none() && row.state == MrState::Open { super::merge::brought_by_us(place, &base, &head)? } else { None };
     let authors = place.git.authors(&base, &head)?;
-    Ok(Branches { head, base, authors, held, merged })
+    Ok(Branches { head, base, authors, held, merged, brought })
 }
 
 /// The address of `name <email>`.

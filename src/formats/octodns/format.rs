@@ -2,7 +2,7 @@
 
 use super::{read::Reader, write};
 use crate::{
-    core::model::{Desired, Kind, Place, Refusal, RefusalKind, Unit},
+    core::model::{Desired, Kind, Place, Refusal, RefusalKind, Str, Unit},
     formats::{Files, Format, Home, Scope, UnitFiles},
     kinds::dns::{DNS, DnsName, wire::to_name},
 };
@@ -23,6 +23,15 @@ impl Format for OctoDns {
     /// `example.com.yaml` and `example.com./any.yaml` are the zone `example.com.`; names with fewer dots are other files, as octoDNS has it.
     fn unit_of(&self, path: &str) -> Option<Unit> {
         zone_of(path).map(|zone| Unit::new(zone.to_string()))
+    }
+
+    fn meant(&self, path: &str) -> Option<Str> {
+        let stem = |file: &str| Some(file.rsplit_once('.').filter(|(_, end)| ["yaml", "yml"].contains(&end.to_lowercase().as_str()))?.0.to_owned());
+        let name = match path.split_once('/') {
+            Some((folder, file)) => tidied(folder).map(|zone| Some(format!("{zone}./{}.yaml", stem(file)?))),
+            None => tidied(&stem(path)?).map(|zone| Some(format!("{zone}.yaml"))),
+        }??;
+        zone_of(&name).map(|_| name.into())
     }
 
     fn homes(&self, unit: &Unit) -> Option<Vec<Home>> {
@@ -66,6 +75,13 @@ fn zone_of(path: &str) -> Option<DnsName> {
     };
     let zone = DnsName::parse(text).ok().filter(|zone| !zone.is_root())?;
     spellings(&zone).iter().any(|spelling| spelling == text).then_some(zone)
+}
+
+/// A zone's name in small letters, with one dot between labels and none around them; none where there are fewer than two labels.
+fn tidied(name: &str) -> Option<String> {
+    let lower = name.to_lowercase();
+    let labels: Vec<&str> = lower.split('.').filter(|label| !label.is_empty()).collect();
+    (labels.len() >= 2).then(|| labels.join("."))
 }
 
 /// How a file may spell a zone: in its xn-- form, or in letters.

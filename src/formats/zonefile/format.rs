@@ -2,7 +2,7 @@
 
 use super::{read::Reader, write};
 use crate::{
-    core::model::{Desired, Kind, Place, Refusal, RefusalKind, Unit},
+    core::model::{Desired, Kind, Place, Refusal, RefusalKind, Str, Unit},
     formats::{Files, Format, Home, Scope, UnitFiles},
     kinds::dns::{DNS, DnsName},
 };
@@ -23,6 +23,17 @@ impl Format for ZoneFile {
     /// `example.com.zone` and `db.example.com` in the source's own folder; what they include may stand anywhere below it.
     fn unit_of(&self, path: &str) -> Option<Unit> {
         zone_of(path).map(|zone| Unit::new(zone.to_string()))
+    }
+
+    fn meant(&self, path: &str) -> Option<Str> {
+        let lower = path.to_lowercase();
+        let labels = |name: &str| name.split('.').filter(|label| !label.is_empty()).map(str::to_owned).collect::<Vec<_>>();
+        let name = match (lower.strip_suffix(".zone"), lower.strip_prefix("db.")) {
+            (Some(bare), _) => format!("{}.zone", labels(bare).join(".")),
+            (None, Some(bare)) => format!("db.{}", labels(bare).join(".")),
+            (None, None) => return None,
+        };
+        zone_of(&name).map(|_| name.into())
     }
 
     fn homes(&self, unit: &Unit) -> Option<Vec<Home>> {

@@ -3,7 +3,7 @@
 use std::{collections::BTreeMap, sync::Arc};
 use trueup::core::{
     diff::{Delta, Op, Reason},
-    model::{ApprovalRule, Freeze, Place, Policy, ResourceId, Span, StartWhen, StepId, Sure, Unit, Value},
+    model::{ApprovalRule, Freeze, MrId, Place, Policy, RepoId, ResourceId, Span, StartWhen, StepId, Sure, Unit, Value},
     plan::{Act, Claim, Edge, EdgeReason, MatchedRule, Needs, OnDeadline, Plan, Proof, Step, Test, Undo, Until, Write},
 };
 
@@ -26,6 +26,12 @@ pub fn read(words: &[&str]) -> (Arc<Plan>, Arc<Policy>) {
         match key {
             "edge" => edge(&mut plan, rest),
             "keep" => plan.deltas.push(delta(rest, Op::Keep)),
+            // `theirs=8:www=2`: kept, because infra!8 wrote it.
+            "theirs" => {
+                let (number, rest) = rest.split_once(':').expect("number:name=value");
+                let change = MrId { repo: RepoId::new("infra"), number: number.parse().expect("a number") };
+                plan.deltas.push(Delta { reason: Reason::AheadBy(change), ..delta(rest, Op::Keep) });
+            }
             "rule" => {
                 let (count, by) = rest.split_once(':').unwrap_or((rest, ""));
                 let by = by.split(',').filter(|name| !name.is_empty()).map(Into::into).collect();

@@ -28,6 +28,7 @@ pub fn run(world: &mut World, line: &str) -> Vec<String> {
         "act" => world.act(rest[0], &rest[1..]),
         "read" => read(world, rest),
         "merge" => merge(world, rest),
+        "unbacked" => world.hear(&[Input::Unbacked([MrId { repo: RepoId::new("infra"), number: rest[0].parse().expect("a number") }].into())]),
         "halt" => world.hear(&[Input::Halt(rest[0] == "on")]),
         "tick" => world.pass(Time(world.now.0 + span(rest[0]))),
         "clock" => clock(world, rest[0]),
@@ -75,7 +76,11 @@ fn see(world: &mut World, words: &[&str]) {
                 sighting.state = match is {
                     "open" => MrState::Open,
                     "closed" => MrState::Closed,
-                    by => MrState::Merged { commit: CommitId::new("x1"), by: User::new(by) },
+                    by if by.starts_with("with:") => {
+                        let with = MrId { repo: RepoId::new("infra"), number: by[5..].parse().expect("a number") };
+                        MrState::Merged { commit: CommitId::new("x1"), by: User::new("trueup"), with: Some(with) }
+                    }
+                    by => MrState::Merged { commit: CommitId::new("x1"), by: User::new(by), with: None },
                 }
             }
             check => {

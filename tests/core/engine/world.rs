@@ -27,6 +27,8 @@ pub struct World {
     pub events: Vec<Event>,
     pub effects: Vec<Effect>,
     pub said: Vec<String>,
+    /// Acts that a crash made the shell do again.
+    pub reissued: BTreeSet<String>,
     /// The plan that `auto` answers with.
     pub next_plan: (Arc<Plan>, Arc<Policy>),
 }
@@ -101,6 +103,7 @@ impl World {
             events: Vec::new(),
             effects: Vec::new(),
             said: Vec::new(),
+            reissued: BTreeSet::new(),
             next_plan: plans::read(&["www=1>2"]),
         }
     }
@@ -131,6 +134,7 @@ impl World {
             Input::Acted { step, attempt, .. } => format!("act {step}.{attempt}"),
             Input::Claimed { n, answer: ClaimAnswer::Granted } => format!("claim {n}"),
             Input::Claimed { answer: ClaimAnswer::Queued { .. }, .. } | Input::Command { .. } | Input::Halt(_) => return,
+            Input::Unbacked(_) => return,
             Input::Unclaimed => "unclaim".to_owned(),
             Input::Replied { to } => format!("reply {}", to.0),
             Input::Merged(_) => "merge".to_owned(),
@@ -168,6 +172,7 @@ impl World {
         self.change = Change::recover(mr(), &self.journal).expect("the journal folds");
         let due = self.change.due();
         self.open = due.iter().map(|effect| (about(effect), effect.clone())).collect();
+        self.reissued.extend(due.iter().filter(|effect| matches!(effect, Effect::Act { .. })).map(about));
         self.effects.extend(due);
     }
 
@@ -222,7 +227,9 @@ impl World {
                 if skip.contains(&item) { Item::NotTried } else { self.act_one(&plan.steps[&step].act, item, word) }
             })
             .collect();
-        self.hear(&[Input::Acted { step, attempt, outcome: Outcome { items: outcome, report: None } }]);
+        let outcome = Outcome { items: outcome, report: None };
+        let outcome = if self.reissued.contains(&format!("act {about}")) { outcome.of_a_second_try() } else { outcome };
+        self.hear(&[Input::Acted { step, attempt, outcome }]);
     }
 
     fn act_one(&mut self, act: &Act, item: u32, word: &str) -> Item {
@@ -255,7 +262,7 @@ impl World {
     pub fn merge(&mut self, answer: MergeAnswer) {
         assert!(self.open.contains_key("merge"), "no merge is open");
         if let MergeAnswer::Merged { commit, .. } = &answer {
-            self.sighting.state = MrState::Merged { commit: commit.clone(), by: User::new("trueup") };
+            self.sighting.state = MrState::Merged { commit: commit.clone(), by: User::new("trueup"), with: None };
         }
         self.hear(&[Input::Merged(answer)]);
     }

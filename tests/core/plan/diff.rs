@@ -83,6 +83,23 @@ fn what_another_open_change_made_equal_is_kept_and_named() {
     let mut world = World::new("", "box/a = 2").live("box/a", Some("2"));
     world.ahead.insert(id("box/a"), (other(), Some(Value::str("2"))));
     assert_eq!(only(&world), (Op::Keep, Reason::AheadBy(other()), 0));
+    // What it asks for is approved, and stays so when the other one is merged.
+    let leaves = world.plan().leaves();
+    assert_eq!(leaves.len(), 1);
+    let merged = World::new("box/a = 1", "box/a = 2").live("box/a", Some("2"));
+    assert_eq!(leaves, merged.plan().leaves());
+}
+
+#[test]
+fn what_another_repository_wrote_is_drift_and_never_the_base() {
+    let mut world = World::new("", "box/a = 3").live("box/a", Some("2"));
+    let theirs = MrId { repo: RepoId::new("other"), number: 1 };
+    world.ahead.insert(id("box/a"), (theirs.clone(), Some(Value::str("2"))));
+    assert_eq!(world.refused()[0].kind, RefusalKind::Drift);
+    assert!(world.refusals().contains("was written by other!1, an open change of another repository"), "{}", world.refusals());
+    // Equal content waits for them all the same.
+    let world = World { ahead: world.ahead, ..World::new("", "box/a = 2") }.live("box/a", Some("2"));
+    assert_eq!(only(&world), (Op::Keep, Reason::AheadBy(theirs), 0));
 }
 
 #[test]

@@ -158,7 +158,7 @@ fn notes_are_carried_sorted_and_once() {
     let mut world = World::new("", "box/a = 1\nbox/i = 1");
     world.policy.ignore = vec!["toys/toy/box/i/*".into()];
     world.merged.skipped.insert("ALIAS".into(), 3);
-    let unmapped = Note::Unmapped { path: "README.md".into() };
+    let unmapped = Note::Unmapped { path: "README.md".into(), becomes: None };
     world.notes = vec![Note::WeakPrecondition { target: "toys".into(), what: "TTL".into() }, unmapped.clone(), unmapped, Note::Skipped { reason: "ALIAS".into(), count: 3 }];
     assert_snapshot!(print(&world.plan()));
 }

@@ -40,6 +40,7 @@ fn plan(base: &Desired, merged: &Desired, live: &BTreeMap<ResourceId, Value>, ou
     compile(&Material {
         scope,
         sight: Sight::Observed(&seen),
+        repo: &trueup::core::model::RepoId::new("infra"),
         ahead: &BTreeMap::new(),
         sizes: &BTreeMap::new(),
         conditions: &super::toy::Some0,

@@ -180,6 +180,7 @@ impl World {
         trueup::core::plan::compile(&Material {
             scope: self.scope(),
             sight,
+            repo: &trueup::core::model::RepoId::new("infra"),
             ahead: &self.ahead,
             sizes: &self.sizes,
             conditions: &Some0,

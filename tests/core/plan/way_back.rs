@@ -4,7 +4,7 @@ use super::toy::{World, id, print, seen, toys};
 use insta::assert_snapshot;
 use std::collections::{BTreeMap, BTreeSet};
 use trueup::core::{
-    model::{Observed, Policy, RefusalKind, ResourceId, StepId, Value},
+    model::{MrId, Observed, Policy, RefusalKind, RepoId, ResourceId, StepId, Value},
     plan::{CompileError, ItemRef, Note, Plan, Restoring, Written, lint, restore, restore_wants},
 };
 
@@ -19,6 +19,16 @@ fn all(plan: &Plan) -> BTreeMap<ResourceId, Written> {
 }
 
 fn back(plan: &Plan, written: &BTreeMap<ResourceId, Written>, live: &[(&str, Option<Value>)]) -> Result<Plan, CompileError> {
+    back_while(plan, written, live, &|id| written.get(id).and_then(|of| of.before.clone()), &BTreeMap::new())
+}
+
+fn back_while(
+    plan: &Plan,
+    written: &BTreeMap<ResourceId, Written>,
+    live: &[(&str, Option<Value>)],
+    base: &dyn Fn(&ResourceId) -> Option<Value>,
+    ahead: &BTreeMap<ResourceId, (MrId, Option<Value>)>,
+) -> Result<Plan, CompileError> {
     let live: BTreeMap<ResourceId, Option<Value>> = live.iter().map(|(short, value)| (id(short), value.clone())).collect();
     let seen: Vec<Observed> = restore_wants(written)
         .into_iter()
@@ -28,7 +38,8 @@ fn back(plan: &Plan, written: &BTreeMap<ResourceId, Written>, live: &[(&str, Opt
         })
         .collect();
     let place = |id: &ResourceId| plan.deltas.iter().find(|delta| delta.id == *id).map(|delta| delta.place.clone()).unwrap_or_default();
-    restore(Restoring { written, place: &place, plans: &[plan], seen: &seen, kinds: &toys, policy: &Policy::default(), rules: plan.rules.clone(), ahead: &BTreeMap::new() })
+    let (policy, rules, repo) = (Policy::default(), plan.rules.clone(), RepoId::new("infra"));
+    restore(Restoring { written, place: &place, plans: &[plan], seen: &seen, kinds: &toys, policy: &policy, rules, base, repo: &repo, ahead })
 }
 
 fn swap_and_refer() -> World {
@@ -93,4 +104,26 @@ fn what_somebody_else_wrote_since_is_not_written_over() {
     let plan = World::new("box/a = 1", "box/a = 2").plan();
     let Err(CompileError::Refused(faults)) = back(&plan, &all(&plan), &[("box/a", value("theirs"))]) else { panic!("restored over another's write") };
     assert_eq!(faults[0].kind, RefusalKind::Drift);
+}
+
+#[test]
+fn what_base_asks_for_by_now_is_not_taken_back() {
+    let plan = World::new("box/a = 1\nbox/b = 1", "box/a = 2\nbox/b = 2").plan();
+    let written = all(&plan);
+    // Another merge request with the same content for `a` was merged meanwhile.
+    let base = |at: &ResourceId| if *at == id("box/a") { value("2") } else { value("1") };
+    let Err(CompileError::Refused(faults)) = back_while(&plan, &written, &[], &base, &BTreeMap::new()) else { panic!("main would be false") };
+    assert_eq!(faults.len(), 1);
+    assert_snapshot!(faults[0].to_string());
+    // What is back already is not written, so nothing becomes false.
+    assert!(back_while(&plan, &written, &[("box/a", value("1"))], &base, &BTreeMap::new()).is_ok());
+}
+
+#[test]
+fn a_way_back_never_starts_from_what_another_change_wrote() {
+    let plan = World::new("box/a = 1", "box/a = 2").plan();
+    let ahead = BTreeMap::from([(id("box/a"), (MrId { repo: RepoId::new("infra"), number: 8 }, value("3")))]);
+    let written = all(&plan);
+    let Err(CompileError::Refused(faults)) = back_while(&plan, &written, &[("box/a", value("3"))], &|_| value("1"), &ahead) else { panic!("it would write over infra!8") };
+    assert!(faults[0].what.contains("which the open change infra!8 wrote"), "{}", faults[0].what);
 }

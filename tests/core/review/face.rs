@@ -104,7 +104,7 @@ fn merging() {
 #[test]
 fn merged() {
     let commit = CommitId::new("3333333333333333333333333333333333333333");
-    insta::assert_snapshot!(with(Phase::Merged, Waiting::Merged { commit: commit.clone() }, |view| {
+    insta::assert_snapshot!(with(Phase::Merged, Waiting::Merged { commit: commit.clone(), with: None }, |view| {
         approved(view);
         view.steps = all(view, ItemState::Proven);
         view.merged = Some(commit);

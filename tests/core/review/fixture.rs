@@ -81,7 +81,7 @@ pub fn small() -> Plan {
     });
     plan.rules.push(rule());
     plan.notes = vec![
-        Note::Unmapped { path: "README.md".into() },
+        Note::Unmapped { path: "README.md".into(), becomes: None },
         Note::Skipped { reason: "Route53Provider/ALIAS".into(), count: 3 },
         Note::WeakPrecondition { target: "dns-inside".into(), what: "TTL".into() },
     ];

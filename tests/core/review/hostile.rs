@@ -39,7 +39,7 @@ fn change(data: &str) -> View {
     plan.rules.push(rule());
     plan.rules[0].because = s.clone();
     plan.notes = vec![
-        Note::Unmapped { path: s.clone() },
+        Note::Unmapped { path: s.clone(), becomes: None },
         Note::Skipped { reason: s.clone(), count: 1 },
         Note::Ignored { id: evil.clone() },
         Note::Unmanaged { id: evil.clone() },

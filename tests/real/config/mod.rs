@@ -87,6 +87,11 @@ fn every_fault_names_its_place_and_the_way_out() {
         ("same names", "data: d\nusers: [{name: ada, token: {env: T}}, {name: ada, token: {env: T}}]\nrepositories: [{name: r}, {name: r}]\n"),
         ("name of a repository", "data: d\nrepositories: [{name: ../r}]\n"),
         ("grant of a target that is not there", "data: d\nrepositories: [{name: r, grants: [{target: dns}]}]\ntargets: {dnss: {kind: dns/rfc2136, address: ns}}\n"),
+        (
+            "one unit of two repositories",
+            "data: d\nrepositories:\n  - {name: a, grants: [{target: dns, units: [example.com.]}]}\n  - {name: b, grants: [{target: dns, units: ['*.com.']}]}\ntargets: {dns: {kind: dns/rfc2136, address: ns}}\n",
+        ),
+        ("one folder of two repositories", "data: d\nrepositories:\n  - {name: a}\n  - {name: b, path: ./d/repos/a.git}\n"),
         ("secret file without a folder", "data: d\nusers: [{name: ada, token: {file: T}}]\n"),
         ("a user with the bot's name", "data: d\nusers: [{name: trueup, token: {env: T}}]\n"),
         ("duration", "data: d\nlimits: {sweep: 30}\n"),
@@ -111,4 +116,49 @@ fn relative_paths_start_at_the_files_folder() {
 fn a_file_that_is_not_there_is_told_with_what_to_do() {
     let faults = config::load(Path::new("/nowhere/server.yaml")).expect_err("the file is not there");
     insta::assert_snapshot!(told(&faults));
+}
+
+#[test]
+fn two_repositories_never_own_one_unit() {
+    let with = |a: &str, b: &str| {
+        let text = format!(
+            "data: d\nrepositories:\n  - {{name: a, grants: [{a}]}}\n  - {{name: b, grants: [{b}]}}\ntargets: {{dns: {{kind: dns/rfc2136, address: ns}}, more: {{kind: dns/rfc2136, address: ns}}}}\n"
+        );
+        config::parse("server.yaml", text.as_bytes()).map(drop).map_err(|faults| told(&faults))
+    };
+    let one = "{target: dns, units: [example.com.]}";
+    let apart = [
+        (one, "{target: dns, units: [example.org.]}"),
+        (one, "{target: more, units: [example.com.]}"),
+        (one, "{target: more}"),
+        (one, "{target: dns, units: ['*.example.com.']}"),
+        ("{target: dns, units: ['*.com.']}", "{target: dns, units: ['*.org.']}"),
+        (one, "{target: dns, units: [xexample.com.]}"),
+    ];
+    for (a, b) in apart {
+        assert_eq!(with(a, b), Ok(()));
+    }
+    let both = [
+        (one, one),
+        (one, "{target: dns}"),
+        ("{target: dns}", "{target: dns}"),
+        (one, "{target: dns, units: [example.org., '*.com.']}"),
+        ("{target: dns, units: ['*']}", one),
+        ("{target: dns, units: ['*.example.com.']}", "{target: dns, units: ['*.com.']}"),
+    ];
+    for (a, b) in both {
+        let told = with(a, b).expect_err("one unit, two owners");
+        assert!(told.contains("each resource has one owner") && told.contains("server.yaml:3:"), "{told}");
+    }
+}
+
+#[test]
+fn a_link_to_another_repositorys_folder_is_the_same_folder() {
+    let folder = tempfile::tempdir().unwrap();
+    std::fs::create_dir(folder.path().join("real.git")).unwrap();
+    std::os::unix::fs::symlink(folder.path().join("real.git"), folder.path().join("link.git")).unwrap();
+    let file = folder.path().join("server.yaml");
+    std::fs::write(&file, "data: d\nrepositories: [{name: a, path: real.git}, {name: b, path: link.git}]\n").unwrap();
+    let faults = config::load(&file).expect_err("one folder, two repositories");
+    assert!(faults[0].what.contains("lie in the same folder"), "{}", told(&faults));
 }

@@ -17,7 +17,7 @@ async fn a_merge_puts_the_planned_tree_on_the_branch_and_says_whose_it_is() {
     house.git("ada", &["fetch", "-q", "origin"]);
     let message = house.git("ada", &["log", "-1", "--format=%an <%ae>%n%B", "origin/main"]);
     assert_eq!(message, format!("trueup <trueup@localhost>\nMerge request #1: add a record\n\nTrueup-Change: dns!1\nTrueup-Digest: {}", ticket.digest()));
-    assert_eq!(house.look(&mr).await.state, MrState::Merged { commit: tip, by: trueup::core::model::User::new("trueup") });
+    assert_eq!(house.look(&mr).await.state, MrState::Merged { commit: tip, by: trueup::core::model::User::new("trueup"), with: None });
 }
 
 #[tokio::test]
@@ -81,7 +81,7 @@ async fn a_look_alone_finds_a_merge_that_was_never_recorded() {
     house.kv.fail(Fault::IoBefore);
     house.forge.merge(ticket).await.unwrap_err();
     let seen = house.look(&mr).await;
-    assert_eq!(seen.state, MrState::Merged { commit: house.tip("main"), by: trueup::core::model::User::new("trueup") });
+    assert_eq!(seen.state, MrState::Merged { commit: house.tip("main"), by: trueup::core::model::User::new("trueup"), with: None });
 }
 
 #[tokio::test]
@@ -137,4 +137,19 @@ async fn merges_at_once_leave_a_straight_line_of_merges() {
     let merged = answers.iter().filter(|answer| matches!(answer, Ok(MergeAnswer::Merged { .. }))).count();
     assert_eq!((merged, answers.len()), (1, 4), "all were pinned to one base");
     assert_eq!(house.state().files(&house.state().tree(&house.tip("main")).unwrap(), "").unwrap().len(), 2);
+}
+
+#[tokio::test]
+async fn a_head_that_came_in_with_our_merge_of_a_stacked_one_is_merged_with_it() {
+    let house = House::furnished().await;
+    let mr = house.open("lower").await;
+    house.git("ada", &["checkout", "-q", "-b", "upper", "mr"]);
+    house.write("ada", "c", "1\n");
+    house.git("ada", &["push", "-q", "origin", "upper"]);
+    let upper = house.open_by("ada", "upper", "upper").await.unwrap();
+    assert_eq!(house.look(&mr).await.state, MrState::Open);
+    let ticket = house.ticket(&upper).await;
+    let MergeAnswer::Merged { commit, .. } = house.forge.merge(ticket).await.unwrap() else { panic!("moved") };
+    let state = house.look(&mr).await.state;
+    assert_eq!(state, MrState::Merged { commit, by: trueup::core::model::User::new("trueup"), with: Some(upper) });
 }

@@ -125,7 +125,7 @@ fn hostile(data: &str) -> View {
     let evil = ResourceId::new(data, data, data);
     let mut plan = plan(vec![delta(evil.clone(), Op::Update, Some(Value::str(data)), Some(Value::str("x")), 1)]);
     plan.deltas[0].place = Place::new(data, 1, 1);
-    plan.notes = vec![trueup::core::plan::Note::Unmapped { path: data.into() }];
+    plan.notes = vec![trueup::core::plan::Note::Unmapped { path: data.into(), becomes: None }];
     let mr = MrId { repo: RepoId::new(data), number: 1 };
     let mut view = failed();
     view.links = Links::new("", &mr);

@@ -6,6 +6,7 @@ mod disk;
 mod doctor;
 mod http;
 mod input;
+mod others;
 mod rolling;
 mod rules;
 mod stories;

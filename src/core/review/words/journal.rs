@@ -3,7 +3,7 @@
 use super::{code, count, list, phase_words, short, steps_list};
 use crate::core::{
     gate::Reason,
-    model::{ResourceId, Time, User},
+    model::{MrId, ResourceId, Str, Time, User},
     review::{Check, MrState, Phase, Sighting},
     run::{ClaimAnswer, Event, MergeAnswer, PlanResult, PlanWhy, Sample, Stop},
 };
@@ -101,7 +101,8 @@ fn sighted(before: Option<&Sighting>, now: &Sighting) -> Option<String> {
         news.push(match &now.state {
             MrState::Open => "it was reopened".to_owned(),
             MrState::Closed => "it was closed".to_owned(),
-            MrState::Merged { commit, by } => format!("the forge shows it merged as {} by {}", code(short(commit)), code(by.as_str())),
+            MrState::Merged { commit, by: _, with: Some(with) } => format!("the forge shows it merged with {} as {}", code(&with.to_string()), code(short(commit))),
+            MrState::Merged { commit, by, with: None } => format!("the forge shows it merged as {} by {}", code(short(commit)), code(by.as_str())),
         });
     }
     for (name, check) in now.checks.iter().filter(|(name, check)| before.checks.get(*name) != Some(check)) {
@@ -217,8 +218,13 @@ fn held(reason: &Reason) -> String {
         Reason::Halted => "halted by an operator".to_owned(),
         Reason::NotConverged { samples, needed } => format!("{samples} of {needed} samples"),
         Reason::Stale => "the last look is too old".to_owned(),
+        Reason::Unmerged { by } => format!("waiting for {} to be merged", changes(by)),
         Reason::Skipped(items) => format!("{} skipped", count(*items as usize, "item")),
     }
+}
+
+fn changes(of: &[MrId]) -> String {
+    list(&of.iter().map(|mr| mr.to_string().into()).collect::<Vec<Str>>(), "and")
 }
 
 fn because(why: &PlanWhy) -> (Option<&User>, String) {
@@ -264,6 +270,7 @@ fn stopping(why: &Stop) -> (Option<&User>, String) {
         Stop::Restore(by) => (Some(by), "asked to restore".to_owned()),
         Stop::Close => (None, "stopping, because the merge request was closed".to_owned()),
         Stop::Alarm(what) => (None, format!("stopping under alarm: {}", code(what))),
+        Stop::Included { commit, with } => (None, format!("stopping: {} brought it to the branch as {}", code(&with.to_string()), code(short(commit)))),
         Stop::Amend => (None, "stopping to amend for a new head".to_owned()),
     }
 }

@@ -67,7 +67,9 @@ pub fn edge(edge: &Edge, kinds: &Kinds) -> String {
 /// A note as a sentence.
 pub fn note(note: &Note, kinds: &Kinds) -> String {
     match note {
-        Note::Unmapped { path } => format!("{} changed, and no source in `trueup.yaml` maps it: nothing happens for it.", code(path)),
+        Note::Unmapped { path, becomes: _ } => {
+            format!("{} changed, and no source in `trueup.yaml` reads it: merging is all that happens to it, and approving the plan approves it.", code(path))
+        }
         Note::Skipped { reason, count: n } => format!("{} left out: {}.", count(usize::try_from(*n).unwrap_or(usize::MAX), "resource"), code(reason)),
         Note::Ignored { id } => format!("{} on {} is ignored by policy and differs.", code(&kinds.title(id)), code(&id.target)),
         Note::Unmanaged { id } => format!("{} is live on {} and nobody asks for it; it stays.", code(&kinds.title(id)), code(&id.target)),

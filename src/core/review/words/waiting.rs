@@ -43,6 +43,10 @@ pub enum Waiting {
     Claims {
         ahead: Vec<MrId>,
     },
+    /// What it asks for is live because these wrote it, and they are not merged.
+    Unmerged {
+        by: Vec<MrId>,
+    },
     /// Reading the targets again before the start.
     PreImages,
     Halted,
@@ -76,6 +80,8 @@ pub enum Waiting {
     },
     Merged {
         commit: CommitId,
+        /// Whose merge brought it in, where it was not its own.
+        with: Option<MrId>,
     },
     /// Bad input, or a live system that is not as base says.
     Refused(Mend),
@@ -104,7 +110,7 @@ pub enum Waiting {
         by: Option<User>,
         wrote: bool,
     },
-    /// The way back would write over what somebody else wrote since.
+    /// The way back would write over what somebody else wrote since, or make the branch false.
     RestoreStopped {
         items: usize,
     },
@@ -209,6 +215,11 @@ impl fmt::Display for Waiting {
                 }
                 None => f.write_str("Waiting for the claims board to answer; it starts by itself."),
             },
+            Self::Unmerged { by } => {
+                let others: Vec<Str> = by.iter().map(|mr| mr.to_string().into()).collect();
+                let is = if by.len() == 1 { "is" } else { "are" };
+                write!(f, "Waiting for {}, which wrote what this asks for and {is} not merged; it goes on by itself once merged, restored or freed.", list(&others, "and"))
+            }
             Self::PreImages => f.write_str("Reading the live systems again before the first write; nobody needs to do anything."),
             Self::Halted => f.write_str("Halted by an operator: nothing new is written until the halt is lifted."),
             Self::Rolling { done, all } => write!(f, "Rolling out: {done} of {all} done and proven; nobody needs to do anything."),
@@ -220,7 +231,8 @@ impl fmt::Display for Waiting {
             Self::Unhealthy { what } => write!(f, "Waiting for health, samples start again: {}; `/trueup restore` goes back.", code(what)),
             Self::Merge => f.write_str("True and healthy; merging now."),
             Self::MergeRefused { why } => write!(f, "True and healthy, but the forge does not merge it ({}); tried again by itself.", code(why)),
-            Self::Merged { commit } => write!(f, "Merged as {}; nothing is left to do.", code(short(commit))),
+            Self::Merged { commit, with: Some(with) } => write!(f, "Merged with {} as {}; nothing is left to do.", code(&with.to_string()), code(short(commit))),
+            Self::Merged { commit, with: None } => write!(f, "Merged as {}; nothing is left to do.", code(short(commit))),
             Self::Refused(mend) => mend.fmt(f),
             Self::Conflicts { paths } => write!(f, "Waiting for the author to rebase or merge the base branch: {} in conflict.", count(*paths, "path")),
             Self::Paused { by, in_flight, running, wrote } => {
@@ -256,8 +268,8 @@ impl fmt::Display for Waiting {
                 write!(f, "Aborted{who} before anything was written; a new approval starts it again.")
             }
             Self::RestoreStopped { items } => {
-                let what = if *items == 1 { "1 resource is".to_owned() } else { format!("{items} resources are") };
-                write!(f, "Restore stopped, nothing was written: {what} not as this change left it; the faults say what is live and the ways on.")
+                let what = count(*items, "resource");
+                write!(f, "Restore stopped, nothing was written: {what} cannot simply be put back; the faults say why, and the ways on.")
             }
             Self::Freed { by, reason, left, open } => write!(
                 f,

@@ -89,7 +89,8 @@ impl Pass<'_> {
             | Reason::Halted
             | Reason::NotConverged { .. }
             | Reason::Stale
-            | Reason::Skipped(_) => None,
+            | Reason::Skipped(_)
+            | Reason::Unmerged { .. } => None,
         });
         let until = ends.filter(|end| *end > self.now).min();
         let timed = self.change.start_again.is_some() || self.change.merge_again.is_some();

@@ -2,9 +2,11 @@
 
 use super::Pass;
 use crate::core::{
+    model::MrId,
     review::Phase,
     run::{ClaimAnswer, Event, PlanAnswer, PlanWhy, Stop, change::ClaimState},
 };
+use std::collections::BTreeSet;
 
 impl Pass<'_> {
     pub(super) fn planned(&mut self, answer: &PlanAnswer) {
@@ -35,6 +37,29 @@ impl Pass<'_> {
         }
     }
 
+    /// What other changes wrote and this plan keeps is theirs no longer: planned again from what is there.
+    pub(super) fn unbacked(&mut self, gone: &BTreeSet<MrId>) {
+        let change = &*self.change;
+        let planned = match change.stage {
+            Phase::AwaitingApproval | Phase::Queued | Phase::Verifying | Phase::Merging | Phase::Empty => true,
+            // A run is planned again at its end, when the forge is read the next time; the rest has no plan that counts, or is over.
+            Phase::Planning
+            | Phase::Rolling
+            | Phase::Merged
+            | Phase::Refused
+            | Phase::Conflicted
+            | Phase::Paused
+            | Phase::Failed
+            | Phase::Restoring
+            | Phase::Restored
+            | Phase::Closed => false,
+        };
+        let busy = change.running || change.asked.is_some() || change.stopping.is_some() || change.merge.is_some();
+        if planned && !busy && !change.counts_on().is_disjoint(gone) {
+            self.replan(PlanWhy::Moved);
+        }
+    }
+
     /// The safe point is reached: does what the stop was for.
     pub(super) fn stopped(&mut self) {
         let Some(why) = self.change.stopping.clone() else { return };
@@ -51,7 +76,7 @@ impl Pass<'_> {
                 }
             }
             Stop::Amend => self.replan(PlanWhy::Moved),
-            Stop::Abort(_) | Stop::Close | Stop::Alarm(_) => {}
+            Stop::Abort(_) | Stop::Close | Stop::Included { .. } | Stop::Alarm(_) => {}
         }
     }
 

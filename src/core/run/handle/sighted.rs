@@ -62,11 +62,17 @@ impl Pass<'_> {
                     self.stop(Stop::Close);
                 }
             }
-            MrState::Merged { commit, by } => {
+            MrState::Merged { commit, by: _, with: Some(with) } => {
+                let going = matches!(change.stopping, Some(Stop::Included { .. } | Stop::Alarm(_)));
+                if !ours && !going && change.stage != Phase::Restored {
+                    self.stop(Stop::Included { commit, with });
+                }
+            }
+            MrState::Merged { commit, by, with: None } => {
                 if !ours && !matches!(change.stopping, Some(Stop::Alarm(_))) && change.stage != Phase::Restored {
                     let what = if change.wrote() {
                         format!(
-                            "{by} merged it as {commit} past the merge gate, before everything was proven: look at what is live, then `/trueup restore` or `/trueup free REASON`"
+                            "{by} merged it as {commit} past the merge gate, before everything was proven: look at what is live, say `/trueup free REASON`, and open a merge request that brings live and branch together"
                         )
                     } else {
                         format!("{by} merged it as {commit} past the gates and nothing was run: open a merge request that brings live and branch together again")

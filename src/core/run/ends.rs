@@ -1,0 +1,81 @@
+//! The transition table's part about ends: restored, stopped at a safe point, merged or not.
+
+use super::{Change, MergeAnswer, Stop, backoff};
+use crate::core::{
+    model::{Time, TreeId},
+    review::Phase,
+};
+
+impl Change {
+    pub(super) fn restored(&mut self, at: Time) {
+        self.stage = Phase::Restored;
+        self.ledger.written.clear();
+        self.forget_given_up();
+        self.approvals.clear();
+        self.judge_approvals();
+        self.times.ended = Some(at);
+    }
+
+    pub(super) fn stopped(&mut self, why: Stop, at: Time) {
+        self.running = false;
+        (self.window, self.start_asked, self.start_again, self.replan_at, self.merge_again) = (None, None, None, None, None);
+        (self.held, self.held_until) = (Vec::new(), None);
+        match why {
+            Stop::Abort(_) => {
+                (self.stage, self.aborted, self.said_start, self.asked) = (Phase::Failed, true, false, None);
+                self.approvals.clear();
+            }
+            Stop::Restore(_) => (self.stage, self.asked) = (Phase::Restoring, None),
+            Stop::Close => {
+                (self.stage, self.asked, self.paused) = (Phase::Closed, None, None);
+                self.approvals.clear();
+                self.times.ended = Some(at);
+            }
+            Stop::Alarm(what) => (self.stage, self.alarm, self.trouble, self.asked) = (Phase::Failed, true, Some(what), None),
+            Stop::Amend => self.stage = Phase::Planning,
+            Stop::Included { commit, with } if self.wrote() => {
+                let what = format!("{with} brought this to the branch as {commit} while what this one wrote was not proven: look at what is live, then say `/trueup free REASON`");
+                (self.stage, self.alarm, self.trouble, self.asked) = (Phase::Failed, true, Some(what), None);
+            }
+            Stop::Included { commit, with } => {
+                (self.stage, self.asked, self.paused, self.merged, self.merged_with) = (Phase::Merged, None, None, Some(commit), Some(with));
+                self.forget_given_up();
+                self.times.ended = Some(at);
+            }
+        }
+        self.judge_approvals();
+    }
+
+    pub(super) fn merge_answered(&mut self, answer: &MergeAnswer, tree: &TreeId, at: Time) {
+        match answer {
+            MergeAnswer::Merged { commit, tree: found, .. } => {
+                self.merged = Some(commit.clone());
+                self.times.ended = Some(at);
+                self.window = None;
+                if found == tree {
+                    self.stage = Phase::Merged;
+                    self.forget_given_up();
+                    self.ledger.written.clear();
+                } else {
+                    self.stage = Phase::Failed;
+                    self.alarm = true;
+                    self.trouble = Some(format!("the merge commit {commit} holds tree {found}, and {tree} was proven: somebody changed what was merged"));
+                }
+            }
+            MergeAnswer::Moved { .. } => {
+                self.look = true;
+                self.merge_tries += 1;
+                self.merge_again = Some(at + backoff::slow(self.merge_tries));
+            }
+            MergeAnswer::Refused { transient: true, why } => {
+                self.merge_tries += 1;
+                self.merge_again = Some(at + backoff::slow(self.merge_tries));
+                self.trouble = Some(why.clone());
+            }
+            MergeAnswer::Refused { transient: false, why } => {
+                (self.stage, self.window) = (Phase::Failed, None);
+                self.trouble = Some(format!("the forge will not merge it: {why}"));
+            }
+        }
+    }
+}
