@@ -15,7 +15,7 @@ use crate::{
         render::Kinds,
         review::Right,
     },
-    drivers::dns::rfc2136,
+    drivers::{config::directory, dns::rfc2136},
     forges::local::{LocalForge, LocalRepository, guarded},
     formats::{Format, keytree, octodns::OctoDns, trueup_yaml::Source, zonefile::ZoneFile},
     git::{GitRepo, Pointers, UnitCache},
@@ -67,6 +67,10 @@ pub async fn targets(server: &config::Server, secrets: &dyn Secrets) -> anyhow::
     for (name, target) in &server.targets {
         let driver: Arc<dyn Driver> = match target.kind {
             config::TargetKind::DnsRfc2136 => Arc::new(rfc2136(name, target, secrets).await?),
+            config::TargetKind::ConfigDirectory => {
+                let path = target.path.clone().with_context(|| format!("target {name} has no `path`"))?;
+                Arc::new(directory::Directory::new(directory::Config { target: name.to_string(), path }))
+            }
         };
         targets.insert(name.clone(), Arc::new(Target::new(name.clone(), driver, target.in_flight as usize)));
     }
@@ -83,7 +87,7 @@ async fn rfc2136(name: &Str, target: &config::Target, secrets: &dyn Secrets) -> 
     };
     let config = rfc2136::Config {
         target: name.to_string(),
-        address: target.address.to_string(),
+        address: target.address.as_ref().with_context(|| format!("target {name} has no `address`"))?.to_string(),
         nameservers: target.nameservers.iter().map(ToString::to_string).collect(),
         tsig,
         timeouts: rfc2136::Timeouts { connect: target.connect_timeout.std(), answer: target.answer_timeout.std() },

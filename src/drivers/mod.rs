@@ -1,3 +1,4 @@
 //! The code that talks to live systems, one folder a kind; IO only.
 
+pub mod config;
 pub mod dns;

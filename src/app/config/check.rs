@@ -166,11 +166,27 @@ impl Check<'_> {
         }
     }
 
+    /// Every kind of target has keys of its own: what it needs must be there, and what means nothing to it must not.
+    fn keys_of(&mut self, name: &str, target: &Target) {
+        /// Keys that every kind takes.
+        const ALL: [&str; 2] = ["kind", "in_flight"];
+        let (needed, more) = target.kind.keys();
+        let Some(node) = self.node.get("targets").and_then(|targets| targets.get(name)) else { return };
+        let said: Vec<&str> = node.as_map().unwrap_or_default().iter().filter_map(|(key, _)| key.as_str()).collect();
+        for key in needed.iter().filter(|key| !said.contains(key)) {
+            self.fault(RefusalKind::Schema, &["targets", name], format!("`{key}` is missing: where is the target?"), format!("add `{key}:`"));
+        }
+        for key in said.iter().filter(|key| !ALL.contains(key) && !needed.contains(key) && !more.contains(key)) {
+            self.fault(RefusalKind::Schema, &["targets", name, key], format!("`{key}` means nothing to a target of kind `{}`", target.kind.as_str()), "remove it");
+        }
+    }
+
     fn target(&mut self, name: &str, target: &Target) {
         if name.is_empty() || name.chars().any(|c| !(c.is_ascii_alphanumeric() || "._-".contains(c))) {
             self.fault(RefusalKind::Value, &["targets", name], format!("`{name}` is no target name"), "use letters, digits, `.`, `-` and `_`");
         }
-        let mut addresses = vec![(&target.address, "address", String::new())];
+        self.keys_of(name, target);
+        let mut addresses: Vec<_> = target.address.iter().map(|address| (address, "address", String::new())).collect();
         addresses.extend(target.nameservers.iter().enumerate().map(|(i, address)| (address, "nameservers", i.to_string())));
         for (address, key, i) in addresses {
             if !is_host_and_port(address) {

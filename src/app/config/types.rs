@@ -142,21 +142,25 @@ pub enum Forge {
 pub struct Target {
     /// What it is and how it is spoken to.
     pub kind: TargetKind,
-    /// `host:port` of the primary name server; without a port, 53.
-    pub address: Str,
-    /// `host:port` of every name server that must answer with the new data before it counts as healthy. Empty: the primary alone.
+    /// `dns/rfc2136`: `host:port` of the primary name server; without a port, 53.
+    #[serde(default)]
+    pub address: Option<Str>,
+    /// `config/directory`: the folder on this machine whose files are the keys.
+    #[serde(default)]
+    pub path: Option<PathBuf>,
+    /// `dns/rfc2136`: `host:port` of every name server that must answer with the new data before it counts as healthy. Empty: the primary alone.
     #[serde(default)]
     pub nameservers: Vec<Str>,
-    /// The key that signs updates and transfers; without it they are sent unsigned.
+    /// `dns/rfc2136`: the key that signs updates and transfers; without it they are sent unsigned.
     #[serde(default)]
     pub tsig: Option<Tsig>,
     /// Calls to the target at the same time, all changes together.
     #[serde(default = "default_in_flight")]
     pub in_flight: u32,
-    /// How long connecting may take.
+    /// `dns/rfc2136`: how long connecting may take.
     #[serde(default = "default_connect")]
     pub connect_timeout: Span,
-    /// How long one answer, or the next message of a transfer, may take.
+    /// `dns/rfc2136`: how long one answer, or the next message of a transfer, may take.
     #[serde(default = "default_answer")]
     pub answer_timeout: Span,
 }
@@ -181,6 +185,27 @@ pub enum TargetKind {
     /// Dynamic updates to an authoritative name server (BIND, Knot, PowerDNS).
     #[serde(rename = "dns/rfc2136")]
     DnsRfc2136,
+    /// A folder on this machine: a key is a file, written whole and renamed into place.
+    #[serde(rename = "config/directory")]
+    ConfigDirectory,
+}
+
+impl TargetKind {
+    /// As the file says it.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::DnsRfc2136 => "dns/rfc2136",
+            Self::ConfigDirectory => "config/directory",
+        }
+    }
+
+    /// The keys that say where it is, which must be there, and those that may be there beside them.
+    pub(super) fn keys(self) -> (&'static [&'static str], &'static [&'static str]) {
+        match self {
+            Self::DnsRfc2136 => (&["address"], &["nameservers", "tsig", "connect_timeout", "answer_timeout"]),
+            Self::ConfigDirectory => (&["path"], &[]),
+        }
+    }
 }
 
 /// A TSIG key (RFC 8945).
@@ -276,6 +301,9 @@ impl Server {
     pub(super) fn start_paths_at(&mut self, folder: &Path) {
         self.data = folder.join(&self.data);
         self.secrets = self.secrets.take().map(|path| folder.join(path));
+        for target in self.targets.values_mut() {
+            target.path = target.path.take().map(|path| folder.join(path));
+        }
         for repository in &mut self.repositories {
             repository.path = repository.path.take().map(|path| folder.join(path));
         }

@@ -63,8 +63,8 @@ impl Config {
         &self.shape
     }
 
-    /// Refuses a key that the target cannot hold.
-    fn key(&self, id: &ResourceId) -> Result<(), Refusal> {
+    /// Refuses a key that the target cannot hold, whatever its value.
+    pub fn holds(&self, id: &ResourceId) -> Result<(), Refusal> {
         let key = &*id.name;
         if &*id.kind != KEY {
             return Err(fault(format!("`{id}` names no key"), "write `target/key/name`"));
@@ -110,7 +110,7 @@ impl Kind for Config {
     }
 
     fn canon(&self, id: &ResourceId, value: Value) -> Result<Value, Refusal> {
-        self.key(id)?;
+        self.holds(id)?;
         let bytes = content::bytes(&value)?;
         if bytes.len() > self.shape.value_bytes {
             let what = format!("the value has {} bytes, and the target takes {}", bytes.len(), self.shape.value_bytes);

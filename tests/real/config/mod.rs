@@ -31,7 +31,7 @@ fn the_example_is_read_whole() {
     let server = read(WHOLE);
     assert_eq!((&*server.listen, &*server.bot, server.store.kind), ("127.0.0.1:8080", "trueup", StoreKind::Redb));
     let target = &server.targets["dns-inside"];
-    assert_eq!((target.kind, &*target.address, target.in_flight), (TargetKind::DnsRfc2136, "127.0.0.1:5300", 4));
+    assert_eq!((target.kind, target.address.as_deref(), target.in_flight), (TargetKind::DnsRfc2136, Some("127.0.0.1:5300"), 4));
     let tsig = target.tsig.as_ref().unwrap();
     assert_eq!((&*tsig.name, tsig.algorithm, &*tsig.secret.reference().uri), ("trueup.", TsigAlgorithm::HmacSha256, "secret://file/dns-inside.key"));
     assert_eq!(server.limits.sweep, Span::secs(30));
@@ -83,6 +83,7 @@ fn every_fault_names_its_place_and_the_way_out() {
         ("unknown kind of target", "data: d\ntargets: {a: {kind: dns/rfc2163, address: 'ns:53'}}\n"),
         ("no host and port", "data: d\ntargets: {a: {kind: dns/rfc2136, address: 'http://ns:53', nameservers: ['ns:x']}}\n"),
         ("name of a target", "data: d\ntargets: {a/b: {kind: dns/rfc2136, address: 'ns:53'}}\n"),
+        ("keys of another kind of target", "data: d\ntargets: {a: {kind: config/directory, address: ns}}\n"),
         ("unknown names", "data: d\nusers: [{name: ada, token: {env: T}}]\ngroups: {sre: [ada, bob]}\nrepositories: [{name: r, writers: [adda], approvers: ['@sra']}]\n"),
         ("same names", "data: d\nusers: [{name: ada, token: {env: T}}, {name: ada, token: {env: T}}]\nrepositories: [{name: r}, {name: r}]\n"),
         ("name of a repository", "data: d\nrepositories: [{name: ../r}]\n"),

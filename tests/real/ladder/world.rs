@@ -26,6 +26,11 @@ pub trait World: Send + Sync {
     /// Everything live, as another program than the driver sees it.
     fn raw(&self) -> Vec<String>;
 
+    /// Whether what is sent can be lost: not where a call is a system call.
+    fn can_lose(&self) -> bool {
+        true
+    }
+
     /// Loses the next write's request, or its reply after it took effect; only when `can_lose`.
     fn lose(&self, what: Lost);
 

@@ -1,0 +1,228 @@
+//! The driver: observe, act and list over one folder.
+
+use super::folder::{Folder, Found, Trouble};
+use crate::{
+    core::{
+        model::{Fact, Health, Kind, Observed, Reading, Refusal, RefusalKind, ResourceId, Token, Unit, Value, Want},
+        plan::{Act, Write},
+        run::{Item, Outcome},
+    },
+    kinds::config::{self, Names, Shape, bytes, key_id, value},
+    ports::{Cancel, Census, Clock, Cx, Driver, Fut, ObserveError, ObserveErrorKind, Precondition, SystemClock},
+};
+use std::{
+    collections::BTreeSet,
+    path::PathBuf,
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering},
+    },
+};
+
+/// Values stand in plans and journals as they are; what is larger is no configuration.
+const VALUE_BYTES: usize = 1 << 20;
+
+/// One folder, as the operators configured it.
+#[derive(Clone, Debug)]
+pub struct Config {
+    /// The target's name, for texts and ids.
+    pub target: String,
+    pub path: PathBuf,
+}
+
+/// Keeps keys as files of one folder.
+pub struct Directory {
+    inner: Arc<Inner>,
+    kind: &'static config::Config,
+}
+
+struct Inner {
+    target: String,
+    folder: Folder,
+    kind: &'static config::Config,
+    writes: AtomicU64,
+}
+
+impl Directory {
+    /// Makes a driver; the folder is not touched before the first call.
+    pub fn new(config: Config) -> Self {
+        // Linux takes paths of 4,096 bytes, the root's own among them; an act of a thousand files syncs for seconds, not minutes.
+        let shape = Shape { names: Names::Files, key_bytes: 2048, value_bytes: VALUE_BYTES, ops: 1000, bytes: 16 << 20, atomic: false };
+        let kind = config::Config::of_target(shape);
+        let folder = Folder { root: config.path, most: VALUE_BYTES as u64 };
+        Self { inner: Arc::new(Inner { target: config.target, folder, kind, writes: AtomicU64::new(0) }), kind }
+    }
+
+    /// How many files were written or removed since the driver was made.
+    pub fn writes(&self) -> u64 {
+        self.inner.writes.load(Ordering::Relaxed)
+    }
+
+    async fn blocking<T: Send + 'static>(&self, work: impl FnOnce(&Inner) -> T + Send + 'static) -> Result<T, String> {
+        let inner = self.inner.clone();
+        tokio::task::spawn_blocking(move || work(&inner)).await.map_err(|panic| format!("reading stopped: {panic}"))
+    }
+}
+
+impl Inner {
+    fn error(&self, trouble: &Trouble, about: Vec<ResourceId>) -> ObserveError {
+        let kind = match trouble {
+            Trouble::NoRoot(_) => ObserveErrorKind::Missing,
+            Trouble::Denied(_) => ObserveErrorKind::Denied,
+            Trouble::Blocked(_) | Trouble::Large(..) | Trouble::Full | Trouble::Other(..) => ObserveErrorKind::Broken,
+        };
+        ObserveError { target: self.target.clone(), what: trouble.to_string(), kind, about }
+    }
+
+    fn see(&self, wants: &[Want]) -> Result<Vec<Observed>, ObserveError> {
+        let goes: BTreeSet<&str> = wants.iter().filter(|want| want.merged.is_none()).map(|want| &*want.id.name).collect();
+        wants.iter().map(|want| self.one(want, &goes)).collect()
+    }
+
+    /// `goes`: keys that are asked to be gone, whose files are in nobody's way.
+    fn one(&self, want: &Want, goes: &BTreeSet<&str>) -> Result<Observed, ObserveError> {
+        let key = &*want.id.name;
+        let mut merged = want.merged.clone().map(|value| self.kind.canon(&want.id, value)).transpose();
+        let mut live = None;
+        // What is no path below the folder is never looked for.
+        if self.kind.holds(&want.id).is_ok() {
+            let blocked = |what: String, advice: &str| Refusal::new(RefusalKind::Target, what).advice(advice);
+            match self.folder.read(key) {
+                Ok(Found::File(bytes)) => live = Some(value(&bytes)),
+                Ok(Found::Absent) => {}
+                Ok(Found::Folder) if want.merged.is_none() || self.empties(key, goes)? => {}
+                Ok(Found::Folder) => {
+                    merged = Err(blocked(format!("`{key}` is a folder in {}", self.folder.path().display()), "rename the key, or remove what is in the folder first"))
+                }
+                Ok(Found::Below(file)) if want.merged.is_none() || goes.contains(&*file) => {}
+                Ok(Found::Below(file)) => {
+                    let what = format!("`{file}` is a file in {}, and `{key}` would stand below it", self.folder.path().display());
+                    merged = Err(blocked(what, "rename one of the two, or remove the file in the same merge request"));
+                }
+                Err(trouble @ (Trouble::Blocked(_) | Trouble::Large(..))) => {
+                    let text = trouble.to_string();
+                    let (what, advice) = text.split_once("; ").unwrap_or((&text, "look at it on the server"));
+                    merged = Err(blocked(what.to_owned(), advice));
+                }
+                Err(trouble) => return Err(self.error(&trouble, vec![want.id.clone()])),
+            }
+        }
+        let base = want.base.clone().map(|value| self.kind.canon(&want.id, value.clone()).unwrap_or(value));
+        Ok(observed(want.id.clone(), Reading::Seen { live, base, merged }))
+    }
+
+    /// Whether a folder holds keys, and all of them are asked to be gone, so that it goes with the last.
+    fn empties(&self, key: &str, goes: &BTreeSet<&str>) -> Result<bool, ObserveError> {
+        let all = self.folder.all().map_err(|trouble| self.error(&trouble, Vec::new()))?;
+        let mut below = all.iter().map(|(key, _)| &**key).filter(|other| other.strip_prefix(key).is_some_and(|rest| rest.starts_with('/'))).peekable();
+        Ok(below.peek().is_some() && below.all(|other| goes.contains(other)))
+    }
+
+    fn write(&self, writes: &[Write], skip: &BTreeSet<u32>, cancel: &Cancel) -> Vec<Item> {
+        let mut items = vec![Item::NotTried; writes.len()];
+        let (gone, come): (Vec<_>, Vec<_>) = writes.iter().enumerate().filter(|(at, _)| !skip.contains(&(*at as u32))).partition(|(_, write)| write.to.is_none());
+        // Deletes first, so that a file makes room for the folder of its name.
+        for (at, write) in gone.into_iter().chain(come) {
+            if cancel.is_cancelled() {
+                break;
+            }
+            items[at] = self.item(write);
+        }
+        items
+    }
+
+    fn item(&self, write: &Write) -> Item {
+        let key = &*write.id.name;
+        let to = match self.kind.holds(&write.id).and_then(|()| write.to.as_ref().map(bytes).transpose()) {
+            Ok(to) => to,
+            Err(refusal) => return Item::Refused(refusal),
+        };
+        let live = match self.folder.read(key) {
+            Ok(Found::File(bytes)) => Some(bytes),
+            Ok(Found::Absent | Found::Folder | Found::Below(_)) => None,
+            Err(trouble) => return failed(&trouble),
+        };
+        if live == to {
+            return Item::Already;
+        }
+        let found = live.as_deref().map(value);
+        if found != write.from {
+            return Item::Moved(found);
+        }
+        let done = match &to {
+            Some(bytes) => self.folder.write(key, bytes),
+            None => self.folder.delete(key),
+        };
+        self.writes.fetch_add(1, Ordering::Relaxed);
+        done.map_or_else(|trouble| failed(&trouble), |()| Item::Done)
+    }
+}
+
+fn failed(trouble: &Trouble) -> Item {
+    let why = trouble.to_string();
+    match trouble {
+        Trouble::Blocked(_) | Trouble::Large(..) => {
+            let (what, advice) = why.split_once("; ").unwrap_or((&why, "look at it on the server"));
+            Item::Refused(Refusal::new(RefusalKind::Target, what).advice(advice))
+        }
+        Trouble::NoRoot(_) | Trouble::Denied(_) => Item::Failed { transient: false, why },
+        Trouble::Full | Trouble::Other(..) => Item::Failed { transient: true, why },
+    }
+}
+
+fn observed(id: ResourceId, reading: Reading) -> Observed {
+    Observed { id, reading, facts: Default::default(), health: Health::NotAsked, token: Token::default(), at: SystemClock.now() }
+}
+
+impl Driver for Directory {
+    fn kind(&self) -> &'static dyn Kind {
+        self.kind
+    }
+
+    fn precondition(&self) -> Precondition {
+        Precondition::ReadThenWrite
+    }
+
+    fn observe<'a>(&'a self, _cx: &'a Cx<'a>, wants: &'a [Want], _facts: &'a [Fact]) -> Fut<'a, Result<Vec<Observed>, ObserveError>> {
+        Box::pin(async move {
+            let wants = wants.to_vec();
+            let broken = |what| ObserveError { target: self.inner.target.clone(), what, kind: ObserveErrorKind::Broken, about: Vec::new() };
+            self.blocking(move |inner| inner.see(&wants)).await.map_err(broken)?
+        })
+    }
+
+    fn act<'a>(&'a self, cx: &'a Cx<'a>, act: &'a Act, skip: &'a BTreeSet<u32>, _tokens: &'a [Token]) -> Fut<'a, Outcome> {
+        Box::pin(async move {
+            let writes = match act {
+                Act::Write(writes) => writes.clone(),
+                Act::Verb { .. } | Act::Run { .. } | Act::Wait(_) | Act::Check(_) | Act::Approve { .. } | Act::Pause => {
+                    let refusal = Refusal::new(RefusalKind::Target, "a folder knows writes alone").advice("plan the step without verbs and programs");
+                    return Outcome::all(1, Item::Refused(refusal));
+                }
+            };
+            let (count, skip, cancel) = (writes.len(), skip.clone(), cx.cancel.clone());
+            match self.blocking(move |inner| inner.write(&writes, &skip, &cancel)).await {
+                Ok(items) => Outcome { items, report: None },
+                Err(why) => Outcome { items: vec![Item::Unknown; count], report: Some(why) },
+            }
+        })
+    }
+
+    fn census(&self) -> Option<&dyn Census> {
+        Some(self)
+    }
+}
+
+impl Census for Directory {
+    fn list<'a>(&'a self, _cx: &'a Cx<'a>, _unit: &'a Unit) -> Fut<'a, Result<Vec<Observed>, ObserveError>> {
+        Box::pin(async move {
+            let broken = |what| ObserveError { target: self.inner.target.clone(), what, kind: ObserveErrorKind::Broken, about: Vec::new() };
+            let listed = self.blocking(|inner| inner.folder.all().map_err(|trouble| inner.error(&trouble, Vec::new()))).await.map_err(broken)??;
+            let seen = |(key, bytes): (String, Vec<u8>)| {
+                let live: Option<Value> = Some(value(&bytes));
+                observed(key_id(&self.inner.target, &key), Reading::Seen { live, base: None, merged: Ok(None) })
+            };
+            Ok(listed.into_iter().map(seen).collect())
+        })
+    }
+}

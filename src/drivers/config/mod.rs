@@ -1,0 +1,3 @@
+//! Drivers for config centers.
+
+pub mod directory;
