@@ -23,6 +23,8 @@ pub mod wiring;
 mod worker;
 mod world;
 
+pub use board::BoardRoom;
+pub use desk::Desk;
 pub use targets::{Target, Targets, observe_all};
 pub use worker::Glance;
-pub use world::{Forge, Repository, World};
+pub use world::{Forge, Repository, Trouble, World};

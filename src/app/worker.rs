@@ -15,6 +15,7 @@ use crate::{
         run::{Card, Change, Effect, Event, Input, StreamId},
     },
     ports::Fence,
+    stores::AppendError,
 };
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -78,15 +79,9 @@ pub async fn run(world: Arc<World>, desk: Desk, mr: MrId, own: mpsc::UnboundedSe
         match Worker::open(world.clone(), desk.clone(), mr.clone(), own.clone()).await {
             Ok(mut worker) => match worker.work(&mut looks, &mut inbox, &show).await {
                 Ok(()) => return,
-                Err(why) => {
-                    tracing::error!(change = %mr, "starting over from the journal: {why}");
-                    world.trouble.said(why);
-                }
+                Err(why) => tracing::error!(change = %mr, "starting over from the journal: {why}"),
             },
-            Err(why) => {
-                tracing::error!(change = %mr, "cannot open the change: {why}");
-                world.trouble.said(why);
-            }
+            Err(why) => tracing::error!(change = %mr, "cannot open the change: {why}"),
         }
         // Whoever waits for an answer gets none instead of waiting for ever; commands are in the inbox, and what the forge said is read again.
         while let Ok(mail) = inbox.try_recv() {
@@ -235,7 +230,13 @@ impl Worker {
         let card = turn.card.clone();
         faults::point("before append");
         let appended = self.world.store.append_taking(&StreamId::Change(self.mr.clone()), self.upto, Some(&self.fence), &turn, &taken).await;
-        let receipt = appended.map_err(|error| error.to_string())?;
+        let receipt = appended.map_err(|error| {
+            // What is wrong with the disk keeps everybody waiting; a stale or lost stream is this change's own.
+            if matches!(error, AppendError::Full { .. } | AppendError::Store { .. }) {
+                self.world.trouble.said(error.to_string());
+            }
+            error.to_string()
+        })?;
         faults::point("after append");
         self.world.trouble.over();
         self.upto = receipt.upto;

@@ -31,7 +31,7 @@ impl Client {
     /// Runs dig against this server.
     pub fn dig(&self, args: &[&str]) -> String {
         let port = self.0.port().to_string();
-        let out = Command::new("dig").args(["@127.0.0.1", "-p", &port, "+tries=1", "+time=5", "+norecurse"]).args(args).output().expect("dig is installed");
+        let out = Command::new("dig").args(["@127.0.0.1", "-p", &port, "+tries=3", "+time=20", "+norecurse"]).args(args).output().expect("dig is installed");
         String::from_utf8_lossy(&out.stdout).into_owned()
     }
 

@@ -43,7 +43,7 @@ impl Stubborn {
             if good(&said) {
                 return said;
             }
-            assert!(started.elapsed() < Duration::from_secs(90), "`{args:?}` was never answered well: {} {} {}\n{}", said.code, said.out, said.err, self.world.log());
+            assert!(started.elapsed() < Duration::from_secs(180), "`{args:?}` was never answered well: {} {} {}\n{}", said.code, said.out, said.err, self.world.log());
         }
     }
 

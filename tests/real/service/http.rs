@@ -183,7 +183,7 @@ fn the_command_line_follows_a_change_and_its_exit_codes_say_how_it_ended() {
     assert_eq!((late.code, serde_json::from_str::<Value>(&late.out).expect("JSON")["outcome"].clone()), (4, json!("timed_out")));
     ana(&["mr", "close", &n]).ok();
     world.wait(number, "closed");
-    let elsewhere = ana(&["mr", "wait", &n, "--for", "merged", "--timeout", "30s", "--json"]);
+    let elsewhere = ana(&["mr", "wait", &n, "--for", "merged", "--timeout", "180s", "--json"]);
     assert_eq!((elsewhere.code, serde_json::from_str::<Value>(&elsewhere.out).expect("JSON")["phase"].clone()), (3, json!("closed")));
     let typo = ana(&["mr", "wait", &n, "--for", "merge"]);
     assert!(typo.code == 1 && typo.err.contains("no such phase; there are planning, "), "{}", typo.err);

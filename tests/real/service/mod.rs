@@ -7,6 +7,7 @@ mod disk;
 mod doctor;
 mod http;
 mod input;
+mod looks;
 mod others;
 mod rolling;
 mod rules;
