@@ -7,8 +7,7 @@ use crate::{
         plan::Note,
     },
     formats::{Scope, trueup_yaml::Source},
-    git,
-    kinds::dns::DNS,
+    git, kinds,
     ports::RepoError,
 };
 use std::{
@@ -28,7 +27,7 @@ pub(super) struct Sides<'a> {
 
 /// A note for each resource of the merged tree that speaks of what is deleted.
 pub(super) fn dangling(repo: &Repository, targets: &Targets, sources: &[Source], policy: &Arc<Policy>, tree: &TreeId, sides: &Sides<'_>) -> Result<Vec<Note>, RepoError> {
-    let kind = |id: &ResourceId| -> &dyn Kind { targets.get(&id.target).map_or(&DNS, |target| target.kind()) };
+    let kind = |id: &ResourceId| -> &dyn Kind { targets.get(&id.target).map_or_else(|| kinds::of(id), |target| target.kind()) };
     let gone = gone(sides, &kind);
     if gone.is_empty() {
         return Ok(Vec::new());

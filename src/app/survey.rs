@@ -332,10 +332,10 @@ impl Reader<'_> {
     fn mapped<'s>(&mut self, sources: &'s [Source]) -> Vec<Mapped<'s>> {
         let mut found = Vec::new();
         for source in sources {
-            for target in source.targets.iter().filter(|target| !self.targets.contains_key(*target)) {
+            for (target, place) in source.targets.iter().zip(&source.target_places).filter(|(target, _)| !self.targets.contains_key(*target)) {
                 let names = self.targets.keys().map(ToString::to_string).collect::<Vec<_>>().join(", ");
                 let advice = if names.is_empty() { "the server's configuration names no target".to_owned() } else { format!("the server's configuration names {names}") };
-                self.faults.push(Refusal::new(RefusalKind::Unknown, format!("no target `{target}`")).at(source.place.clone()).advice(advice));
+                self.faults.push(Refusal::new(RefusalKind::Unknown, format!("no target `{target}`")).at(place.clone()).advice(advice));
             }
             // Reading the file refused every format that is not there.
             let format = super::wiring::format(source);

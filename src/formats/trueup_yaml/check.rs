@@ -79,6 +79,7 @@ impl Check<'_> {
         }
         self.key_tree(source, at);
         let mut seen = BTreeSet::new();
+        source.target_places = (0..source.targets.len()).map(|i| self.place(&["sources", at, "targets", &i.to_string()])).collect();
         for (i, target) in source.targets.iter().enumerate() {
             let path = ["sources", at, "targets", &i.to_string()];
             if target.is_empty() || target.contains('/') {

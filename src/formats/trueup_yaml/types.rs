@@ -46,6 +46,9 @@ pub struct Source {
     /// Where the source is declared.
     #[serde(skip)]
     pub place: Place,
+    /// Where each of `targets` is named.
+    #[serde(skip)]
+    pub target_places: Vec<Place>,
 }
 
 /// One resource under its old and its new id.
