@@ -9,7 +9,7 @@ use super::{
 };
 use crate::core::{
     model::{CommitId, MrId, RepoId, Span, User},
-    review::{Answer, Check, Command, CommentId, MrState, Right, View, words::Upshot},
+    review::{Answer, Check, Command, CommentId, MrState, Right, View, veiled, words::Upshot},
     run::{Card, Event, Input, StreamId},
 };
 use crate::{
@@ -230,11 +230,11 @@ impl Service {
         Ok(())
     }
 
-    /// The journal, oldest first.
+    /// The journal, oldest first, without what policy calls sensitive.
     pub async fn journal(&self, mr: &MrId) -> Result<Vec<Event>, ServiceError> {
         self.known(mr).await?;
         let read = self.world.store.read(&StreamId::Change(mr.clone())).await;
-        read.map_err(|error| ServiceError::new(ServiceErrorKind::Unavailable, error.to_string()))
+        read.map(veiled).map_err(|error| ServiceError::new(ServiceErrorKind::Unavailable, error.to_string()))
     }
 
     /// Changes with every turn of the change.

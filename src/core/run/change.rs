@@ -7,7 +7,7 @@ use crate::core::{
     model::{CommitId, Digest, Fingerprint, MrId, Policy, Refusal, ResourceId, Str, Time, User, Value},
     plan::{Claim, Plan},
     render::Kinds,
-    review::{CommentId, Face, Links, Phase, Sighting, Times},
+    review::{CommentId, Face, Links, Phase, Sighting, Times, Veil},
 };
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -359,6 +359,11 @@ impl Change {
             ClaimState::Free | ClaimState::Granted => false,
         };
         claiming || self.look || self.asked.is_some() || self.start_asked.is_some() || self.merge.is_some() || !self.owed.is_empty() || self.stopping.is_some()
+    }
+
+    /// What policy calls sensitive.
+    pub(super) fn veil(&self) -> Veil {
+        Veil::new(self.policy().map_or(&[], |policy| &policy.sensitive))
     }
 
     /// Open changes that wrote what the plan on the desk finds already true.

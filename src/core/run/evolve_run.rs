@@ -54,6 +54,9 @@ impl Change {
         self.ledger.slow.remove(&step);
         let unprovable = self.ledger.unprovable(step);
         let last = self.ledger.tried(step) >= backoff::ACTS;
+        let veil = self.veil();
+        let plan = self.ledger.plan.clone();
+        let writes = plan.steps.get(&id).map_or(&[][..], Step::writes);
         for item in 0..self.ledger.of(step).len() as u32 {
             if self.ledger.of(step)[item as usize] != At::Pending {
                 continue;
@@ -72,7 +75,8 @@ impl Change {
                     self.ledger.set(step, item, if unprovable { At::Proven } else { state });
                 }
                 (None, Item::Moved(found)) => {
-                    let why = format!("live is {}, which is neither what was approved to be there nor what was to be written", shown(found.as_ref()));
+                    let is = writes.get(item as usize).map_or_else(String::new, |write| veil.shown(&write.id, found.as_ref()));
+                    let why = format!("live is {is}, which is neither what was approved to be there nor what was to be written");
                     self.ledger.fail(step, item, FailureKind::Moved { found: found.clone() }, why);
                 }
                 (None, Item::Refused(refusal)) => self.ledger.fail(step, item, FailureKind::Refused, refusal.to_string()),
@@ -378,11 +382,6 @@ impl Ledger {
         }
         true
     }
-}
-
-/// A value in a sentence.
-pub(super) fn shown(value: Option<&crate::core::model::Value>) -> String {
-    value.map_or_else(|| "absent".to_owned(), ToString::to_string)
 }
 
 impl Step {

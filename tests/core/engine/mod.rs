@@ -4,5 +4,6 @@ mod plans;
 mod prefixes;
 mod scenarios;
 mod trace;
+mod veil;
 mod verbs;
 mod world;

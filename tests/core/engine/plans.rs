@@ -43,6 +43,7 @@ pub fn read(words: &[&str]) -> (Arc<Plan>, Arc<Policy>) {
             "max_age" => policy.max_age = Span::parse(rest).expect("a span"),
             "check" => policy.required_checks.push(rest.into()),
             "start" => policy.start = if rest == "on_command" { StartWhen::OnCommand } else { StartWhen::OnApproval },
+            "sensitive" => policy.sensitive.push(rest.into()),
             "reviews" => policy.reviews_count = true,
             "freeze" => {
                 let (from, until) = rest.split_once("..").expect("from..until in seconds");

@@ -245,6 +245,25 @@ fn what_is_no_yaml_is_refused() {
     }
 }
 
+#[test]
+fn a_file_that_is_a_zones_but_for_case_extension_or_dots_is_told_its_name() {
+    let meant = [
+        ("other.org.yml", Some("other.org.yaml")),
+        ("Example.COM.yaml", Some("example.com.yaml")),
+        ("example.com..yaml", Some("example.com.yaml")),
+        ("example.com/www.yaml", Some("example.com./www.yaml")),
+        ("Example.com./www.yml", Some("example.com./www.yaml")),
+        ("config.yaml", None),
+        ("zones/www.yaml", None),
+        ("README.md", None),
+        ("example.com./README.md", None),
+    ];
+    for (path, right) in meant {
+        assert_eq!((OctoDns.unit_of(path), OctoDns.meant(path).as_deref()), (None, right), "{path}");
+        assert!(right.is_none_or(|right| OctoDns.unit_of(right).is_some()), "{path}");
+    }
+}
+
 proptest! {
     #[test]
     fn any_bytes_are_read_or_refused(bytes in proptest::collection::vec(any::<u8>(), 0..200)) {

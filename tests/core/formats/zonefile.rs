@@ -9,6 +9,15 @@ fn unit() -> Unit {
     Unit::new("example.com.")
 }
 
+#[test]
+fn a_file_that_is_a_zones_but_for_case_or_dots_is_told_its_name() {
+    for (path, right) in
+        [("Example.COM.zone", Some("example.com.zone")), ("example.com..zone", Some("example.com.zone")), ("db.Example.com", Some("db.example.com")), ("soa.inc", None)]
+    {
+        assert_eq!((ZoneFile.unit_of(path), ZoneFile.meant(path).as_deref()), (None, right), "{path}");
+    }
+}
+
 /// Reads `example.com.zone` with other files beside it.
 fn read_with(text: &str, more: &[(&str, &str)]) -> (Result<Desired, Vec<Refusal>>, Memory) {
     let all: Vec<(&str, &str)> = [("example.com.zone", text)].into_iter().chain(more.iter().copied()).collect();

@@ -2,7 +2,7 @@
 
 use super::toy::{World, id};
 use trueup::core::{
-    model::{ApprovalRule, StepId},
+    model::{ApprovalRule, FileId, StepId},
     plan::{LeafKey, Note, Plan, kept},
 };
 
@@ -100,4 +100,18 @@ fn a_step_has_the_leaves_of_its_items_and_a_missing_one_has_none() {
     assert_eq!(bag.clone().into_iter().chain(boxes).collect::<trueup::core::plan::LeafSet>(), plan.leaves());
     assert_ne!(plan.step_digest(StepId(1)), plan.step_digest(StepId(2)));
     assert_eq!((bag.len(), plan.step_digest(StepId(3))), (1, None));
+}
+
+#[test]
+fn a_file_that_no_unit_reads_is_approved_by_its_content() {
+    let with = |path: &str, becomes: Option<&str>| {
+        let mut world = World::new("", "box/a = 1");
+        world.notes = vec![Note::Unmapped { path: path.into(), becomes: becomes.map(FileId::new) }];
+        world.plan()
+    };
+    let (none, first, second, gone) = (World::new("", "box/a = 1").plan(), with("ci/deploy.sh", Some("1")), with("ci/deploy.sh", Some("2")), with("ci/deploy.sh", None));
+    let changed = kept(&first.leaves(), &second.leaves());
+    assert_eq!((changed.changed.into_iter().collect::<Vec<_>>(), changed.same.len()), (vec![key("file ci/deploy.sh")], 1));
+    assert!(!kept(&none.leaves(), &first.leaves()).covers_all() && !kept(&first.leaves(), &gone.leaves()).covers_all());
+    assert!(kept(&first.leaves(), &with("ci/deploy.sh", Some("1")).leaves()).covers_all());
 }

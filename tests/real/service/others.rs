@@ -87,3 +87,34 @@ fn what_somebody_else_wrote_before_the_approval_is_not_taken_back() {
     world.wait(number, "restored");
     assert!(has(&world, "al.") && !has(&world, "bo."), "ours is gone, theirs stays: {:?}", world.live());
 }
+
+#[test]
+fn what_policy_calls_sensitive_is_in_no_answer_page_comment_or_log() {
+    let world = World::start_with("  window: 60s\n  sensitive: [\"*/_canary/TXT\"]\n");
+    let number = world.propose("add", |world| {
+        let text = world.read(&world.zone_file());
+        world.write(&world.zone_file(), &format!("{text}_canary:\n  ttl: 300\n  type: TXT\n  value: canary-written\n"));
+    });
+    world.wait(number, "awaiting_approval");
+    world.approve(number);
+    world.wait(number, "verifying");
+    assert!(world.live().iter().any(|line| line.contains("canary-written")), "{:?}", world.live());
+    let nowhere = |when: &str| {
+        let mut read = 0;
+        for page in ["", "/plan?format=text", "/plan?format=json", "/plan?format=markdown", "/way-back?format=text", "/way-back?format=json", "/graph", "/journal", "/journal/rows"]
+        {
+            let (code, text) = world.get_as("ana", &format!("api/v1/repos/dns/mrs/{number}{page}"));
+            read += u32::from(code == 200);
+            assert!(!text.contains("canary-"), "{when}: {page}: {text}");
+        }
+        let (code, page) = world.page_as("ana", world.show(number)["links"]["change"].as_str().expect("a link"));
+        assert!(code == 200 && page.contains("_canary") && !page.contains("canary-"), "{when}: {code}: {page}");
+        assert!(!world.log().contains("canary-"), "{when}: {}", world.log());
+        read
+    };
+    assert_eq!(nowhere("while verifying"), 9);
+    let zone = &world.zones[0];
+    world.dns.by_hand(zone, &format!("update delete _canary.{zone} TXT\nupdate add _canary.{zone} 300 TXT canary-by-hand"));
+    world.wait(number, "refused");
+    assert!(nowhere("after a hand's edit") >= 3);
+}

@@ -262,6 +262,25 @@ impl World {
         answer(async { reqwest::Client::new().get(url).send().await })
     }
 
+    /// Asks for a page as a person who shows a token; the status code and the text.
+    pub fn get_as(&self, person: &str, path: &str) -> (u16, String) {
+        let url = format!("http://127.0.0.1:{}/{path}", self.port);
+        answer(async { reqwest::Client::new().get(url).bearer_auth(format!("{person}-token")).send().await })
+    }
+
+    /// Opens a page as a person who signed in; the status code and the text.
+    pub fn page_as(&self, person: &str, url: &str) -> (u16, String) {
+        let sign_in = format!("http://127.0.0.1:{}/login", self.port);
+        let http = reqwest::Client::builder().redirect(reqwest::redirect::Policy::none()).build().expect("a client");
+        answer(async {
+            let origin = sign_in.trim_end_matches("/login").to_owned();
+            let signed =
+                http.post(&sign_in).header("origin", origin).header("content-type", "application/x-www-form-urlencoded").body(format!("token={person}-token")).send().await?;
+            let cookie = signed.headers().get("set-cookie").and_then(|cookie| cookie.to_str().ok()).and_then(|cookie| cookie.split(';').next()).unwrap_or_default().to_owned();
+            http.get(url).header("cookie", cookie).send().await
+        })
+    }
+
     /// Posts to the API as a person; the status code and the text.
     pub fn say_by_api(&self, person: &str, path: &str, body: &serde_json::Value) -> (u16, String) {
         let url = format!("http://127.0.0.1:{}/api/v1/repos/{path}", self.port);

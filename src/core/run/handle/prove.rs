@@ -5,15 +5,24 @@ use crate::core::{
     gate::moved,
     model::{FactValue, Health, Observed, Reading, StepId, Value},
     plan::{Needs, Proof, Step, Test, Until},
+    review::Veil,
     run::{
         Ask, Event, Item, Outcome, PlanWhy, Sample, Verdict, backoff,
-        evolve_run::shown,
         ledger::{At, Doing},
     },
 };
 
 impl Pass<'_> {
     pub(super) fn observed(&mut self, ask: &Ask, seen: &Result<Vec<Observed>, String>) {
+        let veil = self.change.veil();
+        let mut kept;
+        let seen = if veil.is_empty() {
+            seen
+        } else {
+            kept = seen.clone();
+            kept.iter_mut().flatten().for_each(|one| veil.over(one));
+            &kept
+        };
         match ask {
             Ask::Start { n } => self.start_seen(*n, seen),
             Ask::Proof { step, attempt } => self.proof_seen(*step, *attempt, seen),
@@ -70,6 +79,7 @@ impl Pass<'_> {
     fn proof(&mut self, step: u32, id: StepId, attempt: u32, seen: &Result<Vec<Observed>, String>) {
         let plan = self.change.ledger.plan.clone();
         let Some(spec) = plan.steps.get(&id) else { return };
+        let veil = self.change.veil();
         let healthy = self.change.ledger.frontier.leaving(step).any(|place| self.change.ledger.frontier.out(place).1 == Needs::Healthy);
         let change = &*self.change;
         let verdicts: Vec<(u32, Verdict)> = match seen {
@@ -78,7 +88,7 @@ impl Pass<'_> {
                 let mut seen = seen.iter();
                 let judge = |(place, item): (usize, u32)| {
                     let read = if spec.writes().is_empty() { seen.as_slice().get(place) } else { seen.next() };
-                    (item, read.map_or_else(|| Verdict::NotYet { why: "the target did not answer for it".to_owned() }, |read| verdict(spec, item, read, healthy)))
+                    (item, read.map_or_else(|| Verdict::NotYet { why: "the target did not answer for it".to_owned() }, |read| verdict(spec, item, read, healthy, &veil)))
                 };
                 change.in_doubt(step).enumerate().map(judge).collect()
             }
@@ -130,7 +140,7 @@ impl Pass<'_> {
 }
 
 /// What a read says of one item.
-fn verdict(spec: &Step, item: u32, read: &Observed, healthy: bool) -> Verdict {
+fn verdict(spec: &Step, item: u32, read: &Observed, healthy: bool, veil: &Veil) -> Verdict {
     let Some(write) = spec.writes().get(item as usize) else {
         return match &spec.proof {
             Proof::Fact(until) if holds(until, read) => Verdict::Proven,
@@ -155,7 +165,7 @@ fn verdict(spec: &Step, item: u32, read: &Observed, healthy: bool) -> Verdict {
             (Health::InProgress(why) | Health::Unknown(why), true) => Verdict::NotYet { why: why.to_string() },
         };
     }
-    if *live == write.from || live == base { Verdict::NotHappened } else { Verdict::Moved { found: shown(live.as_ref()) } }
+    if *live == write.from || live == base { Verdict::NotHappened } else { Verdict::Moved { found: veil.shown(&write.id, live.as_ref()) } }
 }
 
 /// Whether a fact holds for one resource.

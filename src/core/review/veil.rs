@@ -1,0 +1,158 @@
+//! The journal as others may read it: what policy calls sensitive is not in it (I6).
+
+use crate::core::{
+    model::{Health, Observed, ResourceId, StepId, Str, Value},
+    plan::{Act, Patterns, Plan, Undo, Write},
+    run::{Event, Item, PlanResult, Sample, Verdict},
+};
+use std::{collections::BTreeSet, sync::Arc};
+
+/// What stands where a value is not shown.
+pub const VEIL: &str = "(sensitive)";
+
+/// The resources whose values nobody is shown.
+pub struct Veil(Option<Patterns>);
+
+impl Veil {
+    /// The veil of a policy's `sensitive:`; patterns that cannot be read hide everything.
+    pub fn new(patterns: &[Str]) -> Self {
+        if patterns.is_empty() {
+            return Self(None);
+        }
+        Self(Patterns::new("policy.sensitive", patterns).or_else(|_| Patterns::new("policy.sensitive", &["*".into()])).ok())
+    }
+
+    /// Whether it hides nothing at all.
+    pub fn is_empty(&self) -> bool {
+        self.0.is_none()
+    }
+
+    pub fn hides(&self, id: &ResourceId) -> bool {
+        self.0.as_ref().is_some_and(|patterns| patterns.matches(id))
+    }
+
+    /// A value in a sentence.
+    pub fn shown(&self, id: &ResourceId, value: Option<&Value>) -> String {
+        match value {
+            None => "absent".to_owned(),
+            Some(_) if self.hides(id) => VEIL.to_owned(),
+            Some(value) => value.to_string(),
+        }
+    }
+
+    /// What a system says of a resource's health; it may quote what it holds.
+    pub fn said(&self, id: &ResourceId, why: &str) -> String {
+        if self.hides(id) { format!("not as it is asked for, {VEIL}") } else { why.to_owned() }
+    }
+
+    /// The same for a whole look.
+    pub fn over(&self, seen: &mut Observed) {
+        match &mut seen.health {
+            Health::InProgress(why) | Health::Failed(why) | Health::Unknown(why) => *why = self.said(&seen.id, why).into(),
+            Health::NotAsked | Health::Current => {}
+        }
+    }
+
+    fn value(&self, id: &ResourceId, value: &mut Option<Value>) {
+        if value.is_some() && self.hides(id) {
+            *value = Some(Value::str(VEIL));
+        }
+    }
+
+    fn plan(&self, plan: &mut Arc<Plan>) {
+        if self.0.is_none() {
+            return;
+        }
+        let plan = Arc::make_mut(plan);
+        for delta in &mut plan.deltas {
+            self.value(&delta.id, &mut delta.from);
+            self.value(&delta.id, &mut delta.to);
+        }
+        for step in plan.steps.values_mut() {
+            self.act(&mut step.act);
+        }
+    }
+
+    fn act(&self, act: &mut Act) {
+        match act {
+            Act::Write(writes) => writes.iter_mut().for_each(|write| self.write(write)),
+            Act::Verb { on, args, undo, .. } => {
+                if on.iter().any(|id| self.hides(id)) {
+                    *args = Value::str(VEIL);
+                }
+                if let Some(id) = on.iter().find(|id| self.hides(id)).cloned() {
+                    self.undo(&id, undo);
+                }
+            }
+            Act::Run { .. } | Act::Wait(_) | Act::Check(_) | Act::Approve { .. } | Act::Pause => {}
+        }
+    }
+
+    fn write(&self, write: &mut Write) {
+        self.value(&write.id, &mut write.from);
+        self.value(&write.id, &mut write.to);
+        self.undo(&write.id, &mut write.undo);
+    }
+
+    fn undo(&self, id: &ResourceId, undo: &mut Undo) {
+        match undo {
+            Undo::To(value) => self.value(id, value),
+            Undo::Act(act) => self.act(act),
+            Undo::Sealed(_) | Undo::Backup(_) | Undo::Never { .. } => {}
+        }
+    }
+}
+
+/// The events as a reader may have them. What any plan's policy called sensitive is hidden in all of them, earlier ones too.
+pub fn veiled(mut events: Vec<Event>) -> Vec<Event> {
+    let policies = events.iter().filter_map(|event| {
+        let Event::Planned { answer, .. } = event else { return None };
+        if let PlanResult::Plan { policy, .. } = &answer.result { Some(policy) } else { None }
+    });
+    let patterns: BTreeSet<Str> = policies.flat_map(|policy| policy.sensitive.iter().cloned()).collect();
+    if patterns.is_empty() {
+        return events;
+    }
+    // A pattern that takes back what another policy hid must not show it: only those that hide count.
+    let patterns: Vec<Str> = patterns.into_iter().filter(|pattern| !pattern.starts_with('!')).collect();
+    let veil = Veil::new(&patterns);
+    let mut plan: Option<Arc<Plan>> = None;
+    for event in &mut events {
+        if let Event::Planned { answer, .. } = event {
+            if let PlanResult::Plan { plan: made, .. } = &mut answer.result {
+                veil.plan(made);
+                plan = Some(made.clone());
+            }
+            answer.way_back.iter_mut().for_each(|back| veil.plan(back));
+        } else if let Event::Acted { step, outcome, .. } = event {
+            for (item, found) in outcome.items.iter_mut().enumerate() {
+                let hidden = hidden(&veil, plan.as_deref(), *step, item);
+                match found {
+                    Item::Moved(Some(value)) if hidden => *value = Value::str(VEIL),
+                    Item::Failed { why, .. } if hidden => *why = VEIL.to_owned(),
+                    Item::Moved(_) | Item::Failed { .. } | Item::Done | Item::Already | Item::Refused(_) | Item::NotTried | Item::Unknown => {}
+                }
+            }
+        } else if let Event::ProofRead { step, items, .. } = event {
+            for (item, verdict) in items {
+                match verdict {
+                    Verdict::Moved { found: said } | Verdict::NotYet { why: said } | Verdict::Failed { why: said } => {
+                        if hidden(&veil, plan.as_deref(), *step, *item as usize) {
+                            *said = VEIL.to_owned();
+                        }
+                    }
+                    Verdict::Proven | Verdict::NotHappened => {}
+                }
+            }
+        } else if let Event::Sampled { sample: Sample::Unhealthy(which), .. } = event {
+            which.iter_mut().for_each(|(id, why)| *why = veil.said(id, why));
+        }
+    }
+    events
+}
+
+/// Whether an item's resource is hidden; one that no plan names is.
+fn hidden(veil: &Veil, plan: Option<&Plan>, step: StepId, item: usize) -> bool {
+    let write = plan.and_then(|plan| plan.steps.get(&step)).and_then(|step| step.writes().get(item));
+    write.is_none_or(|write| veil.hides(&write.id))
+}
