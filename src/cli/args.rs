@@ -70,6 +70,10 @@ pub fn run() -> ExitCode {
         Ok(cli) => cli,
         Err(error) => {
             let _ = error.print();
+            let server = |text: &str| text.contains("--server") || text.contains("--token");
+            if error.kind() == clap::error::ErrorKind::MissingRequiredArgument && server(&error.to_string()) {
+                eprintln!("hint: set TRUEUP_SERVER and TRUEUP_TOKEN once, and no command needs --server and --token");
+            }
             // Help and version are no errors; everything else is 1, because 2 means «changes».
             return if error.use_stderr() { Exit::Error } else { Exit::Ok }.into();
         }

@@ -2,7 +2,7 @@
 
 use super::{Line, Sheet, Summary, step_words};
 use crate::core::{
-    diff::{Delta, Op},
+    diff::{Delta, Op, Reason},
     model::StepId,
     plan::{Edge, Plan},
     review::{
@@ -133,7 +133,9 @@ pub fn aside(delta: &Delta) -> String {
         Op::Release => Some("released; it stays as it is".to_owned()),
         Op::Move { was } => Some(format!("moved from {}", code(&was.to_string()))),
     };
-    let parts: Vec<String> = op.into_iter().chain(words::reason(&delta.reason)).chain(words::sure(&delta.sure)).collect();
+    // Adopting says already that it is so.
+    let reason = if delta.op == Op::Adopt && delta.reason == Reason::AlreadyTrue { None } else { words::reason(&delta.reason) };
+    let parts: Vec<String> = op.into_iter().chain(reason).chain(words::sure(&delta.sure)).collect();
     if parts.is_empty() { String::new() } else { format!(" ({})", parts.join("; ")) }
 }
 

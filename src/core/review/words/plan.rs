@@ -1,6 +1,6 @@
 //! What a plan and its run say of themselves.
 
-use super::{code, count, list, phase_words};
+use super::{super::escape::plain, code, count, list, phase_words};
 use crate::core::{
     diff::{Op, Reason},
     gate::Obstacle,
@@ -76,9 +76,10 @@ pub fn note(note: &Note, kinds: &Kinds) -> String {
         Note::AheadBy { id, change } => format!("{} was written by {}, which is not merged yet.", code(&kinds.title(id)), code(change)),
         Note::Drift { id } => format!("{} was changed by hand on {}; this plan writes over it.", code(&kinds.title(id)), code(&id.target)),
         Note::WeakPrecondition { target, what } => {
-            format!("{}: {} is compared by reading it right before the write; what somebody changes in that instant is written over.", code(target), code(what))
+            format!("{}: the {} is compared by reading it right before the write; what somebody changes in that instant is written over.", code(target), code(what))
         }
-        Note::Caution { target, what } => format!("{}: {}.", code(target), code(what)),
+        // A driver's own words, which hold nothing from outside.
+        Note::Caution { target, what } => format!("{}: {}.", code(target), plain(what)),
         Note::NotObserved => "Nothing was observed: this compares base with merged only.".to_owned(),
         Note::Governs { path, becomes: Some(_) } => format!("{} changes: it decides how later merge requests are judged, and approving this plan approves it.", code(path)),
         Note::Governs { path, becomes: None } => format!("{} is deleted: it decides how later merge requests are judged, and approving this plan approves that.", code(path)),

@@ -96,7 +96,7 @@ impl Driver for Rfc2136 {
 
     fn precondition(&self) -> Precondition {
         // RFC 2136 §2.4: the TTL of a prerequisite is zero on the wire; where nothing but the TTL changes, `act` re-reads first.
-        Precondition::Partial(Guarded { field: "ttl", not_compared: "a TTL" })
+        Precondition::Partial(Guarded { field: "ttl", not_compared: "TTL" })
     }
 
     fn caution(&self) -> Option<&'static str> {
