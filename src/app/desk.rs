@@ -5,7 +5,7 @@ use super::{
     world::World,
 };
 use crate::core::{
-    model::{MrId, RepoId, ResourceId, Value},
+    model::{MrId, ResourceId, Value},
     review::{Answer, View},
     run::Input,
 };
@@ -18,7 +18,7 @@ use std::{
 };
 use tokio::sync::{mpsc, oneshot, watch};
 
-/// Every running worker by its change. Cheap to clone; all clones are one desk.
+/// Every running worker by its change; those of changes that are over end, and start again when there is news. Cheap to clone; all clones are one desk.
 #[derive(Clone)]
 pub struct Desk {
     world: Arc<World>,
@@ -39,15 +39,15 @@ impl Desk {
         Self { world, workers: Arc::default(), closed: Arc::default() }
     }
 
-    /// Hands mail to the change's worker, starting it from its journal when it does not run yet.
-    pub fn send(&self, mr: &MrId, mail: Mail) {
+    /// Hands mail to the change's worker, starting it from its journal when it does not run.
+    pub fn send(&self, mr: &MrId, mut mail: Mail) {
         // A worker that ended between lookup and send leaves a closed channel: the mail goes to its successor.
-        let undelivered = match self.seat(mr).mail.send(mail) {
-            Ok(()) => return,
-            Err(back) => back.0,
-        };
-        self.lock().remove(mr);
-        let _ = self.seat(mr).mail.send(undelivered);
+        while let Err(back) = self.seat(mr).mail.send(mail) {
+            if self.closed.load(Ordering::SeqCst) {
+                return;
+            }
+            mail = back.0;
+        }
     }
 
     /// Asks every running worker the same.
@@ -57,13 +57,21 @@ impl Desk {
         }
     }
 
-    /// Base moved, or a change let go of what it wrote: every running change of the repository that is not over reads it again.
-    pub fn look_all(&self, repo: &RepoId, but: &MrId) {
-        let open = |seat: &Seat| seat.seen.borrow().card.as_ref().is_none_or(|card| !card.phase.is_over());
-        for (mr, seat) in self.lock().iter().filter(|(mr, seat)| mr.repo == *repo && *mr != but && open(seat)) {
-            tracing::debug!(change = %mr, "it looks again");
-            let _ = seat.mail.send(Mail::Look);
+    /// Lets a worker that has nothing left to do end, unless mail has come meanwhile. Mail that comes later starts it again.
+    pub fn retire(&self, mr: &MrId, inbox: &mut mpsc::UnboundedReceiver<Mail>) -> bool {
+        let mut workers = self.lock();
+        if !inbox.is_empty() {
+            return false;
         }
+        workers.remove(mr);
+        // Whoever looked the seat up before finds it closed and asks for another.
+        inbox.close();
+        true
+    }
+
+    /// How many workers run.
+    pub fn running(&self) -> usize {
+        self.lock().values().filter(|seat| !seat.mail.is_closed()).count()
     }
 
     /// Asks every worker to stop and waits until they have.
@@ -115,7 +123,15 @@ impl Desk {
     }
 
     fn seat(&self, mr: &MrId) -> Seat {
-        self.lock().entry(mr.clone()).or_insert_with(|| self.start(mr)).clone()
+        let mut workers = self.lock();
+        match workers.get(mr).filter(|seat| !seat.mail.is_closed()) {
+            Some(seat) => seat.clone(),
+            None => {
+                let seat = self.start(mr);
+                workers.insert(mr.clone(), seat.clone());
+                seat
+            }
+        }
     }
 
     fn start(&self, mr: &MrId) -> Seat {

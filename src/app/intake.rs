@@ -34,6 +34,21 @@ fn is_busy(phase: Phase) -> bool {
     }
 }
 
+/// A change has merged, or let go of what it wrote: every other open one of its repository looks again, whether its worker runs or not. Costs the open ones only.
+pub async fn look_all(world: Arc<World>, desk: Desk, by: MrId) {
+    let open = match world.forge.open(&by.repo).await {
+        Ok(open) => open,
+        Err(error) => return tracing::warn!(repo = %by.repo, "the forge did not say which changes are open; the sweep will: {error}"),
+    };
+    for found in open.into_iter().filter(|found| found.mr != by) {
+        // One that was restored stays open at the forge and is over for us; what cannot be read is looked at.
+        let over = matches!(world.store.card(&found.mr).await, Ok(Some(card)) if card.phase.is_over());
+        if !over {
+            desk.send(&found.mr, Mail::Look);
+        }
+    }
+}
+
 /// Whether the forge shows something that the card does not know.
 fn is_news(card: &Card, found: &MrRef) -> bool {
     card.head.as_ref() != Some(&found.head) || found.updated > card.updated || found.open != !matches!(card.phase, Phase::Closed | Phase::Merged)
@@ -55,8 +70,17 @@ pub async fn sweep(service: Service, every: Span, mut stop: watch::Receiver<bool
             let since = cursors.get(repo).copied().unwrap_or_default();
             match world.forge.sweep(repo, since).await {
                 Ok((found, next)) => {
-                    // On the first sweep most is as the journals hold it: only what moved since is looked at.
-                    found.iter().filter(|found| known.get(&found.mr).is_none_or(|card| is_news(card, found))).for_each(|found| service.hint(&found.mr));
+                    for found in &found {
+                        // On the first sweep most is as the journals hold it: only what moved since is looked at. Later, what is open is looked at whether
+                        // or not it seems to have moved, because what it stands on may have; what is over here and there is left alone.
+                        let news = match known.get(&found.mr) {
+                            Some(card) => is_news(card, found),
+                            None => found.open || !matches!(world.store.card(&found.mr).await, Ok(Some(card)) if card.phase.is_over()),
+                        };
+                        if news {
+                            service.hint(&found.mr);
+                        }
+                    }
                     cursors.insert(repo.clone(), next);
                 }
                 Err(error) => tracing::warn!(%repo, "the sweep got no answer: {error}"),

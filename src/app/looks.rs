@@ -46,6 +46,11 @@ impl Looks {
         ended
     }
 
+    /// Whether nothing is under way.
+    pub fn is_idle(&self) -> bool {
+        !self.under_way
+    }
+
     /// The worker starts over: answers to what it began are heard no more.
     pub fn forget(&mut self) {
         (self.under_way, self.again, self.stale) = (false, false, false);

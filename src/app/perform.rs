@@ -20,10 +20,13 @@ use crate::{
 };
 use std::{
     collections::{BTreeMap, BTreeSet},
-    sync::Arc,
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering},
+    },
     time::Duration,
 };
-use tokio::sync::{mpsc, watch};
+use tokio::sync::watch;
 
 /// Everything an effect may use.
 pub struct Hands {
@@ -35,7 +38,6 @@ pub struct Hands {
     pub written: BTreeMap<ResourceId, Written>,
     pub fence: Fence,
     pub tokens: Tokens,
-    pub own: mpsc::UnboundedSender<Mail>,
 }
 
 /// The first wait before asking a forge again that did not answer; doubles up to `FORGE_WAIT_MOST`.
@@ -94,7 +96,8 @@ pub async fn perform(hands: Hands, effect: Effect) {
         Effect::Show(_) | Effect::Wake(_) | Effect::Look => None,
     };
     if let Some(input) = answer {
-        let _ = hands.own.send(Mail::Input(Box::new(input)));
+        // By the desk: an answer that comes after the worker ended starts it again.
+        hands.desk.send(&hands.mr, Mail::Input(Box::new(input)));
     }
 }
 
@@ -179,22 +182,28 @@ async fn merge(hands: &Hands, ticket: MergeTicket) -> MergeAnswer {
 
 /// Makes the forge show the newest face; older ones that it never showed are dropped.
 pub struct FaceWriter {
-    newest: watch::Sender<Option<Face>>,
+    /// The newest face with its number.
+    newest: watch::Sender<(u64, Option<Face>)>,
+    /// The number of the face that the forge shows.
+    shown: Arc<AtomicU64>,
 }
 
 impl FaceWriter {
     /// Starts the writer of one change; it ends when this handle is dropped and the last face is shown.
     pub fn start(world: Arc<World>, mr: MrId) -> Self {
-        let (newest, mut faces) = watch::channel(None::<Face>);
+        let (newest, mut faces) = watch::channel((0, None::<Face>));
+        let number = Arc::new(AtomicU64::new(0));
+        let done = number.clone();
         tokio::spawn(async move {
             let mut shown = Shown::default();
             while faces.changed().await.is_ok() {
                 let mut wait = FORGE_WAIT;
                 loop {
-                    let Some(face) = faces.borrow_and_update().clone() else { break };
+                    let (n, Some(face)) = faces.borrow_and_update().clone() else { break };
                     match world.forge.show(&mr, &face, &shown).await {
                         Ok(now) => {
                             shown = now;
+                            done.store(n, Ordering::SeqCst);
                             break;
                         }
                         Err(error) => {
@@ -206,10 +215,18 @@ impl FaceWriter {
                 }
             }
         });
-        Self { newest }
+        Self { newest, shown: number }
     }
 
     pub fn show(&self, face: Face) {
-        self.newest.send_replace(Some(face));
+        self.newest.send_modify(|(n, newest)| {
+            *n += 1;
+            *newest = Some(face);
+        });
+    }
+
+    /// Whether the forge shows the newest face.
+    pub fn is_shown(&self) -> bool {
+        self.shown.load(Ordering::SeqCst) == self.newest.borrow().0
     }
 }

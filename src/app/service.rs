@@ -237,6 +237,11 @@ impl Service {
         read.map(veiled).map_err(|error| ServiceError::new(ServiceErrorKind::Unavailable, error.to_string()))
     }
 
+    /// How many changes have a running worker: those that are not over, and those somebody just asked about.
+    pub fn workers(&self) -> usize {
+        self.desk.running()
+    }
+
     /// Changes with every turn of the change.
     pub fn watch(&self, mr: &MrId) -> watch::Receiver<Glance> {
         self.desk.watch(mr)
@@ -249,8 +254,8 @@ impl Service {
 
     /// Reads every open merge request of a repository again: after a push, or when news may have been lost.
     pub async fn swept(&self, repo: &RepoId) {
-        match self.world.forge.sweep(repo, 0).await {
-            Ok((found, _)) => found.iter().filter(|found| found.open).for_each(|found| self.hint(&found.mr)),
+        match self.world.forge.open(repo).await {
+            Ok(found) => found.iter().for_each(|found| self.hint(&found.mr)),
             Err(error) => tracing::warn!(%repo, "the sweep found no answer: {error}"),
         }
     }
@@ -299,8 +304,8 @@ impl Service {
     /// A check that whoever wrote the commits could set themselves would check nothing.
     async fn judges_others(&self, by: &User, repo: &RepoId, head: &CommitId) -> Result<(), ServiceError> {
         let unread = |error: ForgeError| ServiceError::new(ServiceErrorKind::Unavailable, error.to_string());
-        let (found, _) = self.world.forge.sweep(repo, 0).await.map_err(unread)?;
-        for found in found.iter().filter(|found| found.open && found.head == *head) {
+        let found = self.world.forge.open(repo).await.map_err(unread)?;
+        for found in found.iter().filter(|found| found.head == *head) {
             let seen = self.world.forge.look(&found.mr, Some(CommentId(u64::MAX))).await.map_err(unread)?;
             if seen.author == *by || seen.pushers.contains(by) {
                 let what = format!("{by} wrote or pushed this head and cannot set its statuses; let the CI's own user do it");

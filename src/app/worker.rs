@@ -2,7 +2,7 @@
 
 use super::{
     desk::Desk,
-    faults,
+    faults, intake,
     looks::Looks,
     orders::{self, Order},
     perform,
@@ -65,13 +65,16 @@ pub type Tokens = Arc<Mutex<BTreeMap<ResourceId, Token>>>;
 /// How long a worker waits before it tries a broken store or journal again.
 const AGAIN: Duration = Duration::from_secs(2);
 
+/// How long the worker of a change that is over stays for late readers, before it ends and its memory is free.
+const LINGER: Duration = Duration::from_secs(5);
+
 /// The longest sleep before the clock is read again: timers count another time than the clock when that jumps or the machine was suspended.
 const NAP: Duration = Duration::from_secs(60);
 
 /// How many inputs one turn takes at most, so that a burst is one append and not a thousand.
 const INPUTS_A_TURN: usize = 256;
 
-/// Runs until told to stop. A failed append drops the change and folds it again from the journal.
+/// Runs until told to stop, or until the change is over and nothing is left to do. A failed append drops the change and folds it again from the journal.
 pub async fn run(world: Arc<World>, desk: Desk, mr: MrId, own: mpsc::UnboundedSender<Mail>, mut inbox: mpsc::UnboundedReceiver<Mail>, show: watch::Sender<Glance>) {
     let mut looks = Looks::default();
     loop {
@@ -155,7 +158,23 @@ impl Worker {
             let _ = self.own.send(Mail::Command { n, answer: None });
         }
         let mut mails = Vec::new();
-        while inbox.recv_many(&mut mails, INPUTS_A_TURN).await > 0 {
+        loop {
+            if is_over(show) {
+                // Whatever keeps it for now (a face on its way to the forge, somebody who watches) sends no mail when it is done.
+                if tokio::time::timeout(LINGER, inbox.recv_many(&mut mails, INPUTS_A_TURN)).await.is_err() {
+                    if self.rests(looks, show) && self.desk.retire(&self.mr, inbox) {
+                        self.world.store.forget(&StreamId::Change(self.mr.clone()));
+                        return Ok(());
+                    }
+                    continue;
+                }
+            } else {
+                inbox.recv_many(&mut mails, INPUTS_A_TURN).await;
+            }
+            // The worker holds a sender of its own inbox, so nothing received means that it is closed.
+            if mails.is_empty() {
+                return Ok(());
+            }
             let mut heard = Heard::default();
             let (mut again, mut stop) = (false, false);
             for mail in mails.drain(..) {
@@ -193,7 +212,12 @@ impl Worker {
                 self.look(n);
             }
         }
-        Ok(())
+    }
+
+    /// Whether the change is over, shown as it is, not being looked at, and watched by nobody.
+    fn rests(&self, looks: &Looks, show: &watch::Sender<Glance>) -> bool {
+        // The desk's own receiver is the one.
+        is_over(show) && looks.is_idle() && self.face.is_shown() && show.receiver_count() <= 1
     }
 
     /// An act that was issued twice cannot tell what it found from what it did.
@@ -246,7 +270,7 @@ impl Worker {
         }
         let merged = card.phase == Phase::Merged && turn.events.iter().any(|event| matches!(event, Event::MergeAnswered { .. }));
         if merged || held && !card.ahead {
-            self.desk.look_all(&self.mr.repo, &self.mr);
+            tokio::spawn(intake::look_all(self.world.clone(), self.desk.clone(), self.mr.clone()));
         }
         self.glance(show, card);
         for (asked, answer) in asked.into_iter().zip(std::mem::take(&mut turn.said)) {
@@ -299,7 +323,6 @@ impl Worker {
                     written: self.change.ledger().written().clone(),
                     fence: self.fence.clone(),
                     tokens: self.tokens.clone(),
-                    own: self.own.clone(),
                 };
                 tokio::spawn(perform::perform(hands, effect));
             }
@@ -322,6 +345,11 @@ impl Worker {
         });
         self.wake = Some((at, timer));
     }
+}
+
+/// Whether the change is over, owes nothing and holds nothing.
+fn is_over(show: &watch::Sender<Glance>) -> bool {
+    show.borrow().card.as_ref().is_some_and(|card| card.phase.is_over() && !card.outstanding && !card.ahead && card.next_wake.is_none())
 }
 
 /// One line of the log for every new phase; what needs somebody is a warning.

@@ -1,5 +1,6 @@
 //! Repositories: merged tree, tree diff, blobs, and the unit cache with its reverse index.
 
+mod held;
 mod lru;
 mod merge;
 mod pointers;
@@ -9,6 +10,7 @@ mod source;
 mod tree;
 mod units;
 
+pub use held::{Held, Standing};
 pub use pointers::{Pointer, Pointers, Speaks};
 pub use repo::{GitRepo, oid};
 pub use source::TreeFiles;

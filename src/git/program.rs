@@ -1,6 +1,11 @@
 //! The `git` program with nothing of the machine's or the user's configuration in it.
 
-use std::{ffi::OsStr, path::Path, process::Command};
+use std::{
+    ffi::OsStr,
+    path::{Path, PathBuf},
+    process::Command,
+    sync::OnceLock,
+};
 
 /// Settings of a repository that would change what a merge gives; the merged tree must be the same on every machine.
 const SETTINGS: [&str; 8] = [
@@ -16,6 +21,19 @@ const SETTINGS: [&str; 8] = [
 
 /// Variables that a clean git may still see: where programs, temporary files and shared libraries are.
 const KEPT: [&str; 5] = ["PATH", "TMPDIR", "LD_LIBRARY_PATH", "SYSTEMROOT", "TZ"];
+
+/// Where the program is, searched for once.
+///
+/// By its bare name under an environment of our own, the standard library forks instead of spawning, and a fork copies the page tables of the
+/// whole server: each git would cost what the server holds in memory.
+pub fn path() -> &'static Path {
+    static FOUND: OnceLock<PathBuf> = OnceLock::new();
+    FOUND.get_or_init(|| {
+        let folders = std::env::var_os("PATH").unwrap_or_default();
+        // Where there is none, starting it says so.
+        std::env::split_paths(&folders).map(|folder| folder.join("git")).find(|path| path.is_file()).unwrap_or_else(|| "git".into())
+    })
+}
 
 /// The variables of a clean git, for callers that start it in their own way.
 pub fn environment() -> Vec<(String, std::ffi::OsString)> {
@@ -34,7 +52,7 @@ pub fn environment() -> Vec<(String, std::ffi::OsString)> {
 
 /// A `git` command in one repository, ready for its arguments.
 pub fn git(dir: &Path) -> Command {
-    let mut command = Command::new("git");
+    let mut command = Command::new(path());
     command.env_clear().envs(environment());
     // The directory is named, never searched for: a broken repository must not lead to one above it.
     command.arg("--git-dir").arg(dir);

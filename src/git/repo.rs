@@ -5,12 +5,11 @@ use super::{
     tree::{Trees, wrong},
 };
 use crate::{
-    core::model::{CommitId, FileId, TreeId, User},
+    core::model::{CommitId, FileId, TreeId},
     ports::{Changed, Merge, RepoError, StateRepo, TreeEntry},
 };
 use git2::{ErrorCode, ObjectType, Oid, Repository};
 use std::{
-    collections::BTreeSet,
     path::{Path, PathBuf},
     sync::Mutex,
 };
@@ -151,23 +150,6 @@ impl StateRepo for GitRepo {
                 return Err(RepoError::TooLarge { path: id.to_string(), len: len as u64, limit });
             }
             Ok(odb.read(id).map_err(wrong)?.data().to_vec())
-        })
-    }
-
-    fn authors(&self, base: &CommitId, head: &CommitId) -> Result<BTreeSet<User>, RepoError> {
-        let (base, head) = (oid(base.as_str())?, oid(head.as_str())?);
-        self.with_repo(|repo| {
-            let mut walk = repo.revwalk().map_err(wrong)?;
-            walk.push(head).and_then(|()| walk.hide(base)).map_err(wrong)?;
-            let mut found = BTreeSet::new();
-            for id in walk {
-                let commit = id.and_then(|id| repo.find_commit(id)).map_err(wrong)?;
-                for who in [commit.author(), commit.committer()] {
-                    let (name, email) = (String::from_utf8_lossy(who.name_bytes()), String::from_utf8_lossy(who.email_bytes()));
-                    found.insert(User::new(format!("{name} <{email}>")));
-                }
-            }
-            Ok(found)
         })
     }
 }

@@ -13,6 +13,9 @@ pub trait ForgeReader: Send + Sync {
     /// Every merge request of the repository that is open, or changed since the cursor; with the next cursor.
     fn sweep<'a>(&'a self, repo: &'a RepoId, since: u64) -> Fut<'a, Result<(Vec<MrRef>, u64), ForgeError>>;
 
+    /// Every open merge request of the repository; costs those, however many there have been.
+    fn open<'a>(&'a self, repo: &'a RepoId) -> Fut<'a, Result<Vec<MrRef>, ForgeError>>;
+
     /// One merge request whole, with the comments after `since`, oldest first.
     fn look<'a>(&'a self, mr: &'a MrId, since: Option<CommentId>) -> Fut<'a, Result<Sighting, ForgeError>>;
 

@@ -1,7 +1,6 @@
 //! The desired-state repository: trees and blobs by id, and the tree that merging would give.
 
-use crate::core::model::{CommitId, FileId, Str, TreeId, User};
-use std::collections::BTreeSet;
+use crate::core::model::{CommitId, FileId, Str, TreeId};
 
 /// One bare repository. Calls block; the shell runs them on blocking threads.
 pub trait StateRepo: Send + Sync {
@@ -28,9 +27,6 @@ pub trait StateRepo: Send + Sync {
 
     /// A blob's bytes; refused when larger than `limit`.
     fn blob(&self, id: &FileId, limit: u64) -> Result<Vec<u8>, RepoError>;
-
-    /// Authors and committers of the commits in `head` that are not in `base`, as `name <email>`.
-    fn authors(&self, base: &CommitId, head: &CommitId) -> Result<BTreeSet<User>, RepoError>;
 }
 
 /// What merging would give.

@@ -265,6 +265,11 @@ impl Store {
         parse_head(&row.key, &row.value).map(Some)
     }
 
+    /// Forgets where a stream ends, for one that nobody appends to any more; the next append reads it again.
+    pub fn forget(&self, stream: &StreamId) {
+        self.remember(stream, None);
+    }
+
     fn remember(&self, stream: &StreamId, head: Option<Head>) {
         // The map is only a hint, whole after any panic.
         let mut heads = self.0.heads.lock().unwrap_or_else(PoisonError::into_inner);

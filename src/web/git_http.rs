@@ -123,7 +123,7 @@ fn signed_in(door: &dyn GitDoor, headers: &HeaderMap) -> Option<User> {
 
 #[expect(clippy::too_many_arguments, reason = "the parts of one request, judged one after the other by the only caller")]
 async fn run(way: &Doorway, repo: &RepoId, dir: PathBuf, tail: &str, query: &str, user: &User, right: Right, request: Request) -> std::io::Result<Response> {
-    let mut command = tokio::process::Command::new("git");
+    let mut command = tokio::process::Command::new(program::path());
     command.arg("http-backend").env_clear().envs(program::environment());
     command
         .env("GIT_PROJECT_ROOT", dir)

@@ -28,6 +28,7 @@ fn recorder() -> &'static PrometheusHandle {
         metrics::describe_counter!("trueup_http_requests_total", "Requests served, by route, method and status.");
         metrics::describe_histogram!("trueup_http_request_seconds", metrics::Unit::Seconds, "Time to the first byte of an answer, by route.");
         metrics::describe_gauge!("trueup_changes", "Changes by phase.");
+        metrics::describe_gauge!("trueup_workers", "Running workers, one a change; those of changes that are over end.");
         metrics::describe_gauge!("trueup_halted", "1 while writes are halted.");
         handle
     })
@@ -69,6 +70,7 @@ pub async fn show(State(app): State<App>) -> Result<Response, Fault> {
     for (phase, n) in phases {
         metrics::gauge!("trueup_changes", "phase" => phase.as_str()).set(n);
     }
+    metrics::gauge!("trueup_workers").set(u32::try_from(app.service.workers()).unwrap_or(u32::MAX));
     metrics::gauge!("trueup_halted").set(u32::from(app.service.is_halted()));
     let handle = recorder();
     handle.run_upkeep();

@@ -146,9 +146,8 @@ impl LocalForge {
         self.git(repo, move |place| {
             let missing = |branch: &str| LocalError::new(LocalErrorKind::NotFound, format!("no branch `{}` in {repo_name}; push it first", branch.escape_debug()));
             let head = place.tip(&source)?.ok_or_else(|| missing(&source))?;
-            let base = place.tip(&target)?.ok_or_else(|| missing(&target))?;
-            let held = place.holds(&base, &head)?;
-            Ok((head, !held))
+            let standing = place.standing(&target, &head)?.ok_or_else(|| missing(&target))?;
+            Ok((head, !standing.held))
         })
         .await
     }

@@ -14,6 +14,7 @@ use crate::{
         review::MrState,
         run::MergeAnswer,
     },
+    git::Standing,
     ports::{Merge, StateRepo},
     stores::Batch,
 };
@@ -89,9 +90,9 @@ impl LocalForge {
 }
 
 fn merge(place: &Place, wanted: &Wanted) -> Result<MergeAnswer, LocalError> {
-    let tip = tip(place, &wanted.target)?;
+    let Standing { tip, held, authors: _ } = place.standing(&wanted.target, &wanted.head)?.ok_or_else(|| gone(place, &wanted.target))?;
     // A crash between moving the branch and recording it: the commit is there, and it is this ticket's.
-    if let Some(answer) = done_already(place, wanted, &tip)? {
+    if held && let Some(answer) = done_already(place, wanted, &tip)? {
         return Ok(answer);
     }
     if tip != wanted.base {
@@ -120,7 +121,11 @@ fn merge(place: &Place, wanted: &Wanted) -> Result<MergeAnswer, LocalError> {
 }
 
 fn tip(place: &Place, branch: &str) -> Result<CommitId, LocalError> {
-    place.tip(branch)?.ok_or_else(|| LocalError::new(LocalErrorKind::Unavailable, format!("branch `{branch}` is gone from {}; put it back", place.id)))
+    place.tip(branch)?.ok_or_else(|| gone(place, branch))
+}
+
+fn gone(place: &Place, branch: &str) -> LocalError {
+    LocalError::new(LocalErrorKind::Unavailable, format!("branch `{branch}` is gone from {}; put it back", place.id))
 }
 
 /// Writes the merge commit. Until the branch moves nobody sees it.

@@ -6,7 +6,7 @@ use super::{
 };
 use crate::{
     core::model::{CommitId, RepoId, Str},
-    git::{GitRepo, program},
+    git::{GitRepo, Held, Standing, program},
 };
 use git2::{ErrorCode, Repository, RepositoryInitOptions};
 use std::path::{Path, PathBuf};
@@ -46,6 +46,7 @@ pub struct Place {
     pub id: RepoId,
     pub branch: Str,
     pub git: GitRepo,
+    held: Held,
 }
 
 impl Place {
@@ -80,7 +81,7 @@ impl Place {
         hooks::install(git.dir(), branch)?;
         // Only we move this branch, and we do not run yet: a lock is what a killed process left.
         let _ = std::fs::remove_file(git.dir().join(format!("{full}.lock")));
-        Ok(Self { id: id.clone(), branch: branch.clone(), git })
+        Ok(Self { id: id.clone(), branch: branch.clone(), git, held: Held::default() })
     }
 
     /// The tip of a branch; `None`: no such branch.
@@ -94,13 +95,10 @@ impl Place {
         Ok(tip?)
     }
 
-    /// Whether `commit` holds everything `other` holds.
-    pub fn holds(&self, commit: &CommitId, other: &CommitId) -> Result<bool, LocalError> {
-        if commit == other {
-            return Ok(true);
-        }
-        let (one, two) = (crate::git::oid(commit.as_str())?, crate::git::oid(other.as_str())?);
-        Ok(self.git.with_repo(|repo| repo.graph_descendant_of(one, two).map_err(said))?)
+    /// How a commit stands to a branch as it is now; `None`: no such branch.
+    pub fn standing(&self, branch: &str, head: &CommitId) -> Result<Option<Standing>, LocalError> {
+        let Some(name) = branch_ref(branch) else { return Ok(None) };
+        Ok(self.held.standing(&self.git, &name, head)?)
     }
 
     /// Whether a commit is in the repository, not in a push that is still under way.

@@ -11,7 +11,8 @@ use crate::{
         model::{CommitId, MrId, RepoId, User},
         review::{Comment, CommentId, MrState, Right, Sighting},
     },
-    ports::{ForgeError, ForgeReader, Fut, MrRef, StateRepo},
+    git::Standing,
+    ports::{ForgeError, ForgeReader, Fut, MrRef},
 };
 use std::collections::BTreeSet;
 
@@ -43,6 +44,22 @@ impl ForgeReader for LocalForge {
         })
     }
 
+    fn open<'a>(&'a self, repo: &'a RepoId) -> Fut<'a, Result<Vec<MrRef>, ForgeError>> {
+        Box::pin(async move {
+            self.place(repo)?;
+            let mut found = Vec::new();
+            for number in self.store.rows::<u64>(&rows::all_open(repo), None, SWEPT).await.map_err(LocalError::from)? {
+                let mr = MrId { repo: repo.clone(), number: number.value };
+                let (row, _) = self.row(&mr).await?;
+                let head = self.head(&mr, &row).await?;
+                found.push(MrRef { mr, head, updated: row.updated, open: row.state == MrState::Open });
+            }
+            // Merged in between, it is open no more.
+            found.retain(|found| found.open);
+            Ok(found)
+        })
+    }
+
     fn look<'a>(&'a self, mr: &'a MrId, since: Option<CommentId>) -> Fut<'a, Result<Sighting, ForgeError>> {
         Box::pin(async move { Ok(self.sight(mr, since).await?) })
     }
@@ -63,7 +80,7 @@ struct Branches {
     authors: BTreeSet<User>,
     /// The target holds everything the head holds.
     held: bool,
-    /// The merge commit, when we made it.
+    /// The merge commit of an open one, when we made it and did not write it down.
     merged: Option<CommitId>,
     /// The merge of another merge request, made by us, that brought the head in.
     brought: Option<(CommitId, MrId)>,
@@ -156,11 +173,10 @@ fn branches(place: &Place, mr: &MrId, row: &MrRow) -> Result<Branches, LocalErro
         MrState::Merged { .. } => row.head.clone(),
         MrState::Open | MrState::Closed => place.tip(&row.source)?.unwrap_or_else(|| row.head.clone()),
     };
-    let base = place.tip(&row.target)?.ok_or_else(gone)?;
-    let held = place.holds(&base, &head)?;
-    let merged = if held { super::merge::made_by_us(place, mr, &base, &head)? } else { None };
-    let brought = if held && merged.is_none() && row.state == MrState::Open { super::merge::brought_by_us(place, &base, &head)? } else { None };
-    let authors = place.git.authors(&base, &head)?;
+    let Standing { tip: base, held, authors } = place.standing(&row.target, &head)?.ok_or_else(gone)?;
+    let fresh = held && row.state == MrState::Open;
+    let merged = if fresh { super::merge::made_by_us(place, mr, &base, &head)? } else { None };
+    let brought = if fresh && merged.is_none() { super::merge::brought_by_us(place, &base, &head)? } else { None };
     Ok(Branches { head, base, authors, held, merged, brought })
 }
 

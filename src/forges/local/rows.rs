@@ -83,9 +83,13 @@ pub fn mr(repo: &RepoId, number: u64) -> RowKey {
     all(repo).num(number)
 }
 
+pub fn all_open(repo: &RepoId) -> RowKey {
+    root(repo).text("open")
+}
+
 /// Holds the number of the one open merge request of a source branch.
 pub fn open_for(repo: &RepoId, source: &str) -> RowKey {
-    root(repo).text("open").text(source)
+    all_open(repo).text(source)
 }
 
 pub fn comments(repo: &RepoId, number: u64) -> RowKey {

@@ -1,4 +1,4 @@
-//! TXT and SPF text as octoDNS writes it, to and from record data.
+//! TXT and SPF text as octoDNS writes it, to and from record data: the characters that stand there (docs/decisions/octodns-txt.md).
 
 use crate::{
     core::model::{Refusal, RefusalKind},

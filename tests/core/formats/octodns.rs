@@ -170,6 +170,14 @@ fn text_is_written_without_quotes_and_with_escaped_semicolons() {
     assert_eq!(txt("|\n    line\n"), ["\"line\\010\""]);
 }
 
+/// A true record: somebody pasted a provider's quoting into octoDNS. Its older text of it is no master file, its `to_rdata_text()` is exactly this.
+#[test]
+fn escaped_quotes_in_text_are_the_characters_that_stand_there() {
+    let record = "dkim._domainkey:\n  type: TXT\n  value: v=DKIM1\\; p=MIIB\\\"\\\"xd6e\" \"CjnK\n";
+    assert_eq!(values(record), [r#""v=DKIM1; p=MIIB\\\"\\\"xd6eCjnK""#]);
+    assert!(asks(&format!("{record}www: {{type: A, value: 192.0.2.1}}\n")).contains("192.0.2.1"), "what stands beside it is read as ever");
+}
+
 #[test]
 fn long_text_is_cut_at_255_octets() {
     let cut = values(&format!("t: {{type: TXT, value: '{}'}}", "x".repeat(511)));

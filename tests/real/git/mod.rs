@@ -1,5 +1,6 @@
 //! Repositories on disk: merged trees, differences, refusals, and the unit cache.
 
+mod held;
 mod merge;
 mod objects;
 pub mod scratch;

@@ -1,4 +1,4 @@
-//! Trees, differences, blobs and authors.
+//! Trees, differences and blobs.
 
 use super::scratch::{Put, Scratch};
 use trueup::{
@@ -101,17 +101,6 @@ fn revisions_are_branches_tags_and_ids_and_anything_else_is_said() {
     let error = repo.commit("mian").unwrap_err();
     assert_eq!(error.to_string(), "`mian` names no commit; fetch it or check the spelling");
     assert!(matches!(repo.commit("main:a"), Err(RepoError::NoSuchRev { .. })));
-}
-
-#[test]
-fn authors_are_those_of_the_commits_that_base_lacks() {
-    let scratch = Scratch::new();
-    let base = scratch.commit("main", None, &[Put::File("a", "1")]);
-    let head = scratch.commit("mr", Some(&base), &[Put::File("a", "2")]);
-    let repo = scratch.open();
-    let authors = |base, head| repo.authors(base, head).unwrap().iter().map(|user| user.to_string()).collect::<Vec<_>>();
-    assert_eq!(authors(&base, &head), ["Ana <ana@example.com>"]);
-    assert!(authors(&head, &base).is_empty());
 }
 
 #[test]

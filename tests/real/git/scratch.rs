@@ -61,4 +61,13 @@ impl Scratch {
         self.repo.reference(&name, id, true, "test").unwrap();
         CommitId::new(id.to_string())
     }
+
+    /// A merge commit of two commits with the tree of the second, to which the branch moves.
+    pub fn merge(&self, branch: &str, one: &CommitId, two: &CommitId) -> CommitId {
+        let parents = [one, two].map(|id| self.repo.find_commit(Oid::from_str(id.as_str()).unwrap()).unwrap());
+        let who = Signature::new("Ana", "ana@example.com", &git2::Time::new(1_700_000_000, 0)).unwrap();
+        let id = self.repo.commit(None, &who, &who, "a merge", &parents[1].tree().unwrap(), &[&parents[0], &parents[1]]).unwrap();
+        self.repo.reference(&format!("refs/heads/{branch}"), id, true, "test").unwrap();
+        CommitId::new(id.to_string())
+    }
 }

@@ -9,6 +9,7 @@ mod http;
 mod input;
 mod looks;
 mod others;
+mod rest;
 mod rolling;
 mod rules;
 mod stories;

@@ -292,6 +292,16 @@ impl World {
         self.say_by_api(person, &format!("dns/statuses/{head}"), &serde_json::json!({ "context": "ci/test", "state": "success" })).0
     }
 
+    /// One of the server's numbers, as Prometheus reads them.
+    pub fn number(&self, name: &str) -> u64 {
+        let url = format!("http://127.0.0.1:{}/metrics", self.port);
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime starts");
+        let read = async { reqwest::get(url).await.expect("the server answers").text().await.expect("it is text") };
+        let text = runtime.block_on(read);
+        let value = text.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(' ')?.parse().ok());
+        value.unwrap_or_else(|| panic!("there is no {name}:\n{text}"))
+    }
+
     pub fn approve(&self, number: u64) {
         self.trueup("ben", &["mr", "approve", &number.to_string(), "--repo", "dns"]).ok();
     }
