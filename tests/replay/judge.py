@@ -65,13 +65,15 @@ def one(zone, name, text, entry):
 
 
 def rdata(kind, value):
+    if kind in ("TXT", "SPF") and not value.isascii():
+        # For these octoDNS falls back to its older text, which may hold strings of more than 255 octets.
+        octets = value.replace("\\;", ";").encode()
+        wire = b"".join(bytes([len(cut)]) + cut for cut in (octets[at : at + 255] for at in range(0, len(octets), 255)))
+        return dns.rdata.from_wire("IN", dns.rdatatype.from_text(kind), wire, 0, len(wire))
     text = value.to_rdata_text()
     if kind in ("CNAME", "DNAME", "NS", "PTR") and re.search(r"[;\s]", text) and "\\" not in text:
         wire = dns.name.Name([*(label.encode() for label in text.rstrip(".").split(".")), b""]).to_wire()
         return dns.rdata.from_wire("IN", dns.rdatatype.from_text(kind), wire, 0, len(wire))
-    if kind in ("TXT", "SPF") and not value.isascii():
-        # For these octoDNS falls back to its older text, in which a `;` keeps its backslash.
-        text = text.replace("\\;", ";")
     return dns.rdata.from_text("IN", kind, text, origin=dns.name.root, relativize=False)
 
 
