@@ -13,8 +13,13 @@ pub trait ForgeReader: Send + Sync {
     /// Every merge request of the repository that is open, or changed since the cursor; with the next cursor.
     fn sweep<'a>(&'a self, repo: &'a RepoId, since: u64) -> Fut<'a, Result<(Vec<MrRef>, u64), ForgeError>>;
 
-    /// Every open merge request of the repository; costs those, however many there have been.
-    fn open<'a>(&'a self, repo: &'a RepoId) -> Fut<'a, Result<Vec<MrRef>, ForgeError>>;
+    /// Every open merge request of the repository. A forge that can list them answers at the cost of those, however many there have been.
+    fn open<'a>(&'a self, repo: &'a RepoId) -> Fut<'a, Result<Vec<MrRef>, ForgeError>> {
+        Box::pin(async move {
+            let (found, _) = self.sweep(repo, u64::MAX).await?;
+            Ok(found.into_iter().filter(|found| found.open).collect())
+        })
+    }
 
     /// One merge request whole, with the comments after `since`, oldest first.
     fn look<'a>(&'a self, mr: &'a MrId, since: Option<CommentId>) -> Fut<'a, Result<Sighting, ForgeError>>;
