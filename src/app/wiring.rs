@@ -15,7 +15,10 @@ use crate::{
         render::Kinds,
         review::Right,
     },
-    drivers::{config::directory, dns::rfc2136},
+    drivers::{
+        config::{directory, etcd},
+        dns::rfc2136,
+    },
     forges::local::{LocalForge, LocalRepository, guarded},
     formats::{Format, keytree, octodns::OctoDns, trueup_yaml::Source, zonefile::ZoneFile},
     git::{GitRepo, Pointers, UnitCache},
@@ -67,6 +70,7 @@ pub async fn targets(server: &config::Server, secrets: &dyn Secrets) -> anyhow::
     for (name, target) in &server.targets {
         let driver: Arc<dyn Driver> = match target.kind {
             config::TargetKind::DnsRfc2136 => Arc::new(rfc2136(name, target, secrets).await?),
+            config::TargetKind::ConfigEtcd => Arc::new(etcd(name, target, secrets).await?),
             config::TargetKind::ConfigDirectory => {
                 let path = target.path.clone().with_context(|| format!("target {name} has no `path`"))?;
                 Arc::new(directory::Directory::new(directory::Config { target: name.to_string(), path }))
@@ -93,6 +97,34 @@ async fn rfc2136(name: &Str, target: &config::Target, secrets: &dyn Secrets) -> 
         timeouts: rfc2136::Timeouts { connect: target.connect_timeout.std(), answer: target.answer_timeout.std() },
     };
     Ok(rfc2136::Rfc2136::new(config)?)
+}
+
+async fn etcd(name: &Str, target: &config::Target, secrets: &dyn Secrets) -> anyhow::Result<etcd::Etcd> {
+    let user = match (&target.user, &target.password) {
+        (Some(user), Some(password)) => {
+            let password = resolve(secrets, &password.reference()).await.with_context(|| format!("the password of target {name}"))?;
+            Some(etcd::User { name: user.to_string(), password })
+        }
+        _ => None,
+    };
+    let tls = match &target.tls {
+        None => None,
+        Some(tls) => {
+            let ca = std::fs::read(&tls.ca).with_context(|| format!("cannot read {}, the authority of target {name}", tls.ca.display()))?;
+            let identity = match &tls.identity {
+                None => None,
+                Some(identity) => Some(resolve(secrets, &identity.reference()).await.with_context(|| format!("the certificate of target {name}"))?),
+            };
+            Some(etcd::Tls { ca, identity })
+        }
+    };
+    let usual = etcd::Limits::default();
+    let limits = etcd::Limits {
+        txn_ops: target.max_txn_ops.map_or(usual.txn_ops, |most| most as usize),
+        request_bytes: target.max_request_bytes.map_or(usual.request_bytes, |most| most as usize),
+    };
+    let endpoints = target.endpoints.iter().map(ToString::to_string).collect();
+    Ok(etcd::Etcd::new(etcd::Config { target: name.to_string(), endpoints, user, tls, limits, answer: target.answer_timeout.std() })?)
 }
 
 async fn resolve(secrets: &dyn Secrets, reference: &SecretRef) -> anyhow::Result<SecretText> {

@@ -196,10 +196,33 @@ impl Check<'_> {
         if target.in_flight == 0 {
             self.fault(RefusalKind::Value, &["targets", name, "in_flight"], "no call at a time is no target".into(), "write 1 or more");
         }
-        if let Some(tsig) = &target.tsig {
-            match &tsig.secret {
-                SecretSource::File(_) => self.needs_folder(&["targets", name, "tsig", "secret"]),
-                SecretSource::Env(_) => {}
+        let secrets = [
+            (&["tsig", "secret"][..], target.tsig.as_ref().map(|tsig| &tsig.secret)),
+            (&["password"], target.password.as_ref()),
+            (&["tls", "identity"], target.tls.as_ref().and_then(|tls| tls.identity.as_ref())),
+        ];
+        for (key, secret) in secrets {
+            match secret {
+                Some(SecretSource::File(_)) => self.needs_folder(&[&["targets", name], key].concat()),
+                Some(SecretSource::Env(_)) | None => {}
+            }
+        }
+        for (i, endpoint) in target.endpoints.iter().enumerate() {
+            if !(endpoint.starts_with("http://") || endpoint.starts_with("https://")) {
+                self.fault(RefusalKind::Value, &["targets", name, "endpoints", &i.to_string()], format!("`{endpoint}` is no URL of a member"), "start it with `https://`");
+            }
+        }
+        if target.user.is_some() != target.password.is_some() {
+            self.fault(RefusalKind::Schema, &["targets", name], "`user` and `password` go together".into(), "add the one that is missing");
+        }
+        for (key, limit) in [("max_txn_ops", target.max_txn_ops), ("max_request_bytes", target.max_request_bytes)] {
+            if limit == Some(0) {
+                self.fault(
+                    RefusalKind::Value,
+                    &["targets", name, key],
+                    "a limit of nothing lets nothing through".into(),
+                    "write what the members were started with, or leave it out",
+                );
             }
         }
     }

@@ -7,4 +7,4 @@ mod types;
 
 pub use load::{load, parse};
 pub use secret::{SecretSource, TokenSource};
-pub use types::{Forge, Limits, Repository, Server, Store, StoreKind, Target, TargetKind, Tsig, TsigAlgorithm, User};
+pub use types::{Forge, Limits, Repository, Server, Store, StoreKind, Target, TargetKind, Tls, Tsig, TsigAlgorithm, User};

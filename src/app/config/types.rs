@@ -148,6 +148,24 @@ pub struct Target {
     /// `config/directory`: the folder on this machine whose files are the keys.
     #[serde(default)]
     pub path: Option<PathBuf>,
+    /// `config/etcd`: the members' URLs (`https://etcd1.example.com:2379`), asked in this order.
+    #[serde(default)]
+    pub endpoints: Vec<Str>,
+    /// `config/etcd`: the user to sign in as. Without it nobody signs in.
+    #[serde(default)]
+    pub user: Option<Str>,
+    /// `config/etcd`: where the user's password comes from.
+    #[serde(default)]
+    pub password: Option<SecretSource>,
+    /// `config/etcd`: certificates, where the endpoints are not those of a public authority.
+    #[serde(default)]
+    pub tls: Option<Tls>,
+    /// `config/etcd`: the members' `--max-txn-ops`; fewer are found out. Without it: etcd's own 128.
+    #[serde(default)]
+    pub max_txn_ops: Option<u32>,
+    /// `config/etcd`: the members' `--max-request-bytes`, which bounds a value. Without it: etcd's own 1572864.
+    #[serde(default)]
+    pub max_request_bytes: Option<u32>,
     /// `dns/rfc2136`: `host:port` of every name server that must answer with the new data before it counts as healthy. Empty: the primary alone.
     #[serde(default)]
     pub nameservers: Vec<Str>,
@@ -160,7 +178,7 @@ pub struct Target {
     /// `dns/rfc2136`: how long connecting may take.
     #[serde(default = "default_connect")]
     pub connect_timeout: Span,
-    /// `dns/rfc2136`: how long one answer, or the next message of a transfer, may take.
+    /// `dns/rfc2136`, `config/etcd`: how long one answer, or the next message of a transfer, may take.
     #[serde(default = "default_answer")]
     pub answer_timeout: Span,
 }
@@ -188,6 +206,9 @@ pub enum TargetKind {
     /// A folder on this machine: a key is a file, written whole and renamed into place.
     #[serde(rename = "config/directory")]
     ConfigDirectory,
+    /// An etcd v3 cluster, through its JSON gateway.
+    #[serde(rename = "config/etcd")]
+    ConfigEtcd,
 }
 
 impl TargetKind {
@@ -196,6 +217,7 @@ impl TargetKind {
         match self {
             Self::DnsRfc2136 => "dns/rfc2136",
             Self::ConfigDirectory => "config/directory",
+            Self::ConfigEtcd => "config/etcd",
         }
     }
 
@@ -204,8 +226,20 @@ impl TargetKind {
         match self {
             Self::DnsRfc2136 => (&["address"], &["nameservers", "tsig", "connect_timeout", "answer_timeout"]),
             Self::ConfigDirectory => (&["path"], &[]),
+            Self::ConfigEtcd => (&["endpoints"], &["user", "password", "tls", "max_txn_ops", "max_request_bytes", "answer_timeout"]),
         }
     }
+}
+
+/// Certificates of a target, in PEM.
+#[derive(Clone, Debug, Deserialize, Serialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Tls {
+    /// The file of the authorities that alone are trusted.
+    pub ca: PathBuf,
+    /// Our certificate followed by its key, where the target asks for one.
+    #[serde(default)]
+    pub identity: Option<SecretSource>,
 }
 
 /// A TSIG key (RFC 8945).
@@ -303,6 +337,9 @@ impl Server {
         self.secrets = self.secrets.take().map(|path| folder.join(path));
         for target in self.targets.values_mut() {
             target.path = target.path.take().map(|path| folder.join(path));
+            if let Some(tls) = &mut target.tls {
+                tls.ca = folder.join(&tls.ca);
+            }
         }
         for repository in &mut self.repositories {
             repository.path = repository.path.take().map(|path| folder.join(path));

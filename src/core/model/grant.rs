@@ -33,11 +33,16 @@ impl Grant {
     }
 }
 
+/// Patterns hold one `*` at most: first for zones below one, last for keys that start so.
 fn may_both_match(a: &str, b: &str) -> bool {
-    match (a.strip_prefix('*'), b.strip_prefix('*')) {
+    let fits = |(prefix, suffix): (&str, &str), name: &str| {
+        let long = name.len() >= prefix.len() + suffix.len() && (!prefix.is_empty() || name.len() > suffix.len());
+        long && name.starts_with(prefix) && name.ends_with(suffix)
+    };
+    match (a.split_once('*'), b.split_once('*')) {
         (None, None) => a == b,
-        (Some(suffix), None) => b.ends_with(suffix) && b.len() > suffix.len(),
-        (None, Some(suffix)) => a.ends_with(suffix) && a.len() > suffix.len(),
-        (Some(a), Some(b)) => a.ends_with(b) || b.ends_with(a),
+        (Some(pattern), None) => fits(pattern, b),
+        (None, Some(pattern)) => fits(pattern, a),
+        (Some((start, end)), Some((other, last))) => (start.starts_with(other) || other.starts_with(start)) && (end.ends_with(last) || last.ends_with(end)),
     }
 }

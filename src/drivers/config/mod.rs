@@ -1,3 +1,4 @@
 //! Drivers for config centers.
 
 pub mod directory;
+pub mod etcd;

@@ -108,6 +108,18 @@ fn grants_name_keys_and_prefixes() {
 }
 
 #[test]
+fn grants_of_keys_that_share_a_prefix_overlap() {
+    let grant = |unit: &str| Grant { target: "t".into(), units: vec![unit.into()] };
+    let overlap = |a: &str, b: &str| grant(a).overlap(&grant(b)).is_some() && grant(b).overlap(&grant(a)).is_some();
+    for (a, b) in [("/app/*", "/app/x/*"), ("/app/*", "/app/x"), ("/app/*", "/app/*"), ("*", "/app/x"), ("*.example.com.", "a.example.com.")] {
+        assert!(overlap(a, b), "{a} {b}");
+    }
+    for (a, b) in [("/app/*", "/other/*"), ("/app/*", "/application"), ("/app/x", "/app/y"), ("*.example.com.", "example.com."), ("*.a.test.", "*.b.test.")] {
+        assert!(!overlap(a, b), "{a} {b}");
+    }
+}
+
+#[test]
 fn the_way_back_is_what_was_there() {
     assert_eq!(KEYS.undo(Some(&Value::str("1")), Some(&Value::str("2"))), Undo::To(Some(Value::str("1"))));
     assert_eq!(KEYS.undo(None, Some(&Value::str("2"))), Undo::To(None));

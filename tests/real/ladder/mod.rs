@@ -6,6 +6,7 @@
 mod climb;
 mod directory;
 mod dns;
+mod etcd;
 mod rungs;
 mod sample;
 mod world;

@@ -1,0 +1,117 @@
+//! A real etcd for tests, with authentication on, and a hand that speaks to it beside the driver.
+
+use super::{ports::free_port, process::Process};
+use base64::{Engine as _, engine::general_purpose::STANDARD};
+use serde_json::{Value, json};
+use std::{
+    io::{Read as _, Write as _},
+    net::{SocketAddr, TcpStream},
+    path::PathBuf,
+};
+use tempfile::TempDir;
+
+/// Its version, which names its place in the cache; `tests/servers/etcd/go.mod` says the same.
+const VERSION: &str = "3.6.8";
+
+/// A user that reads everything and writes what starts with `/open/`.
+pub const USER: &str = "deploy";
+pub const PASSWORD: &str = "deploy-password";
+
+/// A running etcd with its data in a temporary folder.
+pub struct EtcdServer {
+    pub addr: SocketAddr,
+    process: Process,
+    token: Option<String>,
+    _dir: TempDir,
+}
+
+/// The program: where `tests/run` says, or where it leaves it.
+fn program() -> PathBuf {
+    let home = std::env::var_os("XDG_CACHE_HOME").map(PathBuf::from).or_else(|| Some(PathBuf::from(std::env::var_os("HOME")?).join(".cache")));
+    let built = home.map(|cache| cache.join(format!("trueup/servers/etcd-{VERSION}/etcd")));
+    let path = std::env::var_os("TRUEUP_ETCD").map(PathBuf::from).or(built).unwrap_or_default();
+    assert!(path.is_file(), "there is no etcd at {}: run tests/run once, which builds it (with Go 1.26), or name one with TRUEUP_ETCD", path.display());
+    path
+}
+
+impl EtcdServer {
+    /// Starts one with more arguments; nobody has to sign in.
+    pub fn open(more: &[&str]) -> Self {
+        let dir = tempfile::tempdir().expect("a temporary folder can be made");
+        let (client, peer) = (free_port(), free_port());
+        let (client_url, peer_url) = (format!("http://127.0.0.1:{client}"), format!("http://127.0.0.1:{peer}"));
+        let program = program().display().to_string();
+        let args = ["--name", "n1", "--data-dir", "data", "--unsafe-no-fsync", "--bcrypt-cost", "4", "--log-level", "warn"];
+        let urls = ["--listen-client-urls", &client_url, "--advertise-client-urls", &client_url, "--listen-peer-urls", &peer_url, "--initial-advertise-peer-urls", &peer_url];
+        let cluster = format!("n1={peer_url}");
+        let args = [&args[..], &urls, &["--initial-cluster", &cluster], more].concat();
+        let process = Process::start("etcd", dir.path(), &program, &args);
+        let addr = SocketAddr::from(([127, 0, 0, 1], client));
+        process.until_ready(|| TcpStream::connect(addr).is_ok() && post(addr, "/v3/maintenance/status", &json!({}), None).is_some_and(|status| status["leader"].is_string()));
+        Self { addr, process, token: None, _dir: dir }
+    }
+
+    /// Starts one where everybody must sign in: `root`, or the user that tests deploy as.
+    pub fn closed() -> Self {
+        let mut server = Self::open(&[]);
+        let everything = json!({ "permType": "READ", "key": STANDARD.encode([0]), "range_end": STANDARD.encode([0]) });
+        let open = json!({ "permType": "READWRITE", "key": STANDARD.encode("/open/"), "range_end": STANDARD.encode("/open0") });
+        for (path, body) in [
+            ("user/add", json!({ "name": "root", "password": "root" })),
+            ("role/add", json!({ "name": "root" })),
+            ("user/grant", json!({ "user": "root", "role": "root" })),
+            ("user/add", json!({ "name": USER, "password": PASSWORD })),
+            ("role/add", json!({ "name": USER })),
+            ("role/grant", json!({ "name": USER, "perm": everything })),
+            ("role/grant", json!({ "name": USER, "perm": open })),
+            ("user/grant", json!({ "user": USER, "role": USER })),
+            ("enable", json!({})),
+        ] {
+            server.ask(&format!("/v3/auth/{path}"), &body);
+        }
+        let signed_in = server.ask("/v3/auth/authenticate", &json!({ "name": "root", "password": "root" }));
+        server.token = signed_in["token"].as_str().map(str::to_owned);
+        server
+    }
+
+    /// Asks as another program would; the answer must be good.
+    pub fn ask(&self, path: &str, body: &Value) -> Value {
+        let answer = post(self.addr, path, body, self.token.as_deref()).unwrap_or_else(|| panic!("no answer to {path}; its log:\n{}", self.process.log()));
+        assert!(answer["code"].is_null(), "{path} {body}: {answer}");
+        answer
+    }
+
+    pub fn put(&self, key: &str, bytes: &[u8]) {
+        self.ask("/v3/kv/put", &json!({ "key": STANDARD.encode(key), "value": STANDARD.encode(bytes) }));
+    }
+
+    pub fn delete(&self, key: &str) {
+        self.ask("/v3/kv/deleterange", &json!({ "key": STANDARD.encode(key) }));
+    }
+
+    /// Every key with its bytes, sorted.
+    pub fn all(&self) -> Vec<(String, Vec<u8>)> {
+        let answer = self.ask("/v3/kv/range", &json!({ "key": STANDARD.encode([0]), "range_end": STANDARD.encode([0]) }));
+        let text = |field: &Value| STANDARD.decode(field.as_str().unwrap_or_default()).expect("it is base64");
+        let one = |kv: &Value| (String::from_utf8(text(&kv["key"])).expect("tests use text"), text(&kv["value"]));
+        answer["kvs"].as_array().map(Vec::as_slice).unwrap_or_default().iter().map(one).collect()
+    }
+
+    /// The revision of the whole store.
+    pub fn revision(&self) -> u64 {
+        let answer = self.ask("/v3/kv/range", &json!({ "key": STANDARD.encode("none") }));
+        answer["header"]["revision"].as_str().and_then(|text| text.parse().ok()).expect("every answer says it")
+    }
+}
+
+/// One question over plain HTTP.
+fn post(addr: SocketAddr, path: &str, body: &Value, token: Option<&str>) -> Option<Value> {
+    let mut stream = TcpStream::connect(addr).ok()?;
+    let body = body.to_string();
+    let token = token.map(|token| format!("Authorization: {token}\r\n")).unwrap_or_default();
+    write!(stream, "POST {path} HTTP/1.0\r\nHost: etcd\r\nContent-Type: application/json\r\n{token}Content-Length: {}\r\n\r\n{body}", body.len()).ok()?;
+    let mut answer = Vec::new();
+    stream.read_to_end(&mut answer).ok()?;
+    let text = String::from_utf8(answer).ok()?;
+    serde_json::from_str(text.split_once("\r\n\r\n")?.1).ok()
+}
