@@ -53,7 +53,7 @@ const BAD: [Bad; 15] = [
     },
     Bad { name: "out-of-the-tree", edit: |world| root(world, "path: zones", "path: ../zones"), says: &["trueup.yaml:2", ".."] },
     Bad { name: "unknown-key", edit: |world| root(world, "policy:\n", "policy:\n  aprovals: []\n"), says: &["trueup.yaml:", "aprovals", "approvals"] },
-    Bad { name: "unknown-target", edit: |world| root(world, "targets: [inside]", "targets: [outside]"), says: &["trueup.yaml:2", "outside"] },
+    Bad { name: "unknown-target", edit: |world| root(world, "targets: [inside]", "targets: [outside]"), says: &["trueup.yaml:4", "outside"] },
     Bad {
         name: "overlapping-sources",
         edit: |world| {
