@@ -80,7 +80,7 @@ pub fn screen(change: &Value) -> String {
         let answers = if comment["to"].is_null() { "" } else { ", an answer" };
         out.push_str(&format!("\n{} at {}{answers}:\n", field(comment, "by"), field(comment, "at")));
         for line in text(comment, "body").lines() {
-            out.push_str(&format!("  {line}").trim_end().to_owned());
+            out.push_str(format!("  {line}").trim_end());
             out.push('\n');
         }
     }
