@@ -34,7 +34,7 @@ pub struct Hands {
     pub desk: Desk,
     pub mr: MrId,
     pub plan: Option<Arc<Plan>>,
-    /// What this change wrote and is not merged or restored yet.
+    /// What this change wrote and is not merged or restored yet; filled where a plan is asked for.
     pub written: BTreeMap<ResourceId, Written>,
     pub fence: Fence,
     pub tokens: Tokens,

@@ -10,10 +10,13 @@ use crate::{
 };
 use std::{
     collections::{BTreeMap, BTreeSet},
-    sync::Arc,
+    sync::{
+        Arc, Mutex, PoisonError,
+        atomic::{AtomicU64, Ordering},
+    },
     time::{Duration, Instant},
 };
-use tokio::sync::Semaphore;
+use tokio::sync::{Semaphore, oneshot};
 
 /// How long one read of a target may take, all its round trips together.
 pub const READ_DEADLINE: Duration = Duration::from_secs(60);
@@ -23,6 +26,20 @@ pub struct Target {
     pub name: Str,
     driver: Arc<dyn Driver>,
     slots: Semaphore,
+    /// Reads that wait for a slot.
+    waiting: Mutex<Vec<Read>>,
+    next: AtomicU64,
+}
+
+type Seen = Result<Vec<Observed>, ObserveError>;
+
+/// A read that waits for a slot, and where its answer goes.
+struct Read {
+    number: u64,
+    wants: Vec<Want>,
+    units: BTreeSet<Unit>,
+    facts: Vec<Fact>,
+    answer: oneshot::Sender<Seen>,
 }
 
 /// All targets by name.
@@ -31,7 +48,7 @@ pub type Targets = BTreeMap<Str, Arc<Target>>;
 impl Target {
     /// `in_flight`: how many calls the target takes at once.
     pub fn new(name: impl Into<Str>, driver: Arc<dyn Driver>, in_flight: usize) -> Self {
-        Self { name: name.into(), driver, slots: Semaphore::new(in_flight.max(1)) }
+        Self { name: name.into(), driver, slots: Semaphore::new(in_flight.max(1)), waiting: Mutex::default(), next: AtomicU64::default() }
     }
 
     pub fn kind(&self) -> &'static dyn Kind {
@@ -43,8 +60,61 @@ impl Target {
     }
 
     /// Reads; one `Observed` a want, in the order asked.
-    pub async fn observe(&self, secrets: &dyn Secrets, wants: &[Want], facts: &[Fact]) -> Result<Vec<Observed>, ObserveError> {
-        let _slot = self.slots.acquire().await;
+    ///
+    /// Reads of the same units that wait for a slot at the same time become one: the proofs of ten steps in one zone are one transfer.
+    pub async fn observe(&self, secrets: &dyn Secrets, wants: &[Want], facts: &[Fact]) -> Seen {
+        loop {
+            let number = self.next.fetch_add(1, Ordering::Relaxed);
+            let units = wants.iter().map(|want| self.kind().unit(&want.id)).collect();
+            let (answer, mut seen) = oneshot::channel();
+            self.waiting().push(Read { number, wants: wants.to_vec(), units, facts: facts.to_vec(), answer });
+            let told = tokio::select! {
+                biased;
+                told = &mut seen => told,
+                slot = self.slots.acquire() => {
+                    if let Some(reads) = self.like(number) {
+                        self.read_all(secrets, reads).await;
+                    }
+                    drop(slot);
+                    seen.await
+                }
+            };
+            // Whoever read for us was cut off: it is asked again.
+            if let Ok(told) = told {
+                return told;
+            }
+        }
+    }
+
+    /// Takes a waiting read with all that can be read with it; `None`: it is being read.
+    fn like(&self, number: u64) -> Option<Vec<Read>> {
+        let mut waiting = self.waiting();
+        let (units, facts) = waiting.iter().find(|read| read.number == number).map(|read| (read.units.clone(), read.facts.clone()))?;
+        let (like, others) = std::mem::take(&mut *waiting).into_iter().filter(|read| !read.answer.is_closed()).partition(|read| read.units == units && read.facts == facts);
+        *waiting = others;
+        Some(like)
+    }
+
+    /// Reads for all of them at once; when that fails each is read alone, so that nobody hears of another's fault.
+    async fn read_all(&self, secrets: &dyn Secrets, reads: Vec<Read>) {
+        let facts = reads.first().map(|read| read.facts.clone()).unwrap_or_default();
+        if reads.len() > 1 {
+            let wants: Vec<Want> = reads.iter().flat_map(|read| read.wants.iter().cloned()).collect();
+            if let Ok(seen) = self.read(secrets, &wants, &facts).await
+                && seen.len() == wants.len()
+            {
+                let mut seen = seen.into_iter();
+                return reads.into_iter().for_each(|read| drop(read.answer.send(Ok(seen.by_ref().take(read.wants.len()).collect()))));
+            }
+        }
+        for read in reads {
+            let seen = self.read(secrets, &read.wants, &facts).await;
+            // Whoever asked may have gone away.
+            drop(read.answer.send(seen));
+        }
+    }
+
+    async fn read(&self, secrets: &dyn Secrets, wants: &[Want], facts: &[Fact]) -> Seen {
         let cx = Cx { fence: None, deadline: Instant::now() + READ_DEADLINE, cancel: Cancel::default(), secrets };
         match tokio::time::timeout(READ_DEADLINE, self.driver.observe(&cx, wants, facts)).await {
             Ok(answer) => answer,
@@ -55,6 +125,11 @@ impl Target {
                 about: Vec::new(),
             }),
         }
+    }
+
+    fn waiting(&self) -> std::sync::MutexGuard<'_, Vec<Read>> {
+        // Reads are only moved in and out, so a panic elsewhere leaves the list whole.
+        self.waiting.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Lists everything in a unit, wanted or not.
@@ -112,4 +187,112 @@ fn unknown(name: &Str) -> ObserveError {
 
 fn incomplete(id: &ResourceId) -> ObserveError {
     ObserveError { target: id.target.to_string(), what: format!("the driver did not answer for {id}"), kind: ObserveErrorKind::Broken, about: vec![id.clone()] }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Target;
+    use crate::{
+        core::{
+            model::{Fact, Health, Kind, Observed, Reading, ResourceId, SecretRef, Time, Token, Want},
+            plan::Act,
+            run::Outcome,
+        },
+        kinds::dns::DNS,
+        ports::{Cx, Driver, Fut, ObserveError, ObserveErrorKind, Precondition, SecretError, SecretText, Secrets},
+    };
+    use std::{
+        collections::{BTreeMap, BTreeSet},
+        sync::{Arc, Mutex},
+    };
+    use tokio::sync::Semaphore;
+
+    /// Notes how many wants each read had; each waits until it is let go.
+    struct Slow {
+        reads: Mutex<Vec<usize>>,
+        go: Semaphore,
+    }
+
+    impl Driver for Slow {
+        fn kind(&self) -> &'static dyn Kind {
+            &DNS
+        }
+
+        fn precondition(&self) -> Precondition {
+            Precondition::Token
+        }
+
+        fn observe<'a>(&'a self, _: &'a Cx<'a>, wants: &'a [Want], _: &'a [Fact]) -> Fut<'a, Result<Vec<Observed>, ObserveError>> {
+            Box::pin(async move {
+                self.reads.lock().unwrap().push(wants.len());
+                self.go.acquire().await.unwrap().forget();
+                if wants.iter().any(|want| want.id.name.contains("bad")) {
+                    return Err(ObserveError { target: "dns".into(), what: "it is bad".into(), kind: ObserveErrorKind::Broken, about: Vec::new() });
+                }
+                let see = |want: &Want| Observed {
+                    id: want.id.clone(),
+                    reading: Reading::Seen { live: None, base: None, merged: Ok(None) },
+                    facts: BTreeMap::new(),
+                    health: Health::NotAsked,
+                    token: Token(None),
+                    at: Time::default(),
+                };
+                Ok(wants.iter().map(see).collect())
+            })
+        }
+
+        fn act<'a>(&'a self, _: &'a Cx<'a>, _: &'a Act, _: &'a BTreeSet<u32>, _: &'a [Token]) -> Fut<'a, Outcome> {
+            unreachable!("these tests only read")
+        }
+    }
+
+    struct Nobody;
+
+    impl Secrets for Nobody {
+        fn resolve<'a>(&'a self, _: &'a SecretRef) -> Fut<'a, Result<SecretText, SecretError>> {
+            unreachable!("these tests have no secrets")
+        }
+    }
+
+    /// Asks for names while a first read holds the only slot; how many wants each read had, and who was answered.
+    async fn asked(names: &[&str]) -> (Vec<usize>, Vec<bool>) {
+        let driver = Arc::new(Slow { reads: Mutex::default(), go: Semaphore::new(0) });
+        let target = Arc::new(Target::new("dns", driver.clone(), 1));
+        let want = |name: &str| Want { id: ResourceId::new("dns", "rrset", name), base: None, merged: None, ours: None };
+        let ask = |name: &str| {
+            let (target, want) = (target.clone(), want(name));
+            tokio::spawn(
+                async move { target.observe(&Nobody, std::slice::from_ref(&want), &[]).await.map(|seen| seen.into_iter().map(|one| one.id).collect::<Vec<_>>() == [want.id]) },
+            )
+        };
+        let first = ask("first./@/A");
+        while driver.reads.lock().unwrap().is_empty() {
+            tokio::task::yield_now().await;
+        }
+        let rest: Vec<_> = names.iter().map(|name| ask(name)).collect();
+        while target.waiting().len() < names.len() {
+            tokio::task::yield_now().await;
+        }
+        driver.go.add_permits(100);
+        assert!(first.await.unwrap().unwrap());
+        let mut answered = Vec::new();
+        for one in rest {
+            answered.push(one.await.unwrap().is_ok_and(|own| own));
+        }
+        let reads = driver.reads.lock().unwrap().clone();
+        (reads, answered)
+    }
+
+    #[tokio::test]
+    async fn reads_of_one_unit_that_wait_together_become_one_and_each_gets_its_own() {
+        let (mut reads, answered) = asked(&["a./x/A", "a./y/A", "b./x/A", "a./z/A"]).await;
+        reads.sort();
+        assert_eq!((reads, answered), (vec![1, 1, 3], vec![true; 4]));
+    }
+
+    #[tokio::test]
+    async fn a_read_that_fails_together_is_read_alone_and_fails_its_own_asker_only() {
+        let (reads, answered) = asked(&["a./x/A", "a./bad/A", "a./y/A"]).await;
+        assert_eq!((reads, answered), (vec![1, 3, 1, 1, 1], vec![true, false, true]));
+    }
 }

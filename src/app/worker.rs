@@ -315,12 +315,14 @@ impl Worker {
             Effect::Wake(at) => self.wake_at(at),
             Effect::Show(face) => self.face.show(*face),
             Effect::Replan { .. } | Effect::Observe { .. } | Effect::Act { .. } | Effect::Claim { .. } | Effect::Unclaim | Effect::Reply { .. } | Effect::Merge(_) => {
+                // Only planning needs it, and copying it for every act would cost a run the square of its length.
+                let written = if matches!(effect, Effect::Replan { .. }) { self.change.ledger().written().clone() } else { BTreeMap::new() };
                 let hands = perform::Hands {
                     world: self.world.clone(),
                     desk: self.desk.clone(),
                     mr: self.mr.clone(),
                     plan: self.change.plan().cloned(),
-                    written: self.change.ledger().written().clone(),
+                    written,
                     fence: self.fence.clone(),
                     tokens: self.tokens.clone(),
                 };

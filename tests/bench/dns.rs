@@ -9,22 +9,23 @@ mod harness;
 #[expect(dead_code, unused_imports, reason = "a bench uses a part of what the benches share")]
 mod kit;
 
+use futures::StreamExt as _;
 use harness::{DnsServer, KEY_ALGORITHM, KEY_NAME, KEY_SECRET};
-use kit::{NoSecrets, Series, asked, ratio, rounds};
+use kit::{House, NoSecrets, ROOT, Series, Whole, asked, ratio, rounds};
 use std::{
-    collections::BTreeSet,
+    collections::{BTreeMap, BTreeSet},
     path::{Path, PathBuf},
     process::Command,
+    sync::Arc,
     time::{Duration, Instant},
 };
 use trueup::{
     core::{
-        model::{Kind as _, Observed, Reading, ResourceId, Value, Want},
+        model::{Observed, Reading, ResourceId, Value, Want},
         plan::{Act, Undo, Write},
         run::Item,
     },
     drivers::dns::rfc2136::{Config, Rfc2136, Timeouts, Tsig},
-    kinds::dns::DNS,
     ports::{Cancel, Cx, Driver, SecretText},
 };
 
@@ -32,6 +33,13 @@ const RECORDS: usize = 10_000;
 
 /// The batch sizes tried for nsupdate: from what octoDNS sends to what just fits one message with prerequisites.
 const BATCHES: [usize; 3] = [500, 800, 1000];
+
+/// Writes of a step as plans cut these changes, where a write has one side, and where it has two.
+const STEP: usize = 940;
+const STEP_UPDATES: usize = 615;
+
+/// Steps under way at once on one target, as servers are configured by default.
+const IN_FLIGHT: usize = 4;
 
 /// One kind of change, from one version of all records to another.
 #[derive(Clone, Copy)]
@@ -93,7 +101,34 @@ fn main() {
     let again = runtime.block_on(ours_by(&driver, &zone, CHANGES[0]));
     let second = driver.counts().updates - before - first;
     println!("the same asked for once more: {second} UPDATEs after {first}, in {} ms", again.iter().sum::<Duration>().as_millis());
+    whole(server);
     octodns(server, sum);
+}
+
+/// The same changes as a merge request through the service: every step proven by itself, then the window, then the merge.
+fn whole(server: &DnsServer) {
+    let zone = server.fresh_zone("");
+    let driver = Arc::new(Rfc2136::new(config(server)).expect("the configuration is good"));
+    let file = |change: Change| BTreeMap::from([(format!("dns/{zone}yaml"), octodns_zone(&zone, change))]);
+    let house = House::new(driver.clone(), |import| {
+        let mut first = file(Change { name: "", from: None, to: None });
+        first.insert("trueup.yaml".into(), ROOT.into());
+        import.commit("main", None, &first);
+        // Each on top of the one before, as pushes after its merge would be.
+        let mut on = "main";
+        for change in CHANGES {
+            import.commit(change.name, Some(on), &file(change));
+            on = change.name;
+        }
+    });
+    println!("as merge requests, from the approval to the last proof (and to the merge), journal in memory:");
+    for change in CHANGES {
+        let before = driver.counts();
+        let Whole { planned, rolled, merged, journal: _ } = house.change(change.name);
+        let (updates, transfers) = (driver.counts().updates - before.updates, driver.counts().transfers - before.transfers);
+        let [planned, rolled, merged] = [planned, rolled, merged].map(|time| time.as_millis());
+        println!("{:<7} planned {planned} ms, rolled {rolled} ms, merged {merged} ms, {updates} UPDATEs, {transfers} transfers", change.name);
+    }
 }
 
 fn config(server: &DnsServer) -> Config {
@@ -105,7 +140,7 @@ fn address(n: usize, version: u8) -> String {
     format!("10.{}.{}.{version}", n / 250, n % 250)
 }
 
-/// Observe, act in steps of the kind's own limits, observe again: what a run does without its journal.
+/// Observe, act in steps as a plan cuts them, observe again: what a run does without its journal.
 async fn ours_by(driver: &Rfc2136, zone: &str, change: Change) -> [Duration; 3] {
     let cx = Cx { fence: None, deadline: Instant::now() + Duration::from_secs(300), cancel: Cancel::default(), secrets: &NoSecrets };
     let value = |n, version| Value::map([("ttl", Value::Int(300)), ("values", Value::List(vec![Value::str(address(n, version))]))]);
@@ -119,8 +154,11 @@ async fn ours_by(driver: &Rfc2136, zone: &str, change: Change) -> [Duration; 3] 
     let started = Instant::now();
     let writes = missing(driver, &cx, &wants).await;
     let observed = Instant::now();
-    for step in writes.chunks(DNS.limits().ops) {
-        let outcome = driver.act(&cx, &Act::Write(step.to_vec()), &BTreeSet::new(), &[]).await;
+    let step = if change.from.is_some() && change.to.is_some() { STEP_UPDATES } else { STEP };
+    let acts: Vec<Act> = writes.chunks(step).map(|step| Act::Write(step.to_vec())).collect();
+    let (skip, cx_of_acts) = (BTreeSet::new(), &cx);
+    let outcomes = futures::stream::iter(&acts).map(|act| driver.act(cx_of_acts, act, &skip, &[])).buffered(IN_FLIGHT).collect::<Vec<_>>().await;
+    for outcome in outcomes {
         assert!(outcome.items.iter().all(|item| *item == Item::Done), "{:?}", outcome.report);
     }
     let acted = Instant::now();
@@ -197,10 +235,15 @@ fn write_octodns(server: &DnsServer, dir: &Path, zone: &str, change: Change) {
         at = dir.display(),
         port = server.addr.port(),
     );
+    std::fs::write(dir.join("config.yaml"), config).expect("the folder is writable");
+    std::fs::write(dir.join(format!("{zone}yaml")), octodns_zone(zone, change)).expect("the folder is writable");
+}
+
+/// The zone's file after a change.
+fn octodns_zone(zone: &str, change: Change) -> String {
     let mut text = format!("'':\n  type: NS\n  ttl: 3600\n  value: ns1.{zone}\nns1:\n  type: A\n  ttl: 3600\n  value: 192.0.2.53\n");
     if let Some(version) = change.to {
         (0..RECORDS).for_each(|n| text.push_str(&format!("host-{n}:\n  type: A\n  ttl: 300\n  value: {}\n", address(n, version))));
     }
-    std::fs::write(dir.join("config.yaml"), config).expect("the folder is writable");
-    std::fs::write(dir.join(format!("{zone}yaml")), text).expect("the folder is writable");
+    text
 }

@@ -6,22 +6,20 @@
 #[expect(dead_code, unused_imports, reason = "a bench uses a part of what the benches share")]
 mod kit;
 
-use kit::{Importer, Memory, Null, again, asked, child};
+use kit::{House, Memory, Null, ROOT, Whole, again, asked, child};
 use std::{
     collections::{BTreeMap, BTreeSet, VecDeque},
-    path::Path,
     sync::Arc,
-    time::{Duration, Instant},
+    time::Instant,
 };
 use trueup::{
-    app::{Target, Targets, config, service::NewMr, wiring},
     core::model::{Place, Span, StepId},
     core::{
         model::{
             CommitId, Desired, Health, Kind, Limits, Mention, MrId, Observed, Policy, Reading, Refusal, RepoId, ResourceId, Str, Time, Token, TreeId, Unit, User, Value, Want,
         },
         plan::{Act, Claim, Edge, EdgeReason, Needs, Plan, Proof, Step, Undo, Write},
-        review::{Command, MrState, Phase, Right, Sighting},
+        review::{Command, MrState, Right, Sighting},
         run::{Change, ClaimAnswer, Effect, Event, Input, Item, Outcome, PlanAnswer, PlanKey, PlanResult, Receipt, StreamId},
     },
     kinds::dns::DNS,
@@ -49,7 +47,7 @@ fn main() {
     println!("{:>9} {:>9} {:>10} {:>8} {:>12} {:>12} {:>10}", "steps", "run s", "µs a step", "turns", "bytes a step", "plan's bytes", "recover s");
     NOOPS.into_iter().for_each(|steps| println!("{}", again(&["noop", &steps.to_string()])));
     println!("\nreal steps: a change over the memory store and a null driver, from approval to merge");
-    println!("{:>9} {:>9} {:>9} {:>10} {:>9} {:>14} {:>10}", "steps", "plan s", "run s", "µs a step", "records", "journal bytes", "peak KiB");
+    println!("{:>9} {:>9} {:>9} {:>10} {:>9} {:>9} {:>14} {:>10}", "steps", "plan s", "run s", "µs a step", "merged s", "records", "journal bytes", "peak KiB");
     REAL.into_iter().for_each(|steps| println!("{}", again(&["real", &steps.to_string()])));
 }
 
@@ -215,64 +213,27 @@ impl Kind for Single {
 
 /// A whole change: opened, planned, approved, run, verified, merged.
 fn real(steps: usize) {
-    let dir = tempfile::tempdir().expect("a temporary folder");
-    repository(&dir.path().join("infra.git"), steps);
-    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().expect("a runtime can be made");
-    runtime.block_on(async {
-        let targets = Targets::from([("dns".into(), Arc::new(Target::new("dns", Arc::new(Null::new(&Single)), 4)))]);
-        let wired = wiring::service_over(server(dir.path()), targets).await.expect("the service starts");
-        let service = wired.service;
-        let (ana, ben) = (User::new("ana"), User::new("ben"));
-        let new = NewMr { title: "many".into(), source: "many".into(), target: String::new(), draft: false, reviewers: Vec::new() };
-        let began = Instant::now();
-        let mr = service.open(&ana, &RepoId::new("infra"), new).await.expect("it opens");
-        let mut seen = service.watch(&mr);
-        let reached = async |seen: &mut tokio::sync::watch::Receiver<trueup::app::Glance>, wanted: Phase| {
-            let there = seen.wait_for(|glance| glance.card.as_ref().is_some_and(|card| card.phase == wanted || card.phase == Phase::Failed || card.phase == Phase::Refused));
-            let card = tokio::time::timeout(Duration::from_secs(1800), there).await.expect("it goes on").expect("the worker lives").card.clone().expect("there is a card");
-            assert_eq!(card.phase, wanted, "{}", card.waits_for);
-        };
-        reached(&mut seen, Phase::AwaitingApproval).await;
-        let planned = began.elapsed();
-        let began = Instant::now();
-        service.command(&ben, &mr, Command::Approve { digest: None, steps: Vec::new() }).await.expect("it is approved");
-        reached(&mut seen, Phase::Merged).await;
-        let run = began.elapsed();
-        let journal = service.journal(&mr).await.expect("it is there");
-        let bytes: usize = journal.iter().map(|event| serde_json::to_string(event).expect("events are JSON").len()).sum();
-        let acts = journal.iter().filter(|event| matches!(event, Event::ActIntended { .. })).count();
-        assert_eq!(acts, steps, "a step a change");
-        let micros = run.as_secs_f64() * 1e6 / steps as f64;
-        println!("{steps:>9} {:>9.2} {:>9.2} {micros:>10.1} {:>9} {bytes:>14} {:>10}", planned.as_secs_f64(), run.as_secs_f64(), journal.len(), Memory::own().peak);
-        service.stop().await;
-    });
-}
-
-fn repository(path: &Path, steps: usize) {
-    let mut import = Importer::new(path);
-    let policy = "policy:\n  window: 10ms\n  every: 10ms\n  budgets: {delete_percent: 100, change_percent: 100}\n";
-    let root = format!("sources:\n  - path: dns\n    format: octodns\n    targets: [dns]\n{policy}");
     let zones = (steps / 1000).max(1);
-    let zone = |zone: usize, version: usize| -> String {
-        let count = steps / zones;
-        (0..count).map(|n| format!("host-{n}:\n  type: A\n  ttl: 300\n  value: 10.{zone}.{}.{version}\n", n % 250)).collect()
-    };
+    let zone =
+        |zone: usize, version: usize| -> String { (0..steps / zones).map(|n| format!("host-{n}:\n  type: A\n  ttl: 300\n  value: 10.{zone}.{}.{version}\n", n % 250)).collect() };
     let all = |version| -> BTreeMap<String, String> { (0..zones).map(|n| (format!("dns/zone-{n}.example.yaml"), zone(n, version))).collect() };
-    let mut first = all(1);
-    first.insert("trueup.yaml".into(), root);
-    import.commit("main", None, &first);
-    import.commit("many", Some("main"), &all(2));
-    import.done();
-}
-
-fn server(dir: &Path) -> config::Server {
-    let text = format!(
-        "data: {data}\nstore: {{ kind: memory }}\nusers:\n  - name: ana\n    token: {{ file: t }}\n  - name: ben\n    token: {{ file: t2 }}\nsecrets: {data}\n\
-         repositories:\n  - name: infra\n    path: {data}/infra.git\n    writers: [ana]\n    approvers: [ben]\n    grants: [{{ target: dns }}]\n\
-         targets:\n  dns: {{ kind: dns/rfc2136, address: \"127.0.0.1:1\" }}\n",
-        data = dir.display()
+    let house = House::new(Arc::new(Null::new(&Single)), |import| {
+        let mut first = all(1);
+        first.insert("trueup.yaml".into(), ROOT.into());
+        import.commit("main", None, &first);
+        import.commit("many", Some("main"), &all(2));
+    });
+    let Whole { planned, rolled, merged, journal } = house.change("many");
+    let bytes: usize = journal.iter().map(|event| serde_json::to_string(event).expect("events are JSON").len()).sum();
+    let acts = journal.iter().filter(|event| matches!(event, Event::ActIntended { .. })).count();
+    assert_eq!(acts, steps, "a step a change");
+    let micros = rolled.as_secs_f64() * 1e6 / steps as f64;
+    println!(
+        "{steps:>9} {:>9.2} {:>9.2} {micros:>10.1} {:>9.2} {:>9} {bytes:>14} {:>10}",
+        planned.as_secs_f64(),
+        rolled.as_secs_f64(),
+        merged.as_secs_f64(),
+        journal.len(),
+        Memory::own().peak
     );
-    std::fs::write(dir.join("t"), "ana-token\n").expect("the folder is writable");
-    std::fs::write(dir.join("t2"), "ben-token\n").expect("the folder is writable");
-    config::parse("server.yaml", text.as_bytes()).unwrap_or_else(|faults| panic!("the configuration is good: {faults:?}"))
 }

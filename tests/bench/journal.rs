@@ -44,8 +44,8 @@ fn main() {
     println!("appends of two records, {} s a side, median of {rounds} interleaved rounds; the disk below {}", RUN.as_secs(), dir.path().display());
     println!("{:>8} {:>12} {:>12} {:>12} {:>12} {:>10} {:>10}", "streams", "bytes", "raw /s", "redb /s", "sled /s", "redb/raw", "sled/raw");
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().expect("a runtime can be made");
+    let bytes = runtime.block_on(size(dir.path()));
     for streams in STREAMS {
-        let bytes = runtime.block_on(size(dir.path()));
         let (mut raw, mut redb, mut sled) = (Series::default(), Series::default(), Series::default());
         for round in 0..rounds {
             let folder = |name: &str| dir.path().join(format!("{name}-{streams}-{round}"));

@@ -8,19 +8,11 @@
 mod kit;
 
 use git2::{ObjectType, Repository as Libgit2};
-use kit::{Importer, Memory, Null, Series, again, asked, child, ratio, rounds};
-use std::{collections::BTreeMap, io::Write as _, path::Path, process::Stdio, sync::Arc, time::Instant};
+use kit::{Importer, Memory, Planner, ROOT, Series, again, asked, child, ratio, rounds};
+use std::{collections::BTreeMap, io::Write as _, path::Path, process::Stdio, time::Instant};
 use trueup::{
-    app::{
-        Repository, Target, Targets,
-        planning::{Request, Sighted, compile_for},
-    },
-    core::{
-        model::{CommitId, Grant, MrId, RepoId},
-        run::PlanResult,
-    },
-    git::{GitRepo, UnitCache, program::git},
-    kinds::dns::DNS,
+    core::{model::CommitId, run::PlanResult},
+    git::program::git,
 };
 
 const SIZES: [usize; 3] = [1_000, 10_000, 100_000];
@@ -104,8 +96,7 @@ impl Layout {
         for other in all.len()..files {
             all.insert(format!("teams/team-{}/app-{}/part-{}.yaml", other % 97, other / 97 % 101, other), format!("part: {other}\n"));
         }
-        let root = "sources:\n  - path: dns\n    format: octodns\n    targets: [dns]\n";
-        all.insert("trueup.yaml".into(), root.into());
+        all.insert("trueup.yaml".into(), ROOT.into());
         all
     }
 }
@@ -143,40 +134,10 @@ fn make(path: &Path, layout: Layout, files: usize, rounds: usize) {
     import.done();
 }
 
-/// What a server holds of a repository.
-struct Planner {
-    runtime: tokio::runtime::Runtime,
-    repo: Arc<Repository>,
-    targets: Targets,
-}
-
-impl Planner {
-    fn open(path: &Path) -> Self {
-        let repo = Repository {
-            id: RepoId::new("state"),
-            branch: "main".into(),
-            state: Arc::new(GitRepo::open(path).expect("the repository opens")),
-            grants: vec![Grant { target: "dns".into(), units: Vec::new() }],
-            admins: Vec::new(),
-            units: UnitCache::default(),
-        };
-        let targets = Targets::from([("dns".into(), Arc::new(Target::new("dns", Arc::new(Null::new(&DNS)), 1)))]);
-        let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build().expect("a runtime can be made");
-        Self { runtime, repo: Arc::new(repo), targets }
-    }
-
-    fn plan(&self, base: &CommitId, head: &CommitId) {
-        let mr = MrId { repo: self.repo.id.clone(), number: 1 };
-        let request = Request { mr, base: base.clone(), head: head.clone(), ours: BTreeMap::new(), written: BTreeMap::new(), ahead: BTreeMap::new(), restore: None };
-        let (_, result) = self.runtime.block_on(compile_for(self.repo.clone(), &self.targets, Sighted::Offline, request));
-        match result {
-            PlanResult::Plan { plan, .. } => assert!(plan.deltas.len() >= TOUCHED, "{} deltas", plan.deltas.len()),
-            other => panic!("no plan: {other:?}"),
-        }
-    }
-
-    fn commit(&self, rev: &str) -> CommitId {
-        self.repo.state.commit(rev).expect("the branch is there")
+fn plan(planner: &Planner, base: &CommitId, head: &CommitId) {
+    match planner.plan(base, head) {
+        (_, PlanResult::Plan { plan, .. }) => assert!(plan.deltas.len() >= TOUCHED, "{} deltas", plan.deltas.len()),
+        other => panic!("no plan: {other:?}"),
     }
 }
 
@@ -185,13 +146,13 @@ fn race(path: &Path, layout: Layout, files: usize, rounds: usize) {
     let libgit2 = Libgit2::open(path).expect("the repository opens");
     let base = planner.commit("main");
     // Warm: a merge request of these files was planned before.
-    planner.plan(&base, &planner.commit(&branch("push", "libgit2", 0)));
+    plan(&planner, &base, &planner.commit(&branch("push", "libgit2", 0)));
     for (kind, _) in KINDS {
         let (mut ours, mut theirs, mut inside) = (Series::default(), Series::default(), Series::default());
         for round in 0..rounds {
             let head = |who| planner.commit(&if kind == "again" { branch("push", who, 0) } else { branch(kind, who, round) });
             let (for_us, for_git, for_libgit2) = (head("trueup"), head("git"), head("libgit2"));
-            ours.time(|| planner.plan(&base, &for_us));
+            ours.time(|| plan(&planner, &base, &for_us));
             theirs.time(|| by_git(path, base.as_str(), for_git.as_str()));
             inside.time(|| by_libgit2(&libgit2, base.as_str(), for_libgit2.as_str()));
         }
@@ -238,10 +199,10 @@ fn remembered(words: &[String]) {
     let head = |kind| planner.commit(&branch(kind, "trueup", 0));
     let before = Memory::own().peak;
     let started = Instant::now();
-    planner.plan(&base, &head("new"));
+    plan(&planner, &base, &head("new"));
     let first = started.elapsed();
     for kind in ["push", "new", "push"] {
-        planner.plan(&base, &head(kind));
+        plan(&planner, &base, &head(kind));
     }
     println!("{:.1} {} {before}", first.as_secs_f64() * 1000.0, Memory::own().peak);
 }

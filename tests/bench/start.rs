@@ -6,7 +6,7 @@
 #[expect(dead_code, unused_imports, reason = "a bench uses a part of what the benches share")]
 mod kit;
 
-use kit::{Importer, Memory, Null, asked, rounds};
+use kit::{Importer, Memory, Planner, asked, rounds};
 use std::{
     collections::BTreeMap,
     fs,
@@ -17,18 +17,12 @@ use std::{
     time::{Duration, Instant},
 };
 use trueup::{
-    app::{
-        Repository, Target, Targets,
-        planning::{Request, Sighted, compile_for},
-    },
     core::{
-        model::{Grant, MrId, RepoId, User},
+        model::{RepoId, User},
         review::Right,
         run::{Change, Effect, Input, PlanAnswer, PlanKey, StreamId},
     },
     forges::local::{LocalForge, LocalRepository, NewRequest, People},
-    git::{GitRepo, UnitCache},
-    kinds::dns::DNS,
     ports::{Clock as _, ForgeReader as _, Kv as _, MemoryKv, Put, SystemClock},
     stores::{RedbKv, Store},
 };
@@ -38,7 +32,7 @@ const CHANGES: usize = 10_000;
 /// Rows of one commit when the made store is copied to the disk.
 const ROWS: usize = 4_000;
 
-/// How long a started server is watched: longer than its first sweep takes.
+/// How long a started server is watched: three of its sweeps, which are every three seconds here.
 const WATCHED: Duration = Duration::from_secs(10);
 
 /// In which state the changes are when the server starts.
@@ -106,7 +100,7 @@ fn make(state: State) -> tempfile::TempDir {
     import.done();
     fs::write(dir.path().join("t"), "ana-token\n").expect("the folder is writable");
     let text = "listen: 127.0.0.1:0\ndata: data\nsecrets: .\nusers:\n  - name: ana\n    token: { file: t }\nrepositories:\n  - name: infra\n    path: infra.git\n    writers: [ana]\n    approvers: [ana]\n    \
-                grants: [{ target: dns }]\ntargets:\n  dns: { kind: dns/rfc2136, address: \"127.0.0.1:1\", connect_timeout: 1s }\n";
+                grants: [{ target: dns }]\ntargets:\n  dns: { kind: dns/rfc2136, address: \"127.0.0.1:1\", connect_timeout: 1s }\nlimits: { sweep: 3s }\n";
     fs::write(dir.path().join("server.yaml"), text).expect("the folder is writable");
     fs::create_dir_all(dir.path().join("data")).expect("the folder is writable");
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().expect("a runtime can be made");
@@ -121,19 +115,20 @@ async fn fill(dir: &Path, git: &Path, state: State) {
         let store = Store::open(Arc::new(memory.clone()), "bench").await.expect("the store opens");
         let place = LocalRepository { id: repo(), path: git.to_owned(), branch: "main".into() };
         let forge = LocalForge::open(store.clone(), Arc::new(SystemClock), Arc::new(Anyone), User::new("trueup"), &[place]).expect("the forge opens");
-        let planner = Planner::open(git);
-        let mut answer = None;
+        // A real plan; every change gets the same one, since only its size counts.
+        let git = git.to_owned();
+        let planned = tokio::task::spawn_blocking(move || {
+            let planner = Planner::open(&git);
+            planner.plan(&planner.commit("main"), &planner.commit("change-0"))
+        });
+        let (tree, result) = planned.await.expect("planning ends");
         for n in 0..CHANGES {
             let new = NewRequest { title: format!("move www of zone {n}"), source: format!("change-{n}"), target: String::new(), draft: false, reviewers: Vec::new() };
             let mr = forge.open_mr(&User::new("ana"), &repo(), new).await.expect("it opens");
             let sighting = forge.look(&mr, None).await.expect("it is seen");
-            if answer.is_none() {
-                answer = Some(planner.answer(&mr, &sighting.base, &sighting.head).await);
-            }
             let (base, head) = (sighting.base.clone(), sighting.head.clone());
             let (mut change, id, mut upto) = (Change::open(mr.clone()), StreamId::Change(mr.clone()), 0);
-            let mut answer = answer.clone().expect("it was made");
-            answer.key = PlanKey { base, head, tree: answer.key.tree };
+            let answer = PlanAnswer { key: PlanKey { base, head, tree: tree.clone() }, restore: false, result: result.clone(), way_back: None };
             let mut inputs = vec![Input::Sighted(Box::new(sighting))];
             if state == State::Awaiting {
                 inputs.push(Input::Planned(Box::new(answer)));
@@ -159,28 +154,6 @@ async fn fill(dir: &Path, git: &Path, state: State) {
         from.push(0);
         let puts = rows.into_iter().map(|row| Put::Set(row.key, row.value, None)).collect();
         disk.commit(Vec::new(), puts).await.expect("the disk takes it").expect("nothing was compared");
-    }
-}
-
-struct Planner {
-    repo: Arc<Repository>,
-    targets: Targets,
-}
-
-impl Planner {
-    fn open(git: &Path) -> Self {
-        let state = Arc::new(GitRepo::open(git).expect("the repository opens"));
-        let grants = vec![Grant { target: "dns".into(), units: Vec::new() }];
-        let repo = Repository { id: repo(), branch: "main".into(), state, grants, admins: Vec::new(), units: UnitCache::default() };
-        let targets = Targets::from([("dns".into(), Arc::new(Target::new("dns", Arc::new(Null::new(&DNS)), 1)))]);
-        Self { repo: Arc::new(repo), targets }
-    }
-
-    /// The answer of a real plan; every change gets this one, since only its size counts.
-    async fn answer(&self, mr: &MrId, base: &trueup::core::model::CommitId, head: &trueup::core::model::CommitId) -> PlanAnswer {
-        let request = Request { mr: mr.clone(), base: base.clone(), head: head.clone(), ours: BTreeMap::new(), written: BTreeMap::new(), ahead: BTreeMap::new(), restore: None };
-        let (tree, result) = compile_for(self.repo.clone(), &self.targets, Sighted::Offline, request).await;
-        PlanAnswer { key: PlanKey { base: base.clone(), head: head.clone(), tree }, restore: false, result, way_back: None }
     }
 }
 

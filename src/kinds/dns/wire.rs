@@ -27,14 +27,20 @@ impl Rrset {
 /// The records that a canonical value stands for; refused when the value is not canonical.
 pub fn to_rrset(id: &ResourceId, value: &Value) -> Result<Rrset, Refusal> {
     let parts = split(id)?;
+    let (ttl, data) = to_data(id, parts.rtype, value)?;
+    Ok(Rrset { zone: to_name(&parts.zone), name: to_name(&parts.owner), rtype: RecordType::from(parts.rtype.0), ttl, data })
+}
+
+/// The TTL and the data of a canonical value, for callers that know the names in its id.
+pub fn to_data(id: &ResourceId, rtype: RType, value: &Value) -> Result<(u32, Vec<RData>), Refusal> {
     let ttl = value.get("ttl").and_then(Value::as_int).and_then(|ttl| u32::try_from(ttl).ok());
     let ttl = ttl.ok_or_else(|| fault(format!("`{id}` has no ttl that fits"), "give it a ttl from 0 to 2147483647"))?;
-    let mut data = Vec::new();
-    for text in value.get("values").map(Value::as_list).unwrap_or_default() {
+    let one = |text: &Value| {
         let text = text.as_str().ok_or_else(|| fault(format!("`{id}` holds a value that is no text"), "write record data as text"))?;
-        data.push(to_rdata(parts.rtype, &rdata::parse(parts.rtype, text)?));
-    }
-    Ok(Rrset { zone: to_name(&parts.zone), name: to_name(&parts.owner), rtype: RecordType::from(parts.rtype.0), ttl, data })
+        Ok(to_rdata(rtype, &rdata::parse(rtype, text)?))
+    };
+    let data = value.get("values").map(Value::as_list).unwrap_or_default().iter().map(one).collect::<Result<_, Refusal>>()?;
+    Ok((ttl, data))
 }
 
 /// The canonical value of an RRset's live records; `None` when there are none, or when one cannot be encoded.

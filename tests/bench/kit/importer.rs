@@ -31,7 +31,7 @@ impl Importer {
     pub fn commit<'a>(&mut self, branch: &str, from: Option<&str>, files: impl IntoIterator<Item = (&'a String, &'a String)>) {
         let mut text = format!("commit refs/heads/{branch}\ncommitter Ana <ana@example.com> 1700000000 +0000\ndata 8\na change\n");
         if let Some(from) = from {
-            text.push_str(&format!("from refs/heads/{from}^0\n"));
+            text.push_str(&format!("from refs/heads/{from}\n"));
         }
         for (path, content) in files {
             text.push_str(&format!("M 100644 inline {path}\ndata {}\n{content}\n", content.len()));

@@ -139,7 +139,9 @@ pub fn never(plan: &Plan, kinds: &Kinds) -> Vec<String> {
             | crate::core::plan::Act::Approve { .. }
             | crate::core::plan::Act::Pause => None,
         };
-        let of_writes = step.writes().iter().map(|write| (code(&kinds.title(&write.id)), &write.undo));
+        // Asked before anything is worded: a plan of many writes mostly loses nothing.
+        let lost = step.writes().iter().filter(|write| matches!(write.undo, Undo::Never { .. }));
+        let of_writes = lost.map(|write| (code(&kinds.title(&write.id)), &write.undo));
         of_writes
             .chain(of_act)
             .filter_map(|(what, undo)| if let Undo::Never { loses } = undo { Some(format!("{what} cannot be undone; lost: {}", code(loses))) } else { None })

@@ -164,8 +164,9 @@ impl Pass<'_> {
 
 /// How many items more must be over before the face is made again, in parts of the whole: a face costs as much as the plan is long.
 const FACE_PARTS: usize = 100;
-/// And how long at least between two faces that differ in progress only; the shell edits the comment more seldom still.
+/// And how long at least between two faces that differ in progress only: a second for so many items, since a face of more costs more.
 const FACE_PAUSE: Span = Span::secs(1);
+const FACE_ITEMS: usize = 10_000;
 
 impl Change {
     /// The face, when something visible changed.
@@ -180,7 +181,7 @@ impl Change {
             && phase == self.phase()
             && counts.failed == self.frame.failed
             && self.stopping.is_none()
-            && (over < shown + (counts.all / FACE_PARTS).max(1) || now >= at && (now - at).0 < FACE_PAUSE.0)
+            && (over < shown + (counts.all / FACE_PARTS).max(1) || now >= at && (now - at).0 < FACE_PAUSE.0.saturating_mul(1 + (counts.all / FACE_ITEMS) as u64))
         {
             return None;
         }

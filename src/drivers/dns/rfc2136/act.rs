@@ -5,7 +5,7 @@ use super::{
     encode::encode,
     observe::{How, Zone, read},
     pack::{self, Batch, Job},
-    transport::{Conn, WireErrorKind},
+    transport::{Conn, WireError, WireErrorKind},
 };
 use crate::{
     core::{
@@ -58,6 +58,9 @@ pub(super) async fn act(driver: &Rfc2136, cx: &Cx<'_>, act: &Act, skip: &BTreeSe
     run.outcome()
 }
 
+/// A message as octets, or why it cannot be one.
+type Encoded = Result<Vec<u8>, WireError>;
+
 /// Whether the messages after this one may be sent.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Go {
@@ -102,11 +105,16 @@ impl Run<'_> {
             self.set(job.item, Item::Refused(refusal));
         }
         let mut queue: VecDeque<(Batch, u32)> = batches.into_iter().map(|batch| (batch, 1)).collect();
+        let mut ready = None;
         while let Some((batch, round)) = queue.pop_front() {
             if self.cx.cancel.is_cancelled() || Instant::now() >= self.cx.deadline {
                 return Go::Stop;
             }
-            match self.send(&batch).await {
+            let octets = ready.take().unwrap_or_else(|| encode(&pack::message(&batch)));
+            let (answer, next) = self.send(&batch, octets, queue.front().map(|(next, _)| next)).await;
+            // Whatever else the answer is, it may change what comes next.
+            ready = next.filter(|_| matches!(answer, Answer::Done));
+            match answer {
                 Answer::Done => self.set_all(&batch, &Item::Done),
                 Answer::Stale if round == ROUNDS => {
                     let why = "the zone changes faster than it can be read; try again when the other writer rests";
@@ -223,36 +231,44 @@ impl Run<'_> {
         ids
     }
 
-    async fn send(&mut self, batch: &[Job]) -> Answer {
+    /// Sends one message, and encodes the next while the server works.
+    async fn send(&mut self, batch: &[Job], octets: Encoded, next: Option<&Batch>) -> (Answer, Option<Encoded>) {
+        let octets = match octets {
+            Ok(octets) => octets,
+            Err(error) => return (Answer::Refused(Refusal::new(RefusalKind::Target, error.what).advice(error.advice)), None),
+        };
         let mut conn = match self.conn.take() {
             Some(conn) => conn,
             None => match self.driver.connect(self.cx.deadline).await {
                 Ok(conn) => conn,
-                Err(error) => return Answer::Unreachable(error.to_string()),
+                Err(error) => return (Answer::Unreachable(error.to_string()), None),
             },
-        };
-        let octets = match encode(&pack::message(batch)) {
-            Ok(octets) => octets,
-            Err(error) => return Answer::Refused(Refusal::new(RefusalKind::Target, error.what).advice(error.advice)),
         };
         self.sent += 1;
         self.driver.count_update();
-        let answer = match conn.ask_raw(octets).await {
+        let (answer, next) = tokio::join!(conn.ask_raw(octets), async { next.map(|next| encode(&pack::message(next))) });
+        let answer = match answer {
             Ok(answer) => answer,
             Err(error) => {
-                return match error.kind {
+                let answer = match error.kind {
                     WireErrorKind::Unreachable => Answer::Unreachable(error.to_string()),
                     WireErrorKind::Denied | WireErrorKind::Unsendable => Answer::Refused(Refusal::new(RefusalKind::Target, error.what).advice(error.advice)),
                     WireErrorKind::Lost | WireErrorKind::Broken => Answer::Lost(error.to_string()),
                 };
+                return (answer, next);
             }
         };
         self.conn = Some(conn);
+        (self.understood(batch, answer.metadata.response_code), next)
+    }
+
+    /// What the server's code says of the message.
+    fn understood(&mut self, batch: &[Job], code: ResponseCode) -> Answer {
         let zone = batch.first().map_or_else(Name::root, |job| job.zone.clone());
         let at = &self.driver.primary;
         let refuse = |what: String, advice: &str| Answer::Refused(Refusal::new(RefusalKind::Target, what).advice(advice));
         use ResponseCode as R;
-        match answer.metadata.response_code {
+        match code {
             R::NoError => {
                 self.changes += batch.len();
                 Answer::Done

@@ -74,15 +74,16 @@ pub(super) async fn list(driver: &Rfc2136, deadline: Instant, unit: &Unit) -> Re
 }
 
 fn observed(want: &Want, live: Option<&Live>) -> Observed {
-    let canon = |value: &Value| DNS.canon(&want.id, value.clone());
-    let merged = match (split(&want.id), &want.merged) {
-        (Err(refusal), _) => Err(refusal),
-        (Ok(_), None) => Ok(None),
-        (Ok(_), Some(value)) => canon(value).map(Some),
+    let live = live.map(|live| &live.value);
+    // What was read is canonical already, and so is what equals it.
+    let canon = |value: &Value| if live == Some(value) { Ok(value.clone()) } else { DNS.canon(&want.id, value.clone()) };
+    let merged = match &want.merged {
+        None => split(&want.id).map(|_| None),
+        Some(value) => canon(value).map(Some),
     };
     // A base that today's rules refuse is compared as it stands: it was accepted once, and refusing is for merged.
     let base = want.base.as_ref().map(|value| canon(value).unwrap_or_else(|_| value.clone()));
-    let reading = Reading::Seen { live: live.map(|live| live.value.clone()), base, merged };
+    let reading = Reading::Seen { live: live.cloned(), base, merged };
     Observed { id: want.id.clone(), reading, facts: BTreeMap::new(), health: Health::NotAsked, token: Token::default(), at: SystemClock.now() }
 }
 
@@ -147,14 +148,21 @@ async fn exists(driver: &Rfc2136, deadline: Instant, zone: &DnsName) -> bool {
 
 /// Groups records into canonical RRsets, of which `only` are kept.
 fn rrsets(driver: &Rfc2136, zone: &DnsName, records: impl IntoIterator<Item = Record>, only: Option<&BTreeSet<ResourceId>>) -> Result<Zone, Fault> {
-    let mut groups: BTreeMap<ResourceId, Vec<Record>> = BTreeMap::new();
     // The ids wanted carry the target's name; a transfer of a whole zone is of our own target.
     let target = only.and_then(|ids| ids.first()).map_or(driver.config.target.as_str(), |id| &id.target);
+    // The records of one RRset mostly follow one another, and an id is costly to make.
+    let mut runs: Vec<(ResourceId, Vec<Record>)> = Vec::new();
     for record in records {
-        let Some(id) = wire::record_id(target, zone, &record) else { continue };
-        if only.is_none_or(|only| only.contains(&id)) {
-            groups.entry(id).or_default().push(record);
+        let goes_on = |last: &&mut (ResourceId, Vec<Record>)| last.1.first().is_some_and(|first| first.record_type() == record.record_type() && first.name == record.name);
+        if let Some((_, run)) = runs.last_mut().filter(goes_on) {
+            run.push(record);
+        } else if let Some(id) = wire::record_id(target, zone, &record).filter(|id| only.is_none_or(|only| only.contains(id))) {
+            runs.push((id, vec![record]));
         }
+    }
+    let mut groups: BTreeMap<ResourceId, Vec<Record>> = BTreeMap::new();
+    for (id, mut run) in runs {
+        groups.entry(id).or_default().append(&mut run);
     }
     let mut out = Zone::new();
     for (id, records) in groups {

@@ -202,16 +202,14 @@ fn octets(part: Result<Vec<u8>, WireError>) -> usize {
 /// The records of a value, and the names around them.
 pub(super) fn job(item: usize, id: &ResourceId, from: Option<&Value>, to: Option<&Value>) -> Result<Job, Refusal> {
     let parts = split(id)?;
-    let records = |value: Option<&Value>| value.map_or(Ok(Vec::new()), |value| wire::to_rrset(id, value).map(|set| set.records()));
-    let job = Job {
-        item,
-        id: id.clone(),
-        zone: wire::to_name(&parts.zone),
-        owner: wire::to_name(&parts.owner),
-        rtype: RecordType::from(parts.rtype.0),
-        from: records(from)?,
-        to: records(to)?,
+    let owner = wire::to_name(&parts.owner);
+    let records = |value: Option<&Value>| -> Result<Vec<Record>, Refusal> {
+        let Some(value) = value else { return Ok(Vec::new()) };
+        let (ttl, data) = wire::to_data(id, parts.rtype, value)?;
+        Ok(data.into_iter().map(|data| Record::from_rdata(owner.clone(), ttl, data)).collect())
     };
+    let (from, to) = (records(from)?, records(to)?);
+    let job = Job { item, id: id.clone(), zone: wire::to_name(&parts.zone), owner, rtype: RecordType::from(parts.rtype.0), from, to };
     if is_apex_ns(&job) && job.to.is_empty() {
         return Err(Refusal::new(RefusalKind::Protected, format!("the name servers of `{}` cannot be deleted", parts.zone))
             .advice("delete the zone on the server, or keep at least one name server"));
