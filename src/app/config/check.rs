@@ -5,7 +5,10 @@ use crate::{
     core::model::{Grant, Refusal, RefusalKind, Span, Str, nearest},
     formats::yaml::Node,
 };
-use std::{collections::BTreeMap, path::PathBuf};
+use std::{
+    collections::BTreeMap,
+    path::{Component, PathBuf},
+};
 
 /// Every fault of a configuration, in the order of the file.
 pub(super) fn check(server: &Server, node: &Node) -> Vec<Refusal> {
@@ -146,7 +149,8 @@ impl Check<'_> {
             self.found.push(fault.advice("each resource has one owner: grant each unit to one repository, with `units:`"));
         }
         // Where a link leads counts, not how it is named; what is not there yet is only named.
-        let whole = |of: &Repository| self.server.repository_path(of).canonicalize().unwrap_or_else(|_| self.server.repository_path(of).components().collect());
+        let named = |path: PathBuf| path.components().filter(|part| *part != Component::CurDir).collect();
+        let whole = |of: &Repository| self.server.repository_path(of).canonicalize().unwrap_or_else(|_| named(self.server.repository_path(of)));
         let mut seen: BTreeMap<PathBuf, usize> = BTreeMap::new();
         for (i, repository) in repositories.iter().enumerate() {
             let Some(first) = seen.insert(whole(repository), i).filter(|first| repositories[*first].name != repository.name) else { continue };
