@@ -54,7 +54,7 @@ fn is_news(card: &Card, found: &MrRef) -> bool {
     card.head.as_ref() != Some(&found.head) || found.updated > card.updated || found.open != !matches!(card.phase, Phase::Closed | Phase::Merged)
 }
 
-/// Looks at every merge request that changed since the last sweep, again and again, until told to stop.
+/// Looks at every merge request that changed since the last sweep and at some that did not, again and again, until told to stop.
 pub async fn sweep(service: Service, every: Span, mut stop: watch::Receiver<bool>) {
     let mut cursors: BTreeMap<RepoId, u64> = BTreeMap::new();
     let world: Arc<World> = service.world().clone();
@@ -70,12 +70,19 @@ pub async fn sweep(service: Service, every: Span, mut stop: watch::Receiver<bool
             let since = cursors.get(repo).copied().unwrap_or_default();
             match world.forge.sweep(repo, since).await {
                 Ok((found, next)) => {
-                    for found in &found {
-                        // On the first sweep most is as the journals hold it: only what moved since is looked at. Later, what is open is looked at whether
-                        // or not it seems to have moved, because what it stands on may have; what is over here and there is left alone.
+                    let (open, over): (Vec<MrRef>, Vec<MrRef>) = found.into_iter().partition(|found| found.open);
+                    let moved = world.news.moved(repo, world.base(repo), &open);
+                    if known.is_empty() {
+                        moved.iter().chain(&world.news.in_turn(repo)).for_each(|mr| service.hint(mr));
+                    } else {
+                        // On the first sweep most is as the journals hold it: only what moved since is looked at.
+                        open.iter().filter(|found| known.get(&found.mr).is_none_or(|card| is_news(card, found))).for_each(|found| service.hint(&found.mr));
+                    }
+                    for found in over {
+                        // What is over here and there is left alone.
                         let news = match known.get(&found.mr) {
-                            Some(card) => is_news(card, found),
-                            None => found.open || !matches!(world.store.card(&found.mr).await, Ok(Some(card)) if card.phase.is_over()),
+                            Some(card) => is_news(card, &found),
+                            None => !matches!(world.store.card(&found.mr).await, Ok(Some(card)) if card.phase.is_over()),
                         };
                         if news {
                             service.hint(&found.mr);

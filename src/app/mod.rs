@@ -11,6 +11,7 @@ mod intake;
 mod local_desk;
 mod looks;
 mod neighbours;
+mod news;
 mod orders;
 pub mod people;
 mod perform;
@@ -25,6 +26,7 @@ mod world;
 
 pub use board::BoardRoom;
 pub use desk::Desk;
+pub use news::News;
 pub use targets::{Target, Targets, observe_all};
 pub use worker::Glance;
 pub use world::{Forge, Repository, Trouble, World};

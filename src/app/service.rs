@@ -221,12 +221,13 @@ impl Service {
         Ok(())
     }
 
-    /// Takes another program's status on a head; every open merge request of the repository is looked at.
+    /// Takes another program's status on a head; every open merge request with this head is looked at.
     pub async fn set_check(&self, by: &User, repo: &RepoId, head: &CommitId, name: &str, check: Check, about: &str) -> Result<(), ServiceError> {
         self.needs(by, repo, Right::Write, "set statuses").await?;
         self.judges_others(by, repo, head).await?;
         self.mr_desk()?.set_check(by, repo, head, name, check, about).await?;
-        self.swept(repo).await;
+        let open = self.world.forge.open(repo).await.map_err(|error| ServiceError::new(ServiceErrorKind::Unavailable, error.to_string()))?;
+        open.iter().filter(|found| found.head == *head).for_each(|found| self.hint(&found.mr));
         Ok(())
     }
 
@@ -252,11 +253,11 @@ impl Service {
         self.desk.send(mr, Mail::Look);
     }
 
-    /// Reads every open merge request of a repository again: after a push, or when news may have been lost.
+    /// After a push: reads the open merge requests that moved with it again, and all of the repository when its base did.
     pub async fn swept(&self, repo: &RepoId) {
         match self.world.forge.open(repo).await {
-            Ok(found) => found.iter().for_each(|found| self.hint(&found.mr)),
-            Err(error) => tracing::warn!(%repo, "the sweep found no answer: {error}"),
+            Ok(found) => self.world.news.moved(repo, self.world.base(repo), &found).iter().for_each(|mr| self.hint(mr)),
+            Err(error) => tracing::warn!(%repo, "the forge did not say which changes are open; the sweep will: {error}"),
         }
     }
 

@@ -4,6 +4,7 @@ use super::{
     board::BoardRoom,
     config,
     desk::Desk,
+    news::News,
     people::Directory,
     service::Service,
     targets::{Target, Targets},
@@ -223,6 +224,7 @@ pub async fn service_over(server: config::Server, targets: Targets) -> anyhow::R
         secrets,
         board,
         trouble: Trouble::default(),
+        news: News::default(),
         halted: AtomicBool::new(halted),
         url: server.url.clone().unwrap_or_default(),
     };

@@ -1,9 +1,9 @@
 //! Everything a change may reach, behind ports; made once by the wiring.
 
-use super::{board::BoardRoom, service::MrDesk, targets::Targets};
+use super::{board::BoardRoom, news::News, service::MrDesk, targets::Targets};
 use crate::{
     core::{
-        model::{Grant, RepoId, Str, User},
+        model::{CommitId, Grant, RepoId, Str, User},
         render::Kinds,
     },
     git::{Pointers, UnitCache},
@@ -39,6 +39,8 @@ pub struct World {
     pub halted: AtomicBool,
     /// What keeps journals from being written, while it does.
     pub trouble: Trouble,
+    /// What the forge last showed.
+    pub news: News,
     /// The server's base URL, for links.
     pub url: Str,
 }
@@ -59,6 +61,14 @@ impl Trouble {
 
     pub fn what(&self) -> Option<String> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+}
+
+impl World {
+    /// The tip of a repository's governed branch; `None`: it cannot be read, or there is none yet.
+    pub fn base(&self, repo: &RepoId) -> Option<CommitId> {
+        let repo = self.repositories.get(repo)?;
+        repo.state.commit(&format!("refs/heads/{}", repo.branch)).ok()
     }
 }
 

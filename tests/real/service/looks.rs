@@ -6,7 +6,7 @@ use std::{
 };
 use tokio::sync::{Semaphore, oneshot};
 use trueup::{
-    app::{BoardRoom, Desk, Targets, Trouble, World, service::Service},
+    app::{BoardRoom, Desk, News, Targets, Trouble, World, service::Service},
     core::{
         gate::MergeTicket,
         model::{CommitId, MrId, RepoId, SecretRef, Time, User},
@@ -109,6 +109,7 @@ async fn an_older_sighting_never_replaces_a_newer_one() {
         secrets: forge.clone(),
         kinds: Kinds::default(),
         trouble: Trouble::default(),
+        news: News::default(),
         halted: AtomicBool::new(false),
         url: "".into(),
     });

@@ -1,0 +1,83 @@
+//! What the forge last showed of the open merge requests, so that a push or a sweep costs what moved and not what is open.
+
+use crate::{
+    core::model::{CommitId, MrId, RepoId, Time},
+    ports::MrRef,
+};
+use std::{
+    collections::BTreeMap,
+    sync::{Mutex, PoisonError},
+};
+
+/// How many open ones each sweep looks at that seem not to have moved: news can be lost, and what a change stands on is more than what the forge lists.
+const IN_TURN: usize = 200;
+
+#[derive(Debug, Default)]
+pub struct News(Mutex<BTreeMap<RepoId, Seen>>);
+
+#[derive(Debug, Default)]
+struct Seen {
+    base: Option<CommitId>,
+    open: BTreeMap<MrId, (CommitId, Time)>,
+    /// The last one looked at in its turn.
+    turn: Option<MrId>,
+}
+
+impl News {
+    /// Those of the open ones that moved since the last time, and all of them when base did.
+    pub fn moved(&self, repo: &RepoId, base: Option<CommitId>, open: &[MrRef]) -> Vec<MrId> {
+        let mut all = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let seen = all.entry(repo.clone()).or_default();
+        let now: BTreeMap<MrId, (CommitId, Time)> = open.iter().map(|found| (found.mr.clone(), (found.head.clone(), found.updated))).collect();
+        let base_moved = seen.base != base;
+        let moved = now.iter().filter(|(mr, is)| base_moved || seen.open.get(*mr) != Some(*is)).map(|(mr, _)| mr.clone()).collect();
+        (seen.base, seen.open) = (base, now);
+        moved
+    }
+
+    /// The next few open ones, round and round.
+    pub fn in_turn(&self, repo: &RepoId) -> Vec<MrId> {
+        let mut all = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let Some(seen) = all.get_mut(repo) else { return Vec::new() };
+        let after = seen.open.keys().filter(|mr| seen.turn.as_ref().is_none_or(|turn| *mr > turn));
+        let before = seen.open.keys().filter(|mr| seen.turn.as_ref().is_some_and(|turn| *mr <= turn));
+        let next: Vec<MrId> = after.chain(before).take(IN_TURN).cloned().collect();
+        seen.turn = next.last().cloned();
+        next
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn found(number: u64, head: &str) -> MrRef {
+        MrRef { mr: MrId { repo: RepoId::new("dns"), number }, head: CommitId::new(head), updated: Time(1), open: true }
+    }
+
+    fn numbers(all: Vec<MrId>) -> Vec<u64> {
+        all.into_iter().map(|mr| mr.number).collect()
+    }
+
+    #[test]
+    fn only_what_moved_is_news_until_base_moves() {
+        let (news, repo) = (News::default(), RepoId::new("dns"));
+        let base = |name: &str| Some(CommitId::new(name));
+        assert_eq!(numbers(news.moved(&repo, base("b1"), &[found(1, "a"), found(2, "a")])), [1, 2]);
+        assert_eq!(numbers(news.moved(&repo, base("b1"), &[found(1, "a"), found(2, "b"), found(3, "a")])), [2, 3]);
+        assert_eq!(numbers(news.moved(&repo, base("b1"), &[found(1, "a"), found(2, "b")])), [0; 0]);
+        assert_eq!(numbers(news.moved(&repo, base("b2"), &[found(1, "a"), found(2, "b")])), [1, 2]);
+    }
+
+    #[test]
+    fn every_open_one_has_its_turn() {
+        let (news, repo) = (News::default(), RepoId::new("dns"));
+        let open: Vec<MrRef> = (1..=450).map(|number| found(number, "a")).collect();
+        news.moved(&repo, None, &open);
+        assert_eq!(numbers(news.in_turn(&repo)), (1..=200).collect::<Vec<_>>());
+        assert_eq!(numbers(news.in_turn(&repo)), (201..=400).collect::<Vec<_>>());
+        assert_eq!(numbers(news.in_turn(&repo)), (401..=450).chain(1..=150).collect::<Vec<_>>());
+        news.moved(&repo, None, &open[..3]);
+        assert_eq!(numbers(news.in_turn(&repo)), [1, 2, 3], "fewer than a turn: each time all of them");
+    }
+}
