@@ -67,7 +67,7 @@ async fn tell(args: &DemoArgs, color: Color) -> anyhow::Result<()> {
     for line in render::text(&sheet, render::Style { color: color.on_stdout(), width: 100 }).lines() {
         println!("   {line}");
     }
-    println!("\n   Nothing has been written. On the name server, www still is {}.", world.answer("www", "A").await?);
+    println!("\n   Nothing has been written. On the name server, www still is: {}", world.answer("www", "A").await?);
 
     let digest = view.digest.map(|digest| digest.short()).unwrap_or_default();
     if args.yes {
@@ -82,7 +82,7 @@ async fn tell(args: &DemoArgs, color: Color) -> anyhow::Result<()> {
     reach(&world, &mr, Phase::Verifying, people, "running the plan").await?;
     println!("\n4. The start gate read everything once more: what was approved was still what was there. Then the plan ran, every step");
     println!("   written to the journal before it was sent, and read back from the name server after it.");
-    println!("   On the name server, www now is {}.", world.answer("www", "CNAME").await?);
+    println!("   On the name server, www now is: {}", world.answer("www", "CNAME").await?);
     println!("\n5. Production is ahead of main now, and the merge request is still open: everything touched is read again and again");
     println!("   until it stayed true for its window.");
     let view = reach(&world, &mr, Phase::Merged, PATIENCE, "watching that it stays true").await?;
