@@ -182,6 +182,14 @@ impl Service {
     pub async fn command(&self, by: &User, mr: &MrId, command: Command) -> Result<Answer, ServiceError> {
         self.known(mr).await?;
         let right = self.right(by, &mr.repo).await?;
+        let command = match command {
+            // It may be carried out after a restart, when another plan stands: an approval is of the one that stands now.
+            Command::Approve { digest: None, steps } => {
+                let shown = self.desk.view(mr).await.and_then(|view| view.digest);
+                Command::Approve { digest: shown.map(|digest| digest.to_string()), steps }
+            }
+            said => said,
+        };
         let order = Order { mr: mr.clone(), by: by.clone(), right, command };
         let unkept = |error: KvError| {
             self.world.trouble.said(error.to_string());

@@ -33,15 +33,34 @@ pub enum Item {
 }
 
 impl Outcome {
-    /// The answer of an act that was issued a second time, because nobody heard what became of the first: what is already so may be the first one's doing.
+    /// The answer of an act that was issued a second time, because nobody heard what became of the first: what is already so may be the first one's doing,
+    /// and what this one did not get to may have been done by the first.
     #[must_use]
     pub fn of_a_second_try(mut self) -> Self {
-        self.items.iter_mut().filter(|item| **item == Item::Already).for_each(|item| *item = Item::Done);
+        for item in &mut self.items {
+            match item {
+                Item::Already => *item = Item::Done,
+                Item::NotTried | Item::Failed { transient: true, .. } => *item = Item::Unknown,
+                Item::Done | Item::Moved(_) | Item::Refused(_) | Item::Failed { transient: false, .. } | Item::Unknown => {}
+            }
+        }
         self
     }
 
     /// The same answer for every item.
     pub fn all(items: usize, item: Item) -> Self {
         Self { items: vec![item; items], report: None }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Item, Outcome};
+
+    #[test]
+    fn a_second_try_does_not_disown_what_the_first_may_have_done() {
+        let away = || Item::Failed { transient: true, why: "away".into() };
+        let said = Outcome { items: vec![Item::Already, Item::NotTried, away(), Item::Done], report: None };
+        assert_eq!(said.of_a_second_try().items, [Item::Done, Item::Unknown, Item::Unknown, Item::Done]);
     }
 }
