@@ -7,20 +7,21 @@ use super::{
 use std::collections::BTreeSet;
 
 /// What each module may use, itself aside.
-const ARROWS: [(&str, &[&str]); 14] = [
+const ARROWS: [(&str, &[&str]); 15] = [
     ("core", &[]),
     ("kinds", &["core"]),
     ("formats", &["kinds", "core"]),
     ("ports", &["formats", "kinds", "core"]),
-    ("drivers", &["ports", "formats", "kinds", "core"]),
+    ("etcd", &["ports"]),
+    ("drivers", &["etcd", "ports", "formats", "kinds", "core"]),
     ("forges", &["ports", "formats", "kinds", "core"]),
-    ("stores", &["ports", "formats", "kinds", "core"]),
+    ("stores", &["etcd", "ports", "formats", "kinds", "core"]),
     ("secrets", &["ports", "formats", "kinds", "core"]),
     ("git", &["ports", "formats", "kinds", "core"]),
     ("lab", &["ports", "formats", "kinds", "core"]),
-    ("app", &["drivers", "forges", "stores", "secrets", "git", "ports", "formats", "kinds", "core"]),
-    ("web", &["app", "drivers", "forges", "stores", "secrets", "git", "ports", "formats", "kinds", "core"]),
-    ("cli", &["web", "app", "lab", "drivers", "forges", "stores", "secrets", "git", "ports", "formats", "kinds", "core"]),
+    ("app", &["drivers", "forges", "stores", "secrets", "git", "etcd", "ports", "formats", "kinds", "core"]),
+    ("web", &["app", "drivers", "forges", "stores", "secrets", "git", "etcd", "ports", "formats", "kinds", "core"]),
+    ("cli", &["web", "app", "lab", "drivers", "forges", "stores", "secrets", "git", "etcd", "ports", "formats", "kinds", "core"]),
     // The program itself starts the command line.
     ("main.rs", &["cli"]),
 ];

@@ -2,8 +2,7 @@
 
 use super::{
     driver::Etcd,
-    observe::{NO_SPACE, read, token},
-    wire::{Fault, Live, encoded, ranges},
+    observe::{read, token},
 };
 use crate::{
     core::{
@@ -11,6 +10,7 @@ use crate::{
         plan::{Act, Write},
         run::{Item, Outcome},
     },
+    etcd::{Fault, Live, NO_SPACE, encoded, ranges},
     kinds::config::{bytes, value},
     ports::Cx,
 };

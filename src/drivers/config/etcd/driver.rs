@@ -1,17 +1,13 @@
 //! The driver itself: one cluster, and what was learned of it.
 
-use super::{
-    act,
-    config::{Config, ConfigError, Limits},
-    observe,
-    wire::Wire,
-};
+use super::{act, observe};
 use crate::{
     core::{
         model::{Fact, Kind, Observed, Token, Unit, Want},
         plan::Act,
         run::Outcome,
     },
+    etcd::{Config, ConfigError, Limits, Wire},
     kinds::config::{self, Names, Shape},
     ports::{Census, Cx, Driver, Fut, ObserveError, Precondition},
 };

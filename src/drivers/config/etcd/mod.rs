@@ -4,10 +4,8 @@
 //! is never written over. What a server takes in one transaction is configured, and learned when it takes less.
 
 mod act;
-mod config;
 mod driver;
 mod observe;
-mod wire;
 
-pub use config::{Config, ConfigError, Limits, Tls, User};
+pub use crate::etcd::{Config, ConfigError, Limits, Tls, User};
 pub use driver::Etcd;

@@ -1,11 +1,9 @@
 //! Reading: linearizable, as many keys at once as the server takes in one transaction.
 
-use super::{
-    driver::Etcd,
-    wire::{Fault, Live, encoded, kvs, ranges},
-};
+use super::driver::Etcd;
 use crate::{
     core::model::{Health, Kind, Observed, Reading, ResourceId, Token, Want},
+    etcd::{Fault, Live, NO_SPACE, encoded, kvs, ranges},
     kinds::config::{key_id, value},
     ports::{Clock, ObserveError, ObserveErrorKind, SystemClock},
 };
@@ -130,7 +128,3 @@ pub(super) fn error(driver: &Etcd, fault: &Fault, about: Vec<ResourceId>) -> Obs
     };
     ObserveError { target: driver.target().to_owned(), what, kind, about }
 }
-
-/// What to do about a full quota; etcd keeps its alarm until somebody clears it.
-pub(super) const NO_SPACE: &str =
-    "etcd's quota is used up and it takes no write; compact and defragment it, clear the alarm with `etcdctl alarm disarm`, or raise --quota-backend-bytes, then retry";

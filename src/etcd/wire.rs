@@ -11,9 +11,13 @@ use std::{
 /// A member that is down answers no connection; the next one is asked after this.
 const CONNECT: Duration = Duration::from_secs(3);
 
+/// What to do about a full quota; etcd keeps its alarm until somebody clears it.
+pub const NO_SPACE: &str =
+    "etcd's quota is used up and it takes no write; compact and defragment it, clear the alarm with `etcdctl alarm disarm`, or raise --quota-backend-bytes, then retry";
+
 /// Why there is no answer to use.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) enum Fault {
+pub enum Fault {
     /// Nothing was sent: no member takes a connection.
     Unreachable(String),
     /// It may have happened.
@@ -32,12 +36,13 @@ pub(super) enum Fault {
 
 /// A live key as the server holds it; revision 0: there is none.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Live {
+pub struct Live {
     pub revision: u64,
     pub bytes: Option<Vec<u8>>,
 }
 
-pub(super) struct Wire {
+/// One cluster: where its members are, and what the last sign-in gave.
+pub struct Wire {
     client: reqwest::Client,
     config: Config,
     /// What the last sign-in gave.
@@ -45,6 +50,7 @@ pub(super) struct Wire {
 }
 
 impl Wire {
+    /// Makes a client; nothing is sent yet.
     pub fn new(config: Config) -> Result<Self, ConfigError> {
         let fault = |what: String| ConfigError { target: config.target.clone(), what };
         let mut builder = reqwest::Client::builder().connect_timeout(CONNECT).no_proxy();
@@ -112,6 +118,7 @@ impl Wire {
         Err(Fault::Unreachable(format!("{}; check `endpoints` and that the server is up", away.join(", "))))
     }
 
+    /// As whom it signs in.
     pub fn user(&self) -> &str {
         self.config.user.as_ref().map_or("nobody", |user| &user.name)
     }
@@ -167,12 +174,13 @@ fn innermost(error: &reqwest::Error) -> String {
     error.to_string()
 }
 
-pub(super) fn encoded(bytes: &[u8]) -> String {
+/// Bytes as the gateway takes them.
+pub fn encoded(bytes: &[u8]) -> String {
     STANDARD.encode(bytes)
 }
 
 /// The keys of a range's answer, each with what it holds.
-pub(super) fn kvs(range: &Json) -> Result<Vec<(Vec<u8>, Live)>, Fault> {
+pub fn kvs(range: &Json) -> Result<Vec<(Vec<u8>, Live)>, Fault> {
     let odd = || Fault::Other("the server's answer is no answer to a range".into());
     let decode = |field: &Json| STANDARD.decode(field.as_str().unwrap_or_default()).map_err(|_| odd());
     let one = |kv: &Json| -> Result<(Vec<u8>, Live), Fault> {
@@ -183,7 +191,7 @@ pub(super) fn kvs(range: &Json) -> Result<Vec<(Vec<u8>, Live)>, Fault> {
 }
 
 /// The single key of each range among a transaction's answers, in their order.
-pub(super) fn ranges(answer: &Json, count: usize) -> Result<Vec<Live>, Fault> {
+pub fn ranges(answer: &Json, count: usize) -> Result<Vec<Live>, Fault> {
     let responses = answer["responses"].as_array().map(Vec::as_slice).unwrap_or_default();
     if responses.len() != count {
         return Err(Fault::Other(format!("the server answered {} of {count} ranges", responses.len())));

@@ -1,0 +1,7 @@
+//! How etcd v3 is spoken to, for the driver of etcd targets and for the store alike: its JSON gateway, every member in turn, signed in where the cluster asks.
+
+mod config;
+mod wire;
+
+pub use config::{Config, ConfigError, Limits, Tls, User};
+pub use wire::{Fault, Live, NO_SPACE, Wire, encoded, kvs, ranges};
