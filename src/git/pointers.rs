@@ -71,7 +71,7 @@ impl Pointers {
         for unit in stale {
             let side = side_once(repo, source, tree, &unit)?;
             let said = |(id, wanted): (&ResourceId, &Wanted)| {
-                let pointer = |Mention { key, rule }| Pointer { key, id: id.clone(), rule, place: wanted.place.clone() };
+                let pointer = |Mention { key, rule, guess: _ }| Pointer { key, id: id.clone(), rule, place: wanted.place.clone() };
                 speaks(id, &wanted.value).into_iter().map(pointer).collect::<Vec<_>>()
             };
             let found: BTreeSet<Pointer> = side.iter().flat_map(|read| &read.desired.resources).flat_map(said).collect();

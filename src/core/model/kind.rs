@@ -107,6 +107,9 @@ pub struct Mention {
     pub key: Str,
     /// The rule in words: `a CNAME points at a name`.
     pub rule: Str,
+    /// Whether the key was only found in free text. An order made of it gives way where it would wait for itself.
+    #[serde(default)]
+    pub guess: bool,
 }
 
 /// A verb of a kind: `drain`, closed by `ready`.

@@ -3,7 +3,7 @@
 use super::{
     batch::{Batched, batch},
     graph::graph,
-    item::{Item, writes},
+    item::{Item, ItemEdge, writes},
     lint::lint,
     order::{self, Said},
     pattern::Patterns,
@@ -92,6 +92,7 @@ impl Parts<'_> {
         let graph = graph(&items, &mut edges).map_err(CompileError::Refused)?;
         let Batched { steps, edges, inside } = batch(&items, &graph, &edges, &lanes.templates, self.policy.deadline).map_err(CompileError::Refused)?;
         let mut notes = self.notes;
+        notes.extend(graph.given_way.iter().map(|edge| left_out(&items, edge)));
         notes.sort();
         notes.dedup();
         drop(items);
@@ -99,6 +100,13 @@ impl Parts<'_> {
         let findings = lint(&plan, self.kinds);
         if findings.is_empty() { Ok(plan) } else { Err(CompileError::Broken(findings)) }
     }
+}
+
+/// Says an order that was only guessed and could not be kept.
+fn left_out(items: &[Item<'_>], edge: &ItemEdge) -> Note {
+    let title = |number: usize| items[number].kind.title(items[number].id());
+    let (before, after) = (title(edge.before), title(edge.after));
+    Note::Remark { text: format!("{after} may belong after {before} ({}), which goes against another order: it does not wait for it", super::graph::why(&edge.reason)).into() }
 }
 
 fn item<'a>(delta: &'a Delta, kind: &'static dyn Kind, lanes: &Lanes) -> Item<'a> {

@@ -17,12 +17,15 @@ pub(super) type Group = Vec<usize>;
 pub(super) struct Graph {
     pub groups: Vec<Group>,
     pub group_of: Vec<usize>,
+    /// Guessed orders that would have waited for themselves.
+    pub given_way: Vec<ItemEdge>,
 }
 
 /// Groups the items, refuses loops, and drops the edges that one atomic message makes needless.
 pub(super) fn graph(items: &[Item<'_>], edges: &mut Vec<ItemEdge>) -> Result<Graph, Vec<Refusal>> {
     let mut sets = Sets::new(items.len());
     exclusions(items, &mut sets);
+    let mut given_way = Vec::new();
     loop {
         let (part_of, members) = sets.parts();
         let next = successors(&part_of, members.len(), edges);
@@ -32,9 +35,13 @@ pub(super) fn graph(items: &[Item<'_>], edges: &mut Vec<ItemEdge>) -> Result<Gra
             let inside: Vec<usize> = part.iter().flat_map(|set| members[*set].iter().copied()).collect();
             if one_message(items, &inside, edges, &part_of, part) {
                 inside.windows(2).for_each(|pair| sets.join(pair[0], pair[1]));
-            } else {
+                continue;
+            }
+            let guesses = give_way(edges, &part_of, part);
+            if guesses.is_empty() {
                 faults.push(cycle(items, edges, &part_of, &next, part));
             }
+            given_way.extend(guesses);
         }
         faults.extend(split_orders(items, edges, &part_of));
         if !faults.is_empty() {
@@ -42,7 +49,7 @@ pub(super) fn graph(items: &[Item<'_>], edges: &mut Vec<ItemEdge>) -> Result<Gra
         }
         if loops.is_empty() {
             edges.retain(|edge| part_of[edge.before] != part_of[edge.after]);
-            return Ok(sorted(items, &members, &next));
+            return Ok(Graph { given_way, ..sorted(items, &members, &next) });
         }
     }
 }
@@ -71,6 +78,12 @@ fn one_message(items: &[Item<'_>], inside: &[usize], edges: &[ItemEdge], part_of
     let sets: BTreeSet<usize> = part.iter().copied().collect();
     let around = |edge: &&ItemEdge| sets.contains(&part_of[edge.before]) && sets.contains(&part_of[edge.after]);
     together && edges.iter().filter(around).all(|edge| edge.needs == Needs::Applied)
+}
+
+/// Takes the guessed orders out of a loop: what text only seems to say holds nothing up.
+fn give_way(edges: &mut Vec<ItemEdge>, part_of: &[usize], part: &[usize]) -> Vec<ItemEdge> {
+    let sets: BTreeSet<usize> = part.iter().copied().collect();
+    edges.extract_if(.., |edge| edge.guess && sets.contains(&part_of[edge.before]) && sets.contains(&part_of[edge.after])).collect()
 }
 
 /// Orders that somebody said between writes that must be one message.
@@ -117,7 +130,7 @@ fn cycle(items: &[Item<'_>], edges: &[ItemEdge], part_of: &[usize], next: &[Vec<
     fault
 }
 
-fn why(reason: &EdgeReason) -> String {
+pub(super) fn why(reason: &EdgeReason) -> String {
     match reason {
         EdgeReason::Refers { rule, .. } => rule.to_string(),
         EdgeReason::LetsGo { rule, .. } => format!("lets go first: {rule}"),
@@ -147,7 +160,7 @@ fn sorted(items: &[Item<'_>], members: &[Group], next: &[Vec<usize>]) -> Graph {
             }
         }
     }
-    Graph { groups, group_of }
+    Graph { groups, group_of, given_way: Vec::new() }
 }
 
 /// The strongly connected parts with more than one node or an edge to itself (Tarjan's algorithm, without recursion).

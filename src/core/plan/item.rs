@@ -46,6 +46,8 @@ pub(super) struct ItemEdge {
     pub needs: Needs,
     pub reason: EdgeReason,
     pub place: Place,
+    /// Made of what free text seems to say: left out, and told, where it would wait for itself.
+    pub guess: bool,
 }
 
 /// What stands between two waves of a lane.

@@ -37,7 +37,7 @@ pub(super) fn edges(items: &[Item<'_>], said: &[Said]) -> Vec<ItemEdge> {
                 true => EdgeReason::Refers { consumer: then.clone(), provider: first.clone(), rule: "it lives in what is made first".into() },
                 false => EdgeReason::Said { first: first.clone(), then: then.clone() },
             };
-            edges.push(ItemEdge { before, after, needs: Needs::Proven, reason, place: place.clone() });
+            edges.push(ItemEdge { before, after, needs: Needs::Proven, reason, place: place.clone(), guess: false });
         }
     }
     edges
@@ -62,24 +62,24 @@ fn providers(items: &[Item<'_>]) -> BTreeMap<Str, Providers> {
 
 /// The edges of one consumer. A consumer that pointed there before waits only for what is newly provided; one that newly points there waits for every change of it.
 fn references(number: usize, item: &Item<'_>, items: &[Item<'_>], providers: &BTreeMap<Str, Providers>, edges: &mut Vec<ItemEdge>) {
-    let mentions = |value: Option<&Value>| -> BTreeMap<Str, Str> {
+    let mentions = |value: Option<&Value>| -> BTreeMap<Str, (Str, bool)> {
         let all: Vec<Mention> = value.map(|value| item.kind.mentions(item.id(), value)).unwrap_or_default();
-        all.into_iter().map(|mention| (mention.key, mention.rule)).collect()
+        all.into_iter().map(|Mention { key, rule, guess }| (key, (rule, guess))).collect()
     };
     let (from, to) = (mentions(item.from()), mentions(item.to()));
-    for (key, rule) in &to {
+    for (key, (rule, guess)) in &to {
         let Some(of) = providers.get(key) else { continue };
         let changed: &[usize] = if from.contains_key(key) { &[] } else { &of.keeps };
         for provider in nearest(item, items, number, of.gains.iter().chain(changed)) {
             let reason = EdgeReason::Refers { consumer: item.id().clone(), provider: items[provider].id().clone(), rule: rule.clone() };
-            edges.push(edge(items, provider, number, reason, item.delta.place.clone()));
+            edges.push(ItemEdge { guess: *guess, ..edge(items, provider, number, reason, item.delta.place.clone()) });
         }
     }
-    for (key, rule) in from.iter().filter(|(key, _)| !to.contains_key(*key)) {
+    for (key, (rule, guess)) in from.iter().filter(|(key, _)| !to.contains_key(*key)) {
         let Some(of) = providers.get(key) else { continue };
         for provider in nearest(item, items, number, of.loses.iter()) {
             let reason = EdgeReason::LetsGo { consumer: item.id().clone(), provider: items[provider].id().clone(), rule: rule.clone() };
-            edges.push(edge(items, number, provider, reason, item.delta.place.clone()));
+            edges.push(ItemEdge { guess: *guess, ..edge(items, number, provider, reason, item.delta.place.clone()) });
         }
     }
 }
@@ -93,7 +93,7 @@ fn nearest<'n>(item: &Item<'_>, items: &[Item<'_>], number: usize, found: impl I
 /// Inside one unit that keeps order, sent first is enough; across units the first is proven before the second is sent.
 fn edge(items: &[Item<'_>], before: usize, after: usize, reason: EdgeReason, place: Place) -> ItemEdge {
     let together = items[before].shares_unit(&items[after]) && items[before].kind.limits().ordered;
-    ItemEdge { before, after, needs: if together { Needs::Applied } else { Needs::Proven }, reason, place }
+    ItemEdge { before, after, needs: if together { Needs::Applied } else { Needs::Proven }, reason, place, guess: false }
 }
 
 /// What `after:` says of the resources that a plan writes: as said for those that stay, the other way round for those that go.

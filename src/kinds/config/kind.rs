@@ -1,8 +1,8 @@
 //! What a key means: its form, its limits, what grants call it, and how a person reads its value.
 
-use super::{check, content};
+use super::{check, content, names};
 use crate::core::{
-    model::{Desired, Kind, Limits, Refusal, RefusalKind, ResourceId, Str, Unit, Value},
+    model::{Desired, Kind, Limits, Mention, Refusal, RefusalKind, ResourceId, Str, Unit, Value},
     plan::Undo,
 };
 
@@ -144,6 +144,11 @@ impl Kind for Config {
 
     fn undo(&self, before: Option<&Value>, _after: Option<&Value>) -> Undo {
         Undo::To(before.cloned())
+    }
+
+    /// The names of hosts in its text.
+    fn mentions(&self, _id: &ResourceId, value: &Value) -> Vec<Mention> {
+        names::mentions(value)
     }
 
     fn check_unit(&self, desired: &Desired) -> Vec<Refusal> {

@@ -6,6 +6,7 @@
 mod check;
 mod content;
 mod kind;
+mod names;
 
 pub use content::{bytes, value};
 pub use kind::{Config, KEY, KEYS, Names, Shape, key_id};

@@ -82,7 +82,7 @@ impl Kind for Dns {
         let Ok(parts) = split(id) else { return Vec::new() };
         let wires = value.get("values").map(Value::as_list).unwrap_or_default().iter().filter_map(|text| rdata::parse(parts.rtype, text.as_str()?).ok());
         let names = wires.filter_map(|wire| rdata::pointed(parts.rtype, &wire)).filter(|name| !name.is_root());
-        let mut out: Vec<Mention> = names.map(|name| Mention { key: format!("dns:{name}").into(), rule: rule.into() }).collect();
+        let mut out: Vec<Mention> = names.map(|name| Mention { key: format!("dns:{name}").into(), rule: rule.into(), guess: false }).collect();
         out.sort();
         out.dedup();
         out

@@ -130,3 +130,23 @@ fn a_resource_says_of_which_kind_it_is() {
     assert_eq!(of(&key_id("t", "a")).name(), KEYS.name());
     assert_eq!(of(&ResourceId::new("t", "rrset", "example.com./www/A")).name(), DNS.name());
 }
+
+#[test]
+fn a_value_mentions_every_host_that_its_text_names() {
+    let mentions = |text: &str| KEYS.mentions(&key_id("t", "a"), &Value::str(text)).into_iter().map(|of| (of.key.to_string(), of.rule.to_string())).collect::<Vec<_>>();
+    let keys = |text: &str| mentions(text).into_iter().map(|(key, _)| key).collect::<Vec<_>>();
+    for text in
+        ["db.example.com", "db.example.com.", "DB.Example.COM:5432", "postgres://app:pw@db.example.com/x?y=1", "{\"host\":\"db.example.com\"}", "see <db.example.com>, please"]
+    {
+        assert_eq!(keys(text), ["dns:db.example.com."], "{text}");
+    }
+    assert_eq!(keys("a.example.com,b.example.com;a.example.com"), ["dns:a.example.com.", "dns:b.example.com."]);
+    for nothing in ["", "db", "192.0.2.1:80", "1.5", "...", "a..b", "2001:db8::1", "-.-"] {
+        assert_eq!(keys(nothing), [] as [&str; 0], "{nothing}");
+    }
+    assert_eq!(mentions("x.example.com\n")[0].1, "its value names x.example.com");
+    assert_eq!(mentions("a: 1\nb: x.example.com\n")[0].1, "line 2 of its value names x.example.com");
+    assert!(KEYS.mentions(&key_id("t", "a"), &value(b"\xff db.example.com")).is_empty(), "bytes that are no text name nothing");
+    let many: String = (0..20_000).map(|n| format!("h{n}.example.com\n")).collect();
+    assert_eq!(mentions(&many).len(), 10_000);
+}

@@ -77,6 +77,13 @@ fn a_loop_between_units_prints_the_reason_of_each_link() {
 }
 
 #[test]
+fn an_order_that_text_only_seems_to_ask_for_gives_way_and_is_told() {
+    assert_snapshot!(print(&World::new("", "box/a = >b\nbag/b = >c\nbox/c = ?a").plan()));
+    let loose = World::new("", "loose:box/a = ?b\nloose:box/b = ?a").plan();
+    assert!(loose.edges.is_empty() && loose.notes.len() == 2, "{loose:?}");
+}
+
+#[test]
 fn things_that_point_at_each_other_in_one_atomic_unit_go_in_one_message() {
     assert_snapshot!(print(&World::new("", "box/a = >b\nbox/b = >a\nbag/c = >a").plan()));
 }

@@ -8,11 +8,12 @@ use trueup::core::{
     plan::{Between, Match, Plan, Template, Waves, Write, kept, lint},
 };
 
-/// One thing: its target and unit, what it points at and comes after (only earlier things, so that no loop is asked for), before and after.
-type Thing = (u8, Vec<u8>, Vec<u8>, u8);
+/// One thing: its target and unit, what it points at and comes after (only earlier things, so that no loop is asked for), what its text seems to
+/// point at (anything, which may be a loop), and its fate.
+type Thing = (u8, Vec<u8>, Vec<u8>, Vec<u8>, u8);
 
 fn things() -> impl Strategy<Value = (Vec<Thing>, u8)> {
-    (vec((0u8..9, vec(any::<u8>(), 0..3), vec(any::<u8>(), 0..2), 0u8..4), 1..40), 0u8..8)
+    (vec((0u8..9, vec(any::<u8>(), 0..3), vec(any::<u8>(), 0..2), vec(any::<u8>(), 0..2), 0u8..4), 1..40), 0u8..8)
 }
 
 /// The lines of base and of merged. Fate 0: made, 1: changed, 2: removed, 3: swapped for another form.
@@ -22,12 +23,13 @@ fn world(things: &[Thing], waves: u8) -> World {
         format!("{}:u{}/t{n}", ["toys", "loose", "small"][usize::from(place % 3)], place / 3)
     };
     let (mut base, mut merged) = (String::new(), String::new());
-    for (n, (_, points, after, fate)) in things.iter().enumerate() {
+    for (n, (_, points, after, seems, fate)) in things.iter().enumerate() {
         let earlier = |list: &[u8]| -> Vec<usize> { if n == 0 { Vec::new() } else { list.iter().map(|at| usize::from(*at) % n).collect() } };
         // What stays may come only after what stays.
-        let after: Vec<String> = earlier(after).into_iter().filter(|at| *fate == 2 || things[*at].3 < 2).map(&name).collect();
+        let after: Vec<String> = earlier(after).into_iter().filter(|at| *fate == 2 || things[*at].4 < 2).map(&name).collect();
         let after = if after.is_empty() { String::new() } else { format!(" after {}", after.join(", ")) };
-        let arrows: String = earlier(points).into_iter().map(|at| format!(" >t{at}")).collect();
+        let seems = seems.iter().map(|at| format!(" ?t{}", usize::from(*at) % things.len()));
+        let arrows: String = earlier(points).into_iter().map(|at| format!(" >t{at}")).chain(seems).collect();
         match fate {
             0 => merged += &format!("{}{after} = new{arrows}\n", name(n)),
             1 => {

@@ -7,6 +7,7 @@ mod laws;
 mod left;
 mod lint;
 mod safety;
+mod systems;
 mod toy;
 mod waves;
 mod way_back;

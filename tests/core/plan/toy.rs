@@ -8,7 +8,7 @@ use trueup::core::{
     plan::{Act, CompileError, Conditions, Edge, Material, Note, Plan, PlanFacts, Scope, Sight, Sources, Template, Undo, wants},
 };
 
-/// Names are `unit/thing/form`. A value is text: words with `>` in front point at a thing; every thing provides its own name.
+/// Names are `unit/thing/form`. A value is text: words with `>` in front point at a thing, with `?` perhaps; every thing provides its own name.
 /// Forms of one thing cannot be live together. `root` is protected, and `bad` is refused.
 pub struct Toy(pub Limits);
 
@@ -47,7 +47,12 @@ impl Kind for Toy {
 
     fn mentions(&self, _id: &ResourceId, value: &Value) -> Vec<Mention> {
         let words = value.as_str().unwrap_or_default().split_whitespace();
-        words.filter_map(|word| word.strip_prefix('>')).map(|key| Mention { key: key.into(), rule: "an arrow points at a thing".into() }).collect()
+        let mention = |word: &str| match (word.strip_prefix('>'), word.strip_prefix('?')) {
+            (Some(key), _) => Some(Mention { key: key.into(), rule: "an arrow points at a thing".into(), guess: false }),
+            (None, Some(key)) => Some(Mention { key: key.into(), rule: "it may mean a thing".into(), guess: true }),
+            (None, None) => None,
+        };
+        words.filter_map(mention).collect()
     }
 
     fn provides(&self, id: &ResourceId, _value: &Value) -> Vec<Str> {
@@ -70,6 +75,8 @@ impl Kind for Toy {
 
 pub fn toys(id: &ResourceId) -> &'static dyn Kind {
     match &*id.target {
+        // Real kinds, where several systems are planned together.
+        "inside" | "etcd" | "dir" => trueup::kinds::of(id),
         "loose" => &LOOSE,
         "small" => &SMALL,
         _ => &TOY,

@@ -216,7 +216,9 @@ fn a_cache_without_room_reads_again_and_gives_the_same() {
 fn pointing(world: &World, pointers: &Pointers, commit: &CommitId, keys: &[&str]) -> Vec<String> {
     let source = Source { folder: "dns", format: &world.format, scope: &world.scope };
     let keys = keys.iter().map(|key| Str::from(*key)).collect();
-    let speaks = |id: &ResourceId, _: &Value| id.name.rsplit('/').next().map(|line| Mention { key: line.into(), rule: "a line speaks of itself".into() }).into_iter().collect();
+    let speaks = |id: &ResourceId, _: &Value| {
+        id.name.rsplit('/').next().map(|line| Mention { key: line.into(), rule: "a line speaks of itself".into(), guess: false }).into_iter().collect()
+    };
     let found = pointers.at(&world.cache, &world.repo, &source, &world.repo.tree(commit).unwrap(), &keys, &speaks).unwrap().expect("the source is small");
     found.iter().map(|pointer| format!("{} at {}", pointer.id.name, pointer.place)).collect()
 }
