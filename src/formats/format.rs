@@ -90,6 +90,11 @@ pub trait Files {
     /// A file's bytes by its path relative to the source; `Err` when it is missing, no regular file, too large, or leads out.
     fn bytes(&self, path: &str) -> Result<Vec<u8>, Refusal>;
 
+    /// Whether there is something at a path relative to the source; asking is recorded, so that a file that comes later is noticed.
+    fn has(&self, path: &str) -> bool {
+        self.bytes(path).is_ok()
+    }
+
     /// The path as the repository names it, for places.
     fn in_repository(&self, path: &str) -> Str;
 }

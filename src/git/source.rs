@@ -94,6 +94,20 @@ impl Files for TreeFiles<'_> {
         })
     }
 
+    fn has(&self, path: &str) -> bool {
+        let Ok(inside) = inside(path) else { return false };
+        match self.repo.entry(self.tree, &self.in_repository(&inside)) {
+            Ok(entry) => {
+                self.asked.borrow_mut().insert(inside.into(), entry.as_ref().map(|entry| entry.id.clone()));
+                entry.is_some()
+            }
+            Err(error) => {
+                self.broken.borrow_mut().get_or_insert(error);
+                false
+            }
+        }
+    }
+
     fn in_repository(&self, path: &str) -> Str {
         join(self.folder, path)
     }

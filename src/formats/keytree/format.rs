@@ -1,6 +1,6 @@
 //! The format: which file is which key, and how a file is read.
 
-use super::{flatten, json, properties, write};
+use super::{flatten, json, properties, schema, toml, write};
 use crate::{
     core::model::{Desired, Kind, Place, Refusal, RefusalKind, ResourceId, Str, Unit, Wanted},
     formats::{Files, Format, Home, Scope, UnitFiles, yaml},
@@ -21,6 +21,8 @@ pub struct KeyTree {
     /// What stands between the names of maps inside each other in an expanded file.
     pub separator: Str,
     pub expand: BTreeSet<Expand>,
+    /// Whether `NAME.schema.json` is the schema of the file `NAME`, and no key.
+    pub schemas: bool,
 }
 
 /// Files that give a key for every leaf instead of one for themselves.
@@ -33,23 +35,34 @@ pub enum Expand {
     Json,
     /// `.properties`.
     Properties,
+    /// `.toml`.
+    Toml,
 }
 
 impl Default for KeyTree {
     fn default() -> Self {
-        Self { prefix: "".into(), separator: "/".into(), expand: BTreeSet::new() }
+        Self { prefix: "".into(), separator: "/".into(), expand: BTreeSet::new(), schemas: false }
     }
 }
 
 impl Expand {
-    const ALL: [Self; 3] = [Self::Yaml, Self::Json, Self::Properties];
+    const ALL: [Self; 4] = [Self::Yaml, Self::Json, Self::Properties, Self::Toml];
 
     fn extensions(self) -> &'static [&'static str] {
         match self {
             Self::Yaml => &[".yaml", ".yml"],
             Self::Json => &[".json"],
             Self::Properties => &[".properties"],
+            Self::Toml => &[".toml"],
         }
+    }
+
+    /// A file's name without its extension, and the grammar that says.
+    fn of(path: &str) -> Option<(&str, Self)> {
+        let how = |expand: Self| expand.extensions().iter().find_map(|extension| Some((path.strip_suffix(extension)?, expand)));
+        let (bare, expand) = Self::ALL.into_iter().find_map(how)?;
+        // `.yaml` alone is a file without a name, not an extension.
+        (!bare.is_empty() && !bare.ends_with('/')).then_some((bare, expand))
     }
 }
 
@@ -64,10 +77,7 @@ pub(super) struct Leaf {
 impl KeyTree {
     /// The file's name without the extension that is expanded, and how; `None`: the file is a key as it is.
     pub(super) fn expanded<'p>(&self, path: &'p str) -> Option<(&'p str, Expand)> {
-        let how = |expand: &Expand| expand.extensions().iter().find_map(|extension| Some((path.strip_suffix(extension)?, *expand)));
-        let (bare, expand) = self.expand.iter().find_map(how)?;
-        // `.yaml` alone is a file without a name, not an extension.
-        (!bare.is_empty() && !bare.ends_with('/')).then_some((bare, expand))
+        Expand::of(path).filter(|(_, expand)| self.expand.contains(expand))
     }
 
     /// Where files are that would be the key `prefix + path`, or a folder of that name when expanded.
@@ -76,14 +86,40 @@ impl KeyTree {
         std::iter::once("").chain(extensions.copied()).map(move |extension| Home::File(format!("{path}{extension}").into())).collect::<Vec<_>>().into_iter()
     }
 
-    fn leaves(&self, path: &str, file: &str, bytes: Vec<u8>) -> Result<Vec<Leaf>, Vec<Refusal>> {
-        let read = match self.expanded(path) {
-            None => return Ok(vec![Leaf { below: String::new(), bytes, place: Place::new(file, 1, 1) }]),
-            Some((_, Expand::Properties)) => properties::read(file, &bytes),
-            Some((_, Expand::Yaml)) => yaml::load(file, &bytes, &yaml::Budget::default()).map_err(|fault| vec![fault]).and_then(|root| flatten::leaves(&root, &self.separator)),
-            Some((_, Expand::Json)) => json::load(file, &bytes).map_err(|fault| vec![fault]).and_then(|root| flatten::leaves(&root, &self.separator)),
+    /// The keys of one file, each as its grammar and its schema allow.
+    fn leaves(&self, files: &dyn Files, path: &str) -> Result<Vec<Leaf>, Vec<Refusal>> {
+        let bytes = files.bytes(path).map_err(|refusal| vec![refusal])?;
+        let name = files.in_repository(path);
+        // A schema's own faults have lines of another file.
+        let told = |fault: Refusal| if fault.place.as_ref().is_some_and(|place| place.file == name) { yaml::with_excerpt(fault, &bytes) } else { fault };
+        let read = self.grammar(files, path, &bytes).map_err(|faults| faults.into_iter().map(told).collect::<Vec<_>>())?;
+        Ok(read.unwrap_or_else(|| vec![Leaf { below: String::new(), bytes, place: Place::new(name, 1, 1) }]))
+    }
+
+    /// The leaves of an expanded file; `None` for one that is a key as it is.
+    fn grammar(&self, files: &dyn Files, path: &str, bytes: &[u8]) -> Result<Option<Vec<Leaf>>, Vec<Refusal>> {
+        let schema = self.schemas.then(|| schema::beside(Expand::of(path).map_or(path, |(bare, _)| bare))).filter(|schema| files.has(schema));
+        let expanded = self.expanded(path).is_some();
+        if !expanded && schema.is_none() {
+            return Ok(None);
+        }
+        let file = &*files.in_repository(path);
+        let (root, pairs) = match Expand::of(path).map(|(_, how)| how) {
+            Some(Expand::Yaml) => (yaml::load(file, bytes, &yaml::Budget::default()).map_err(|fault| vec![fault])?, None),
+            Some(Expand::Json) => (json::load(file, bytes).map_err(|fault| vec![fault])?, None),
+            Some(Expand::Toml) => (toml::load(file, bytes)?, None),
+            Some(Expand::Properties) => {
+                let leaves = properties::read(file, bytes)?;
+                (schema::pairs(file, &leaves), Some(leaves))
+            }
+            None => (schema::whole(file, bytes), None),
         };
-        read.map_err(|faults| faults.into_iter().map(|fault| yaml::with_excerpt(fault, &bytes)).collect())
+        let faults = schema.map_or_else(Vec::new, |schema| schema::faults(files, &schema, &root));
+        match faults.is_empty() {
+            false => Err(faults),
+            true if expanded => pairs.map_or_else(|| flatten::leaves(&root, &self.separator), Ok).map(Some),
+            true => Ok(None),
+        }
     }
 }
 
@@ -102,13 +138,14 @@ impl Format for KeyTree {
     }
 
     fn settings(&self) -> String {
-        format!("{:?} {:?} {:?}", self.prefix, self.separator, self.expand)
+        format!("{:?} {:?} {:?} {}", self.prefix, self.separator, self.expand, self.schemas)
     }
 
     /// A unit is what one file asks for, named by the key that the file is or that all its keys start with.
     fn unit_of(&self, path: &str) -> Option<Unit> {
         let bare = self.expanded(path).map_or(path, |(bare, _)| bare);
-        (!for_git(path)).then(|| Unit::new(format!("{}{bare}", self.prefix)))
+        let schema = self.schemas && path.ends_with(schema::SUFFIX);
+        (!for_git(path) && !schema).then(|| Unit::new(format!("{}{bare}", self.prefix)))
     }
 
     fn homes(&self, unit: &Unit) -> Option<Vec<Home>> {
@@ -122,6 +159,11 @@ impl Format for KeyTree {
 
     fn in_parts(&self) -> bool {
         true
+    }
+
+    /// Schemas, and what they refer to.
+    fn reads_beyond(&self) -> bool {
+        self.schemas
     }
 
     /// A key can also be asked for by a file above it that is expanded, and below an expanded file by a folder of its name.
@@ -150,9 +192,7 @@ impl Format for KeyTree {
         let mut faults = Vec::new();
         let mut seen: BTreeMap<String, Place> = BTreeMap::new();
         for path in files.list() {
-            let name = files.in_repository(&path);
-            let leaves = files.bytes(&path).map_err(|refusal| vec![refusal]).and_then(|bytes| self.leaves(&path, &name, bytes));
-            let leaves = match leaves {
+            let leaves = match self.leaves(files, &path) {
                 Ok(leaves) => leaves,
                 Err(more) => {
                     faults.extend(more);

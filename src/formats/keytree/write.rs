@@ -53,7 +53,7 @@ fn path<'k>(format: &KeyTree, key: &'k str, keys: &BTreeSet<&str>) -> Result<&'k
         return Err(fault(format!("the key `{key}` is no path of a file"), "leave it out, and govern it from an expanded file"));
     }
     let Some(unit) = format.unit_of(path) else {
-        return Err(fault(format!("git keeps a file called like the key `{key}` for itself"), "leave it out, and govern it from an expanded file"));
+        return Err(fault(format!("a file called like the key `{key}` is read as no key"), "leave it out, and govern it from an expanded file"));
     };
     if unit.as_str() != key {
         return Err(fault(format!("the file of the key `{key}` would not be read as that key"), "write without `expand`"));
@@ -86,6 +86,10 @@ impl Files for One {
 
     fn bytes(&self, _path: &str) -> Result<Vec<u8>, Refusal> {
         Ok(self.content.clone())
+    }
+
+    fn has(&self, path: &str) -> bool {
+        *path == *self.path
     }
 
     fn in_repository(&self, path: &str) -> Str {

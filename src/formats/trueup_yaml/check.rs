@@ -93,7 +93,7 @@ impl Check<'_> {
 
     /// Settings of key trees: none on other formats, and none that makes no key.
     fn key_tree(&mut self, source: &Source, at: &str) {
-        let given = [("prefix", source.prefix.is_some()), ("expand", !source.expand.is_empty()), ("separator", source.separator.is_some())];
+        let given = [("prefix", source.prefix.is_some()), ("expand", !source.expand.is_empty()), ("separator", source.separator.is_some()), ("schemas", source.schemas)];
         for (key, _) in given.into_iter().filter(|(_, given)| *given && *source.format != *keytree::NAME) {
             self.fault(RefusalKind::Schema, &["sources", at, key], format!("`{key}` means nothing to `{}`", source.format), "remove it, or set `format: keytree`");
         }

@@ -37,12 +37,15 @@ pub struct Source {
     /// `keytree`: what every key starts with: `/app/`. Without it, a file's path in the folder is its key.
     #[serde(default)]
     pub prefix: Option<Str>,
-    /// `keytree`: the files that give a key for every leaf (`yaml`, `json`, `properties`); their extension is no part of the keys. Every other file is one key, byte for byte.
+    /// `keytree`: the files that give a key for every leaf (`yaml`, `json`, `toml`, `properties`); their extension is no part of the keys. Every other file is one key, byte for byte.
     #[serde(default)]
     pub expand: Vec<Expand>,
     /// `keytree`: what stands between the names of an expanded file's maps inside each other. Without it: `/`.
     #[serde(default)]
     pub separator: Option<Str>,
+    /// `keytree`: `NAME.schema.json` is the JSON Schema that the file `NAME` (with any of these extensions, expanded or not) must fit, and no key.
+    #[serde(default)]
+    pub schemas: bool,
     /// Where the source is declared.
     #[serde(skip)]
     pub place: Place,
@@ -67,7 +70,12 @@ impl Source {
     /// The format of a key tree with this source's settings.
     pub fn key_tree(&self) -> KeyTree {
         let plain = KeyTree::default();
-        KeyTree { prefix: self.prefix.clone().unwrap_or(plain.prefix), separator: self.separator.clone().unwrap_or(plain.separator), expand: self.expand.iter().copied().collect() }
+        KeyTree {
+            prefix: self.prefix.clone().unwrap_or(plain.prefix),
+            separator: self.separator.clone().unwrap_or(plain.separator),
+            expand: self.expand.iter().copied().collect(),
+            schemas: self.schemas,
+        }
     }
 
     /// Whether two sources read the same folder the same way; their targets may differ.

@@ -28,8 +28,13 @@ pub enum NodeKind {
 }
 
 impl Node {
-    pub(super) fn new(kind: NodeKind, place: Place) -> Self {
+    pub(in crate::formats) fn new(kind: NodeKind, place: Place) -> Self {
         Self { kind, place, raw: None, plain: false }
+    }
+
+    /// A scalar of another grammar, with the text that stands for it where its value does not keep one.
+    pub(in crate::formats) fn scalar(kind: NodeKind, text: &str, place: Place) -> Self {
+        Self { raw: Some(text.into()), ..Self::new(kind, place) }
     }
 
     /// The text a scalar was written as, escapes undone; `None` for lists and maps.

@@ -29,6 +29,10 @@ impl Files for Memory {
         self.all.get(path).cloned().ok_or_else(|| Refusal::new(RefusalKind::Path, format!("there is no file `{path}`")))
     }
 
+    fn has(&self, path: &str) -> bool {
+        self.all.contains_key(path)
+    }
+
     fn in_repository(&self, path: &str) -> Str {
         format!("dns/{path}").into()
     }

@@ -12,11 +12,11 @@ use trueup::{
 };
 
 fn tree(expand: &[Expand]) -> KeyTree {
-    KeyTree { prefix: "/app/".into(), separator: "/".into(), expand: expand.iter().copied().collect() }
+    KeyTree { prefix: "/app/".into(), expand: expand.iter().copied().collect(), ..KeyTree::default() }
 }
 
 fn all() -> KeyTree {
-    tree(&[Expand::Yaml, Expand::Json, Expand::Properties])
+    tree(&[Expand::Yaml, Expand::Json, Expand::Toml, Expand::Properties])
 }
 
 fn read_bytes(format: &KeyTree, files: &[(&str, &[u8])]) -> Result<Desired, Vec<Refusal>> {
@@ -161,4 +161,92 @@ fn keys_that_no_file_can_be_are_refused() {
     let keys: [(&str, &[u8]); 7] = [("/app/a", b""), ("/app/a/b", b""), ("/other", b""), ("/app/../x", b""), ("/app/b//c", b""), ("/app/c.json", b"{}"), ("/app/.gitkeep", b"")];
     let faults = all().write(&Unit::new(""), &wanted(&keys), &UnitFiles::new()).unwrap_err();
     insta::assert_snapshot!(refusals(&faults));
+}
+
+#[test]
+fn toml_gives_a_key_for_every_leaf_as_its_grammar_says() {
+    let toml = "# the shop\nname = \"shop\"\nport = 8_080\nmode = 0x1F\nrate = 1.50\non = true\nsince = 1979-05-27T07:32:00Z\nhosts = [\"a\", 'b c']\n[db.main]\nhost = \"db1\"\n[[pool]]\nip = \"192.0.2.1\"\n[[pool]]\nip = \"192.0.2.2\"\n";
+    insta::assert_snapshot!(asks(&all(), "conf/main.toml", toml));
+    assert_eq!(asks(&all(), "none.toml", "# nothing yet\n"), "", "an empty file asks for nothing");
+    assert_eq!(asks(&tree(&[Expand::Yaml]), "a.toml", "x=1"), "dns/a.toml:1:1 /app/a.toml = x=1", "what is not expanded is a key as it is");
+    insta::assert_snapshot!(
+        [
+            refused("a.toml", b"a = 1\nb = = 2\nc = [1,\n"),
+            refused("b.toml", b"x = 99999999999999999999\n"),
+            refused("c.toml", b"a = 1\na = 2\n"),
+            refused("d.toml", b"a = \"\xff\"")
+        ]
+        .join("\n\n")
+    );
+}
+
+const SCHEMA: &str = r##"{
+  "type": "object", "required": ["port"], "additionalProperties": false,
+  "properties": {
+    "port": {"type": "integer", "minimum": 1, "maximum": 65535},
+    "name": {"type": "string", "pattern": "^[a-z]+$"},
+    "hosts": {"type": "array", "items": {"$ref": "parts/host.schema.json"}}
+  }
+}"##;
+
+const HOST: &str = r##"{"type": "string", "pattern": "\\.example\\.com$"}"##;
+
+fn checked(files: &[(&str, &str)], path: &str) -> Result<Desired, String> {
+    let format = KeyTree { schemas: true, ..all() };
+    let mut memory = Memory::new(files);
+    memory.own = vec![path.into()];
+    let unit = format.unit_of(path).unwrap();
+    format.read(&unit, &memory, &scope(&["t"])).map_err(|all| refusals(&all))
+}
+
+#[test]
+fn values_fit_the_schema_that_lies_beside_them() {
+    let fits = [("app.yaml", "port: 80\nname: shop\nhosts: [a.example.com]\n"), ("app.json", "{\"port\": 80}"), ("app.toml", "port = 80\n")];
+    for (path, text) in fits {
+        let read = checked(&[(path, text), ("app.schema.json", SCHEMA), ("parts/host.schema.json", HOST)], path);
+        assert!(read.is_ok(), "{path}: {read:?}");
+    }
+    let yaml = "port: 70000\nname: Shop\nhosts:\n  - a.example.com\n  - b.example.org\nextra: s3cret-value\n";
+    let json = "{\"name\": \"shop\",\n \"port\": \"80\"}";
+    let told =
+        [("app.yaml", yaml), ("app.json", json)].map(|(path, text)| checked(&[(path, text), ("app.schema.json", SCHEMA), ("parts/host.schema.json", HOST)], path).unwrap_err());
+    insta::assert_snapshot!(told.join("\n\n"));
+}
+
+#[test]
+fn a_file_that_is_one_value_fits_its_schema_too() {
+    let port = ("port.schema.json", r#"{"type": "integer"}"#);
+    assert!(checked(&[("port", "8080\n"), port], "port").is_ok());
+    assert!(checked(&[("port", "eighty\n"), port], "port").is_err());
+    let list = ("flags.schema.json", r#"{"required": ["dark"]}"#);
+    let plain = KeyTree { schemas: true, ..tree(&[]) };
+    let mut memory = Memory::new(&[("flags.json", "{}"), list]);
+    memory.own = vec!["flags.json".into()];
+    assert!(plain.read(&plain.unit_of("flags.json").unwrap(), &memory, &scope(&["t"])).is_err(), "a file that is a key as it is has a grammar all the same");
+    assert!(checked(&[("app.properties", "a = 1\n"), ("app.schema.json", r#"{"properties": {"a": {"maxLength": 0}}}"#)], "app.properties").is_err());
+}
+
+#[test]
+fn a_schema_is_no_key_and_a_broken_one_is_refused_with_its_place() {
+    let format = KeyTree { schemas: true, ..all() };
+    assert_eq!(format.unit_of("app.schema.json"), None);
+    assert!(all().unit_of("app.schema.json").is_some(), "without `schemas` it is a file like any other");
+    let faulty = [
+        "{\"type\": ",
+        r#"{"type": "thing"}"#,
+        r#"{"pattern": "(?=a)b"}"#,
+        r#"{"$ref": "https://example.com/schema.json"}"#,
+        r#"{"$ref": "../../etc/passwd"}"#,
+        r#"{"$ref": "missing.schema.json"}"#,
+    ];
+    let told = faulty.map(|schema| checked(&[("a/app.yaml", "x"), ("a/app.schema.json", schema)], "a/app.yaml").expect_err(schema));
+    insta::assert_snapshot!(told.join("\n\n"));
+}
+
+#[test]
+fn a_schema_that_comes_later_is_asked_for_from_the_start() {
+    let memory = Memory::new(&[("app.yaml", "a: 1\n")]);
+    let format = KeyTree { schemas: true, ..all() };
+    format.read(&format.unit_of("app.yaml").unwrap(), &memory, &scope(&["t"])).unwrap();
+    assert!(format.reads_beyond(), "so that a schema that changes touches the files it checks");
 }

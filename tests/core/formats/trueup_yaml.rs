@@ -108,7 +108,7 @@ fn a_key_tree_has_settings_that_other_formats_have_not() {
     let plain = read(&source("    format: keytree\n")).unwrap_or_else(|faults| panic!("{}", told(&faults)));
     assert!(!plain.sources[0].reads_like(&repository.sources[0]), "other settings read other keys");
     let faults: Vec<String> =
-        ["    format: octodns\n    prefix: /app/\n    expand: [yaml]\n", "    format: keytree\n    separator: ''\n", "    format: keytree\n    expand: [toml]\n"]
+        ["    format: octodns\n    prefix: /app/\n    expand: [yaml]\n", "    format: keytree\n    separator: ''\n", "    format: keytree\n    expand: [ini]\n"]
             .into_iter()
             .map(|lines| told(&read(&source(lines)).unwrap_err()))
             .collect();
