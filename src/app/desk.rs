@@ -105,21 +105,25 @@ impl Desk {
         view.await.ok()
     }
 
-    /// What the other running changes of these have applied ahead of base, with whose it is.
-    pub async fn applied_by_others(&self, mr: &MrId) -> BTreeMap<ResourceId, (MrId, Option<Value>)> {
+    /// What the other running changes of these have applied ahead of base, with whose it is. An error names a change that cannot say: nothing may be taken for unchanged then.
+    pub async fn applied_by_others(&self, mr: &MrId) -> Result<BTreeMap<ResourceId, (MrId, Option<Value>)>, String> {
         // A change whose card says that it is not ahead of base has nothing to tell, so the question costs the open changes only.
         let ahead_of_base = |seat: &Seat| seat.seen.borrow().card.as_ref().is_none_or(|card| card.ahead);
-        let asked: Vec<_> = self.lock().iter().filter(|(other, seat)| *other != mr && ahead_of_base(seat)).map(|(other, seat)| (other.clone(), seat.mail.clone())).collect();
+        let asked: Vec<MrId> = self.lock().iter().filter(|(other, seat)| *other != mr && ahead_of_base(seat)).map(|(other, _)| other.clone()).collect();
         let mut ahead = BTreeMap::new();
-        for (other, mail) in asked {
+        for other in asked {
             let (answer, applied) = oneshot::channel();
-            if mail.send(Mail::Applied(answer)).is_ok()
-                && let Ok(applied) = applied.await
-            {
-                ahead.extend(applied.into_iter().map(|(id, value)| (id, (other.clone(), value))));
-            }
+            self.send(&other, Mail::Applied(answer));
+            // A worker that starts over from its journal drops its mail; what it applied is live all the same.
+            let applied = applied.await.map_err(|_| format!("what {other} has applied cannot be read now, because it starts over from its journal"))?;
+            ahead.extend(applied.into_iter().map(|(id, value)| (id, (other.clone(), value))));
         }
-        ahead
+        Ok(ahead)
+    }
+
+    /// Starts the workers of these changes, before anything is planned that they may be ahead of.
+    pub fn seat_all<'a>(&self, changes: impl Iterator<Item = &'a MrId>) {
+        changes.for_each(|mr| drop(self.seat(mr)));
     }
 
     fn seat(&self, mr: &MrId) -> Seat {

@@ -13,6 +13,8 @@ use tokio::sync::watch;
 /// Wakes what was under way when the last process ended; reads cards only. How many there are.
 pub async fn resume(world: &World, desk: &Desk) -> Result<usize, String> {
     let cards = world.store.cards().await.map_err(|error| error.to_string())?;
+    // Those ahead of base first: what is planned from here on asks them what they wrote.
+    desk.seat_all(cards.iter().filter(|card| card.ahead).map(|card| &card.mr));
     // A command may wait for a change that rests.
     for (_, mr) in orders::waiting(&world.store).await.map_err(|error| error.to_string())? {
         desk.send(&mr, Mail::Look);

@@ -2,7 +2,7 @@
 
 use crate::{
     core::{
-        model::{MrId, Time, User},
+        model::{Digest, MrId, Time, User},
         review::{Command, Right},
     },
     ports::KvError,
@@ -13,13 +13,16 @@ use serde::{Deserialize, Serialize};
 /// The source of these deliveries in the inbox.
 const SOURCE: &str = "command";
 
-/// One command to one change, with the right its speaker had when it came.
+/// One command to one change, with the right its speaker had and the plan that stood when it came.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Order {
     pub mr: MrId,
     pub by: User,
     pub right: Right,
     pub command: Command,
+    /// It may be carried out after a restart, when another plan stands: then it is refused where it is about a plan. Orders of older versions do not say.
+    #[serde(default)]
+    pub plan: Option<Digest>,
 }
 
 impl Order {

@@ -11,10 +11,10 @@ use crate::{
     core::{
         diff::{Delta, Op},
         gate::MergeTicket,
-        model::{MrId, ResourceId, StepId, Token},
+        model::{MrId, ResourceId, StepId, Token, TreeId},
         plan::{Act, Plan, Written},
         review::{CommentId, Face, Sighting},
-        run::{Ask, Effect, Input, Item, MergeAnswer, Outcome},
+        run::{Ask, Effect, Input, Item, MergeAnswer, Outcome, PlanAnswer, PlanKey, PlanResult},
     },
     ports::{Fence, ForgeErrorKind, Shown},
 };
@@ -36,6 +36,8 @@ pub struct Hands {
     pub plan: Option<Arc<Plan>>,
     /// What this change wrote and is not merged or restored yet; filled where a plan is asked for.
     pub written: BTreeMap<ResourceId, Written>,
+    /// What the change knows of its merge request; filled where a run is about to start.
+    pub known: Option<Sighting>,
     pub fence: Fence,
     pub tokens: Tokens,
 }
@@ -54,8 +56,18 @@ pub async fn perform(hands: Hands, effect: Effect) {
         Effect::Replan { base, head, ours, restore } => {
             let ahead = hands.desk.applied_by_others(&hands.mr).await;
             let restore = restore.then(|| planning::Restore { plan: hands.plan.clone() });
-            let request = planning::Request { mr: hands.mr.clone(), base, head, ours, written: hands.written.clone(), ahead, restore };
-            Some(Input::Planned(Box::new(planning::answer(&hands.world, request).await)))
+            let answer = match ahead {
+                Ok(ahead) => {
+                    let request = planning::Request { mr: hands.mr.clone(), base, head, ours, written: hands.written.clone(), ahead, restore };
+                    planning::answer(&hands.world, request).await
+                }
+                Err(why) => PlanAnswer { key: PlanKey { base, head, tree: TreeId::new("") }, restore: restore.is_some(), result: PlanResult::Failed { why }, way_back: None },
+            };
+            Some(Input::Planned(Box::new(answer)))
+        }
+        Effect::Observe { ask: ask @ Ask::Start { .. }, .. } if let Some(moved) = outdated(&hands).await => {
+            hands.desk.send(&hands.mr, Mail::Look);
+            Some(Input::Observed { ask, seen: Err(moved) })
         }
         Effect::Observe { ask, wants, facts } => {
             let health = matches!(ask, Ask::Sample { .. });
@@ -107,10 +119,21 @@ pub async fn unbacked(desk: &Desk, mr: &MrId, plan: Option<&Plan>) -> Option<BTr
     if kept.is_empty() {
         return None;
     }
-    let ahead = desk.applied_by_others(mr).await;
+    // Who cannot say holds what it held, as far as anybody knows.
+    let ahead = desk.applied_by_others(mr).await.ok()?;
     let stands = |delta: &Delta, by: &MrId| ahead.get(&delta.id).is_some_and(|(other, applied)| other == by && *applied == delta.to);
     let gone: BTreeSet<MrId> = kept.into_iter().filter(|(delta, by)| !stands(delta, by)).map(|(_, by)| by.clone()).collect();
     (!gone.is_empty()).then_some(gone)
+}
+
+/// Whether the merge request is not what the change knows any more: its base moved while nobody looked, say. Nothing starts on that.
+async fn outdated(hands: &Hands) -> Option<String> {
+    let known = hands.known.as_ref()?;
+    match hands.world.forge.look(&hands.mr, Some(CommentId(u64::MAX))).await {
+        Ok(now) => (now != *known).then(|| "the merge request or its base moved since it was last looked at".to_owned()),
+        // The forge being away stops no run (I14); the branch itself is as near as the repository.
+        Err(_) => hands.world.base(&hands.mr.repo).filter(|base| *base != known.base).map(|base| format!("base is {base} by now, and the forge does not answer")),
+    }
 }
 
 /// Reads the merge request, whenever its forge answers; none when the forge does not know it.

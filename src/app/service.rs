@@ -3,7 +3,7 @@
 use super::{
     desk::Desk,
     faults, intake,
-    orders::Order,
+    orders::{self, Order},
     worker::{Glance, Mail},
     world::World,
 };
@@ -182,15 +182,8 @@ impl Service {
     pub async fn command(&self, by: &User, mr: &MrId, command: Command) -> Result<Answer, ServiceError> {
         self.known(mr).await?;
         let right = self.right(by, &mr.repo).await?;
-        let command = match command {
-            // It may be carried out after a restart, when another plan stands: an approval is of the one that stands now.
-            Command::Approve { digest: None, steps } => {
-                let shown = self.desk.view(mr).await.and_then(|view| view.digest);
-                Command::Approve { digest: shown.map(|digest| digest.to_string()), steps }
-            }
-            said => said,
-        };
-        let order = Order { mr: mr.clone(), by: by.clone(), right, command };
+        let plan = if command.is_of_a_plan() { self.desk.view(mr).await.and_then(|view| view.digest) } else { None };
+        let order = Order { mr: mr.clone(), by: by.clone(), right, command, plan };
         let unkept = |error: KvError| {
             self.world.trouble.said(error.to_string());
             ServiceError::new(ServiceErrorKind::Unavailable, format!("nothing was done: {error}"))
@@ -198,14 +191,23 @@ impl Service {
         let n = order.keep(&self.world.store, self.world.clock.now()).await.map_err(unkept)?;
         self.world.trouble.over();
         faults::point("after inbox");
-        let why = || self.world.trouble.what().unwrap_or_else(|| "see the server's log".to_owned());
-        let unsaid = || ServiceError::new(ServiceErrorKind::Unavailable, format!("the command is kept and is carried out once the change's journal can be written: {}", why()));
-        let answer = self.desk.command(mr, n).await.ok_or_else(unsaid)?;
+        let Some(answer) = self.desk.command(mr, n).await else { return Err(self.unanswered(n).await) };
         match answer.upshot() {
             Upshot::Done => Ok(answer),
             Upshot::Denied => Err(ServiceError::new(ServiceErrorKind::Denied, answer.to_string())),
             Upshot::Refused => Err(ServiceError::new(ServiceErrorKind::Conflict, answer.to_string())),
         }
+    }
+
+    /// What became of a command whose answer was lost: it leaves the inbox with what follows from it.
+    async fn unanswered(&self, n: u64) -> ServiceError {
+        let why = || self.world.trouble.what().unwrap_or_else(|| "see the server's log".to_owned());
+        let what = match orders::read(&self.world.store, n).await {
+            Ok(Some(_)) => format!("the command is kept and is carried out once the change's journal can be written: {}", why()),
+            Ok(None) => "the command was carried out and its answer was lost on the way; `trueup mr show` says where the change is".to_owned(),
+            Err(error) => format!("the command is kept, and whether it is carried out already cannot be read now ({error}); `trueup mr journal` says so once it can"),
+        };
+        ServiceError::new(ServiceErrorKind::Unavailable, what)
     }
 
     pub async fn close(&self, by: &User, mr: &MrId) -> Result<(), ServiceError> {

@@ -12,7 +12,7 @@ use crate::{
     core::{
         model::{MrId, ResourceId, StepId, Time, Token, Value},
         review::{Answer, Links, Phase, Sighting, View},
-        run::{Card, Change, Effect, Event, Input, StreamId},
+        run::{Ask, Card, Change, Effect, Event, Input, StreamId},
     },
     ports::Fence,
     stores::AppendError,
@@ -176,7 +176,10 @@ impl Worker {
                 return Ok(());
             }
             let mut heard = Heard::default();
-            let (mut again, mut stop) = (false, false);
+            let mut again = false;
+            // Seen before anything that may fail: whoever asked waits for this worker's end.
+            let stop = mails.iter().any(|mail| matches!(mail, Mail::Stop));
+            let mut unread = None;
             for mail in mails.drain(..) {
                 match mail {
                     Mail::Input(input) => {
@@ -186,7 +189,7 @@ impl Worker {
                         }
                         heard.inputs.push(self.own_doing(*input));
                     }
-                    Mail::Command { n, answer } => self.command(&mut heard, n, answer).await?,
+                    Mail::Command { n, answer } => unread = unread.or(self.command(&mut heard, n, answer).await.err()),
                     Mail::Look => {
                         let n = looks.hinted();
                         self.look(n);
@@ -198,10 +201,15 @@ impl Worker {
                     }
                     Mail::View(answer) => drop(answer.send(self.change.view(self.world.clock.now()))),
                     Mail::Applied(answer) => drop(answer.send(self.change.applied())),
-                    Mail::Stop => stop = true,
+                    Mail::Stop => {}
                 }
             }
-            let done = if heard.inputs.is_empty() { Ok(()) } else { self.turn(heard, looks, show).await };
+            let done = match unread {
+                // The store does not answer: what was heard with it is in the inbox, or is asked for again.
+                Some(why) => Err(why),
+                None if heard.inputs.is_empty() => Ok(()),
+                None => self.turn(heard, looks, show).await,
+            };
             if stop {
                 return Ok(());
             }
@@ -237,8 +245,8 @@ impl Worker {
             return Ok(());
         }
         let order = orders::read(&self.world.store, n).await.map_err(|error| error.to_string())?;
-        if let Some(Order { mr: _, by, right, command }) = order {
-            heard.inputs.push(Input::Command { by, right, command });
+        if let Some(Order { mr: _, by, right, command, plan }) = order {
+            heard.inputs.push(Input::Command { by, right, command, plan });
             heard.asked.push(answer);
             heard.taken.push(n);
         }
@@ -317,12 +325,16 @@ impl Worker {
             Effect::Replan { .. } | Effect::Observe { .. } | Effect::Act { .. } | Effect::Claim { .. } | Effect::Unclaim | Effect::Reply { .. } | Effect::Merge(_) => {
                 // Only planning needs it, and copying it for every act would cost a run the square of its length.
                 let written = if matches!(effect, Effect::Replan { .. }) { self.change.ledger().written().clone() } else { BTreeMap::new() };
+                // A way back starts whatever became of the merge request.
+                let starts = matches!(effect, Effect::Observe { ask: Ask::Start { .. }, .. }) && !self.change.is_restore();
+                let known = if starts { self.change.sighting().cloned() } else { None };
                 let hands = perform::Hands {
                     world: self.world.clone(),
                     desk: self.desk.clone(),
                     mr: self.mr.clone(),
                     plan: self.change.plan().cloned(),
                     written,
+                    known,
                     fence: self.fence.clone(),
                     tokens: self.tokens.clone(),
                 };

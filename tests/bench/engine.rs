@@ -116,7 +116,7 @@ fn noop(steps: usize) {
     let mut inbox = VecDeque::from([
         Input::Sighted(Box::new(sighting())),
         Input::Planned(Box::new(answer)),
-        Input::Command { by: User::new("ben"), right: Right::Approve, command: Command::Approve { digest: None, steps: Vec::new() } },
+        Input::Command { by: User::new("ben"), right: Right::Approve, command: Command::Approve { digest: None, steps: Vec::new() }, plan: Some(plan.digest()) },
     ]);
     let (mut turns, mut started, mut finished) = (0u64, None, None);
     let mut kept: Vec<Event> = Vec::new();

@@ -62,6 +62,15 @@ impl Command {
         self.usage().map_or(Right::None, |usage| usage.needs)
     }
 
+    /// Whether it is about the plan that its speaker saw: under another one it would mean something else.
+    pub fn is_of_a_plan(&self) -> bool {
+        match self {
+            Self::Approve { digest, steps: _ } => digest.is_none(),
+            Self::Start | Self::Retry | Self::Skip { .. } => true,
+            Self::Plan | Self::Pause | Self::Resume | Self::Abort | Self::Restore | Self::Free { .. } | Self::Take | Self::Help | Self::Unknown { .. } => false,
+        }
+    }
+
     fn usage(&self) -> Option<Usage> {
         let usage = |verb, args, does, needs| Some(Usage { verb, args, does, needs });
         match self {

@@ -15,7 +15,8 @@ pub enum Input {
     /// The forge was read.
     Sighted(Box<Sighting>),
     /// A command that came by page or CLI (those in comments come inside a sighting).
-    Command { by: crate::core::model::User, right: Right, command: Command },
+    /// `plan`: the one that stood when it was said; none when there was none.
+    Command { by: crate::core::model::User, right: Right, command: Command, plan: Option<crate::core::model::Digest> },
     /// The answer to `Effect::Replan`.
     Planned(Box<PlanAnswer>),
     /// The answer to `Effect::Observe`.

@@ -99,7 +99,10 @@ fn answer(world: &mut World, which: usize, how: u8) {
 fn act(world: &mut World, deed: &Deed) {
     match deed {
         Deed::Answer { which, how } => answer(world, *which, *how),
-        Deed::Say(which) => world.hear(&[Input::Command { by: User::new("bob"), right: Right::Approve, command: command(*which) }]),
+        Deed::Say(which) => {
+            let plan = world.change.digest();
+            world.hear(&[Input::Command { by: User::new("bob"), right: Right::Approve, command: command(*which), plan }]);
+        }
         Deed::Push => {
             world.sighting.head = CommitId::new(format!("{}'", world.sighting.head));
             world.see();

@@ -6,7 +6,7 @@ use super::{
     world::{World, right},
 };
 use trueup::core::{
-    model::{CommitId, Health, MrId, Place, Refusal, RefusalKind, RepoId, Span, Time, TreeId, User},
+    model::{CommitId, Digest, Health, MrId, Place, Refusal, RefusalKind, RepoId, Span, Time, TreeId, User},
     review::{Check, MrState, Review, command},
     run::{ClaimAnswer, Effect, Input, MergeAnswer, PlanResult},
 };
@@ -18,7 +18,9 @@ pub fn run(world: &mut World, line: &str) -> Vec<String> {
     match *verb {
         "see" => see(world, rest),
         "say" => world.comment(rest[0], &format!("/trueup {}", name_digest(world, &rest[1..].join(" ")))),
-        "page" => page(world, rest),
+        "page" => page(world, rest, world.change.digest()),
+        // Kept in the inbox while another plan came.
+        "late" => page(world, rest, Some(Digest([7; 32]))),
         "plan" => plan(world, rest),
         "next" => world.next_plan = plans::read(rest),
         "live" => live(world, rest),
@@ -98,9 +100,9 @@ fn see(world: &mut World, words: &[&str]) {
 }
 
 /// A command by page or CLI.
-fn page(world: &mut World, words: &[&str]) {
+fn page(world: &mut World, words: &[&str], plan: Option<Digest>) {
     let said = command::parse(&format!("/trueup {}", words[1..].join(" "))).remove(0);
-    world.hear(&[Input::Command { by: User::new(words[0]), right: right(words[0]), command: said }]);
+    world.hear(&[Input::Command { by: User::new(words[0]), right: right(words[0]), command: said, plan }]);
 }
 
 fn plan(world: &mut World, words: &[&str]) {

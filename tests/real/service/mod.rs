@@ -13,5 +13,6 @@ mod rest;
 mod rolling;
 mod rules;
 mod stories;
+mod together;
 mod trouble;
 mod world;

@@ -25,6 +25,11 @@ pub enum Answer {
         asked: String,
         now: Digest,
     },
+    /// Another plan stands than the one it was said of.
+    PlanChanged {
+        command: String,
+        now: Option<Digest>,
+    },
     NoSuchStep {
         step: StepId,
         last: StepId,
@@ -120,6 +125,7 @@ impl Answer {
             | Self::Taken { .. } => Upshot::Done,
             Self::OwnChange { .. } | Self::NotAllowed { .. } | Self::NotNamed { .. } => Upshot::Denied,
             Self::StaleDigest { .. }
+            | Self::PlanChanged { .. }
             | Self::NoSuchStep { .. }
             | Self::NothingToApprove
             | Self::NotNow { .. }
@@ -148,6 +154,10 @@ impl fmt::Display for Answer {
             Self::ApprovedAlready { digest } => write!(f, "You approved `{}` before; it still counts.", digest.short()),
             Self::StaleDigest { asked, now } => {
                 write!(f, "Not approved: {} is not the plan shown now. Read it again, then say `/trueup approve {}`.", code(asked), now.short())
+            }
+            Self::PlanChanged { command, now } => {
+                let now = now.map_or_else(|| "there is no plan now".to_owned(), |now| format!("the plan is `{}` now", now.short()));
+                write!(f, "Not done: the plan changed since `/trueup {command}` was said, and {now}. Read it, then say it again.")
             }
             Self::NoSuchStep { step, last } => write!(f, "There is no step {step}; the plan's last step is {last}."),
             Self::NothingToApprove => f.write_str("There is no plan to approve now."),

@@ -218,7 +218,11 @@ impl fmt::Display for Waiting {
             Self::Unmerged { by } => {
                 let others: Vec<Str> = by.iter().map(|mr| mr.to_string().into()).collect();
                 let is = if by.len() == 1 { "is" } else { "are" };
-                write!(f, "Waiting for {}, which wrote what this asks for and {is} not merged; it goes on by itself once merged, restored or freed.", list(&others, "and"))
+                write!(
+                    f,
+                    "Waiting for {}, which wrote what this asks for and {is} not merged; it goes on by itself once merged, restored or freed. Where that one waits for this one, `/trueup free REASON` on either lets both go on.",
+                    list(&others, "and")
+                )
             }
             Self::PreImages => f.write_str("Reading the live systems again before the first write; nobody needs to do anything."),
             Self::Halted => f.write_str("Halted by an operator: nothing new is written until the halt is lifted."),

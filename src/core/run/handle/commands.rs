@@ -42,6 +42,18 @@ impl Pass<'_> {
         }
     }
 
+    /// The answer to a command about a plan that is not the one on the desk any more: it names steps that are others by now.
+    pub(super) fn of_another_plan(&self, command: &Command, said_of: Option<Digest>) -> Option<Answer> {
+        if !command.is_of_a_plan() || said_of == self.change.digest() {
+            return None;
+        }
+        let now = self.change.digest();
+        if let (Command::Approve { .. }, Some(now)) = (command, now) {
+            return Some(Answer::StaleDigest { asked: said_of.map_or_else(|| "what was shown when you said it".to_owned(), |of| of.short()), now });
+        }
+        Some(Answer::PlanChanged { command: command.verb().to_owned(), now })
+    }
+
     fn not_now(&self, command: &'static str) -> Answer {
         Answer::NotNow { command, phase: self.change.phase() }
     }
@@ -63,7 +75,7 @@ impl Pass<'_> {
     }
 
     fn say_approve(&mut self, by: &User, named: Option<&str>, steps: &[StepId]) -> Answer {
-        if let Some(answer) = self.approve_parked(by, steps) {
+        if let Some(answer) = self.approve_parked(by, named, steps) {
             return answer;
         }
         let change = &*self.change;
@@ -113,12 +125,15 @@ impl Pass<'_> {
     }
 
     /// Approves steps of a run that wait for people.
-    fn approve_parked(&mut self, by: &User, steps: &[StepId]) -> Option<Answer> {
+    fn approve_parked(&mut self, by: &User, named: Option<&str>, steps: &[StepId]) -> Option<Answer> {
         let change = &*self.change;
         if !change.running || steps.is_empty() {
             return None;
         }
         let digest = change.digest()?;
+        if let Some(asked) = named.filter(|named| !digest.to_string().starts_with(&named.to_lowercase())) {
+            return Some(Answer::StaleDigest { asked: asked.to_owned(), now: digest });
+        }
         let plan = change.ledger.plan.clone();
         let mut missing = 0;
         for id in steps {
@@ -295,7 +310,9 @@ impl Pass<'_> {
     fn say_free(&mut self, by: &User, reason: &str) -> Answer {
         let change = &*self.change;
         let ended = matches!(change.stage, Phase::Failed | Phase::Closed | Phase::Refused | Phase::Conflicted | Phase::Planning | Phase::AwaitingApproval);
-        if change.running || !ended || change.claim == crate::core::run::change::ClaimState::Asked {
+        // True and waiting for another change, which may wait for this one.
+        let waits = matches!(change.stage, Phase::Verifying | Phase::Merging) && change.merge.is_none() && !change.counts_on().is_empty();
+        if change.running || !(ended || waits) || change.claim == crate::core::run::change::ClaimState::Asked {
             return self.not_now("free");
         }
         let given_up = change.ledger.given_up.keys().filter(|_| !change.wrote());
@@ -304,7 +321,7 @@ impl Pass<'_> {
             return Answer::FreeNeedsReason { left };
         }
         // A plan that goes on from what was written is none any more.
-        let again = !left.is_empty() && matches!(change.stage, Phase::Planning | Phase::AwaitingApproval) && !change.is_restore();
+        let again = !left.is_empty() && (waits || matches!(change.stage, Phase::Planning | Phase::AwaitingApproval)) && !change.is_restore();
         self.emit(Event::Freed { by: by.clone(), reason: reason.trim().to_owned(), at: Some(self.now) });
         self.give_back();
         if again {

@@ -131,8 +131,8 @@ impl Pass<'_> {
     fn take(&mut self, input: &Input) {
         match input {
             Input::Sighted(sighting) => self.sighted(sighting),
-            Input::Command { by, right, command } => {
-                let answer = self.command(by, *right, command);
+            Input::Command { by, right, command, plan } => {
+                let answer = self.of_another_plan(command, *plan).unwrap_or_else(|| self.command(by, *right, command));
                 self.said.push(answer);
             }
             Input::Planned(answer) => self.planned(answer),

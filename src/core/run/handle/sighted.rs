@@ -34,12 +34,15 @@ impl Pass<'_> {
         }
     }
 
-    /// A command in a comment. An approval that names no digest is of the plan that stood when it was written, never of a newer one.
+    /// A command in a comment. One about a plan is of the plan that stood when it was written, never of a newer one.
     fn said_in(&mut self, comment: &Comment, said: &Command) -> Answer {
-        if let (Command::Approve { digest: None, .. }, Some(desk)) = (said, &self.change.desk)
-            && desk.at > comment.at
+        if said.is_of_a_plan()
+            && let Some(desk) = self.change.desk.as_ref().filter(|desk| desk.at > comment.at)
         {
-            return Answer::StaleDigest { asked: "the plan shown when you wrote".to_owned(), now: desk.digest };
+            if let Command::Approve { .. } = said {
+                return Answer::StaleDigest { asked: "the plan shown when you wrote".to_owned(), now: desk.digest };
+            }
+            return Answer::PlanChanged { command: said.verb().to_owned(), now: Some(desk.digest) };
         }
         self.command(&comment.by, comment.right, said)
     }
