@@ -1,7 +1,7 @@
 //! The three-way diff of one resource: what is live, what base asks for, what the merged tree asks for.
 
 use super::{Delta, Op, Reason};
-use crate::core::model::{Fingerprint, Kind, MrId, OnDrift, Path, Place, Refusal, RefusalKind, RepoId, ResourceId, Sure, Value};
+use crate::core::model::{Fingerprint, Kind, MrId, OnDrift, Path, Place, Refusal, RefusalKind, RepoId, ResourceId, Sure, VEIL, Value, lines};
 
 /// One resource, looked at from all sides, in one canonical form.
 pub struct Case<'a> {
@@ -97,8 +97,9 @@ fn delta(case: &Case<'_>, op: Op, from: Option<Value>, to: Option<Value>, reason
 fn drifted(case: &Case<'_>, live: Option<&Value>, effective: Option<&Value>) -> Refusal {
     let show = |value: Option<&Value>| match value {
         None => "nothing".to_owned(),
-        Some(_) if case.sensitive => "(sensitive)".to_owned(),
-        Some(value) => format!("`{}`", case.kind.lines(case.id, value).join("`, `")),
+        Some(hidden @ Value::Hidden(_)) => hidden.to_string(),
+        Some(_) if case.sensitive => VEIL.to_owned(),
+        Some(value) => format!("`{}`", lines(case.kind, case.id, value).join("`, `")),
     };
     let title = case.kind.title(case.id);
     let (live_text, merged) = (show(live), show(case.merged.as_ref()));

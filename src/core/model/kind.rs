@@ -89,6 +89,16 @@ pub trait Kind: Send + Sync {
     }
 }
 
+/// A value as the lines a reader compares; of what is hidden only where it comes from.
+pub fn lines(kind: &dyn Kind, id: &ResourceId, value: &Value) -> Vec<String> {
+    match value {
+        Value::Hidden(_) | Value::Secret(_) => vec![value.to_string()],
+        Value::Null | Value::Bool(_) | Value::Int(_) | Value::Num(_) | Value::Str(_) | Value::List(_) | Value::Map(_) | Value::Blob { .. } | Value::Unknown(_) => {
+            kind.lines(id, value)
+        }
+    }
+}
+
 /// How much one act may carry.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Limits {

@@ -1,6 +1,6 @@
 //! The one data model that every kind's desired and live state is compared in.
 
-use super::{BlobId, Fingerprint, Path, Str, observed::Why};
+use super::{BlobId, Fingerprint, Hidden, Path, SecretRef, Str, observed::Why};
 use serde::{Deserialize, Serialize};
 use std::{collections::BTreeMap, fmt};
 
@@ -19,8 +19,10 @@ pub enum Value {
         id: BlobId,
         len: u64,
     },
-    /// A reference to a secret; the value itself never enters the model.
+    /// A reference to a secret, as desired state writes it; the value itself never enters the model.
     Secret(SecretRef),
+    /// Content that is compared and never known (I6).
+    Hidden(Box<Hidden>),
     /// Something a server or an earlier step decides.
     Unknown(Why),
 }
@@ -29,13 +31,6 @@ pub enum Value {
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct Decimal(pub Str);
-
-/// `secret://provider/path#field@version`.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-pub struct SecretRef {
-    pub uri: Str,
-    pub version: Option<Str>,
-}
 
 impl Value {
     pub fn str(text: impl Into<Str>) -> Self {
@@ -76,9 +71,21 @@ impl Value {
         }
     }
 
-    /// One encoding a value: JSON with sorted keys and tagged variants.
+    /// One encoding a value: JSON with sorted keys and tagged variants. Of what is hidden its mac alone counts.
     pub fn canonical(&self) -> Vec<u8> {
-        serde_json::to_vec(self).expect("a Value has string keys and no floats, so it always encodes")
+        let encoded = match self {
+            Self::Hidden(hidden) => serde_json::to_vec(&hidden.bare()),
+            whole => serde_json::to_vec(whole),
+        };
+        encoded.expect("a Value has string keys and no floats, so it always encodes")
+    }
+
+    /// What is hidden, where all of it is.
+    pub fn hidden(&self) -> Option<&Hidden> {
+        match self {
+            Self::Hidden(hidden) => Some(hidden),
+            _ => None,
+        }
     }
 
     pub fn fingerprint(&self) -> Fingerprint {
@@ -150,7 +157,8 @@ impl fmt::Display for Value {
                 f.write_str("}")
             }
             Self::Blob { id, len } => write!(f, "blob {} ({len} bytes)", &id.as_str()[..12.min(id.as_str().len())]),
-            Self::Secret(secret) => f.write_str(&secret.uri),
+            Self::Secret(secret) => secret.fmt(f),
+            Self::Hidden(hidden) => hidden.fmt(f),
             Self::Unknown(why) => write!(f, "({why})"),
         }
     }

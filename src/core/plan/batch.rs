@@ -146,6 +146,8 @@ fn cuts(items: &[Item<'_>], graph: &Graph, groups: &[usize], faults: &mut Vec<Re
 fn weigh(write: &Write) -> usize {
     /// A name, a type and lengths beside each value.
     const BESIDE: usize = 24;
+    /// A reference is a key, a password or a certificate with its chain; a driver that sends less at once cuts by what it really has.
+    const SECRET: usize = 4096;
     fn value(of: &Value) -> usize {
         match of {
             Value::Null | Value::Bool(_) | Value::Int(_) | Value::Unknown(_) => 8,
@@ -154,7 +156,8 @@ fn weigh(write: &Write) -> usize {
             Value::List(items) => items.iter().map(value).sum(),
             Value::Map(map) => map.iter().map(|(key, below)| key.len() + value(below)).sum(),
             Value::Blob { len, .. } => usize::try_from(*len).unwrap_or(usize::MAX / 4),
-            Value::Secret(secret) => secret.uri.len() + 256,
+            Value::Secret(secret) => secret.uri.len() + SECRET,
+            Value::Hidden(hidden) => hidden.sealed.as_ref().map_or(SECRET, |sealed| sealed.len()),
         }
     }
     write.id.name.len() + BESIDE + write.from.iter().chain(&write.to).map(value).sum::<usize>()

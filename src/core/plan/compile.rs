@@ -209,7 +209,12 @@ fn observed(seen: &Observed, of: &Scoped<'_>) -> Result<Sides, Refusal> {
 /// Takes (effective) base as live.
 fn offline(scope: &Scope<'_>, of: &Scoped<'_>, ahead: Option<&Option<Value>>) -> Result<Sides, Refusal> {
     let kind = (scope.kinds)(of.id);
-    let canon = |value: Option<&Value>| value.map(|value| kind.canon(of.id, value.clone())).transpose();
+    let canon = |value: Option<&Value>| match value {
+        // What is hidden was brought into its form before; a reference is compared as it is written.
+        Some(Value::Hidden(_) | Value::Secret(_)) => Ok(value.cloned()),
+        Some(value) => kind.canon(of.id, value.clone()).map(Some),
+        None => Ok(None),
+    };
     // What base asks for may be what the kind refuses today; the change that mends it must not be held up by it.
     let base = canon(of.base).unwrap_or_else(|_| of.base.cloned());
     let live = ahead.cloned().unwrap_or_else(|| base.clone());

@@ -156,7 +156,11 @@ impl Plan {
             Some(write) => {
                 let claims: BTreeSet<&Claim> = step.claims.iter().filter(|claim| claimed(claim).is_some_and(|id| *id == write.id)).collect();
                 let undo = undo(write, keys);
-                Digest::of("trueup/leaf/write/1", &[key.0.as_bytes(), &bytes(write.from.as_ref()), &bytes(write.to.as_ref()), &undo, &rest[0], &rest[1], &json(&claims)])
+                let (from, to, claims) = (bytes(write.from.as_ref()), bytes(write.to.as_ref()), json(&claims));
+                let mut parts: Vec<&[u8]> = vec![key.0.as_bytes(), &from, &to, &undo, &rest[0], &rest[1], &claims];
+                // Which secret is read is approved beside its content; which of its versions is known by that.
+                parts.extend(write.to.as_ref().and_then(Value::hidden).and_then(|hidden| hidden.secret.as_ref()).map(|secret| secret.uri.as_bytes()));
+                Digest::of("trueup/leaf/write/1", &parts)
             }
             None => {
                 let closes = match &step.act {

@@ -3,7 +3,7 @@
 use super::{compile::Parts, order::Said, pattern::Patterns};
 use crate::core::{
     diff::{Case, Delta, Fate, Op, Reason, three_way},
-    model::{Kind, MrId, Observed, Path, Place, Policy, Reading, Refusal, RefusalKind, RepoId, ResourceId, StepId, Sure, Value, Want},
+    model::{Kind, MrId, Observed, Path, Place, Policy, Reading, Refusal, RefusalKind, RepoId, ResourceId, StepId, Sure, VEIL, Value, Want, lines},
     plan::{Act, Claim, CompileError, Edge, EdgeReason, Finding, ItemRef, MatchedRule, Note, Plan, Step, Undo, Write},
 };
 use std::collections::{BTreeMap, BTreeSet};
@@ -109,8 +109,9 @@ fn asked_by_now(restoring: &Restoring<'_>, id: &ResourceId, of: &Written, delta:
     let kind = (restoring.kinds)(id);
     let show = |value: Option<&Value>| match value {
         None => "nothing".to_owned(),
-        Some(_) if sensitive => "(sensitive)".to_owned(),
-        Some(value) => format!("`{}`", kind.lines(id, value).join("`, `")),
+        Some(hidden @ Value::Hidden(_)) => hidden.to_string(),
+        Some(_) if sensitive => VEIL.to_owned(),
+        Some(value) => format!("`{}`", lines(kind, id, value).join("`, `")),
     };
     let (title, asks, before) = (kind.title(id), show(base.as_ref()), show(of.before.as_ref()));
     let what = format!(

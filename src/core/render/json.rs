@@ -163,6 +163,7 @@ pub fn place(place: &Place) -> Json {
 fn content(sheet: &Sheet<'_>, id: &ResourceId, value: Option<&Value>) -> Json {
     match value {
         None => Json::Null,
+        Some(hidden @ (Value::Hidden(_) | Value::Secret(_))) => value_json(hidden),
         Some(_) if sheet.is_sensitive(id) => json!({ "$sensitive": true }),
         Some(value) => value_json(value),
     }
@@ -179,7 +180,11 @@ pub fn value_json(value: &Value) -> Json {
         Value::List(items) => items.iter().map(value_json).collect(),
         Value::Map(map) => Json::Object(map.iter().map(|(key, value)| (key.to_string(), value_json(value))).collect()),
         Value::Blob { id, len } => json!({ "$blob": id, "len": len }),
-        Value::Secret(secret) => json!({ "$secret": secret.uri }),
+        Value::Secret(secret) => json!({ "$secret": secret.uri, "version": secret.version }),
+        Value::Hidden(hidden) => match &hidden.secret {
+            Some(secret) => json!({ "$secret": secret.uri, "version": secret.version }),
+            None => json!({ "$sensitive": true }),
+        },
         Value::Unknown(why) => json!({ "$unknown": why }),
     }
 }

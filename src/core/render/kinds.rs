@@ -1,6 +1,6 @@
 //! Which kind each target is, so that texts can say `www.example.com A` instead of an id.
 
-use crate::core::model::{Kind, ResourceId, Str, Value};
+use crate::core::model::{Kind, ResourceId, Str, Value, lines};
 use std::{collections::BTreeMap, fmt, sync::Arc};
 
 /// The kind of every target by the target's name; cheap to clone. A target it does not know is shown by id and plain value.
@@ -27,7 +27,7 @@ impl Kinds {
     /// A value as the lines a reader compares.
     pub fn lines(&self, id: &ResourceId, value: &Value) -> Vec<String> {
         match self.get(&id.target) {
-            Some(kind) => kind.lines(id, value),
+            Some(kind) => lines(kind, id, value),
             None => vec![value.to_string()],
         }
     }

@@ -3,7 +3,7 @@
 use super::Kinds;
 use crate::core::{
     diff::{Delta, Op},
-    model::{Digest, ResourceId, Str, Value},
+    model::{Digest, ResourceId, Str, VEIL, Value},
     plan::Plan,
 };
 use globset::{Glob, GlobSet, GlobSetBuilder};
@@ -59,7 +59,8 @@ impl<'a> Sheet<'a> {
     pub fn lines(&self, id: &ResourceId, value: Option<&Value>) -> Vec<String> {
         match value {
             None => Vec::new(),
-            Some(_) if self.is_sensitive(id) => vec!["(sensitive)".to_owned()],
+            Some(hidden @ (Value::Hidden(_) | Value::Secret(_))) => vec![hidden.to_string()],
+            Some(_) if self.is_sensitive(id) => vec![VEIL.to_owned()],
             Some(value) => self.kinds.lines(id, value),
         }
     }
@@ -67,8 +68,13 @@ impl<'a> Sheet<'a> {
     /// What goes, what comes and what stays, line by line; long stretches that stay are left out.
     pub fn compare(&self, delta: &Delta) -> Vec<Line> {
         let (old, new) = (self.lines(&delta.id, delta.from.as_ref()), self.lines(&delta.id, delta.to.as_ref()));
-        if self.is_sensitive(&delta.id) && delta.from.is_some() && delta.to.is_some() {
-            return vec![Line::Old("(sensitive)".to_owned()), Line::New("(sensitive)".to_owned())];
+        // Lines of what is hidden are equal where the content is not.
+        let hides = |value: &Value| self.is_sensitive(&delta.id) || value.hidden().is_some();
+        if let (Some(from), Some(to)) = (&delta.from, &delta.to)
+            && hides(from)
+            && hides(to)
+        {
+            return if from == to { new.into_iter().map(Line::Same).collect() } else { old.into_iter().map(Line::Old).chain(new.into_iter().map(Line::New)).collect() };
         }
         let mut out = Vec::new();
         for part in capture_diff_slices(Algorithm::Myers, &old, &new) {

@@ -78,6 +78,7 @@ impl View {
         let line = |left: &Left| {
             let show = |value: &Option<Value>| match value {
                 None => "nothing".to_owned(),
+                Some(hidden @ Value::Hidden(_)) => words::code(&hidden.to_string()),
                 Some(_) if self.hides(&left.id) => "a value that is not shown".to_owned(),
                 Some(value) => words::code(&self.kinds.lines(&left.id, value).join(", ")),
             };

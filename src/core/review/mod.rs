@@ -18,6 +18,6 @@ pub use comment::{MARKER, MOST_CHARS, face};
 pub use face::{Face, Label, Status, StatusState};
 pub use phase::Phase;
 pub use sighting::{Check, Comment, CommentId, MrState, Review, Right, Sighting};
-pub use veil::{VEIL, Veil, veiled};
+pub use veil::{Veil, veiled};
 pub use view::{ApprovalView, Direction, Failure, FailureKind, Given, HealthView, ItemState, Left, Links, Queue, Since, StepState, StepView, Times, View};
 pub use words::{Answer, Waiting};

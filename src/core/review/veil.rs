@@ -1,14 +1,12 @@
 //! The journal as others may read it: what policy calls sensitive is not in it (I6).
 
 use crate::core::{
-    model::{Health, Observed, ResourceId, StepId, Str, Value},
+    diff::Delta,
+    model::{Health, Observed, ResourceId, StepId, Str, VEIL, Value},
     plan::{Act, Patterns, Plan, Undo, Write},
     run::{Event, Item, PlanResult, Sample, Verdict},
 };
 use std::{collections::BTreeSet, sync::Arc};
-
-/// What stands where a value is not shown.
-pub const VEIL: &str = "(sensitive)";
 
 /// The resources whose values nobody is shown.
 pub struct Veil(Option<Patterns>);
@@ -35,6 +33,7 @@ impl Veil {
     pub fn shown(&self, id: &ResourceId, value: Option<&Value>) -> String {
         match value {
             None => "absent".to_owned(),
+            Some(hidden @ Value::Hidden(_)) => hidden.to_string(),
             Some(_) if self.hides(id) => VEIL.to_owned(),
             Some(value) => value.to_string(),
         }
@@ -53,14 +52,19 @@ impl Veil {
         }
     }
 
+    /// Macs are not shown either: whoever may write a record could try out guesses with them.
     fn value(&self, id: &ResourceId, value: &mut Option<Value>) {
-        if value.is_some() && self.hides(id) {
-            *value = Some(Value::str(VEIL));
+        match value {
+            Some(Value::Hidden(hidden)) => *value = Some(hidden.secret.clone().map_or_else(|| Value::str(VEIL), Value::Secret)),
+            Some(_) if self.hides(id) => *value = Some(Value::str(VEIL)),
+            Some(_) | None => {}
         }
     }
 
     fn plan(&self, plan: &mut Arc<Plan>) {
-        if self.0.is_none() {
+        // A copy of a large plan is made only where something is hidden.
+        let hidden = |delta: &Delta| delta.from.iter().chain(&delta.to).any(|value| value.hidden().is_some());
+        if self.0.is_none() && !plan.deltas.iter().any(hidden) {
             return;
         }
         let plan = Arc::make_mut(plan);
@@ -110,9 +114,6 @@ pub fn veiled(mut events: Vec<Event>) -> Vec<Event> {
         if let PlanResult::Plan { policy, .. } = &answer.result { Some(policy) } else { None }
     });
     let patterns: BTreeSet<Str> = policies.flat_map(|policy| policy.sensitive.iter().cloned()).collect();
-    if patterns.is_empty() {
-        return events;
-    }
     // A pattern that takes back what another policy hid must not show it: only those that hide count.
     let patterns: Vec<Str> = patterns.into_iter().filter(|pattern| !pattern.starts_with('!')).collect();
     let veil = Veil::new(&patterns);
@@ -128,7 +129,7 @@ pub fn veiled(mut events: Vec<Event>) -> Vec<Event> {
             for (item, found) in outcome.items.iter_mut().enumerate() {
                 let hidden = hidden(&veil, plan.as_deref(), *step, item);
                 match found {
-                    Item::Moved(Some(value)) if hidden => *value = Value::str(VEIL),
+                    Item::Moved(Some(value)) if hidden || value.hidden().is_some() => *value = Value::str(VEIL),
                     Item::Failed { why, .. } if hidden => *why = VEIL.to_owned(),
                     Item::Moved(_) | Item::Failed { .. } | Item::Done | Item::Already | Item::Refused(_) | Item::NotTried | Item::Unknown => {}
                 }
@@ -153,6 +154,9 @@ pub fn veiled(mut events: Vec<Event>) -> Vec<Event> {
 
 /// Whether an item's resource is hidden; one that no plan names is.
 fn hidden(veil: &Veil, plan: Option<&Plan>, step: StepId, item: usize) -> bool {
+    if veil.is_empty() {
+        return false;
+    }
     let write = plan.and_then(|plan| plan.steps.get(&step)).and_then(|step| step.writes().get(item));
     write.is_none_or(|write| veil.hides(&write.id))
 }

@@ -23,7 +23,8 @@ pub fn bytes(value: &Value) -> Result<Vec<u8>, Refusal> {
             let text = map.get(BASE64).and_then(Value::as_str).ok_or_else(neither)?;
             STANDARD.decode(text).map_err(|_| fault("the value is not base64", "encode it with padding, as `base64 -w0` does"))
         }
-        Value::Null | Value::Bool(_) | Value::Int(_) | Value::Num(_) | Value::List(_) | Value::Map(_) | Value::Blob { .. } | Value::Secret(_) | Value::Unknown(_) => Err(neither()),
+        Value::Null | Value::Bool(_) | Value::Int(_) | Value::Num(_) | Value::List(_) | Value::Map(_) | Value::Blob { .. } | Value::Unknown(_) => Err(neither()),
+        Value::Secret(_) | Value::Hidden(_) => Err(fault("the value is a secret that was not resolved", "report this as a fault of trueup")),
     }
 }
 

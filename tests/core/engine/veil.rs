@@ -2,8 +2,8 @@
 
 use super::{plans, world::World};
 use trueup::core::{
-    model::Value,
-    review::{VEIL, veiled},
+    model::{VEIL, Value},
+    review::veiled,
     run::{ClaimAnswer, Effect, Event, Input, PlanResult},
 };
 
