@@ -1,5 +1,7 @@
 //! The one place that names concrete adapters: configuration in, a world out.
 
+pub(super) mod store;
+
 use super::{
     board::BoardRoom,
     config,
@@ -23,9 +25,8 @@ use crate::{
     forges::local::{LocalForge, LocalRepository, guarded},
     formats::{Format, keytree, octodns::OctoDns, trueup_yaml::Source, zonefile::ZoneFile},
     git::{GitRepo, Pointers, UnitCache},
-    ports::{Clock, Driver, Exam, Kv, MemoryKv, RepoError, SecretText, Secrets, StateRepo, SystemClock},
+    ports::{Clock, Driver, Exam, RepoError, SecretText, Secrets, StateRepo, SystemClock},
     secrets::LocalSecrets,
-    stores::{RedbKv, Store},
 };
 use anyhow::Context as _;
 use std::{
@@ -101,31 +102,10 @@ async fn rfc2136(name: &Str, target: &config::Target, secrets: &dyn Secrets) -> 
 }
 
 async fn etcd(name: &Str, target: &config::Target, secrets: &dyn Secrets) -> anyhow::Result<etcd::Etcd> {
-    let user = match (&target.user, &target.password) {
-        (Some(user), Some(password)) => {
-            let password = resolve(secrets, &password.reference()).await.with_context(|| format!("the password of target {name}"))?;
-            Some(etcd::User { name: user.to_string(), password })
-        }
-        _ => None,
-    };
-    let tls = match &target.tls {
-        None => None,
-        Some(tls) => {
-            let ca = std::fs::read(&tls.ca).with_context(|| format!("cannot read {}, the authority of target {name}", tls.ca.display()))?;
-            let identity = match &tls.identity {
-                None => None,
-                Some(identity) => Some(resolve(secrets, &identity.reference()).await.with_context(|| format!("the certificate of target {name}"))?),
-            };
-            Some(etcd::Tls { ca, identity })
-        }
-    };
-    let usual = etcd::Limits::default();
-    let limits = etcd::Limits {
-        txn_ops: target.max_txn_ops.map_or(usual.txn_ops, |most| most as usize),
-        request_bytes: target.max_request_bytes.map_or(usual.request_bytes, |most| most as usize),
-    };
-    let endpoints = target.endpoints.iter().map(ToString::to_string).collect();
-    Ok(etcd::Etcd::new(etcd::Config { target: name.to_string(), endpoints, user, tls, limits, answer: target.answer_timeout.std() })?)
+    let about = format!("target {name}");
+    let members = store::Members { about: &about, endpoints: &target.endpoints, user: &target.user, password: &target.password, tls: &target.tls, answer: target.answer_timeout };
+    let cluster = store::cluster(members, (target.max_txn_ops, target.max_request_bytes), secrets).await?;
+    Ok(etcd::Etcd::new(etcd::Config { target: name.to_string(), ..cluster })?)
 }
 
 async fn resolve(secrets: &dyn Secrets, reference: &SecretRef) -> anyhow::Result<SecretText> {
@@ -199,7 +179,7 @@ pub async fn service_over(server: config::Server, targets: Targets) -> anyhow::R
     let secrets = secrets(&server);
     let people = Arc::new(Directory::read(server.clone(), &*secrets).await?);
     std::fs::create_dir_all(&server.data).with_context(|| format!("cannot make the data folder {}", server.data.display()))?;
-    let store = Store::open(kv(&server)?, &format!("pid {}", std::process::id())).await?;
+    let store = store::open(&server, &*secrets).await?;
     let local: Vec<LocalRepository> = server
         .repositories
         .iter()
@@ -231,17 +211,4 @@ pub async fn service_over(server: config::Server, targets: Targets) -> anyhow::R
     let world = Arc::new(world);
     let folders = local.into_iter().map(|place| (place.id, place.path)).collect();
     Ok(Wired { service: Service::new(world.clone(), Desk::new(world)), people, folders })
-}
-
-/// The key space of the store that the configuration asks for.
-fn kv(server: &config::Server) -> anyhow::Result<Arc<dyn Kv>> {
-    let folder = server.data.join("store");
-    match server.store.kind {
-        config::StoreKind::Redb => Ok(Arc::new(RedbKv::open(&folder)?)),
-        #[cfg(feature = "sled")]
-        config::StoreKind::Sled => Ok(Arc::new(crate::stores::SledKv::open(&folder)?)),
-        #[cfg(not(feature = "sled"))]
-        config::StoreKind::Sled => anyhow::bail!("this binary was built without the feature `sled`; build with `--features sled`, or use `store: {{ kind: redb }}`"),
-        config::StoreKind::Memory => Ok(Arc::new(MemoryKv::new())),
-    }
 }

@@ -8,7 +8,7 @@ use std::time::Duration;
 pub struct Config {
     /// The target's name, for texts and ids.
     pub target: String,
-    /// `https://host:port` of the members, tried in this order.
+    /// `https://host:port` of the members, tried in this order, from the one that answered last.
     pub endpoints: Vec<String>,
     pub user: Option<User>,
     pub tls: Option<Tls>,

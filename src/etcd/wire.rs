@@ -4,7 +4,10 @@ use super::config::{Config, ConfigError};
 use base64::{Engine as _, engine::general_purpose::STANDARD};
 use serde_json::{Value as Json, json};
 use std::{
-    sync::Mutex,
+    sync::{
+        Mutex,
+        atomic::{AtomicUsize, Ordering},
+    },
     time::{Duration, Instant},
 };
 
@@ -47,6 +50,8 @@ pub struct Wire {
     config: Config,
     /// What the last sign-in gave.
     token: Mutex<Option<String>>,
+    /// The member that is asked first: the one that answered last.
+    first: AtomicUsize,
 }
 
 impl Wire {
@@ -63,10 +68,10 @@ impl Wire {
             }
         }
         let client = builder.build().map_err(|error| fault(format!("no client can be made of it: {error}")))?;
-        Ok(Self { client, config, token: Mutex::default() })
+        Ok(Self { client, config, token: Mutex::default(), first: AtomicUsize::new(0) })
     }
 
-    /// Asks the first member that takes a connection; an outdated sign-in is renewed once.
+    /// Asks the member that answered last, else the next that takes a connection; an outdated sign-in is renewed once.
     pub async fn ask(&self, path: &str, body: &Json, deadline: Instant) -> Result<Json, Fault> {
         for renewed in [false, true] {
             let token = self.signed_in(renewed, deadline).await?;
@@ -103,16 +108,24 @@ impl Wire {
 
     async fn send(&self, path: &str, body: &Json, token: Option<&str>, deadline: Instant) -> Result<Reply, Fault> {
         let mut away = Vec::new();
-        for endpoint in &self.config.endpoints {
+        let (count, first) = (self.config.endpoints.len(), self.first.load(Ordering::Relaxed));
+        for (at, endpoint) in self.config.endpoints.iter().enumerate().cycle().skip(first).take(count) {
             let patience = self.config.answer.min(deadline.saturating_duration_since(Instant::now()));
             let mut request = self.client.post(format!("{}{path}", endpoint.trim_end_matches('/'))).timeout(patience).json(body);
             if let Some(token) = token {
                 request = request.header("Authorization", token);
             }
             match request.send().await {
-                Ok(response) => return reply(response).await,
+                Ok(response) => {
+                    self.first.store(at, Ordering::Relaxed);
+                    return reply(response).await;
+                }
                 Err(error) if error.is_connect() || error.is_builder() => away.push(format!("{endpoint}: {}", innermost(&error))),
-                Err(error) => return Err(Fault::Lost(format!("{endpoint}: {}", innermost(&error)))),
+                Err(error) => {
+                    // Whoever asks again asks another member.
+                    self.first.store((at + 1) % count, Ordering::Relaxed);
+                    return Err(Fault::Lost(format!("{endpoint}: {}", innermost(&error))));
+                }
             }
         }
         Err(Fault::Unreachable(format!("{}; check `endpoints` and that the server is up", away.join(", "))))

@@ -1,6 +1,6 @@
 //! The wire to one live system: observe and act.
 
-use super::{Fut, Probe, Secrets};
+use super::{Fut, Probe, Secrets, SessionId};
 use crate::core::{
     model::{Fact, Kind, Observed, ResourceId, Token, Unit, Want},
     plan::Act,
@@ -91,6 +91,8 @@ pub struct Cx<'a> {
 pub struct Fence {
     pub key: Vec<u8>,
     pub rev: u64,
+    /// The session the lease belongs to: once it may have ended, nothing more is sent.
+    pub session: SessionId,
 }
 
 /// A flag that asks a call to stop at its next safe point.

@@ -2,6 +2,7 @@
 
 use super::Fut;
 use crate::core::model::Span;
+use std::time::Instant;
 
 /// An ordered byte-string key space with atomic compare-and-commit.
 pub trait Kv: Send + Sync {
@@ -14,7 +15,24 @@ pub trait Kv: Send + Sync {
     fn range<'a>(&'a self, from: Key, to: Key, limit: usize) -> Fut<'a, Result<Vec<Row>, KvError>>;
 
     /// Opens a session whose keys vanish with it. Embedded stores: the process is the session, and opening the store clears the last one's keys.
+    ///
+    /// A store with several processes keeps it alive by itself; it ends when the store did not hear of us for `ttl`.
     fn session<'a>(&'a self, ttl: Span) -> Fut<'a, Result<SessionId, KvError>>;
+
+    /// How long a session certainly stands, as far as is known now without asking.
+    fn stands(&self, _session: SessionId) -> Stands {
+        Stands::Always
+    }
+
+    /// Ends a session and its keys now, so that nobody has to wait for its time to run out.
+    fn end<'a>(&'a self, _session: SessionId) -> Fut<'a, Result<(), KvError>> {
+        Box::pin(async { Ok(()) })
+    }
+
+    /// Whether other processes write to the same key space.
+    fn shared(&self) -> bool {
+        false
+    }
 
     fn limits(&self) -> KvLimits;
 }
@@ -27,6 +45,17 @@ pub struct Rev(pub u64);
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct SessionId(pub u64);
+
+/// How long a session stands.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Stands {
+    /// As long as the process.
+    Always,
+    /// Nobody else takes what it holds before this instant of our own clock.
+    Until(Instant),
+    /// It has ended, or may have.
+    Gone,
+}
 
 /// One row: `rev` is the revision at which it was last written.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -79,6 +108,8 @@ pub enum KvErrorKind {
     Full,
     /// Another process holds the store.
     Locked,
+    /// The session of a key to be written has ended: nothing was written.
+    Session,
     /// The data on disk makes no sense.
     Corrupt,
     /// Anything else of the world; the commit may or may not have happened.

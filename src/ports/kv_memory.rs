@@ -1,9 +1,9 @@
 //! The in-memory twin of the storage port: the same promises without a disk, and faults on request.
 
-use super::{Compare, Fut, Key, Kv, KvError, KvErrorKind, KvLimits, Miss, Put, Rev, Row, SessionId};
+use super::{Compare, Fut, Key, Kv, KvError, KvErrorKind, KvLimits, Miss, Put, Rev, Row, SessionId, Stands};
 use crate::core::model::Span;
 use std::{
-    collections::{BTreeMap, VecDeque},
+    collections::{BTreeMap, BTreeSet, VecDeque},
     sync::{Arc, Mutex, MutexGuard, PoisonError},
 };
 
@@ -18,6 +18,7 @@ pub struct MemoryKv {
 struct State {
     rev: u64,
     sessions: u64,
+    expired: BTreeSet<SessionId>,
     commits: u64,
     rows: BTreeMap<Key, Cell>,
     faults: VecDeque<Fault>,
@@ -78,7 +79,9 @@ impl MemoryKv {
 
     /// Ends one session, as its time to live running out does.
     pub fn expire(&self, session: SessionId) {
-        self.lock().rows.retain(|_, cell| cell.session != Some(session));
+        let mut state = self.lock();
+        state.rows.retain(|_, cell| cell.session != Some(session));
+        state.expired.insert(session);
     }
 
     /// How many commits were made durable.
@@ -136,6 +139,10 @@ impl MemoryKv {
             if !holds {
                 return Ok(Err(Miss { key: key.clone() }));
             }
+        }
+        let of_nobody = |put: &Put| matches!(put, Put::Set(_, _, Some(session)) if state.expired.contains(session));
+        if then.iter().any(of_nobody) {
+            return Err(KvError { what: "the session has ended".into(), kind: KvErrorKind::Session });
         }
         let rev = state.rev + 1;
         if let Some(quota) = state.quota {
@@ -201,6 +208,15 @@ impl Kv for MemoryKv {
         state.sessions += 1;
         let session = SessionId(state.sessions);
         Box::pin(async move { Ok(session) })
+    }
+
+    fn stands(&self, session: SessionId) -> Stands {
+        if self.lock().expired.contains(&session) { Stands::Gone } else { Stands::Always }
+    }
+
+    fn end<'a>(&'a self, session: SessionId) -> Fut<'a, Result<(), KvError>> {
+        self.expire(session);
+        Box::pin(async { Ok(()) })
     }
 
     fn limits(&self) -> KvLimits {

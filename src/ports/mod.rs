@@ -12,7 +12,7 @@ mod secrets;
 pub use clock::{Clock, SystemClock, TestClock};
 pub use driver::{Cancel, Census, Cx, Driver, Fence, Guarded, ObserveError, ObserveErrorKind, Precondition};
 pub use forge::{ForgeError, ForgeErrorKind, ForgeReader, ForgeWriter, MrRef, Shown};
-pub use kv::{Compare, Key, Kv, KvError, KvErrorKind, KvLimits, Miss, Put, Rev, Row, SessionId};
+pub use kv::{Compare, Key, Kv, KvError, KvErrorKind, KvLimits, Miss, Put, Rev, Row, SessionId, Stands};
 pub use kv_memory::{Fault, MemoryKv};
 pub use probe::{Exam, Found, Probe};
 pub use repo::{Changed, Merge, Mode, RepoError, StateRepo, TreeEntry};

@@ -303,6 +303,6 @@ fn chain(stream: &StreamId, first: u64, prev: &Fingerprint, body: &[u8]) -> Fing
 pub(super) fn failed(stream: &StreamId, error: KvError) -> AppendError {
     match error.kind {
         KvErrorKind::Full => AppendError::Full { what: error.what },
-        KvErrorKind::Locked | KvErrorKind::Corrupt | KvErrorKind::Io => AppendError::Store { stream: Named(stream.clone()), source: error },
+        KvErrorKind::Locked | KvErrorKind::Session | KvErrorKind::Corrupt | KvErrorKind::Io => AppendError::Store { stream: Named(stream.clone()), source: error },
     }
 }

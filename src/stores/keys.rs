@@ -2,7 +2,7 @@
 
 use crate::{
     core::{
-        model::{BlobId, MrId},
+        model::{BlobId, MrId, RepoId},
         run::StreamId,
     },
     ports::Key,
@@ -125,6 +125,44 @@ pub(super) fn heads() -> Key {
 
 pub(super) fn lease(id: &StreamId) -> Key {
     stream("lease", id)
+}
+
+/// The leases of changes, of one repository or of all.
+pub(super) fn leases(repo: Option<&RepoId>) -> Key {
+    let mut key = path(&["lease", "change"]);
+    if let Some(repo) = repo {
+        push(&mut key, repo.as_str());
+    }
+    key
+}
+
+/// The change that the key of a lease is about.
+pub(super) fn change_of(lease: &[u8]) -> Option<MrId> {
+    let text = std::str::from_utf8(lease).ok()?.trim_end_matches('/');
+    let (rest, n) = text.rsplit_once('/')?;
+    let (_, repo) = rest.rsplit_once('/')?;
+    Some(MrId { repo: RepoId::new(unescape(repo)), number: n.parse().ok()? })
+}
+
+/// The last segment of a key, as it was given.
+pub(super) fn last_segment(key: &[u8]) -> Option<String> {
+    std::str::from_utf8(key).ok()?.trim_end_matches('/').rsplit('/').next().map(unescape)
+}
+
+pub(super) fn members() -> Key {
+    path(&["member"])
+}
+
+pub(super) fn member(name: &str) -> Key {
+    path(&["member", name])
+}
+
+pub(super) fn letters(to: &str) -> Key {
+    path(&["letter", to])
+}
+
+pub(super) fn letter(to: &str, from: &str, n: u64) -> Key {
+    path(&["letter", to, from, &number(n)])
 }
 
 pub(super) fn inbox() -> Key {

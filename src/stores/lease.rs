@@ -2,9 +2,13 @@
 
 use super::{journal::Named, keys, store::Store};
 use crate::{
-    core::run::StreamId,
-    ports::{Compare, Fence, KvError, Put, Rev},
+    core::{
+        model::{MrId, RepoId},
+        run::StreamId,
+    },
+    ports::{Compare, Fence, KvError, KvErrorKind, Put, Rev, Stands},
 };
+use std::collections::BTreeMap;
 
 /// Why a lease was not given.
 #[derive(Debug, thiserror::Error)]
@@ -20,16 +24,26 @@ impl Store {
     /// Takes the lease on a stream, for as long as this store's session lives. Taking it twice gives the same fence.
     pub async fn own(&self, stream: &StreamId) -> Result<Fence, LeaseError> {
         let key = keys::lease(stream);
-        let value = self.0.holder.clone().into_bytes();
         loop {
-            let put = Put::Set(key.clone(), value.clone(), Some(self.0.session));
-            if let Ok(rev) = self.0.kv.commit(vec![Compare::Absent(key.clone())], vec![put]).await? {
-                return Ok(Fence { key, rev: rev.0 });
+            let seat = self.seat();
+            if self.0.kv.stands(seat.session) == Stands::Gone {
+                self.sit_again(seat.session).await?;
+                continue;
+            }
+            let put = Put::Set(key.clone(), seat.member.clone().into_bytes(), Some(seat.session));
+            match self.0.kv.commit(vec![Compare::Absent(key.clone())], vec![put]).await {
+                Ok(Ok(rev)) => return Ok(Fence { key, rev: rev.0, session: seat.session }),
+                Ok(Err(_)) => {}
+                Err(error) if error.kind == KvErrorKind::Session => {
+                    self.sit_again(seat.session).await?;
+                    continue;
+                }
+                Err(error) => return Err(error.into()),
             }
             // Held; or let go between the two calls, and then it is asked for again.
             if let Some(row) = self.at(&key).await? {
-                return if row.value == value {
-                    Ok(Fence { key, rev: row.rev.0 })
+                return if row.value == seat.member.as_bytes() {
+                    Ok(Fence { key, rev: row.rev.0, session: seat.session })
                 } else {
                     Err(LeaseError::Held { stream: Named(stream.clone()), by: String::from_utf8_lossy(&row.value).into_owned() })
                 };
@@ -42,5 +56,22 @@ impl Store {
         let when = vec![Compare::At(fence.key.clone(), Rev(fence.rev))];
         self.0.kv.commit(when, vec![Put::Del(fence.key.clone())]).await?.ok();
         Ok(())
+    }
+
+    /// How long a lease certainly stands, without asking: what is sent later may meet another owner.
+    pub fn stands(&self, fence: &Fence) -> Stands {
+        self.0.kv.stands(fence.session)
+    }
+
+    /// Who owns a stream at present.
+    pub async fn owner(&self, stream: &StreamId) -> Result<Option<String>, KvError> {
+        let row = self.at(&keys::lease(stream)).await?;
+        Ok(row.map(|row| String::from_utf8_lossy(&row.value).into_owned()))
+    }
+
+    /// The owner of every owned change, of one repository or of all.
+    pub async fn owners(&self, repo: Option<&RepoId>) -> Result<BTreeMap<MrId, String>, KvError> {
+        let rows = self.below(&keys::leases(repo), None, usize::MAX).await?;
+        Ok(rows.into_iter().filter_map(|row| Some((keys::change_of(&row.key)?, String::from_utf8_lossy(&row.value).into_owned()))).collect())
     }
 }

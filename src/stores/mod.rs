@@ -5,11 +5,13 @@ mod cards;
 mod codec;
 mod cut;
 mod embedded;
+mod etcd;
 mod group;
 mod inbox;
 mod journal;
 mod keys;
 mod lease;
+mod members;
 mod redb;
 mod rows;
 #[cfg(feature = "sled")]
@@ -17,6 +19,7 @@ mod sled;
 mod store;
 
 pub use cut::Folded;
+pub use etcd::{EtcdKv, Place as EtcdPlace};
 pub use inbox::{Delivery, Enqueued};
 pub use journal::{AppendError, ReadError};
 pub use keys::RowKey;

@@ -1,6 +1,6 @@
 //! Faults that the shape of `server.yaml` does not show: names that nobody has, addresses that are none, the same name twice.
 
-use super::{Repository, SecretSource, Server, Target, TokenSource};
+use super::{Repository, SecretSource, Server, StoreKind, Target, TokenSource};
 use crate::{
     core::model::{Grant, Refusal, RefusalKind, Span, Str, nearest},
     formats::yaml::Node,
@@ -21,6 +21,7 @@ pub(super) fn check(server: &Server, node: &Node) -> Vec<Refusal> {
         check.target(name, target);
     }
     check.limits();
+    check.store();
     check.found.sort_by(|a, b| (&a.place, &a.what).cmp(&(&b.place, &b.what)));
     check.found
 }
@@ -55,6 +56,58 @@ impl Check<'_> {
         let none = [("plans", limits.plans == 0), ("sweep", limits.sweep == Span(0)), ("request_bytes", limits.request_bytes == 0), ("push_bytes", limits.push_bytes == 0)];
         for (key, _) in none.into_iter().filter(|(_, none)| *none) {
             self.fault(RefusalKind::Value, &["limits", key], format!("with `{key}` of nothing the server can do nothing"), "write 1 or more");
+        }
+    }
+
+    /// An embedded store is in the data folder and takes no other key; one in etcd must be told where that is.
+    fn store(&mut self) {
+        let server = self.server;
+        let said: Vec<&str> = self.node.get("store").and_then(Node::as_map).unwrap_or_default().iter().filter_map(|(key, _)| key.as_str()).collect();
+        match server.store.kind {
+            StoreKind::Redb | StoreKind::Sled | StoreKind::Memory => {
+                for key in said.into_iter().filter(|key| *key != "kind") {
+                    self.fault(RefusalKind::Schema, &["store", key], format!("`{key}` means nothing to an embedded store"), "remove it, or write `kind: etcd`");
+                }
+                return;
+            }
+            StoreKind::Etcd => {}
+        }
+        if server.store.endpoints.is_empty() {
+            self.fault(RefusalKind::Schema, &["store"], "`endpoints` is missing: where is etcd?".into(), "add `endpoints:`");
+        }
+        self.members(&["store"], &server.store.endpoints, server.store.user.is_some(), server.store.password.is_some());
+        let secrets =
+            [(&["store", "password"][..], server.store.password.as_ref()), (&["store", "tls", "identity"], server.store.tls.as_ref().and_then(|tls| tls.identity.as_ref()))];
+        for (key, secret) in secrets {
+            match secret {
+                Some(SecretSource::File(_)) => self.needs_folder(key),
+                Some(SecretSource::Env(_)) | None => {}
+            }
+        }
+        if server.store.prefix.trim_end_matches('/').is_empty() {
+            self.fault(RefusalKind::Value, &["store", "prefix"], "without a prefix the store's keys lie among everybody's".into(), "write `prefix: trueup`");
+        }
+        if server.store.lease < Span::secs(2) {
+            self.fault(RefusalKind::Value, &["store", "lease"], "a lease this short is lost at every pause".into(), "write 2s or more; 15s suits most");
+        }
+        for (key, limit, least) in [("max_txn_ops", server.store.max_txn_ops, 16), ("max_request_bytes", server.store.max_request_bytes, 256 << 10)] {
+            if limit.is_some_and(|limit| limit < least) {
+                let advice = "write what the members were started with; start them with more, or leave both out";
+                self.fault(RefusalKind::Value, &["store", key], format!("a turn does not fit into less than {least}"), advice);
+            }
+        }
+    }
+
+    /// What holds of every etcd, target or store.
+    fn members(&mut self, path: &[&str], endpoints: &[Str], user: bool, password: bool) {
+        for (i, endpoint) in endpoints.iter().enumerate() {
+            if !(endpoint.starts_with("http://") || endpoint.starts_with("https://")) {
+                let i = i.to_string();
+                self.fault(RefusalKind::Value, &[path, &["endpoints", &i]].concat(), format!("`{endpoint}` is no URL of a member"), "start it with `https://`");
+            }
+        }
+        if user != password {
+            self.fault(RefusalKind::Schema, path, "`user` and `password` go together".into(), "add the one that is missing");
         }
     }
 
@@ -211,14 +264,7 @@ impl Check<'_> {
                 Some(SecretSource::Env(_)) | None => {}
             }
         }
-        for (i, endpoint) in target.endpoints.iter().enumerate() {
-            if !(endpoint.starts_with("http://") || endpoint.starts_with("https://")) {
-                self.fault(RefusalKind::Value, &["targets", name, "endpoints", &i.to_string()], format!("`{endpoint}` is no URL of a member"), "start it with `https://`");
-            }
-        }
-        if target.user.is_some() != target.password.is_some() {
-            self.fault(RefusalKind::Schema, &["targets", name], "`user` and `password` go together".into(), "add the one that is missing");
-        }
+        self.members(&["targets", name], &target.endpoints, target.user.is_some(), target.password.is_some());
         for (key, limit) in [("max_txn_ops", target.max_txn_ops), ("max_request_bytes", target.max_request_bytes)] {
             if limit == Some(0) {
                 self.fault(

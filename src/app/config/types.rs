@@ -19,7 +19,7 @@ pub struct Server {
     /// Address and port to listen on; port 0 takes a free one, which `serve` prints.
     #[serde(default = "default_listen")]
     pub listen: Str,
-    /// The folder for journals, plans and repositories; one server at a time holds it.
+    /// The folder for journals, plans and repositories. One server at a time holds the store in it; replicas over one etcd share the folder.
     pub data: PathBuf,
     /// The URL under which people reach the server, for links in comments. Without it: `http://` and the address listened on.
     #[serde(default)]
@@ -59,12 +59,45 @@ fn default_bot() -> Str {
 }
 
 /// Where changes are kept.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize, Serialize, JsonSchema)]
+#[derive(Clone, Debug, Default, Deserialize, Serialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Store {
-    /// `redb` (one sync a commit), `sled` (needs the `sled` feature), or `memory` (lost at exit, for trying out).
+    /// `redb` (one sync a commit), `sled` (needs the `sled` feature), `etcd` (several replicas share it), or `memory` (lost at exit, for trying out).
     #[serde(default)]
     pub kind: StoreKind,
+    /// `etcd`: the members' URLs (`https://etcd1.example.com:2379`).
+    #[serde(default)]
+    pub endpoints: Vec<Str>,
+    /// `etcd`: what every key of this installation starts with. All replicas of one installation say the same, no other one does.
+    #[serde(default = "default_prefix")]
+    pub prefix: Str,
+    /// `etcd`: the user to sign in as. Without it nobody signs in.
+    #[serde(default)]
+    pub user: Option<Str>,
+    /// `etcd`: where the user's password comes from.
+    #[serde(default)]
+    pub password: Option<SecretSource>,
+    /// `etcd`: certificates, where the endpoints are not those of a public authority.
+    #[serde(default)]
+    pub tls: Option<Tls>,
+    /// `etcd`: the members' `--max-txn-ops`. Without it: etcd's own 128.
+    #[serde(default)]
+    pub max_txn_ops: Option<u32>,
+    /// `etcd`: the members' `--max-request-bytes`. Without it: etcd's own 1572864.
+    #[serde(default)]
+    pub max_request_bytes: Option<u32>,
+    /// `etcd`: how long a replica may be silent before others take its changes over. Whole seconds, from 2s.
+    #[serde(default = "default_lease")]
+    pub lease: Span,
+}
+
+fn default_prefix() -> Str {
+    "trueup".into()
+}
+
+/// Outlives a pause of this length (a suspended machine, an election) and frees changes soon enough after a crash.
+fn default_lease() -> Span {
+    Span::secs(15)
 }
 
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, Serialize, JsonSchema)]
@@ -73,6 +106,7 @@ pub enum StoreKind {
     #[default]
     Redb,
     Sled,
+    Etcd,
     Memory,
 }
 
@@ -335,6 +369,9 @@ impl Server {
     pub(super) fn start_paths_at(&mut self, folder: &Path) {
         self.data = folder.join(&self.data);
         self.secrets = self.secrets.take().map(|path| folder.join(path));
+        if let Some(tls) = &mut self.store.tls {
+            tls.ca = folder.join(&tls.ca);
+        }
         for target in self.targets.values_mut() {
             target.path = target.path.take().map(|path| folder.join(path));
             if let Some(tls) = &mut target.tls {

@@ -22,7 +22,8 @@ pub(super) async fn secrets(server: &Server, secrets: &dyn Secrets) -> Vec<Exam>
         TokenSource::Env(_) | TokenSource::File(_) => Some((format!("secret: token of {}", user.name), user.token.reference()?)),
         TokenSource::Sha256(_) => None,
     });
-    let all: Vec<(String, SecretRef)> = keys.chain(tokens).collect();
+    let store = server.store.password.iter().map(|password| ("secret: password of the store".to_owned(), password.reference()));
+    let all: Vec<(String, SecretRef)> = keys.chain(tokens).chain(store).collect();
     let mut exams = Vec::new();
     let mut read = 0;
     for (about, reference) in all {

@@ -20,6 +20,7 @@ pub async fn examine(server: &Server, checkout: Option<(&str, &Path)>) -> Vec<Ex
     let secrets = wiring::secrets(server);
     let mut exams = host::secrets(server, &*secrets).await;
     exams.push(host::folder(&server.data));
+    exams.extend(wiring::store::examine(server, &*secrets).await);
     exams.push(host::git());
     let mut units: BTreeMap<Str, BTreeSet<Unit>> = BTreeMap::new();
     for named in &server.repositories {

@@ -1,0 +1,100 @@
+//! The store that the configuration asks for.
+
+use crate::{
+    app::config,
+    core::model::{Span, Str},
+    etcd,
+    ports::{Exam, Kv, KvErrorKind, MemoryKv, SecretText, Secrets},
+    stores::{EtcdKv, EtcdPlace, RedbKv, Store},
+};
+use anyhow::Context as _;
+use std::sync::Arc;
+
+/// An answer that takes longer is asked of another member; a transaction of a store takes milliseconds.
+const ANSWER: Span = Span::secs(4);
+
+/// Opens the store under our name.
+pub async fn open(server: &config::Server, secrets: &dyn Secrets) -> anyhow::Result<Store> {
+    let kv = kv(server, secrets).await?;
+    // One machine's process ids say nothing on another.
+    let holder = if kv.shared() { format!("pid {} on {}", std::process::id(), host()) } else { format!("pid {}", std::process::id()) };
+    Store::open_for(kv, &holder, server.store.lease).await.context("the store cannot be opened")
+}
+
+/// The key space of the store.
+pub async fn kv(server: &config::Server, secrets: &dyn Secrets) -> anyhow::Result<Arc<dyn Kv>> {
+    let folder = server.data.join("store");
+    match server.store.kind {
+        config::StoreKind::Redb => Ok(Arc::new(RedbKv::open(&folder)?)),
+        #[cfg(feature = "sled")]
+        config::StoreKind::Sled => Ok(Arc::new(crate::stores::SledKv::open(&folder)?)),
+        #[cfg(not(feature = "sled"))]
+        config::StoreKind::Sled => anyhow::bail!("this binary was built without the feature `sled`; build with `--features sled`, or use `store: {{ kind: redb }}`"),
+        config::StoreKind::Etcd => Ok(Arc::new(etcd(&server.store, secrets).await?)),
+        config::StoreKind::Memory => Ok(Arc::new(MemoryKv::new())),
+    }
+}
+
+async fn etcd(store: &config::Store, secrets: &dyn Secrets) -> anyhow::Result<EtcdKv> {
+    let members = Members { about: "the store", endpoints: &store.endpoints, user: &store.user, password: &store.password, tls: &store.tls, answer: ANSWER };
+    let cluster = cluster(members, (store.max_txn_ops, store.max_request_bytes), secrets).await?;
+    Ok(EtcdKv::new(EtcdPlace { cluster, prefix: store.prefix.to_string() })?)
+}
+
+/// What a configuration says of an etcd cluster, target or store.
+pub struct Members<'a> {
+    pub about: &'a str,
+    pub endpoints: &'a [Str],
+    pub user: &'a Option<Str>,
+    pub password: &'a Option<config::SecretSource>,
+    pub tls: &'a Option<config::Tls>,
+    pub answer: Span,
+}
+
+/// A cluster with its secrets and certificates read.
+pub async fn cluster(members: Members<'_>, (txn_ops, request_bytes): (Option<u32>, Option<u32>), secrets: &dyn Secrets) -> anyhow::Result<etcd::Config> {
+    let about = members.about;
+    let resolve = async |source: &config::SecretSource| -> anyhow::Result<SecretText> { Ok(secrets.resolve(&source.reference()).await?) };
+    let user = match (members.user, members.password) {
+        (Some(user), Some(password)) => Some(etcd::User { name: user.to_string(), password: resolve(password).await.with_context(|| format!("the password of {about}"))? }),
+        _ => None,
+    };
+    let tls = match members.tls {
+        None => None,
+        Some(tls) => {
+            let ca = std::fs::read(&tls.ca).with_context(|| format!("cannot read {}, the authority of {about}", tls.ca.display()))?;
+            let identity = match &tls.identity {
+                None => None,
+                Some(identity) => Some(resolve(identity).await.with_context(|| format!("the certificate of {about}"))?),
+            };
+            Some(etcd::Tls { ca, identity })
+        }
+    };
+    let usual = etcd::Limits::default();
+    let limits = etcd::Limits { txn_ops: txn_ops.map_or(usual.txn_ops, |most| most as usize), request_bytes: request_bytes.map_or(usual.request_bytes, |most| most as usize) };
+    let endpoints = members.endpoints.iter().map(ToString::to_string).collect();
+    Ok(etcd::Config { target: about.to_owned(), endpoints, user, tls, limits, answer: members.answer.std() })
+}
+
+/// The machine's name, for people who look for a replica.
+fn host() -> String {
+    std::fs::read_to_string("/proc/sys/kernel/hostname").map_or_else(|_| "an unnamed machine".into(), |name| name.trim().to_owned())
+}
+
+/// Whether a store outside the data folder answers; writes nothing. An embedded one is held by the server that runs.
+pub async fn examine(server: &config::Server, secrets: &dyn Secrets) -> Option<Exam> {
+    match server.store.kind {
+        config::StoreKind::Redb | config::StoreKind::Sled | config::StoreKind::Memory => return None,
+        config::StoreKind::Etcd => {}
+    }
+    let about = "store";
+    let found = match etcd(&server.store, secrets).await {
+        Ok(kv) => kv.range(b"member/".to_vec(), b"member0".to_vec(), 100).await,
+        Err(error) => return Some(Exam::fail(about, format!("{error:#}"), "mend the key under `store:`")),
+    };
+    Some(match found {
+        Ok(members) => Exam::ok(about, format!("etcd answers for everything below `{}`; {} replicas are there", server.store.prefix, members.len())),
+        Err(error) if error.kind == KvErrorKind::Full => Exam::fail(about, error.to_string(), "until then nothing is started"),
+        Err(error) => Exam::fail(about, error.to_string(), "check `store.endpoints`, `store.user` and that the members are up"),
+    })
+}
