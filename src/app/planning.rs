@@ -205,7 +205,7 @@ fn scope<'a>(repo: &'a Repository, found: &'a Survey, request: &'a Request, kind
     Scope {
         base: &found.base,
         merged: &found.merged,
-        sources: Sources { released: &found.released, fresh: &found.fresh, moved: &found.moved },
+        sources: Sources { released: &found.released, fresh: &found.fresh, moved: &found.moved, together: &found.together },
         ours: &request.ours,
         kinds,
         policy: &found.policy,

@@ -32,6 +32,8 @@ pub struct Survey {
     pub released: BTreeSet<ResourceId>,
     pub fresh: BTreeSet<ResourceId>,
     pub moved: BTreeMap<ResourceId, ResourceId>,
+    /// The `atomic:` group of each resource that is in one.
+    pub together: BTreeMap<ResourceId, Str>,
     /// Read from base (I9).
     pub policy: Arc<Policy>,
     pub templates: Vec<Template>,
@@ -122,11 +124,11 @@ pub fn survey(repo: &Repository, targets: &Targets, base: &CommitId, head: &Comm
     for ((target, _), size) in &mut sizes {
         *size += read.unread_files.get(target).copied().unwrap_or(0);
     }
-    let Read { base, merged, mut released, fresh, unread: _, unread_files: _, inputs: _ } = read;
+    let Read { base, merged, mut released, fresh, together, unread: _, unread_files: _, inputs: _ } = read;
     released.extend(base.resources.keys().filter(|id| !merged.resources.contains_key(*id) && given_up.matches(id)).cloned());
     let after = dangling::Sides { base: &base, merged: &merged, released: &released };
     notes.extend(dangling::dangling(repo, targets, &sources.merged, &policy, &tree, &after)?);
-    Ok(Survey { tree, base, merged, released, fresh, moved, policy, templates: governing::templates(repo, &governing), sizes, notes, bootstrap })
+    Ok(Survey { tree, base, merged, released, fresh, moved, together, policy, templates: governing::templates(repo, &governing), sizes, notes, bootstrap })
 }
 
 /// The sources of both sides.
@@ -196,12 +198,27 @@ struct Read {
     merged: Desired,
     released: BTreeSet<ResourceId>,
     fresh: BTreeSet<ResourceId>,
+    /// The `atomic:` group of each resource that is in one.
+    together: BTreeMap<ResourceId, Str>,
     /// Faults of units on base.
     unread: Faults,
     /// By target: files on base that were not read, beside those that were.
     unread_files: BTreeMap<Str, u64>,
     /// Every file that was read, on either side.
     inputs: BTreeSet<Str>,
+}
+
+impl Read {
+    /// Takes note of what a source says is written together; what the merged tree says of a resource replaces what base said.
+    fn group(&mut self, source: &Mapped<'_>, desired: &Desired) {
+        let kind = source.format.kind();
+        for id in desired.resources.keys() {
+            match source.source.atomic.iter().find(|pattern| kind.granted(id, pattern)) {
+                Some(name) => drop(self.together.insert(id.clone(), name.clone())),
+                None => drop(self.together.remove(id)),
+            }
+        }
+    }
 }
 
 /// The units to read, by the kind of their resources.
@@ -251,6 +268,7 @@ impl Reader<'_> {
                 read.inputs.extend(unit.inputs.iter().map(|path| join(source.source, path)));
                 let gone = unit.desired.resources.keys().filter(|id| !still.is_some_and(|still| still.source.targets.contains(&id.target)));
                 read.released.extend(gone.cloned());
+                read.group(source, &unit.desired);
                 self.add(&mut read.base, unit.desired.clone());
             }
         }
@@ -263,6 +281,7 @@ impl Reader<'_> {
                         read.inputs.extend(unit.inputs.iter().map(|path| join(source.source, path)));
                         let new = unit.desired.resources.keys().filter(|id| !was.is_some_and(|was| was.source.targets.contains(&id.target)));
                         read.fresh.extend(new.cloned());
+                        read.group(source, &unit.desired);
                         self.add(&mut read.merged, unit.desired.clone());
                     }
                 }

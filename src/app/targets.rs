@@ -115,7 +115,7 @@ impl Target {
     }
 
     async fn read(&self, secrets: &dyn Secrets, wants: &[Want], facts: &[Fact]) -> Seen {
-        let cx = Cx { fence: None, deadline: Instant::now() + READ_DEADLINE, cancel: Cancel::default(), secrets };
+        let cx = Cx { fence: None, deadline: Instant::now() + READ_DEADLINE, cancel: Cancel::default(), together: false, secrets };
         match tokio::time::timeout(READ_DEADLINE, self.driver.observe(&cx, wants, facts)).await {
             Ok(answer) => answer,
             Err(_) => Err(ObserveError {
@@ -137,7 +137,7 @@ impl Target {
         let fault = |what: String, kind| ObserveError { target: self.name.to_string(), what, kind, about: Vec::new() };
         let census = self.driver.census().ok_or_else(|| fault("this kind of target cannot list what it holds".into(), ObserveErrorKind::Broken))?;
         let _slot = self.slots.acquire().await;
-        let cx = Cx { fence: None, deadline: Instant::now() + READ_DEADLINE, cancel: Cancel::default(), secrets };
+        let cx = Cx { fence: None, deadline: Instant::now() + READ_DEADLINE, cancel: Cancel::default(), together: false, secrets };
         census.list(&cx, unit).await
     }
 
@@ -145,7 +145,7 @@ impl Target {
     pub async fn probe(&self, secrets: &dyn Secrets, units: &[Unit]) -> Vec<Exam> {
         let about = format!("target {}", self.name);
         let Some(prober) = self.driver.prober() else { return vec![Exam::warn(about, "this kind of target cannot be examined", "make a plan to see whether it answers")] };
-        let cx = Cx { fence: None, deadline: Instant::now() + READ_DEADLINE, cancel: Cancel::default(), secrets };
+        let cx = Cx { fence: None, deadline: Instant::now() + READ_DEADLINE, cancel: Cancel::default(), together: false, secrets };
         prober.probe(&cx, units).await
     }
 
@@ -153,7 +153,7 @@ impl Target {
     pub async fn act(&self, secrets: &dyn Secrets, fence: &Fence, step: &Step, skip: &BTreeSet<u32>, tokens: &[Token]) -> Outcome {
         let deadline = step.deadline.std();
         let _slot = self.slots.acquire().await;
-        let cx = Cx { fence: Some(fence), deadline: Instant::now() + deadline, cancel: Cancel::default(), secrets };
+        let cx = Cx { fence: Some(fence), deadline: Instant::now() + deadline, cancel: Cancel::default(), together: step.together.is_some(), secrets };
         match tokio::time::timeout(deadline, self.driver.act(&cx, &step.act, skip, tokens)).await {
             Ok(outcome) => outcome,
             Err(_) => Outcome { items: vec![Item::Unknown; step.items() as usize], report: Some(format!("no answer within {}s", deadline.as_secs())) },

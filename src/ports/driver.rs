@@ -83,6 +83,8 @@ pub struct Cx<'a> {
     pub fence: Option<&'a Fence>,
     pub deadline: Instant,
     pub cancel: Cancel,
+    /// The items of this act are written all or none: one that cannot be written keeps the others from being.
+    pub together: bool,
     pub secrets: &'a dyn Secrets,
 }
 

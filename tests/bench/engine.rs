@@ -73,6 +73,7 @@ fn many(steps: usize) -> Plan {
             claims: vec![Claim::Write(id.clone())],
             deadline: Span(0),
             template: "direct".into(),
+            together: None,
         };
         plan.steps.insert(step, made);
         if n >= UNITS {

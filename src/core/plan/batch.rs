@@ -27,8 +27,8 @@ struct Stand {
     wave: u32,
 }
 
-/// The order in which a reader meets steps: by level, then target, unit and lane.
-type Slot<'a> = (u32, &'a str, String, usize);
+/// The order in which a reader meets steps: by level, then target, unit, lane and atomic group.
+type Slot<'a> = (u32, &'a str, String, usize, &'a str);
 
 /// Puts grouped items into steps.
 pub(super) fn batch(items: &[Item<'_>], graph: &Graph, edges: &[ItemEdge], templates: &[Template], deadline: Span) -> Result<Batched, Vec<Refusal>> {
@@ -36,13 +36,13 @@ pub(super) fn batch(items: &[Item<'_>], graph: &Graph, edges: &[ItemEdge], templ
     let mut slots: BTreeMap<Slot<'_>, Vec<usize>> = BTreeMap::new();
     for (group, stand) in stands.iter().enumerate() {
         let first = &items[graph.groups[group][0]];
-        slots.entry((stand.level, &first.delta.id.target, first.unit.to_string(), first.lane)).or_default().push(group);
+        slots.entry((stand.level, &first.delta.id.target, first.unit.to_string(), first.lane, first.together.as_deref().unwrap_or_default())).or_default().push(group);
     }
     let mut closing: BTreeMap<Slot<'_>, &Barrier> = BTreeMap::new();
     for (level, barrier) in &barriers {
         let unit = format!("wave {}", barrier.wave);
-        slots.insert((*level, "", unit.clone(), barrier.lane), Vec::new());
-        closing.insert((*level, "", unit, barrier.lane), barrier);
+        slots.insert((*level, "", unit.clone(), barrier.lane, ""), Vec::new());
+        closing.insert((*level, "", unit, barrier.lane, ""), barrier);
     }
     let mut made = Made { steps: BTreeMap::new(), at: vec![ItemRef { step: StepId(0), item: 0 }; items.len()], walls: BTreeMap::new() };
     let mut faults = Vec::new();
@@ -124,9 +124,12 @@ fn cuts(items: &[Item<'_>], graph: &Graph, groups: &[usize], faults: &mut Vec<Re
         let members = &graph.groups[*group];
         let Limits { ops, bytes: most, .. } = items[members[0]].kind.limits();
         let weight: usize = members.iter().map(|n| weigh(&items[*n].write)).sum();
-        if members.len() > ops.max(1) {
-            let titles: Vec<String> = members.iter().map(|n| format!("`{}`", items[*n].id())).collect();
-            let what = format!("{} must be written in one message, and the target takes {ops} writes at once", titles.join(", "));
+        if members.len() > ops.max(1) || (members.len() > 1 && weight > most) {
+            const NAMED: usize = 3;
+            let mut titles: Vec<String> = members.iter().take(NAMED).map(|n| format!("`{}`", items[*n].id())).collect();
+            titles.extend((members.len() > NAMED).then(|| format!("and {} more", members.len() - NAMED)));
+            let takes = if members.len() > ops.max(1) { format!("{ops} writes") } else { format!("{most} bytes") };
+            let what = format!("{} must be written in one message, and the target takes {takes} at once", titles.join(", "));
             faults.push(Refusal::new(RefusalKind::Target, what).at(items[members[0]].delta.place.clone()).advice("change them in two merge requests"));
         }
         if !open.is_empty() && (open.len() + members.len() > ops || bytes + weight > most) {
@@ -193,6 +196,7 @@ impl Made {
             proof: Proof::Settled,
             deadline,
             template: template.name.clone(),
+            together: first.together.clone(),
         };
         self.steps.insert(id, step);
     }
@@ -205,7 +209,7 @@ impl Made {
             Act::Write(_) | Act::Verb { .. } | Act::Run { .. } | Act::Approve { .. } | Act::Pause => deadline,
         };
         let (unit, act) = (Unit::new(format!("wave {}", barrier.wave)), barrier.act.clone());
-        let step = Step { id, target: "".into(), unit, act, guard: None, proof: Proof::Settled, claims: Vec::new(), deadline, template: template.name.clone() };
+        let step = Step { id, target: "".into(), unit, act, guard: None, proof: Proof::Settled, claims: Vec::new(), deadline, template: template.name.clone(), together: None };
         self.steps.insert(id, step);
     }
 

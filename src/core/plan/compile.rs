@@ -40,7 +40,15 @@ pub fn compile(material: &Material<'_>) -> Result<Plan, CompileError> {
     }
     let mut notes = notes(material, &deltas);
     notes.extend(ignored.into_iter().map(|id| Note::Ignored { id: id.clone() }));
-    let parts = Parts { kinds: scope.kinds, policy: scope.policy, templates: material.templates, rules: matched, notes, parent: material.parent };
+    let parts = Parts {
+        kinds: scope.kinds,
+        policy: scope.policy,
+        templates: material.templates,
+        rules: matched,
+        notes,
+        parent: material.parent,
+        together: &|id| scope.sources.together.get(id).cloned(),
+    };
     let homes = homes(material.sight);
     parts.assemble(deltas, |items| Ok([order::said(items, scope.base, scope.merged)?, lives_in(items, &homes)?].into_iter().flatten().collect()))
 }
@@ -80,13 +88,15 @@ pub(super) struct Parts<'a> {
     pub rules: Vec<MatchedRule>,
     pub notes: Vec<Note>,
     pub parent: Option<crate::core::model::Digest>,
+    /// The `atomic:` group of a resource.
+    pub together: &'a dyn Fn(&ResourceId) -> Option<Str>,
 }
 
 impl Parts<'_> {
     /// Orders, batches and lints.
     pub fn assemble(self, deltas: Vec<Delta>, said: impl FnOnce(&[Item<'_>]) -> Result<Vec<Said>, Vec<Refusal>>) -> Result<Plan, CompileError> {
         let lanes = Lanes::new(self.templates).map_err(|fault| CompileError::Refused(vec![fault]))?;
-        let items: Vec<Item<'_>> = deltas.iter().filter(|delta| writes(delta)).map(|delta| item(delta, (self.kinds)(&delta.id), &lanes)).collect();
+        let items: Vec<Item<'_>> = deltas.iter().filter(|delta| writes(delta)).map(|delta| item(delta, (self.kinds)(&delta.id), &lanes, (self.together)(&delta.id))).collect();
         let said = said(&items).map_err(CompileError::Refused)?;
         let mut edges = order::edges(&items, &said);
         let graph = graph(&items, &mut edges).map_err(CompileError::Refused)?;
@@ -109,10 +119,10 @@ fn left_out(items: &[Item<'_>], edge: &ItemEdge) -> Note {
     Note::Remark { text: format!("{after} may belong after {before} ({}), which goes against another order: it does not wait for it", super::graph::why(&edge.reason)).into() }
 }
 
-fn item<'a>(delta: &'a Delta, kind: &'static dyn Kind, lanes: &Lanes) -> Item<'a> {
+fn item<'a>(delta: &'a Delta, kind: &'static dyn Kind, lanes: &Lanes, together: Option<Str>) -> Item<'a> {
     let undo = kind.undo(delta.from.as_ref(), delta.to.as_ref());
     let write = Write { id: delta.id.clone(), from: delta.from.clone(), to: delta.to.clone(), undo };
-    Item { delta, write, kind, unit: kind.unit(&delta.id), lane: lanes.of(&delta.id) }
+    Item { delta, write, kind, unit: kind.unit(&delta.id), lane: lanes.of(&delta.id), together }
 }
 
 /// The templates of a plan, `direct` last, with their patterns ready.

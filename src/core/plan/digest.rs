@@ -151,7 +151,9 @@ impl Plan {
 
     fn leaf(&self, at: ItemRef, keys: &BTreeMap<ItemRef, LeafKey>) -> Option<Digest> {
         let (step, key) = (self.steps.get(&at.step)?, keys.get(&at)?);
-        let rest = [json(&step.guard), json(&step.proof)];
+        // All or none is part of what is approved; a step without it has the leaf it always had.
+        let together = step.together.as_ref().map(|name| format!(" together {name}")).unwrap_or_default();
+        let rest = [json(&step.guard), [json(&step.proof), together.into_bytes()].concat()];
         Some(match step.writes().get(at.item as usize) {
             Some(write) => {
                 let claims: BTreeSet<&Claim> = step.claims.iter().filter(|claim| claimed(claim).is_some_and(|id| *id == write.id)).collect();

@@ -25,6 +25,7 @@ pub(super) struct Graph {
 pub(super) fn graph(items: &[Item<'_>], edges: &mut Vec<ItemEdge>) -> Result<Graph, Vec<Refusal>> {
     let mut sets = Sets::new(items.len());
     exclusions(items, &mut sets);
+    groups(items, &mut sets)?;
     let mut given_way = Vec::new();
     loop {
         let (part_of, members) = sets.parts();
@@ -70,6 +71,26 @@ fn exclusions(items: &[Item<'_>], sets: &mut Sets) {
     }
 }
 
+/// Joins what somebody said is written together or not at all.
+fn groups(items: &[Item<'_>], sets: &mut Sets) -> Result<(), Vec<Refusal>> {
+    let mut by_name: BTreeMap<(&Str, &Str), Vec<usize>> = BTreeMap::new();
+    for (number, item) in items.iter().enumerate() {
+        if let Some(name) = &item.together {
+            by_name.entry((item.target(), name)).or_default().push(number);
+        }
+    }
+    let mut faults = Vec::new();
+    for ((target, name), numbers) in by_name {
+        let first = &items[numbers[0]];
+        if numbers.len() > 1 && !first.kind.limits().atomic {
+            let what = format!("the keys of the atomic group `{name}` are written one by one by `{target}`, which knows no transactions");
+            faults.push(Refusal::new(RefusalKind::Target, what).at(first.delta.place.clone()).advice("take the group out of `atomic:`, or change one of its keys at a time"));
+        }
+        numbers.windows(2).for_each(|pair| sets.join(pair[0], pair[1]));
+    }
+    if faults.is_empty() { Ok(()) } else { Err(faults) }
+}
+
 /// Whether a loop needs no order: all of it is one atomic message, and only data refers around, nobody said an order.
 fn one_message(items: &[Item<'_>], inside: &[usize], edges: &[ItemEdge], part_of: &[usize], part: &[usize]) -> bool {
     let first = &items[inside[0]];
@@ -88,7 +109,12 @@ fn give_way(edges: &mut Vec<ItemEdge>, part_of: &[usize], part: &[usize]) -> Vec
 
 /// Orders that somebody said between writes that must be one message.
 fn split_orders(items: &[Item<'_>], edges: &[ItemEdge], part_of: &[usize]) -> Vec<Refusal> {
-    let inside = edges.iter().filter(|edge| part_of[edge.before] == part_of[edge.after] && edge.needs != Needs::Applied);
+    // What refers inside one atomic message is live at once with what it refers to.
+    let settled = |edge: &ItemEdge| {
+        let refers = matches!(edge.reason, EdgeReason::Refers { .. } | EdgeReason::LetsGo { .. });
+        edge.needs == Needs::Applied || (refers && items[edge.after].together.is_some() && items[edge.after].kind.limits().atomic)
+    };
+    let inside = edges.iter().filter(|edge| part_of[edge.before] == part_of[edge.after] && !settled(edge));
     let fault = |edge: &ItemEdge| {
         let what = format!("`{}` waits for `{}` ({}), and both can only be written in one message", items[edge.after].id(), items[edge.before].id(), why(&edge.reason));
         Refusal::new(RefusalKind::Cycle, what).at(edge.place.clone()).also(items[edge.before].delta.place.clone()).advice("remove this `after:`")

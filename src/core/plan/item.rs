@@ -14,6 +14,8 @@ pub(super) struct Item<'a> {
     pub unit: Unit,
     /// The template that takes it, as an index into the plan's templates.
     pub lane: usize,
+    /// The `atomic:` group it is written with, all or none.
+    pub together: Option<Str>,
 }
 
 impl Item<'_> {

@@ -61,6 +61,8 @@ pub struct Sources<'a> {
     pub fresh: &'a BTreeSet<ResourceId>,
     /// `moved:` by the new id, with the old one.
     pub moved: &'a BTreeMap<ResourceId, ResourceId>,
+    /// The `atomic:` group of each resource that is in one.
+    pub together: &'a BTreeMap<ResourceId, Str>,
 }
 
 /// Why no plan came out.

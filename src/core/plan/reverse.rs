@@ -96,7 +96,11 @@ pub fn restore(restoring: Restoring<'_>) -> Result<Plan, CompileError> {
     let back = orders.into_iter().map(|((first, then), place)| Said { first: then, then: first, place: place.clone(), lives_in: false }).collect();
     let parent = restoring.plans.last().map(|plan| plan.digest());
     let rules = if restoring.rules.is_empty() { vec![MatchedRule::otherwise()] } else { restoring.rules };
-    let parts = Parts { kinds: restoring.kinds, policy: restoring.policy, templates: &[], rules, notes, parent };
+    let steps = restoring.plans.iter().flat_map(|plan| plan.steps.values());
+    let groups: BTreeMap<&ResourceId, &crate::core::model::Str> =
+        steps.filter_map(|step| Some((step, step.together.as_ref()?))).flat_map(|(step, name)| step.writes().iter().map(move |write| (&write.id, name))).collect();
+    let together = |id: &ResourceId| groups.get(id).map(|name| (*name).clone());
+    let parts = Parts { kinds: restoring.kinds, policy: restoring.policy, templates: &[], rules, notes, parent, together: &together };
     parts.assemble(deltas, |_| Ok(back))
 }
 

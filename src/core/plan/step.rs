@@ -132,6 +132,9 @@ pub struct Step {
     pub deadline: Span,
     /// The template that made it: `direct`, `rolling`.
     pub template: Str,
+    /// The `atomic:` group whose writes these are: the target takes all of them or none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub together: Option<Str>,
 }
 
 impl Step {

@@ -51,5 +51,9 @@ pub fn step_words(step: &Step) -> String {
         Act::Approve { by } => format!("wait for {}", words::count(by.count as usize, "approval")),
         Act::Pause => "pause".to_owned(),
     };
+    let does = match &step.together {
+        Some(group) => format!("{does}, all or none ({group})"),
+        None => does,
+    };
     if step.unit.as_str().is_empty() { format!("{}, {does}", step.target) } else { format!("{} {}, {does}", step.target, step.unit) }
 }

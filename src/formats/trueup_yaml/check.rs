@@ -93,12 +93,26 @@ impl Check<'_> {
 
     /// Settings of key trees: none on other formats, and none that makes no key.
     fn key_tree(&mut self, source: &Source, at: &str) {
-        let given = [("prefix", source.prefix.is_some()), ("expand", !source.expand.is_empty()), ("separator", source.separator.is_some()), ("schemas", source.schemas)];
+        let given = [
+            ("prefix", source.prefix.is_some()),
+            ("expand", !source.expand.is_empty()),
+            ("separator", source.separator.is_some()),
+            ("schemas", source.schemas),
+            ("atomic", !source.atomic.is_empty()),
+        ];
         for (key, _) in given.into_iter().filter(|(_, given)| *given && *source.format != *keytree::NAME) {
             self.fault(RefusalKind::Schema, &["sources", at, key], format!("`{key}` means nothing to `{}`", source.format), "remove it, or set `format: keytree`");
         }
         if source.separator.as_ref().is_some_and(|separator| separator.is_empty() || separator.chars().any(char::is_control)) {
             self.fault(RefusalKind::Value, &["sources", at, "separator"], "the separator must be visible text".into(), "write `/`, `.` or another character");
+        }
+        let prefix = source.prefix.as_deref().unwrap_or_default();
+        for (i, group) in source.atomic.iter().enumerate() {
+            let start = group.strip_suffix('*').unwrap_or(group);
+            if !start.starts_with(prefix) && !(prefix.starts_with(start) && start.len() < group.len()) {
+                let advice = format!("write it like `{prefix}db/*`");
+                self.fault(RefusalKind::Value, &["sources", at, "atomic", &i.to_string()], format!("no key of this source starts like `{group}`"), advice);
+            }
         }
         if source.prefix.as_ref().is_some_and(|prefix| prefix.chars().any(char::is_control)) {
             self.fault(RefusalKind::Value, &["sources", at, "prefix"], "the prefix holds a control character".into(), "write it like `/app/`");

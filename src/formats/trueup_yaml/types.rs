@@ -46,6 +46,9 @@ pub struct Source {
     /// `keytree`: `NAME.schema.json` is the JSON Schema that the file `NAME` (with any of these extensions, expanded or not) must fit, and no key.
     #[serde(default)]
     pub schemas: bool,
+    /// `keytree`: groups of keys that are written in one transaction or not at all: all keys that start so (`/app/db/*`), one group a line; a key is in the first that takes it.
+    #[serde(default)]
+    pub atomic: Vec<Str>,
     /// Where the source is declared.
     #[serde(skip)]
     pub place: Place,

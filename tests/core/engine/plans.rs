@@ -87,8 +87,18 @@ fn push(plan: &mut Plan, act: Act) {
         Act::Write(writes) => writes.iter().map(|write| Claim::Write(write.id.clone())).collect(),
         _ => Vec::new(),
     };
-    let made =
-        Step { id: step, target: "dns".into(), unit: Unit::new("example.com."), act, guard: None, proof: Proof::Settled, claims, deadline: Span(0), template: "direct".into() };
+    let made = Step {
+        id: step,
+        target: "dns".into(),
+        unit: Unit::new("example.com."),
+        act,
+        guard: None,
+        proof: Proof::Settled,
+        claims,
+        deadline: Span(0),
+        template: "direct".into(),
+        together: None,
+    };
     plan.steps.insert(step, made);
 }
 

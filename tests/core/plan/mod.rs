@@ -1,5 +1,6 @@
 //! Planning: diff, order, batching, digest, way back, lint.
 
+mod atomic;
 mod diff;
 mod digest;
 mod golden;

@@ -126,6 +126,7 @@ pub struct World {
     pub released: BTreeSet<ResourceId>,
     pub fresh: BTreeSet<ResourceId>,
     pub moved: BTreeMap<ResourceId, ResourceId>,
+    pub together: BTreeMap<ResourceId, Str>,
     pub ours: BTreeMap<ResourceId, Option<Fingerprint>>,
     pub ahead: BTreeMap<ResourceId, (MrId, Option<Value>)>,
     pub policy: Policy,
@@ -146,6 +147,7 @@ impl World {
             released: BTreeSet::new(),
             fresh: BTreeSet::new(),
             moved: BTreeMap::new(),
+            together: BTreeMap::new(),
             ours: BTreeMap::new(),
             ahead: BTreeMap::new(),
             policy: Policy::default(),
@@ -163,7 +165,7 @@ impl World {
     }
 
     pub fn scope(&self) -> Scope<'_> {
-        let sources = Sources { released: &self.released, fresh: &self.fresh, moved: &self.moved };
+        let sources = Sources { released: &self.released, fresh: &self.fresh, moved: &self.moved, together: &self.together };
         Scope { base: &self.base, merged: &self.merged, sources, ours: &self.ours, kinds: &toys, policy: &self.policy, grants: &self.grants }
     }
 

@@ -52,6 +52,7 @@ pub fn plan(deltas: Vec<Delta>) -> Plan {
             claims,
             deadline: Span::mins(5),
             template: "direct".into(),
+            together: None,
         };
         (step.id, step)
     });

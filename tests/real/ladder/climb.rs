@@ -27,7 +27,7 @@ impl Secrets for NoSecrets {
 }
 
 pub fn cx() -> Cx<'static> {
-    Cx { fence: None, deadline: Instant::now() + PATIENCE, cancel: Cancel::default(), secrets: &NoSecrets }
+    Cx { fence: None, deadline: Instant::now() + PATIENCE, cancel: Cancel::default(), together: false, secrets: &NoSecrets }
 }
 
 /// What shall be: ids with their values, `None` for absent.
@@ -76,6 +76,12 @@ pub async fn act_without(world: &dyn World, writes: &[Write], skip: &[u32]) -> O
     let outcome = world.driver().act(&cx(), &Act::Write(writes.to_vec()), &skip, &[]).await;
     assert_eq!(outcome.items.len(), writes.len(), "one answer an item");
     outcome
+}
+
+/// Acts on writes that are all done or none.
+pub async fn act_together(world: &dyn World, writes: &[Write]) -> Outcome {
+    let cx = Cx { together: true, ..cx() };
+    world.driver().act(&cx, &Act::Write(writes.to_vec()), &BTreeSet::new(), &[]).await
 }
 
 /// Plans and acts; every item must be done.

@@ -81,6 +81,10 @@ impl World for Cluster {
         self.server.all().into_iter().map(|(key, bytes)| format!("{key} = {bytes:?}")).collect()
     }
 
+    fn keeps_groups(&self) -> bool {
+        true
+    }
+
     fn lose(&self, what: Lost) {
         self.proxy.lose(match what {
             Lost::Request => Loss::Request,

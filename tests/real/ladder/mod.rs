@@ -24,6 +24,7 @@ macro_rules! ladder {
             a_stale_precondition_is_refused_and_the_world_unchanged
             a_lost_reply_is_found_by_observing_without_a_second_effect
             partial_failure_leaves_an_observable_state
+            a_group_is_written_whole_or_not_at_all
             unmanaged_neighbours_are_untouched
             drift_by_hand_is_seen
             health_settles

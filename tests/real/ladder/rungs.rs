@@ -1,7 +1,7 @@
 //! The rungs, from an empty world to crashes.
 
 use super::{
-    climb::{Desired, act, act_without, apply, assert_settled, converge, cx, live, none, observe, plan, some, try_observe, wants},
+    climb::{Desired, act, act_together, act_without, apply, assert_settled, converge, cx, live, none, observe, plan, some, try_observe, wants},
     world::{Lost, World, skip},
 };
 use trueup::core::{
@@ -136,6 +136,37 @@ pub async fn partial_failure_leaves_an_observable_state(world: &dyn World) {
         }
     }
     assert_settled(world, &some(world, N, 2)).await;
+}
+
+pub async fn a_group_is_written_whole_or_not_at_all(world: &dyn World) {
+    if !world.keeps_groups() {
+        return skip(world, "groups", "nothing here is asked for all or none");
+    }
+    apply(world, &some(world, N, 0)).await;
+    let writes = plan(world, &some(world, N, 1)).await;
+    world.by_hand(&world.id(2), Some(&world.value(2, 3)));
+    let before = world.raw();
+    let outcome = act_together(world, &writes).await;
+    for (n, item) in outcome.items.iter().enumerate() {
+        match item {
+            Item::Moved(found) => assert!(n == 2 && *found == Some(world.value(2, 3)), "{outcome:?}"),
+            Item::Refused(refusal) => assert!(n != 2 && refusal.advice.is_some(), "{refusal}"),
+            other => panic!("item {n} is {other:?}"),
+        }
+    }
+    assert_eq!(world.raw(), before, "nothing of the group is written without the rest");
+    world.by_hand(&world.id(2), Some(&world.value(2, 1)));
+    let outcome = act_together(world, &writes).await;
+    let done = |(n, item): (usize, &Item)| *item == if n == 2 { Item::Already } else { Item::Done };
+    assert!(outcome.items.iter().enumerate().all(done), "{outcome:?}");
+    if let Some((forbidden, value)) = world.forbidden() {
+        let mut desired = some(world, N, 2);
+        desired.insert(4, (forbidden, Some(value)));
+        let (writes, before) = (plan(world, &desired).await, world.raw());
+        let outcome = act_together(world, &writes).await;
+        assert!(outcome.items.iter().all(|item| matches!(item, Item::Refused(_))), "{outcome:?}");
+        assert_eq!(world.raw(), before, "what may not be written keeps its group from being");
+    }
 }
 
 pub async fn unmanaged_neighbours_are_untouched(world: &dyn World) {

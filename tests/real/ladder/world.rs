@@ -31,6 +31,11 @@ pub trait World: Send + Sync {
         true
     }
 
+    /// Whether a group of writes can be asked for all or none.
+    fn keeps_groups(&self) -> bool {
+        false
+    }
+
     /// Loses the next write's request, or its reply after it took effect; only when `can_lose`.
     fn lose(&self, what: Lost);
 

@@ -44,6 +44,8 @@ struct Run<'a> {
     writes: &'a [Write],
     items: Vec<Item>,
     halvings: u32,
+    /// All are written or none, so that nothing is ever sent without the rest.
+    together: bool,
     report: Option<String>,
 }
 
@@ -56,7 +58,7 @@ pub(super) async fn act(driver: &Etcd, cx: &Cx<'_>, act: &Act, skip: &BTreeSet<u
             return Outcome::all(1, Item::Refused(refusal));
         }
     };
-    let mut run = Run { driver, deadline: cx.deadline, writes, items: vec![Item::NotTried; writes.len()], halvings: HALVINGS, report: None };
+    let mut run = Run { driver, deadline: cx.deadline, writes, items: vec![Item::NotTried; writes.len()], halvings: HALVINGS, together: cx.together, report: None };
     let mut jobs = Vec::new();
     for (at, write) in writes.iter().enumerate().filter(|(at, _)| !skip.contains(&(*at as u32))) {
         match driver.kind.holds(&write.id).and_then(|()| write.to.as_ref().map(bytes).transpose()) {
@@ -94,6 +96,7 @@ impl Run<'_> {
             }
         }
         ready.sort_by_key(|job| job.at);
+        let ready = self.whole(ready);
         let mut queue: VecDeque<Vec<Job>> = self.cut(ready).into();
         while let Some(jobs) = queue.pop_front() {
             if jobs.is_empty() {
@@ -106,14 +109,14 @@ impl Run<'_> {
                 Ok(None) => jobs.iter().for_each(|job| self.items[job.at] = Item::Done),
                 Ok(Some(live)) => {
                     let again: Vec<Job> = jobs.into_iter().zip(live).filter_map(|(job, live)| self.judge(job, &live)).collect();
-                    queue.push_front(again);
+                    queue.push_front(self.whole(again));
                 }
-                Err(Fault::TooMany) if jobs.len() > 1 => {
+                Err(Fault::TooMany) if jobs.len() > 1 && !self.together => {
                     self.driver.takes_less_than(jobs.len());
                     self.cut(jobs).into_iter().rev().for_each(|cut| queue.push_front(cut));
                 }
-                Err(Fault::TooLarge) if jobs.len() > 1 => halves(jobs, &mut queue),
-                Err(Fault::Denied(_)) if jobs.len() > 1 && self.halvings > 0 => {
+                Err(Fault::TooLarge) if jobs.len() > 1 && !self.together => halves(jobs, &mut queue),
+                Err(Fault::Denied(_)) if jobs.len() > 1 && self.halvings > 0 && !self.together => {
                     self.halvings -= 1;
                     halves(jobs, &mut queue);
                 }
@@ -132,7 +135,7 @@ impl Run<'_> {
         for job in jobs {
             // The key stands in the comparison, the write and the read of what is there instead.
             let weight = BESIDE + 3 * self.writes[job.at].id.name.len() + job.to.as_ref().map_or(0, Vec::len);
-            if !open.is_empty() && (open.len() >= self.driver.ops() || size + weight > self.driver.bytes()) {
+            if !self.together && !open.is_empty() && (open.len() >= self.driver.ops() || size + weight > self.driver.bytes()) {
                 cuts.push(std::mem::take(&mut open));
                 size = 0;
             }
@@ -141,6 +144,22 @@ impl Run<'_> {
         }
         cuts.push(open);
         cuts
+    }
+
+    /// The jobs that may be sent: where all are written or none, none once one of them cannot be.
+    fn whole(&mut self, jobs: Vec<Job>) -> Vec<Job> {
+        let stopped = |item: &Item| match item {
+            Item::Moved(_) | Item::Refused(_) | Item::Failed { .. } | Item::Unknown => true,
+            Item::Done | Item::Already | Item::NotTried => false,
+        };
+        if !self.together || !self.items.iter().any(stopped) {
+            return jobs;
+        }
+        for job in jobs {
+            let what = format!("`{}` is written all or none with the others of its group, and one of them cannot be written", self.writes[job.at].id.name);
+            self.items[job.at] = Item::Refused(Refusal::new(RefusalKind::Target, what).advice("see what became of the others, then `/trueup retry`"));
+        }
+        Vec::new()
     }
 
     /// What is live decides: done already, moved, or to be written over this revision.
