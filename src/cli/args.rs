@@ -84,7 +84,7 @@ pub fn run() -> ExitCode {
         Commands::Demo(args) => demo::run(&args, cli.color),
         Commands::Serve(args) => serve::run(&args),
         Commands::Plan(args) => plan::run(&args, cli.color),
-        Commands::Mr(command) => talk(mr::run(&command)),
+        Commands::Mr(command) => talk(mr::run(&command, cli.color)),
         Commands::Status(args) => talk(status::run(&args)),
         Commands::Graph(args) => talk(graph::run(&args)),
         Commands::Halt(args) => talk(halt::run(&args)),

@@ -70,10 +70,12 @@ impl Client {
         self.json(Method::DELETE, path, None).await
     }
 
-    /// An answer as text, asked for with one query parameter.
-    pub async fn text(&self, path: &[&str], query: Option<(&str, &str)>) -> anyhow::Result<String> {
+    /// An answer as text, asked for with query parameters.
+    pub async fn text(&self, path: &[&str], query: &[(&str, &str)]) -> anyhow::Result<String> {
         let mut url = self.url(path)?;
-        url.query_pairs_mut().extend_pairs(query);
+        if !query.is_empty() {
+            url.query_pairs_mut().extend_pairs(query);
+        }
         Ok(self.send(self.http.get(url)).await?.text().await?)
     }
 

@@ -16,7 +16,7 @@ pub struct GraphArgs {
 
 pub async fn run(args: &GraphArgs) -> anyhow::Result<Exit> {
     let mr = Mr::find(&args.mr).await?;
-    let drawn = mr.client.text(&mr.path(&["graph"]), None).await?;
+    let drawn = mr.client.text(&mr.path(&["graph"]), &[]).await?;
     if args.mr.server.json {
         println!("{:#}", serde_json::json!({ "version": 1, "mermaid": drawn }));
     } else {

@@ -10,6 +10,7 @@ mod exit;
 mod graph;
 mod halt;
 mod import;
+mod live;
 mod load;
 mod mr;
 mod plan;

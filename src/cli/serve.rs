@@ -22,11 +22,15 @@ pub struct ServeArgs {
     /// The server's configuration; `trueup schema server` describes it.
     #[arg(long, env = "TRUEUP_CONFIG", value_name = "FILE")]
     pub config: PathBuf,
+    /// Stop when standard input ends, too: for a program that runs a server of its own and may be killed.
+    #[arg(long, hide = true)]
+    pub until_eof: bool,
 }
 
 pub fn run(args: &ServeArgs) -> anyhow::Result<Exit> {
     log();
     let server = load(&args.config)?;
+    let until_eof = args.until_eof;
     runtime()?.block_on(async {
         let running = serve::start(server).await?;
         println!("{}", serde_json::json!({ "listening": running.addr.to_string() }));
@@ -35,11 +39,24 @@ pub fn run(args: &ServeArgs) -> anyhow::Result<Exit> {
         tokio::select! {
             interrupted = tokio::signal::ctrl_c() => interrupted?,
             _ = terminate.recv() => {}
+            () = eof(), if until_eof => {}
         }
         tracing::info!("stopping");
         running.stop().await;
         Ok(Exit::Ok)
     })
+}
+
+/// Waits until whoever holds the other end of standard input is gone.
+async fn eof() {
+    let (gone, until) = tokio::sync::oneshot::channel();
+    // A thread of its own: the runtime would wait for one of its own to end, and a read has no end.
+    std::thread::spawn(move || {
+        // Whatever is read is nothing to us; an input that cannot be read has ended.
+        let _ = std::io::copy(&mut std::io::stdin(), &mut std::io::sink());
+        let _ = gone.send(());
+    });
+    let _ = until.await;
 }
 
 /// Logs to standard error.

@@ -15,14 +15,29 @@ const PATIENCE: Duration = Duration::from_secs(5);
 
 /// The data of the records a server answers with, as text, sorted.
 pub async fn ask(server: SocketAddr, name: &str, rtype: &str) -> anyhow::Result<Vec<String>> {
+    Ok(lookup(server, name, rtype).await?.values)
+}
+
+/// What a server answers, and how long it may be kept.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Answer {
+    /// The data of the records, as text, sorted; empty where there are none.
+    pub values: Vec<String>,
+    /// The shortest TTL of them; zero where there are none.
+    pub ttl: Duration,
+}
+
+/// Asks for the records of a name and type.
+pub async fn lookup(server: SocketAddr, name: &str, rtype: &str) -> anyhow::Result<Answer> {
     let rtype = RecordType::from_str(rtype).map_err(|error| anyhow::anyhow!("{rtype} is no record type: {error}"))?;
     let mut message = Message::new(1, MessageType::Query, OpCode::Query);
     message.add_query(Query::query(Name::from_ascii(name)?, rtype));
     let answer = tokio::time::timeout(PATIENCE, exchange(server, &message.to_vec()?)).await??;
     let answer = Message::from_vec(&answer)?;
-    let mut found: Vec<String> = answer.answers.iter().filter(|record| record.record_type() == rtype).map(|record| record.data.to_string()).collect();
-    found.sort();
-    Ok(found)
+    let found = || answer.answers.iter().filter(|record| record.record_type() == rtype);
+    let mut values: Vec<String> = found().map(|record| record.data.to_string()).collect();
+    values.sort();
+    Ok(Answer { values, ttl: Duration::from_secs(found().map(|record| record.ttl).min().unwrap_or(0).into()) })
 }
 
 async fn exchange(server: SocketAddr, message: &[u8]) -> std::io::Result<Vec<u8>> {

@@ -2,6 +2,8 @@
 
 mod ask;
 pub mod dns;
+mod http;
 pub mod sample;
+pub mod shop;
 
-pub use ask::ask;
+pub use ask::{Answer, ask, lookup};

@@ -1,7 +1,25 @@
-//! The demo's repository: a small shop's zone, and a merge request that moves it to a new front end.
+//! The demo's repository: a small shop's zone and keys, and merge requests on them.
+
+use std::fmt::Write as _;
 
 /// The zone, as the name server serves it at first and as base says it.
 pub const ZONE: &str = "shop.test.";
+
+/// Where the zone's file is in the repository.
+pub const ZONE_FILE: &str = "zones/shop.test.yaml";
+
+/// The name by which clients find the shop.
+pub const SERVICE: &str = "_shop._tcp.shop.test.";
+
+/// The key that balancers follow: one `host:port` a line.
+pub const POOL: &str = "shop/pool";
+
+/// A key that people read.
+pub const BANNER: &str = "shop/banner";
+
+/// What instances of the two releases answer.
+pub const RELEASE_1: &str = "release 1";
+pub const RELEASE_2: &str = "release 2";
 
 /// `trueup.yaml` of the demo's repository.
 pub const ROOT: &str = "\
@@ -10,6 +28,9 @@ sources:
   - path: zones
     format: octodns
     targets: [nameserver]
+  - path: config
+    format: keytree
+    targets: [config]
 
 policy:
   approvals:
@@ -18,54 +39,120 @@ policy:
   every: 500ms
 ";
 
+/// Where the parts of the shop listen on loopback.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Ports {
+    /// The old front end and the new one.
+    pub fronts: [u16; 2],
+    /// The instances of release 1.
+    pub old: [u16; 2],
+    /// The instances of release 2.
+    pub new: [u16; 2],
+}
+
 /// The zone's file on base.
-pub const BASE: &str = "\
+pub fn zone(ports: &Ports) -> String {
+    format!(
+        "\
 # The shop, as it is live today.
 '':
   - type: MX
     values:
-      - {preference: 10, exchange: mail.shop.test.}
+      - {{preference: 10, exchange: mail.shop.test.}}
   - type: TXT
     value: v=spf1 mx -all
-api:
-  type: CNAME
-  ttl: 300
-  value: www.shop.test.
+_shop._tcp:
+  type: SRV
+  ttl: 2
+  value: {{priority: 0, weight: 10, port: {}, target: front-1.shop.test.}}
 assets:
   type: A
   value: 192.0.2.30
 blog:
   type: CNAME
   value: assets.shop.test.
-legacy:
+docs:
+  type: CNAME
+  value: assets.shop.test.
+{}jobs:
   type: A
-  value: 192.0.2.99
+  value: 192.0.2.51
 mail:
   type: A
   value: 192.0.2.25
 pay:
   type: A
   value: 192.0.2.40
-search:
+{}{}search:
   type: A
   value: 192.0.2.41
 status:
   type: A
   value: 192.0.2.50
-www:
+stock:
   type: A
-  ttl: 300
-  value: 192.0.2.10
-";
-
-/// The merge request's title.
-pub const TITLE: &str = "The shop moves to its new front end";
-
-/// The zone's file as the merge request has it.
-pub fn head() -> String {
-    BASE.replace("  value: www.shop.test.\n", "  value: front.shop.test.\n")
-        .replace("legacy:\n  type: A\n  value: 192.0.2.99\n", "")
-        .replace("blog:\n", "front:\n  type: A\n  ttl: 60\n  values: [192.0.2.80, 192.0.2.81]\nblog:\n")
-        .replace("www:\n  type: A\n  ttl: 300\n  value: 192.0.2.10\n", "www:\n  type: CNAME\n  ttl: 300\n  value: front.shop.test.\n")
-        .replace("# The shop, as it is live today.\n", "# The shop, behind its new front end.\n")
+  value: 192.0.2.42
+tax:
+  type: A
+  value: 192.0.2.43
+",
+        ports.fronts[0],
+        host("front-1"),
+        host("r1-a"),
+        host("r1-b"),
+    )
 }
+
+/// A host of the lab: everything is on loopback.
+fn host(name: &str) -> String {
+    format!("{name}:\n  type: A\n  ttl: 2\n  value: 127.0.0.1\n")
+}
+
+/// The keys on base: name and value.
+pub fn keys(ports: &Ports) -> [(&'static str, String); 2] {
+    [(BANNER, "Autumn: everything in brown".to_owned()), (POOL, pool("r1", ports.old))]
+}
+
+fn pool(release: &str, ports: [u16; 2]) -> String {
+    let mut text = String::new();
+    for (instance, port) in ["a", "b"].into_iter().zip(ports) {
+        // Writing into a String cannot fail.
+        let _ = writeln!(text, "{release}-{instance}.{}:{port}", ZONE.trim_end_matches('.'));
+    }
+    text
+}
+
+/// A merge request: its title, its branch, and the files it changes with their new text.
+pub struct Proposal {
+    pub title: &'static str,
+    pub branch: &'static str,
+    pub files: Vec<(String, String)>,
+}
+
+/// Where a key's file is in the repository.
+pub fn key_file(name: &str) -> String {
+    format!("config/{name}")
+}
+
+/// The first merge request: the pool moves to release 2, and clients to the new front end; what served before leaves.
+pub fn release_2(ports: &Ports) -> Proposal {
+    let [old, new] = ports.fronts;
+    let zone = zone(ports)
+        .replace("# The shop, as it is live today.\n", "# The shop: release 2, behind its new front end.\n")
+        .replace(&format!("port: {old}, target: front-1.shop.test."), &format!("port: {new}, target: front-2.shop.test."))
+        .replace(&host("front-1"), &host("front-2"))
+        .replace(&(host("r1-a") + &host("r1-b")), &(host("r2-a") + &host("r2-b")));
+    Proposal {
+        title: "Release 2 of the shop, behind its new front end",
+        branch: "release-2",
+        files: vec![(ZONE_FILE.to_owned(), zone), (key_file(POOL), pool("r2", ports.new)), (key_file(BANNER), "Release 2: everything in blue".to_owned())],
+    }
+}
+
+/// The second merge request: a new banner.
+pub fn sale() -> Proposal {
+    Proposal { title: "Winter sale", branch: "winter-sale", files: vec![(key_file(BANNER), "Winter sale: everything must go".to_owned())] }
+}
+
+/// What a hand writes into the live banner, past every repository.
+pub const BY_HAND: &str = "Closed for fire drill";

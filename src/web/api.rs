@@ -60,7 +60,7 @@ impl Route {
 
 const JSON: &str = "application/json";
 const MRS: &str = "/repos/{repo}/mrs";
-const FORMATS: &[(&str, &[&str])] = &[("format", &["text", "json", "markdown"])];
+const FORMATS: &[(&str, &[&str])] = &[("format", &["text", "json", "markdown"]), ("color", &["true", "false"])];
 
 /// Every route.
 pub fn routes() -> Vec<Route> {
@@ -189,6 +189,9 @@ enum Format {
 struct Asked {
     #[serde(default)]
     format: Format,
+    /// Text with colours for a terminal.
+    #[serde(default)]
+    color: bool,
 }
 
 async fn me(Person(by): Person) -> Json<Value> {
@@ -333,9 +336,10 @@ async fn way_back(State(app): State<App>, Person(by): Person, At(mr): At, asked:
 }
 
 fn paper(sheet: &Sheet<'_>, asked: Result<Query<Asked>, QueryRejection>) -> Result<Response, Fault> {
-    let Query(Asked { format }) = asked.map_err(|error| Fault::invalid(error.body_text().to_lowercase(), "ask with ?format=text, json or markdown"))?;
+    let Query(Asked { format, color }) =
+        asked.map_err(|error| Fault::invalid(error.body_text().to_lowercase(), "ask with ?format=text, json or markdown, and color=true or false"))?;
     Ok(match format {
-        Format::Text => text("text/plain", render::text(sheet, Style::default())),
+        Format::Text => text("text/plain", render::text(sheet, Style { color, width: 0 })),
         Format::Json => Json(render::json(sheet)).into_response(),
         Format::Markdown => text("text/markdown", render::markdown(sheet)),
     })

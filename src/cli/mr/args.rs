@@ -5,6 +5,7 @@ use crate::cli::{
     Exit,
     client::{Client, Mr, MrArgs, ServerArgs, tell},
     plan::Output,
+    term::Color,
 };
 use clap::Subcommand;
 use serde_json::json;
@@ -125,12 +126,12 @@ pub struct SayArgs {
     command: Vec<String>,
 }
 
-pub async fn run(command: &MrCommand) -> anyhow::Result<Exit> {
+pub async fn run(command: &MrCommand, color: Color) -> anyhow::Result<Exit> {
     match command {
         MrCommand::Open(args) => open::run(args).await,
         MrCommand::List(args) => list(args).await,
-        MrCommand::Show(args) => show::run(args).await,
-        MrCommand::Plan(args) => plan(args).await,
+        MrCommand::Show(args) => show::run(args, color).await,
+        MrCommand::Plan(args) => plan(args, color).await,
         MrCommand::Journal(args) => {
             let mr = Mr::find(&args.mr).await?;
             if args.mr.server.json {
@@ -154,7 +155,7 @@ pub async fn run(command: &MrCommand) -> anyhow::Result<Exit> {
             tell(args.mr.server.json, &answer, &crate::cli::client::text(&answer, "answer"));
             Ok(Exit::Ok)
         }
-        MrCommand::Wait(args) => wait::run(args).await,
+        MrCommand::Wait(args) => wait::run(args, color).await,
         MrCommand::Close(args) => act(args, "close", "closed; what was applied stays until it is restored or freed").await,
         MrCommand::Reopen(args) => act(args, "reopen", "open again").await,
         MrCommand::Draft(args) => act(args, "draft", "is a draft now").await,
@@ -186,7 +187,7 @@ async fn list(args: &ListArgs) -> anyhow::Result<Exit> {
     Ok(Exit::Ok)
 }
 
-async fn plan(args: &PlanArgs) -> anyhow::Result<Exit> {
+async fn plan(args: &PlanArgs, color: Color) -> anyhow::Result<Exit> {
     let mr = Mr::find(&args.mr).await?;
     let format = match args.output {
         Output::Json => "json",
@@ -194,7 +195,8 @@ async fn plan(args: &PlanArgs) -> anyhow::Result<Exit> {
         Output::Text => "text",
         Output::Markdown => "markdown",
     };
-    let paper = mr.client.text(&mr.path(&[if args.way_back { "way-back" } else { "plan" }]), Some(("format", format))).await?;
+    let color = if color.on_stdout() { "true" } else { "false" };
+    let paper = mr.client.text(&mr.path(&[if args.way_back { "way-back" } else { "plan" }]), &[("format", format), ("color", color)]).await?;
     print!("{paper}{}", if paper.ends_with('\n') { "" } else { "\n" });
     Ok(Exit::Ok)
 }

@@ -1,14 +1,20 @@
 //! `trueup mr show`: one change on one screen, or whole as JSON.
 
-use crate::cli::{
-    Exit,
-    client::{Mr, MrArgs, field, text},
+use crate::{
+    cli::{
+        Exit,
+        client::{Mr, MrArgs, field, text},
+        live::{self, Screen, Stream, Verdict},
+        term::Color,
+    },
+    core::review::Phase,
 };
 use serde_json::Value;
 
 #[derive(clap::Args)]
 #[command(after_help = "Examples:
   trueup mr show 7
+  trueup mr show 7 --watch          its steps live, until it is merged, restored or closed
   trueup mr show 7 --json | jq '.phase, .digest, .steps[].state'
 
 The JSON is version 1: phase, waits_for, reasons, digest, plan, steps, approvals, statuses, comments and more; fields may be
@@ -16,10 +22,20 @@ added, none changes its meaning within a version.")]
 pub struct ShowArgs {
     #[command(flatten)]
     mr: MrArgs,
+    /// Follow it live until it is over, then show it; Ctrl-C ends the watching and nothing else.
+    #[arg(long)]
+    watch: bool,
 }
 
-pub async fn run(args: &ShowArgs) -> anyhow::Result<Exit> {
-    let change = Mr::find(&args.mr).await?.show().await?;
+pub async fn run(args: &ShowArgs, color: Color) -> anyhow::Result<Exit> {
+    let mr = Mr::find(&args.mr).await?;
+    if args.watch {
+        let mut screen = if args.mr.server.json { Screen::quiet() } else { Screen::new(Stream::Stderr, color.on_stderr(), "") };
+        let over = |change: &Value| change["phase"].as_str().and_then(Phase::parse).is_some_and(Phase::is_over);
+        live::follow(&mr, &mut screen, &mut |change| if over(change) { Verdict::Reached } else { Verdict::GoOn }).await?;
+        screen.end(false);
+    }
+    let change = mr.show().await?;
     if args.mr.server.json {
         println!("{change:#}");
     } else {

@@ -4,17 +4,15 @@ use crate::{
     cli::{
         Exit,
         client::{Mr, MrArgs, field},
-        term,
+        live::{self, End, Screen, Stream, Verdict},
+        term::Color,
     },
     core::{
         model::Span,
         review::{Phase, escape},
     },
 };
-use futures::StreamExt;
-use indicatif::ProgressBar;
 use serde_json::{Value, json};
-use std::{io::IsTerminal as _, time::Duration};
 
 #[derive(clap::Args)]
 #[command(after_help = "Examples:
@@ -25,7 +23,8 @@ use std::{io::IsTerminal as _, time::Duration};
 Phases: planning, awaiting_approval, queued, rolling, verifying, merging, merged; empty (nothing to do, merges
 when approved), refused, conflicted, paused, failed, restoring, restored, closed.
 
-What it waits for goes to standard error as it changes, the end to standard output.
+The steps and what it waits for go to standard error: live on a terminal, elsewhere a line for each news. The end goes to
+standard output.
 
 Exit codes:
   0  it is in one of these phases
@@ -46,12 +45,6 @@ pub struct WaitArgs {
     head: Option<String>,
 }
 
-/// How long to wait before a stream that ended is opened again.
-const AGAIN: Duration = Duration::from_millis(500);
-
-/// How long a change must rest in a phase that ends a wait. A push, a reopening or a retry right before may not have been read yet.
-const REST: Duration = Duration::from_secs(5);
-
 /// Reads a phase's name.
 pub fn phase(text: &str) -> Result<Phase, String> {
     Phase::parse(text).ok_or_else(|| format!("no such phase; there are {}", Phase::ALL.map(Phase::as_str).join(", ")))
@@ -71,17 +64,20 @@ fn ended(phase: Phase) -> bool {
     }
 }
 
-pub async fn run(args: &WaitArgs) -> anyhow::Result<Exit> {
+pub async fn run(args: &WaitArgs, color: Color) -> anyhow::Result<Exit> {
     let mr = Mr::find(&args.mr).await?;
-    let mut last = Seen::new(args.mr.server.json);
-    let waited = tokio::time::timeout(args.timeout.std(), follow(&mr, args, &mut last)).await;
+    let mut screen = if args.mr.server.json { Screen::quiet() } else { Screen::new(Stream::Stderr, color.on_stderr(), "") };
+    let mut last = Seen::default();
+    let waited = tokio::time::timeout(args.timeout.std(), live::follow(&mr, &mut screen, &mut |change| judge(change, args, &mut last))).await;
+    screen.end(false);
     let (exit, outcome) = match waited {
-        Ok(ended) => (ended?, "ended"),
+        Ok(ended) => match ended? {
+            End::Reached => (Exit::Ok, "reached"),
+            End::Rested => (Exit::Elsewhere, "ended"),
+        },
         Err(_) if last.ended => (Exit::Elsewhere, "ended"),
         Err(_) => (Exit::TimedOut, "timed_out"),
     };
-    last.progress.clear();
-    let outcome = if exit == Exit::Ok { "reached" } else { outcome };
     let phase = last.phase.map(Phase::as_str);
     if args.mr.server.json {
         println!("{:#}", json!({ "version": 1, "repo": mr.repo, "number": mr.number.parse::<u64>()?, "outcome": outcome, "phase": phase, "waits_for": last.waits_for }));
@@ -92,109 +88,23 @@ pub async fn run(args: &WaitArgs) -> anyhow::Result<Exit> {
     Ok(exit)
 }
 
-/// What is told while waiting: on a terminal one line that is rewritten, elsewhere a line for every news.
-enum Progress {
-    Quiet,
-    Line(ProgressBar),
-    Lines { told: String },
-}
-
-impl Progress {
-    fn new(quiet: bool) -> Self {
-        match (quiet, std::io::stderr().is_terminal()) {
-            (true, _) => Self::Quiet,
-            (false, true) => Self::Line(term::spinner()),
-            (false, false) => Self::Lines { told: String::new() },
-        }
-    }
-
-    fn tell(&mut self, phase: Phase, waits_for: &str) {
-        let line = format!("{phase}: {waits_for}");
-        match self {
-            Self::Quiet => {}
-            Self::Line(bar) => bar.set_message(line),
-            Self::Lines { told } => {
-                let gist = gist(&line);
-                if *told != gist {
-                    eprintln!("{line}");
-                    *told = gist;
-                }
-            }
-        }
-    }
-
-    fn clear(&self) {
-        if let Self::Line(bar) = self {
-            bar.finish_and_clear();
-        }
-    }
-}
-
-/// A sentence without its numbers: a count that goes up is no news for a log.
-fn gist(line: &str) -> String {
-    line.chars().filter(|c| !c.is_ascii_digit()).collect()
-}
-
+#[derive(Default)]
 struct Seen {
-    progress: Progress,
     phase: Option<Phase>,
     waits_for: String,
     /// It rests in a phase that was not waited for.
     ended: bool,
 }
 
-impl Seen {
-    fn new(quiet: bool) -> Self {
-        Self { progress: Progress::new(quiet), phase: None, waits_for: String::new(), ended: false }
-    }
-}
-
-async fn follow(mr: &Mr, args: &WaitArgs, last: &mut Seen) -> anyhow::Result<Exit> {
-    let mut connected = false;
-    loop {
-        let path = mr.path(&["events"]);
-        match mr.client.events(&path).await {
-            Ok(mut events) => {
-                connected = true;
-                loop {
-                    let rest = if last.ended { REST } else { Duration::MAX };
-                    match tokio::time::timeout(rest, events.next()).await {
-                        Ok(Some(Ok(event))) => {
-                            if judge(&event, args, last) {
-                                return Ok(Exit::Ok);
-                            }
-                        }
-                        Ok(Some(Err(_)) | None) => break,
-                        Err(_) => return Ok(Exit::Elsewhere),
-                    }
-                }
-            }
-            // The first answer tells of a wrong name or token; later ones may be a server that restarts.
-            Err(error) if !connected => return Err(error),
-            Err(_) => {}
-        }
-        tokio::time::sleep(AGAIN).await;
-    }
-}
-
 /// Takes in what the change shows now; whether it is what was waited for.
-fn judge(event: &Value, args: &WaitArgs, last: &mut Seen) -> bool {
-    let card = &event["card"];
-    let Some(phase) = card["phase"].as_str().and_then(Phase::parse) else { return false };
-    let other_head = args.head.as_ref().is_some_and(|head| card["head"].as_str().is_none_or(|seen| !seen.starts_with(head.as_str())));
+fn judge(change: &Value, args: &WaitArgs, last: &mut Seen) -> Verdict {
+    let Some(phase) = change["phase"].as_str().and_then(Phase::parse) else { return Verdict::GoOn };
+    let other_head = args.head.as_ref().is_some_and(|head| change["head"].as_str().is_none_or(|seen| !seen.starts_with(head.as_str())));
     let reached = !other_head && args.phases.contains(&phase);
-    (last.phase, last.waits_for, last.ended) = (Some(phase), field(card, "waits_for"), !other_head && !reached && ended(phase));
-    last.progress.tell(phase, &last.waits_for);
-    reached
-}
-
-#[cfg(test)]
-mod tests {
-    use super::gist;
-
-    #[test]
-    fn a_count_that_goes_up_is_no_news() {
-        assert_eq!(gist("rolling: 1 of 10 done"), gist("rolling: 2 of 10 done"));
-        assert_ne!(gist("rolling: 1 of 10 done"), gist("failed: 1 item failed"));
+    *last = Seen { phase: Some(phase), waits_for: field(change, "waits_for"), ended: !other_head && !reached && ended(phase) };
+    match (reached, last.ended) {
+        (true, _) => Verdict::Reached,
+        (false, true) => Verdict::Resting,
+        (false, false) => Verdict::GoOn,
     }
 }

@@ -15,11 +15,13 @@ use trueup::{
     ports::Driver,
 };
 
+const PORTS: sample::Ports = sample::Ports { fronts: [8001, 8002], old: [8011, 8012], new: [8021, 8022] };
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn the_lab_serves_what_the_sample_says_and_knows_its_own_key_only() {
     let (key, other) = (fresh_key().expect("there is randomness"), fresh_key().expect("there is randomness"));
     assert_ne!(key.secret, other.secret);
-    let running = start(&[(sample::ZONE, sample::BASE)], &key).await.expect("the sample is served");
+    let running = start(&[(sample::ZONE, &sample::zone(&PORTS))], &key).await.expect("the sample is served");
     let mut config = config(running.addr, &key.secret);
     assert_ne!(key.name, KEY_NAME);
     config.tsig.as_mut().expect("it has a key").name = key.name.clone();
