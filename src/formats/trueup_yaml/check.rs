@@ -109,7 +109,8 @@ impl Check<'_> {
         let prefix = source.prefix.as_deref().unwrap_or_default();
         for (i, group) in source.atomic.iter().enumerate() {
             let start = group.strip_suffix('*').unwrap_or(group);
-            if !start.starts_with(prefix) && !(prefix.starts_with(start) && start.len() < group.len()) {
+            let reaches = start.starts_with(prefix) || (prefix.starts_with(start) && start.len() < group.len());
+            if !reaches {
                 let advice = format!("write it like `{prefix}db/*`");
                 self.fault(RefusalKind::Value, &["sources", at, "atomic", &i.to_string()], format!("no key of this source starts like `{group}`"), advice);
             }
