@@ -3,7 +3,7 @@
 use super::{desk::Desk, worker::Mail};
 use crate::{
     core::{
-        model::MrId,
+        model::{MrId, ResourceId},
         plan::Claim,
         review::{Board, BoardEvent, BoardImage},
         run::{ClaimAnswer, Input, StreamId},
@@ -69,6 +69,11 @@ impl BoardRoom {
         let waiting: Vec<MrId> = state.board.queue().into_iter().map(|(other, _)| other.clone()).collect();
         waiting.iter().for_each(|other| state.tell(desk, other));
         Ok(())
+    }
+
+    /// The change that may write a resource now.
+    pub async fn writer(&self, id: &ResourceId) -> Option<MrId> {
+        self.state.lock().await.board.writer(id).cloned()
     }
 
     async fn apply(&self, state: &mut State, event: BoardEvent) -> Result<Vec<MrId>, String> {

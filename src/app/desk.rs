@@ -107,9 +107,14 @@ impl Desk {
 
     /// What the other running changes of these have applied ahead of base, with whose it is. An error names a change that cannot say: nothing may be taken for unchanged then.
     pub async fn applied_by_others(&self, mr: &MrId) -> Result<BTreeMap<ResourceId, (MrId, Option<Value>)>, String> {
+        self.applied_but(Some(mr)).await
+    }
+
+    /// What all running changes, but one perhaps, have applied ahead of base, with whose it is.
+    pub async fn applied_but(&self, but: Option<&MrId>) -> Result<BTreeMap<ResourceId, (MrId, Option<Value>)>, String> {
         // A change whose card says that it is not ahead of base has nothing to tell, so the question costs the open changes only.
         let ahead_of_base = |seat: &Seat| seat.seen.borrow().card.as_ref().is_none_or(|card| card.ahead);
-        let asked: Vec<MrId> = self.lock().iter().filter(|(other, seat)| *other != mr && ahead_of_base(seat)).map(|(other, _)| other.clone()).collect();
+        let asked: Vec<MrId> = self.lock().iter().filter(|(other, seat)| Some(*other) != but && ahead_of_base(seat)).map(|(other, _)| other.clone()).collect();
         let mut ahead = BTreeMap::new();
         for other in asked {
             let (answer, applied) = oneshot::channel();

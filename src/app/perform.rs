@@ -58,7 +58,8 @@ pub async fn perform(hands: Hands, effect: Effect) {
             let restore = restore.then(|| planning::Restore { plan: hands.plan.clone() });
             let answer = match ahead {
                 Ok(ahead) => {
-                    let request = planning::Request { mr: hands.mr.clone(), base, head, ours, written: hands.written.clone(), ahead, restore };
+                    let overrides = hands.world.overrides.now().await;
+                    let request = planning::Request { mr: hands.mr.clone(), base, head, ours, written: hands.written.clone(), ahead, overrides, restore };
                     planning::answer(&hands.world, request).await
                 }
                 Err(why) => PlanAnswer { key: PlanKey { base, head, tree: TreeId::new("") }, restore: restore.is_some(), result: PlanResult::Failed { why }, way_back: None },

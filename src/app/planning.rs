@@ -9,6 +9,7 @@ use super::{
 use crate::{
     core::{
         diff::{Delta, Op},
+        drift::Overrides,
         model::{CommitId, Fingerprint, Health, Kind, MrId, Observed, Place, Policy, Reading, Refusal, RefusalKind, RepoId, ResourceId, Time, Token, TreeId, Value},
         plan::{self, CompileError, Material, Note, Plan, Scope, Sight, Sources, Written, compile, wants},
         run::{PlanAnswer, PlanKey, PlanResult},
@@ -33,6 +34,8 @@ pub struct Request {
     pub written: BTreeMap<ResourceId, Written>,
     /// What other open changes have applied ahead of base.
     pub ahead: BTreeMap<ResourceId, (MrId, Option<Value>)>,
+    /// Changes made by hand that somebody answers for.
+    pub overrides: Arc<Overrides>,
     /// Ask for the way back instead.
     pub restore: Option<Restore>,
 }
@@ -174,6 +177,7 @@ async fn compiled(repo: &Repository, targets: &Targets, sighted: Sighted<'_>, re
         sight: seen.as_deref().map_or(Sight::Offline, Sight::Observed),
         repo: &request.mr.repo,
         ahead: &request.ahead,
+        overrides: &request.overrides,
         sizes: &found.sizes,
         conditions: &Cel,
         templates: &found.templates,

@@ -2,12 +2,13 @@
 
 use super::{
     desk::Desk,
-    faults, intake,
+    drift, faults, intake,
     orders::{self, Order},
     worker::{Glance, Mail},
     world::World,
 };
 use crate::core::{
+    drift::Row,
     model::{CommitId, MrId, RepoId, Span, User},
     review::{Answer, Check, Command, CommentId, MrState, Right, View, veiled, words::Upshot},
     run::{Card, Event, Input, StreamId},
@@ -295,6 +296,18 @@ impl Service {
 
     pub fn is_halted(&self) -> bool {
         self.world.halted.load(Ordering::SeqCst)
+    }
+
+    /// Searches a repository's targets for drift; the rows come as they are found.
+    pub async fn drift(&self, by: &User, repo: &RepoId, asked: drift::Asked) -> Result<tokio::sync::mpsc::Receiver<Row>, ServiceError> {
+        self.needs(by, repo, Right::Write, "have the live systems read").await?;
+        let known = self.world.repositories.get(repo).cloned();
+        let Some((known, base)) = known.and_then(|known| Some((known, self.world.base(repo)?))) else {
+            return Err(ServiceError::new(ServiceErrorKind::NotFound, format!("{repo} has no governed branch yet; push it first")));
+        };
+        let open = drift::Open::Server { desk: self.desk.clone(), world: self.world.clone() };
+        let rows = drift::search(known, self.world.targets.clone(), self.world.secrets.clone(), open, base, asked).await;
+        rows.map_err(|what| ServiceError::new(ServiceErrorKind::Invalid, what))
     }
 
     /// What a person may do in a repository.

@@ -7,6 +7,7 @@ use super::{
     config,
     desk::Desk,
     news::News,
+    overrides::OverrideBook,
     people::Directory,
     service::Service,
     targets::{Target, Targets},
@@ -192,6 +193,7 @@ pub async fn service_over(server: config::Server, targets: Targets) -> anyhow::R
     }
     let halted = store.row::<bool>(&Service::halt_row()).await?.is_some_and(|row| row.value);
     let board = BoardRoom::open(Arc::new(store.clone()), clock.clone()).await.map_err(anyhow::Error::msg)?;
+    let overrides = OverrideBook::open(Arc::new(store.clone()), clock.clone()).await.map_err(anyhow::Error::msg)?;
     let world = World {
         clock,
         store: Arc::new(store),
@@ -203,6 +205,7 @@ pub async fn service_over(server: config::Server, targets: Targets) -> anyhow::R
         targets,
         secrets,
         board,
+        overrides,
         trouble: Trouble::default(),
         news: News::default(),
         halted: AtomicBool::new(halted),

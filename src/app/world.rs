@@ -1,6 +1,6 @@
 //! Everything a change may reach, behind ports; made once by the wiring.
 
-use super::{board::BoardRoom, news::News, service::MrDesk, targets::Targets};
+use super::{board::BoardRoom, news::News, overrides::OverrideBook, service::MrDesk, targets::Targets};
 use crate::{
     core::{
         model::{CommitId, Grant, RepoId, Str, User},
@@ -34,6 +34,7 @@ pub struct World {
     pub targets: Targets,
     pub secrets: Arc<dyn Secrets>,
     pub board: BoardRoom,
+    pub overrides: OverrideBook,
     pub kinds: Kinds,
     /// Whether new writes are stopped on the whole server.
     pub halted: AtomicBool,

@@ -1,6 +1,6 @@
 //! The commands and their dispatch.
 
-use super::{Exit, completions, demo, doctor, graph, halt, import, mr, plan, schema, serve, status, term, validate};
+use super::{Exit, completions, demo, doctor, drift, graph, halt, import, mr, plan, schema, serve, status, term, validate};
 use clap::{CommandFactory, Parser, Subcommand};
 use std::process::ExitCode;
 
@@ -19,9 +19,9 @@ const EXAMPLES: &str = "Examples:
 Commands that talk to a server take it from --server or TRUEUP_SERVER, and you from TRUEUP_TOKEN.
 
 Exit codes:
-  0  done; `plan`: there is nothing to do
+  0  done; `plan`: there is nothing to do; `drift`: there is none
   1  an error, wrong arguments too; standard error says what to do next
-  2  `plan`: there are changes
+  2  `plan`: there are changes; `drift`: there is some
   3  `mr wait`: it ended in another phase
   4  `mr wait`: the time is up";
 
@@ -56,6 +56,8 @@ enum Commands {
     Mr(mr::MrCommand),
     /// Say how the server is and what is under way.
     Status(status::StatusArgs),
+    /// Find where live systems are not what the governed branch asks for.
+    Drift(drift::DriftArgs),
     /// Draw the order of a change's plan as a Mermaid flowchart.
     Graph(graph::GraphArgs),
     /// Stop new writes of all changes, or let them go on.
@@ -86,6 +88,7 @@ pub fn run() -> ExitCode {
         Commands::Plan(args) => plan::run(&args, cli.color),
         Commands::Mr(command) => talk(mr::run(&command, cli.color)),
         Commands::Status(args) => talk(status::run(&args)),
+        Commands::Drift(args) => talk(drift::run(&args, cli.color)),
         Commands::Graph(args) => talk(graph::run(&args)),
         Commands::Halt(args) => talk(halt::run(&args)),
         Commands::Completions(args) => completions::run(&args, Cli::command()),

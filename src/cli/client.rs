@@ -3,6 +3,7 @@
 use anyhow::{Context as _, bail};
 use futures::{Stream, TryStreamExt, stream};
 use reqwest::{Method, Response, Url};
+use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
 use std::time::Duration;
 
@@ -81,20 +82,31 @@ impl Client {
 
     /// The `data` of every event of a stream, until the server ends it.
     pub async fn events(&self, path: &[&str]) -> anyhow::Result<impl Stream<Item = anyhow::Result<Value>> + Unpin> {
-        let response = self.send(self.http.get(self.url(path)?)).await?;
+        let lines = Self::lines(self.send(self.http.get(self.url(path)?)).await?);
+        Ok(Box::pin(lines.try_filter_map(async |line| {
+            Ok(line.strip_prefix(b"data:").map(|data| serde_json::from_slice(data).context("the server sent an event that is no JSON")).transpose()?)
+        })))
+    }
+
+    /// The rows of an answer that comes line by line, until the server ends it.
+    pub async fn rows<T: DeserializeOwned>(&self, path: &[&str], query: &[(&str, &str)]) -> anyhow::Result<impl Stream<Item = anyhow::Result<T>> + Unpin + use<T>> {
+        let mut url = self.url(path)?;
+        url.query_pairs_mut().extend_pairs(query);
+        let lines = Self::lines(self.send(self.http.get(url)).await?);
+        Ok(Box::pin(lines.and_then(async |line| serde_json::from_slice(&line).context("the server sent a line that is not understood; are server and command of one version?"))))
+    }
+
+    fn lines(response: Response) -> impl Stream<Item = anyhow::Result<Vec<u8>>> + use<> {
         let mut rest = Vec::new();
-        let events = response.bytes_stream().map_err(anyhow::Error::from).map_ok(move |bytes| {
+        let lines = response.bytes_stream().map_err(anyhow::Error::from).map_ok(move |bytes| {
             rest.extend_from_slice(&bytes);
             let mut found = Vec::new();
             while let Some(end) = rest.iter().position(|byte| *byte == b'\n') {
-                let line: Vec<u8> = rest.drain(..=end).collect();
-                if let Some(data) = line.strip_prefix(b"data:") {
-                    found.push(serde_json::from_slice(data).context("the server sent an event that is no JSON"));
-                }
+                found.push(Ok(rest.drain(..=end).collect::<Vec<u8>>()));
             }
             stream::iter(found)
         });
-        Ok(Box::pin(events.try_flatten()))
+        lines.try_flatten()
     }
 
     async fn json(&self, method: Method, path: &[&str], body: Option<Value>) -> anyhow::Result<Value> {

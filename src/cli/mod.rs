@@ -6,6 +6,7 @@ mod completions;
 mod demo;
 mod demo_world;
 mod doctor;
+mod drift;
 mod exit;
 mod graph;
 mod halt;

@@ -144,6 +144,11 @@ impl UnitCache {
         Ok(side)
     }
 
+    /// Reads one unit past the cache, for what looks at a whole source and must not push out what plans need.
+    pub fn once(&self, repo: &dyn StateRepo, source: &Source<'_>, tree: &TreeId, unit: &Unit) -> Result<UnitSide, RepoError> {
+        side_once(repo, source, tree, unit)
+    }
+
     /// All units of a source in one tree. Costs the whole source: for seeding, validating and imports, never for planning.
     pub fn units(&self, repo: &dyn StateRepo, source: &Source<'_>, tree: &TreeId) -> Result<BTreeSet<Unit>, RepoError> {
         let files = repo.files(tree, source.folder)?;

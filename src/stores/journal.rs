@@ -85,6 +85,7 @@ impl fmt::Display for Named {
         match &self.0 {
             StreamId::Change(mr) => write!(f, "{mr}"),
             StreamId::Board => f.write_str("the claims board"),
+            StreamId::Overrides => f.write_str("the overrides"),
         }
     }
 }
@@ -263,6 +264,11 @@ impl Store {
     async fn stored_head(&self, stream: &StreamId) -> Result<Option<Head>, KvError> {
         let Some(row) = self.at(&keys::head(stream)).await? else { return Ok(None) };
         parse_head(&row.key, &row.value).map(Some)
+    }
+
+    /// How many records a stream holds now.
+    pub async fn records(&self, stream: &StreamId) -> Result<u64, KvError> {
+        Ok(self.stored_head(stream).await?.map_or(0, |head| head.records))
     }
 
     /// Forgets where a stream ends, for one that nobody appends to any more; the next append reads it again.

@@ -94,6 +94,7 @@ fn stream(root: &str, id: &StreamId) -> Key {
     match id {
         StreamId::Change(MrId { repo, number: n }) => path(&[root, "change", repo.as_str(), &number(*n)]),
         StreamId::Board => path(&[root, "board"]),
+        StreamId::Overrides => path(&[root, "overrides"]),
     }
 }
 

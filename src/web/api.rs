@@ -3,6 +3,7 @@
 use super::{
     answer::{At, Body, Fault, InRepo},
     auth::Person,
+    drift,
     router::App,
     sse,
 };
@@ -45,15 +46,15 @@ pub struct Route {
 }
 
 impl Route {
-    fn get(id: &'static str, path: &'static str, summary: &'static str, answers: &'static str, handler: MethodRouter<App>) -> Self {
+    pub(super) fn get(id: &'static str, path: &'static str, summary: &'static str, answers: &'static str, handler: MethodRouter<App>) -> Self {
         Self { id, method: "get", path, summary, query: &[], body: None, status: StatusCode::OK, media: JSON, answers, handler }
     }
 
-    fn post(id: &'static str, path: &'static str, summary: &'static str, status: StatusCode, answers: &'static str, handler: MethodRouter<App>) -> Self {
+    pub(super) fn post(id: &'static str, path: &'static str, summary: &'static str, status: StatusCode, answers: &'static str, handler: MethodRouter<App>) -> Self {
         Self { method: "post", status, ..Self::get(id, path, summary, answers, handler) }
     }
 
-    fn takes<T: JsonSchema>(self) -> Self {
+    pub(super) fn takes<T: JsonSchema>(self) -> Self {
         Self { body: Some(SchemaGenerator::subschema_for::<T>), ..self }
     }
 }
@@ -64,6 +65,10 @@ const FORMATS: &[(&str, &[&str])] = &[("format", &["text", "json", "markdown"]),
 
 /// Every route.
 pub fn routes() -> Vec<Route> {
+    changes().into_iter().chain(drift::routes()).collect()
+}
+
+fn changes() -> Vec<Route> {
     const OK: StatusCode = StatusCode::OK;
     const SENT: StatusCode = StatusCode::ACCEPTED;
     vec![

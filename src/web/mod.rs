@@ -4,6 +4,7 @@ mod answer;
 mod api;
 mod auth;
 mod door;
+mod drift;
 pub mod git_http;
 mod health;
 mod metrics;

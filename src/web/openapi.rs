@@ -36,7 +36,10 @@ fn operation(route: &Route, schemas: &mut SchemaGenerator, fault: &Value) -> Val
     let in_path = route.path.split('/').filter_map(|part| part.strip_prefix('{')?.strip_suffix('}'));
     let mut parameters: Vec<Value> =
         in_path.map(|name| json!({ "name": name, "in": "path", "required": true, "schema": { "type": if name == "number" { "integer" } else { "string" } } })).collect();
-    parameters.extend(route.query.iter().map(|(name, values)| json!({ "name": name, "in": "query", "schema": { "type": "string", "enum": values } })));
+    parameters.extend(route.query.iter().map(|(name, values)| {
+        let schema = if values.is_empty() { json!({ "type": "string" }) } else { json!({ "type": "string", "enum": values }) };
+        json!({ "name": name, "in": "query", "schema": schema })
+    }));
     let mut operation = json!({
         "summary": route.summary,
         "operationId": route.id,

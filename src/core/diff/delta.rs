@@ -51,6 +51,8 @@ pub enum Reason {
     AlreadyTrue,
     /// Live is none of base, merged, ours; policy says to write over it.
     DriftOverwritten,
+    /// Live is what somebody made by hand and answers for; this change of it ends the override.
+    OverrideEnds,
     /// Another open change wrote what is live.
     AheadBy(MrId),
     /// The way back.
@@ -62,7 +64,7 @@ impl Reason {
     pub fn ahead_by(&self) -> Option<&MrId> {
         match self {
             Self::AheadBy(change) => Some(change),
-            Self::MergeRequest | Self::Continues | Self::AlreadyTrue | Self::DriftOverwritten | Self::Restores => None,
+            Self::MergeRequest | Self::Continues | Self::AlreadyTrue | Self::DriftOverwritten | Self::OverrideEnds | Self::Restores => None,
         }
     }
 }

@@ -16,6 +16,8 @@ pub struct Case<'a> {
     pub ours: Option<&'a Option<Fingerprint>>,
     /// The repository that asks.
     pub repo: &'a RepoId,
+    /// The content that an override covers here, if one stands; inside: `None` when it covers that the resource is gone.
+    pub covered: Option<&'a Option<Fingerprint>>,
     /// What another open change has applied here.
     pub ahead: Option<&'a (MrId, Option<Value>)>,
     pub fate: Fate,
@@ -69,6 +71,8 @@ pub fn three_way(case: Case<'_>) -> Result<Delta, Refusal> {
         ahead.map_or(Reason::MergeRequest, |(change, _)| Reason::AheadBy(change.clone()))
     } else if wrote_it {
         Reason::Continues
+    } else if covers(&case) {
+        Reason::OverrideEnds
     } else {
         match case.on_drift {
             OnDrift::Block => return Err(drifted(&case, live.as_ref(), effective.as_ref())),
@@ -83,6 +87,12 @@ pub fn three_way(case: Case<'_>) -> Result<Delta, Refusal> {
     };
     let to = case.merged.clone();
     Ok(delta(&case, op, live, to, reason))
+}
+
+/// Whether what is live is just what somebody claimed: seen on the fields that base asks for, as it was claimed.
+fn covers(case: &Case<'_>) -> bool {
+    let named: Vec<&Value> = case.base.iter().collect();
+    case.covered.is_some_and(|covered| *covered == case.live.as_ref().map(|live| live.project(&named).fingerprint()))
 }
 
 fn delta(case: &Case<'_>, op: Op, from: Option<Value>, to: Option<Value>, reason: Reason) -> Delta {
@@ -134,7 +144,8 @@ fn drifted(case: &Case<'_>, live: Option<&Value>, effective: Option<&Value>) -> 
         (_, Some(_), None) => (
             format!("`{title}` was changed by another writer: live is {live_text}, base asks for {}, this merge request asks for {merged}", show(effective)),
             format!(
-                "undo the live change and plan again (`/trueup plan`), or take it into the merge request: ask for {live_text}; `policy.on_drift: overwrite` on the base branch would write over it"
+                "undo the live change and plan again (`/trueup plan`), or take it into the merge request: ask for {live_text}; or let an approver answer for it, so that this merge request may write over it: `/trueup override {} until 1d REASON`; `policy.on_drift: overwrite` on the base branch would always write over it",
+                case.id
             ),
         ),
     };

@@ -20,7 +20,7 @@ pub use grant::Grant;
 pub use ids::{BlobId, CommitId, Digest, FileId, Fingerprint, MrId, RepoId, ResourceId, StepId, Str, TreeId, Unit, User};
 pub use kind::{Kind, Limits, Mention, VerbSpec, lines};
 pub use nearest::nearest;
-pub use observed::{Fact, FactValue, Health, Observed, Reading, Sure, Token, Want, Why};
+pub use observed::{CHANGED, Fact, FactValue, Health, Observed, Reading, Sure, Token, Want, Why};
 pub use place::{Path, Place};
 pub use policy::{ApprovalRule, Budget, Freeze, OnDrift, Policy, SkippedType, StartWhen};
 pub use refusal::{Refusal, RefusalKind};

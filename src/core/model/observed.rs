@@ -41,6 +41,9 @@ pub struct Observed {
 /// Names something measurable about a resource: `answered_by_all`, `connections`.
 pub type Fact = Str;
 
+/// The fact that tells, as text, what a target knows of a resource's last change: a revision, a time. Drivers that know nothing leave it out.
+pub const CHANGED: &str = "changed";
+
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum FactValue {
     Bool(bool),

@@ -13,6 +13,7 @@ use super::{
 };
 use crate::core::{
     diff::{Case, Delta, Reason, three_way},
+    drift::Override,
     model::{Kind, Observed, Policy, Reading, Refusal, RefusalKind, ResourceId, Str, Sure, Unit, Value, Why},
     plan::{CompileError, Finding, MatchedRule, Material, Note, Plan, Scope, Sight, Template, Write},
 };
@@ -185,6 +186,7 @@ fn deltas(material: &Material<'_>, resources: Vec<Scoped<'_>>, faults: &mut Vec<
                 merged: sides.merged,
                 place: of.place.clone(),
                 ours: material.scope.ours.get(of.id),
+                covered: material.overrides.get(of.id).map(|known| &known.covers),
                 repo: material.repo,
                 ahead: material.ahead.get(of.id),
                 fate: of.fate.clone(),
@@ -240,7 +242,11 @@ fn notes(material: &Material<'_>, deltas: &[Delta]) -> Vec<Note> {
     notes.extend(deltas.iter().filter_map(|delta| match &delta.reason {
         Reason::AheadBy(change) => Some(Note::AheadBy { id: delta.id.clone(), change: change.to_string().into() }),
         Reason::DriftOverwritten => Some(Note::Drift { id: delta.id.clone() }),
-        Reason::MergeRequest | Reason::Continues | Reason::AlreadyTrue | Reason::Restores => None,
+        Reason::MergeRequest | Reason::Continues | Reason::AlreadyTrue | Reason::OverrideEnds | Reason::Restores => None,
+    }));
+    notes.extend(deltas.iter().filter_map(|delta| {
+        let Override { id, by, reason, until, .. } = material.overrides.get(&delta.id)?;
+        Some(Note::Override { id: id.clone(), by: by.clone(), reason: reason.as_str().into(), until: *until, ends: delta.reason == Reason::OverrideEnds })
     }));
     notes
 }

@@ -265,6 +265,7 @@ fn governs(note: &Note) -> Option<(LeafKey, Digest)> {
         | Note::Unmanaged { .. }
         | Note::AheadBy { .. }
         | Note::Drift { .. }
+        | Note::Override { .. }
         | Note::WeakPrecondition { .. }
         | Note::Caution { .. }
         | Note::NotObserved

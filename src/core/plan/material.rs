@@ -1,6 +1,7 @@
 //! Everything a plan is made from, and the ways in which none comes of it.
 
 use crate::core::{
+    drift::Overrides,
     model::{Desired, Digest, Fingerprint, Grant, Kind, MrId, Observed, Policy, Refusal, RepoId, ResourceId, Str, Unit, Value},
     plan::{Conditions, Finding, Note, Template},
 };
@@ -32,6 +33,8 @@ pub struct Material<'a> {
     pub repo: &'a RepoId,
     /// What other open changes have applied: the effective base, as far as they are of the same repository.
     pub ahead: &'a BTreeMap<ResourceId, (MrId, Option<Value>)>,
+    /// Changes made by hand that somebody answers for.
+    pub overrides: &'a Overrides,
     /// How many resources base holds in each unit, by target and unit: what budgets are percentages of.
     pub sizes: &'a BTreeMap<(Str, Unit), u64>,
     pub conditions: &'a dyn Conditions,

@@ -66,6 +66,7 @@ pub fn restore(restoring: Restoring<'_>) -> Result<Plan, CompileError> {
             merged: of.before.clone(),
             place: (restoring.place)(id),
             ours: None,
+            covered: None,
             repo: restoring.repo,
             ahead: restoring.ahead.get(id),
             fate: Fate::TakenBack,

@@ -20,7 +20,7 @@ pub(super) fn facts(deltas: &[Delta], hops: u64, kinds: &dyn Fn(&ResourceId) -> 
             Op::Move { .. } => facts.moves += 1,
             Op::Keep => {}
         }
-        facts.drifts += u64::from(delta.reason == Reason::DriftOverwritten);
+        facts.drifts += u64::from(matches!(delta.reason, Reason::DriftOverwritten | Reason::OverrideEnds));
         if delta.op == Op::Keep {
             continue;
         }

@@ -2,7 +2,7 @@
 
 use crate::core::{
     diff::Delta,
-    model::{ApprovalRule, BlobId, Digest, Fact, FactValue, FileId, Fingerprint, Place, ResourceId, Span, StepId, Str, Unit, Value, Why},
+    model::{ApprovalRule, BlobId, Digest, Fact, FactValue, FileId, Fingerprint, Place, ResourceId, Span, StepId, Str, Time, Unit, User, Value, Why},
 };
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
@@ -244,6 +244,8 @@ pub enum Note {
     AheadBy { id: ResourceId, change: Str },
     /// Drift that this plan writes over.
     Drift { id: ResourceId },
+    /// A resource that somebody changed by hand and answers for. `ends`: this plan writes over exactly that, which ends the override.
+    Override { id: ResourceId, by: User, reason: Str, until: Time, ends: bool },
     /// The target's precondition is weaker than a token: what is not compared.
     WeakPrecondition { target: Str, what: Str },
     /// How a target is spoken to that approvers should know: unsigned, unencrypted.

@@ -62,6 +62,7 @@ fn delta_json(sheet: &Sheet<'_>, delta: &Delta) -> Json {
         Reason::Continues => ("continues", None),
         Reason::AlreadyTrue => ("already_true", None),
         Reason::DriftOverwritten => ("drift_overwritten", None),
+        Reason::OverrideEnds => ("override_ends", None),
         Reason::AheadBy(mr) => ("ahead_by", Some(mr.to_string())),
         Reason::Restores => ("restores", None),
     };
@@ -136,6 +137,7 @@ fn note_kind(note: &Note) -> &'static str {
         Note::Unmanaged { .. } => "unmanaged",
         Note::AheadBy { .. } => "ahead_by",
         Note::Drift { .. } => "drift",
+        Note::Override { .. } => "override",
         Note::WeakPrecondition { .. } => "weak_precondition",
         Note::Caution { .. } => "caution",
         Note::NotObserved => "not_observed",

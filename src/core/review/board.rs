@@ -143,6 +143,11 @@ impl Board {
         self.held.get(mr).map(|held| (&held.claims, held.since))
     }
 
+    /// Who may write a resource now.
+    pub fn writer(&self, id: &ResourceId) -> Option<&MrId> {
+        self.lanes.get(id)?.writers.first()
+    }
+
     /// Everyone who holds something, with the time since when.
     pub fn holders(&self) -> impl Iterator<Item = (&MrId, Time)> {
         self.held.iter().map(|(mr, held)| (mr, held.since))

@@ -53,12 +53,13 @@ pub struct Card {
     pub updated: Time,
 }
 
-/// Names one journal: a change's or the board's.
+/// Names one journal: a change's, the board's, or that of overrides.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum StreamId {
     Change(MrId),
     Board,
+    Overrides,
 }
 
 /// Proof that a turn's events are durable: made only by the store's `append` (the tidy test keeps it so).

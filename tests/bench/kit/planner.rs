@@ -40,7 +40,16 @@ impl Planner {
 
     pub fn plan(&self, base: &CommitId, head: &CommitId) -> (TreeId, PlanResult) {
         let mr = MrId { repo: self.repo.id.clone(), number: 1 };
-        let request = Request { mr, base: base.clone(), head: head.clone(), ours: BTreeMap::new(), written: BTreeMap::new(), ahead: BTreeMap::new(), restore: None };
+        let request = Request {
+            mr,
+            base: base.clone(),
+            head: head.clone(),
+            ours: BTreeMap::new(),
+            written: BTreeMap::new(),
+            ahead: BTreeMap::new(),
+            overrides: Default::default(),
+            restore: None,
+        };
         self.runtime.block_on(compile_for(self.repo.clone(), &self.targets, Sighted::Offline, request))
     }
 }

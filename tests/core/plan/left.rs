@@ -42,6 +42,7 @@ fn plan(base: &Desired, merged: &Desired, live: &BTreeMap<ResourceId, Value>, ou
         sight: Sight::Observed(&seen),
         repo: &trueup::core::model::RepoId::new("infra"),
         ahead: &BTreeMap::new(),
+        overrides: &Default::default(),
         sizes: &BTreeMap::new(),
         conditions: &super::toy::Some0,
         templates: &[],

@@ -8,7 +8,7 @@ use proptest::prelude::*;
 use std::sync::Arc;
 use trueup::core::{
     diff::Op,
-    model::{MrId, Place, Refusal, RefusalKind, RepoId, ResourceId, StepId, Str, User, Value},
+    model::{MrId, Place, Refusal, RefusalKind, RepoId, ResourceId, StepId, Str, Time, User, Value},
     plan::{Edge, EdgeReason, ItemRef, Needs, Note},
     render::{Sheet, Style, mermaid, text},
     review::{Answer, Failure, FailureKind, Links, Phase, Queue, Since, View, Waiting, face},
@@ -45,6 +45,7 @@ fn change(data: &str) -> View {
         Note::Unmanaged { id: evil.clone() },
         Note::AheadBy { id: evil.clone(), change: s.clone() },
         Note::Drift { id: evil.clone() },
+        Note::Override { id: evil.clone(), by: User::new(data), reason: s.clone(), until: Time(0), ends: true },
         Note::WeakPrecondition { target: s.clone(), what: s.clone() },
         Note::Remark { text: s.clone() },
     ];

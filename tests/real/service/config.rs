@@ -8,7 +8,11 @@ const SOURCE: &str = "  - path: config\n    format: keytree\n    targets: [files
 
 /// A running server with a second target, a folder, of which the repository may write what starts with `app/`.
 fn start() -> World {
-    let mut world = World::start();
+    with_files(World::start())
+}
+
+/// The same beside what a world has already.
+pub(super) fn with_files(mut world: World) -> World {
     world.kill();
     fs::create_dir_all(folder(&world)).expect("the folder is writable");
     let text = fs::read_to_string(world.config()).expect("it is there");
@@ -19,7 +23,7 @@ fn start() -> World {
     world
 }
 
-fn folder(world: &World) -> PathBuf {
+pub(super) fn folder(world: &World) -> PathBuf {
     world.dir.path().join("keys")
 }
 
@@ -28,7 +32,7 @@ fn key(world: &World, key: &str) -> Option<String> {
 }
 
 /// Governs the folder `config` with three keys, up to the merge.
-fn govern(world: &World) {
+pub(super) fn govern(world: &World) {
     let number = world.propose("govern-keys", |world| {
         let root = world.read("trueup.yaml");
         world.write("trueup.yaml", &root.replace("policy:\n", &format!("{SOURCE}policy:\n")));

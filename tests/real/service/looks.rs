@@ -6,7 +6,7 @@ use std::{
 };
 use tokio::sync::{Semaphore, oneshot};
 use trueup::{
-    app::{BoardRoom, Desk, News, Targets, Trouble, World, service::Service},
+    app::{BoardRoom, Desk, News, OverrideBook, Targets, Trouble, World, service::Service},
     core::{
         gate::MergeTicket,
         model::{CommitId, MrId, RepoId, SecretRef, Time, User},
@@ -99,7 +99,8 @@ async fn an_older_sighting_never_replaces_a_newer_one() {
     let store = Arc::new(Store::open(Arc::new(MemoryKv::new()), "tests").await.expect("opens"));
     let world = Arc::new(World {
         clock: clock.clone(),
-        board: BoardRoom::open(store.clone(), clock).await.expect("opens"),
+        board: BoardRoom::open(store.clone(), clock.clone()).await.expect("opens"),
+        overrides: OverrideBook::open(store.clone(), clock).await.expect("opens"),
         store,
         forge: forge.clone(),
         mr_desk: None,

@@ -5,6 +5,7 @@ mod config;
 mod crash;
 mod disk;
 mod doctor;
+mod drift;
 mod http;
 mod input;
 mod looks;

@@ -31,6 +31,7 @@ pub fn reason(reason: &Reason) -> Option<String> {
         Reason::Continues => Some("goes on with what this change began".to_owned()),
         Reason::AlreadyTrue => Some("is so already".to_owned()),
         Reason::DriftOverwritten => Some("overwrites a change made by hand".to_owned()),
+        Reason::OverrideEnds => Some("writes over a change made by hand, and so ends its override".to_owned()),
         Reason::AheadBy(mr) => Some(format!("written by the open change {}", code(&mr.to_string()))),
         Reason::Restores => Some("the way back".to_owned()),
     }
@@ -75,6 +76,10 @@ pub fn note(note: &Note, kinds: &Kinds) -> String {
         Note::Unmanaged { id } => format!("{} is live on {} and nobody asks for it; it stays.", code(&kinds.title(id)), code(&id.target)),
         Note::AheadBy { id, change } => format!("{} was written by {}, which is not merged yet.", code(&kinds.title(id)), code(change)),
         Note::Drift { id } => format!("{} was changed by hand on {}; this plan writes over it.", code(&kinds.title(id)), code(&id.target)),
+        Note::Override { id, by, reason, until, ends } => {
+            let what = if *ends { "this plan writes over what it covers, and so ends it" } else { "it ends with the next change of that resource" };
+            format!("{} on {} is overridden by {} until {until} ({}): {what}.", code(&kinds.title(id)), code(&id.target), code(by.as_str()), code(reason))
+        }
         Note::WeakPrecondition { target, what } => {
             format!("{}: the {} is compared by reading it right before the write; what somebody changes in that instant is written over.", code(target), code(what))
         }

@@ -80,8 +80,8 @@ impl Driver for Etcd {
         Precondition::Token
     }
 
-    fn observe<'a>(&'a self, cx: &'a Cx<'a>, wants: &'a [Want], _facts: &'a [Fact]) -> Fut<'a, Result<Vec<Observed>, ObserveError>> {
-        Box::pin(observe::observe(self, cx.deadline, wants))
+    fn observe<'a>(&'a self, cx: &'a Cx<'a>, wants: &'a [Want], facts: &'a [Fact]) -> Fut<'a, Result<Vec<Observed>, ObserveError>> {
+        Box::pin(observe::observe(self, cx.deadline, wants, facts))
     }
 
     fn act<'a>(&'a self, cx: &'a Cx<'a>, act: &'a Act, skip: &'a BTreeSet<u32>, tokens: &'a [Token]) -> Fut<'a, Outcome> {

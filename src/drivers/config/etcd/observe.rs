@@ -2,7 +2,7 @@
 
 use super::driver::Etcd;
 use crate::{
-    core::model::{Health, Kind, Observed, Reading, ResourceId, Token, Want},
+    core::model::{CHANGED, Fact, FactValue, Health, Kind, Observed, Reading, ResourceId, Token, Want},
     etcd::{Fault, Live, NO_SPACE, encoded, kvs, ranges},
     kinds::config::{key_id, value},
     ports::{Clock, ObserveError, ObserveErrorKind, SystemClock},
@@ -69,7 +69,7 @@ async fn patiently(driver: &Etcd, body: &serde_json::Value, deadline: Instant) -
     }
 }
 
-pub(super) async fn observe(driver: &Etcd, deadline: Instant, wants: &[Want]) -> Result<Vec<Observed>, ObserveError> {
+pub(super) async fn observe(driver: &Etcd, deadline: Instant, wants: &[Want], facts: &[Fact]) -> Result<Vec<Observed>, ObserveError> {
     let keys: Vec<&str> = wants.iter().map(|want| &*want.id.name).collect();
     let all = read(driver, &keys, deadline).await.map_err(|(fault, some)| {
         let about = some.into_iter().map(|at| wants[at].id.clone()).collect();
@@ -78,7 +78,11 @@ pub(super) async fn observe(driver: &Etcd, deadline: Instant, wants: &[Want]) ->
     let one = |(want, live): (&Want, Live)| {
         let merged = want.merged.clone().map(|value| driver.kind.canon(&want.id, value)).transpose();
         let base = want.base.clone().map(|value| driver.kind.canon(&want.id, value.clone()).unwrap_or(value));
-        seen(want.id.clone(), &live, base, merged)
+        let mut seen = seen(want.id.clone(), &live, base, merged);
+        if live.revision > 0 && facts.iter().any(|fact| &**fact == CHANGED) {
+            seen.facts.insert(CHANGED.into(), FactValue::Text(format!("written at revision {}", live.revision).into()));
+        }
+        seen
     };
     Ok(wants.iter().zip(all).map(one).collect())
 }

@@ -1,0 +1,155 @@
+//! The ground a search stands on: what one commit of the governed branch asks for, part by part. Blocking, reads git objects only.
+
+use super::super::{governing, wiring, world::Repository};
+use crate::{
+    core::{
+        model::{CommitId, Desired, Kind, Policy, Refusal, ResourceId, Str, TreeId, Unit, Wanted},
+        plan::Patterns,
+        review::Veil,
+    },
+    formats::{Scope, trueup_yaml::Source},
+    git,
+};
+use std::{collections::BTreeMap, sync::Arc};
+
+/// So many files of a key tree are one part: a few transactions of the target, and little memory however many keys there are.
+const FILES: usize = 500;
+
+/// One commit of the governed branch, as far as a search needs it.
+pub struct Ground {
+    pub base: CommitId,
+    pub tree: TreeId,
+    pub policy: Arc<Policy>,
+    pub veil: Veil,
+    pub sources: Vec<Source>,
+    ignored: Patterns,
+}
+
+/// Some units of one source, looked at in one read.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Bundle {
+    /// The source's folder and format: a source that moves or changes its form is another one.
+    pub folder: Str,
+    pub format: Str,
+    pub units: Vec<Unit>,
+}
+
+impl Bundle {
+    /// Its place in the order of a walk.
+    pub fn key(&self) -> String {
+        format!("{} {} {}", self.folder, self.format, self.units.first().map_or("", Unit::as_str))
+    }
+
+    /// What of the target it is, for people.
+    pub fn area(&self) -> String {
+        match self.units.as_slice() {
+            [] => self.folder.to_string(),
+            [one] => one.to_string(),
+            [first, .., last] => format!("{first} … {last}"),
+        }
+    }
+}
+
+/// Narrows a search.
+#[derive(Default)]
+pub struct Only {
+    /// A unit as grants name them: a zone, a key, `app/*`.
+    pub unit: Option<Str>,
+    /// Globs over `target/kind/name`.
+    pub pattern: Option<Patterns>,
+}
+
+impl Only {
+    pub fn takes(&self, id: &ResourceId, kind: &dyn Kind) -> bool {
+        self.unit.as_ref().is_none_or(|unit| kind.granted(id, unit)) && self.pattern.as_ref().is_none_or(|pattern| pattern.matches(id))
+    }
+
+    /// Whether it takes everything.
+    pub fn is_all(&self) -> bool {
+        self.unit.is_none() && self.pattern.is_none()
+    }
+}
+
+/// What a part asks of one target.
+#[derive(Default)]
+pub struct Wishes {
+    pub resources: BTreeMap<ResourceId, Wanted>,
+    pub ignored: u64,
+    /// Files that cannot be read ask for nothing that could be compared.
+    pub faults: Vec<(Unit, Refusal)>,
+}
+
+impl Ground {
+    /// Reads what governs at a commit; the text says what to do where nothing does.
+    pub fn at(repo: &Repository, base: &CommitId) -> Result<Self, String> {
+        let governing = governing::governing(repo, base).map_err(|error| error.to_string())?;
+        let policy = Arc::new(governing::policy(repo, &governing));
+        let Some(root) = governing.root else {
+            return Err(format!("the branch `{}` of {} has no trueup.yaml that can be read, so nothing is governed; merge one first", repo.branch, repo.id));
+        };
+        let ignored = Patterns::new("policy.ignore", &policy.ignore).map_err(|fault| fault.to_string())?;
+        let tree = repo.state.tree(base).map_err(|error| error.to_string())?;
+        Ok(Self { base: base.clone(), tree, veil: Veil::new(&policy.sensitive), policy, sources: root.sources, ignored })
+    }
+
+    /// The targets that anything is asked of.
+    pub fn targets(&self) -> std::collections::BTreeSet<Str> {
+        self.sources.iter().flat_map(|source| source.targets.iter().cloned()).collect()
+    }
+
+    /// The parts of one target, in a stable order. Zones are parts of their own; files of key trees come many at once.
+    pub fn bundles(&self, repo: &Repository, target: &str) -> Result<Vec<Bundle>, String> {
+        let mut all = Vec::new();
+        for source in self.sources.iter().filter(|source| source.targets.iter().any(|named| **named == *target)) {
+            let Some(format) = wiring::format(source) else { continue };
+            let scope = self.scope(target);
+            let from = git::Source { folder: &source.path, format: &*format, scope: &scope };
+            let units = repo.units.units(&*repo.state, &from, &self.tree).map_err(|error| error.to_string())?;
+            let bundle = |units: Vec<Unit>| Bundle { folder: source.path.clone(), format: source.format.clone(), units };
+            if format.in_parts() {
+                let units: Vec<Unit> = units.into_iter().collect();
+                all.extend(units.chunks(FILES).map(|some| bundle(some.to_vec())));
+            } else {
+                all.extend(units.into_iter().map(|unit| bundle(vec![unit])));
+            }
+        }
+        all.sort_by_key(Bundle::key);
+        Ok(all)
+    }
+
+    /// What a part asks of one target.
+    pub fn wishes(&self, repo: &Repository, bundle: &Bundle, target: &str, kind: &dyn Kind, only: &Only) -> Result<Wishes, String> {
+        let mut wishes = Wishes::default();
+        let source = self.sources.iter().find(|source| source.path == bundle.folder && source.format == bundle.format && source.targets.iter().any(|named| **named == *target));
+        let Some((source, format)) = source.and_then(|source| Some((source, wiring::format(source)?))) else { return Ok(wishes) };
+        let scope = self.scope(target);
+        let from = git::Source { folder: &source.path, format: &*format, scope: &scope };
+        for unit in &bundle.units {
+            let side = repo.units.once(&*repo.state, &from, &self.tree, unit).map_err(|error| error.to_string())?;
+            match &*side {
+                Ok(read) => self.keep(&read.desired, target, kind, only, &mut wishes),
+                Err(faults) => wishes.faults.extend(faults.iter().map(|fault| (unit.clone(), fault.clone()))),
+            }
+        }
+        Ok(wishes)
+    }
+
+    fn keep(&self, desired: &Desired, target: &str, kind: &dyn Kind, only: &Only, wishes: &mut Wishes) {
+        for (id, wanted) in desired.resources.iter().filter(|(id, _)| *id.target == *target && only.takes(id, kind)) {
+            if self.ignored.matches(id) {
+                wishes.ignored += 1;
+            } else {
+                wishes.resources.insert(id.clone(), wanted.clone());
+            }
+        }
+    }
+
+    /// Whether policy leaves a resource alone.
+    pub fn ignores(&self, id: &ResourceId) -> bool {
+        self.ignored.matches(id)
+    }
+
+    fn scope(&self, target: &str) -> Scope {
+        Scope { targets: vec![target.into()], policy: (*self.policy).clone() }
+    }
+}

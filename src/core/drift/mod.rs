@@ -1,0 +1,11 @@
+//! Drift: where what is live is not what the effective base asks for, told one by one; and overrides, which are drift on purpose.
+
+mod compare;
+mod overrides;
+mod paper;
+mod row;
+
+pub use compare::{Asked, Verdict, Writer, compare};
+pub use overrides::{Ended, Ending, LONGEST, Override, OverrideEvent, OverrideFault, Overrides, terms};
+pub use paper::{FoundShape, Heading, closing, found_lines, found_markdown, json, part_line};
+pub use row::{Ahead, Covered, Fault, Found, How, Part, Row, Tally};

@@ -1,0 +1,211 @@
+//! Overrides: changes made by hand on purpose, claimed by somebody until some time, as a pure fold over their own events.
+//!
+//! An override covers exactly one content of one resource. It ends with the next change of that resource, at its deadline, when somebody
+//! ends it, or when live is again what is asked for.
+
+use crate::core::model::{Fingerprint, MrId, RepoId, ResourceId, Span, Time, User, Value};
+use serde::{Deserialize, Serialize};
+use std::collections::{BTreeMap, VecDeque};
+
+/// The longest an override may be claimed for; what is true for longer belongs into the repository.
+pub const LONGEST: Span = Span(90 * 86_400_000);
+
+/// People are told a day before an override ends; of a shorter one the last quarter.
+const NOTICE: Span = Span(86_400_000);
+
+/// So many that ended are remembered, for whoever asks what became of one.
+const REMEMBERED: usize = 100;
+
+/// The longest reason; longer ones are stories for a merge request.
+const REASON: usize = 500;
+
+/// One fact of the overrides' life.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum OverrideEvent {
+    /// Somebody answers for what is live; claiming again replaces what was claimed before.
+    Claimed(Override),
+    /// Its end was announced.
+    Noticed {
+        id: ResourceId,
+        at: Time,
+    },
+    Ended {
+        id: ResourceId,
+        why: Ending,
+        at: Time,
+    },
+}
+
+/// One change made by hand that somebody answers for.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Override {
+    pub id: ResourceId,
+    /// The repository that governs it.
+    pub repo: RepoId,
+    pub by: User,
+    pub reason: String,
+    pub until: Time,
+    /// The content that is covered; `None`: that it is gone.
+    pub covers: Option<Fingerprint>,
+    /// The merge request it was said on, where notices go.
+    pub on: Option<MrId>,
+    pub at: Time,
+    /// Its end was announced.
+    #[serde(default)]
+    pub noticed: bool,
+}
+
+/// Why an override is over.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Ending {
+    Said(User),
+    /// A change wrote over it, or took it into the repository.
+    Changed(MrId),
+    Deadline,
+    /// Live is again what is asked for.
+    Gone,
+}
+
+/// One that is over.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Ended {
+    pub was: Override,
+    pub why: Ending,
+    pub at: Time,
+}
+
+/// All overrides of a server. Feed it events in order; equal events give equal state.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Overrides {
+    standing: BTreeMap<ResourceId, Override>,
+    ended: VecDeque<Ended>,
+}
+
+/// Why something cannot be overridden so.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum OverrideFault {
+    #[error("say why, so that others can decide; write it behind the time")]
+    NoReason,
+    #[error("the reason has more than {REASON} characters; say it shorter, or in a merge request")]
+    LongReason,
+    #[error("`{text}` is no time; write `3d`, `12h`, `2026-12-01` or `2026-12-01T18:00:00Z`")]
+    NoTime { text: String },
+    #[error("{until} is over already; name a later time")]
+    Over { until: Time },
+    #[error("{until} is more than {LONGEST} away; claim it for less, or merge it into the repository")]
+    TooFar { until: Time },
+    #[error("no override of `{id}` stands; `trueup override list` shows those there are")]
+    None { id: ResourceId },
+}
+
+impl Override {
+    /// When its end is announced: a day before, or when a quarter of its time is left.
+    pub fn notice_at(&self) -> Time {
+        let quarter = (self.until - self.at).0 / 4;
+        Time(self.until.0.saturating_sub_unsigned(quarter.min(NOTICE.0)))
+    }
+
+    /// Whether it covers what is live, as far as anybody asks for its fields.
+    pub fn covers(&self, live: Option<&Value>) -> bool {
+        self.covers == live.map(Value::fingerprint)
+    }
+}
+
+impl Overrides {
+    pub fn apply(&mut self, event: &OverrideEvent) {
+        match event {
+            OverrideEvent::Claimed(claimed) => drop(self.standing.insert(claimed.id.clone(), claimed.clone())),
+            OverrideEvent::Noticed { id, at: _ } => {
+                if let Some(known) = self.standing.get_mut(id) {
+                    known.noticed = true;
+                }
+            }
+            OverrideEvent::Ended { id, why, at } => {
+                if let Some(was) = self.standing.remove(id) {
+                    self.ended.push_front(Ended { was, why: why.clone(), at: *at });
+                    self.ended.truncate(REMEMBERED);
+                }
+            }
+        }
+    }
+
+    pub fn get(&self, id: &ResourceId) -> Option<&Override> {
+        self.standing.get(id)
+    }
+
+    /// Those that stand, by resource.
+    pub fn standing(&self) -> impl Iterator<Item = &Override> {
+        self.standing.values()
+    }
+
+    /// Those that are over, the newest first, as far as they are remembered.
+    pub fn ended(&self) -> impl Iterator<Item = &Ended> {
+        self.ended.iter()
+    }
+
+    /// What time itself brings: ends that are due, and ends to announce.
+    pub fn due(&self, now: Time) -> Vec<OverrideEvent> {
+        let due = |known: &Override| match () {
+            () if now >= known.until => Some(OverrideEvent::Ended { id: known.id.clone(), why: Ending::Deadline, at: now }),
+            () if now >= known.notice_at() && !known.noticed => Some(OverrideEvent::Noticed { id: known.id.clone(), at: now }),
+            () => None,
+        };
+        self.standing.values().filter_map(due).collect()
+    }
+
+    /// When time brings something next.
+    pub fn next_wake(&self) -> Option<Time> {
+        self.standing.values().map(|known| if known.noticed { known.until } else { known.notice_at().min(known.until) }).min()
+    }
+
+    /// Ends one, said by somebody.
+    pub fn end(&self, id: &ResourceId, by: &User, at: Time) -> Result<OverrideEvent, OverrideFault> {
+        match self.standing.contains_key(id) {
+            true => Ok(OverrideEvent::Ended { id: id.clone(), why: Ending::Said(by.clone()), at }),
+            false => Err(OverrideFault::None { id: id.clone() }),
+        }
+    }
+
+    /// What a change that wrote, or merged, ends: of `touched` (each with the content it came from) those that covered exactly that.
+    pub fn changed<'a>(&self, by: &MrId, touched: impl IntoIterator<Item = (&'a ResourceId, Option<&'a Value>)>, at: Time) -> Vec<OverrideEvent> {
+        if self.standing.is_empty() {
+            return Vec::new();
+        }
+        let over = touched.into_iter().filter(|(id, from)| self.standing.get(*id).is_some_and(|known| known.covers(*from)));
+        over.map(|(id, _)| OverrideEvent::Ended { id: id.clone(), why: Ending::Changed(by.clone()), at }).collect()
+    }
+}
+
+/// A reason and a time as somebody wrote them, checked.
+pub fn terms(reason: &str, until: &str, now: Time) -> Result<(String, Time), OverrideFault> {
+    let reason = reason.trim();
+    if reason.is_empty() {
+        return Err(OverrideFault::NoReason);
+    }
+    if reason.chars().count() > REASON {
+        return Err(OverrideFault::LongReason);
+    }
+    let until = instant(until.trim(), now).ok_or_else(|| OverrideFault::NoTime { text: until.trim().to_owned() })?;
+    if until <= now {
+        return Err(OverrideFault::Over { until });
+    }
+    if until - now > LONGEST {
+        return Err(OverrideFault::TooFar { until });
+    }
+    Ok((reason.to_owned(), until))
+}
+
+/// A span from now, a day (the end of it, in UTC), or an instant.
+fn instant(text: &str, now: Time) -> Option<Time> {
+    if let Some(span) = Span::parse(text) {
+        return Some(now + span);
+    }
+    if let Ok(stamp) = text.parse::<jiff::Timestamp>() {
+        return Some(Time(stamp.as_millisecond()));
+    }
+    let day = text.parse::<jiff::civil::Date>().ok()?;
+    let end = day.tomorrow().ok()?.to_zoned(jiff::tz::TimeZone::UTC).ok()?;
+    Some(Time(end.timestamp().as_millisecond()))
+}
