@@ -75,8 +75,9 @@ pub fn three_way(case: Case<'_>) -> Result<Delta, Refusal> {
         Reason::OverrideEnds
     } else {
         match case.on_drift {
-            OnDrift::Block => return Err(drifted(&case, live.as_ref(), effective.as_ref())),
-            OnDrift::Overwrite => Reason::DriftOverwritten,
+            // Approving a plan approved its way back from what it writes, and from nothing else.
+            OnDrift::Overwrite if case.fate != Fate::TakenBack => Reason::DriftOverwritten,
+            OnDrift::Block | OnDrift::Overwrite => return Err(drifted(&case, live.as_ref(), effective.as_ref())),
         }
     };
     let op = match (&case.fate, &live, &case.merged) {
@@ -118,7 +119,7 @@ fn drifted(case: &Case<'_>, live: Option<&Value>, effective: Option<&Value>) -> 
             let by = ahead.map_or(String::new(), |(change, _)| format!(", which the open change {change} wrote"));
             let wrote = show(case.base.as_ref());
             (
-                format!("restore stopped: `{title}` is {live_text} now{by}; this change wrote {wrote}, restoring means {merged}"),
+                format!("not put back: `{title}` is {live_text} now{by}; this change wrote {wrote}, restoring means {merged}"),
                 "undo that change on the live system and say `/trueup restore` again, or push a commit that asks for what is live, or leave all that this change wrote as it is with `/trueup free REASON`".to_owned(),
             )
         }

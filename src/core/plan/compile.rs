@@ -107,7 +107,7 @@ impl Parts<'_> {
         notes.sort();
         notes.dedup();
         drop(items);
-        let plan = Plan { deltas, steps, edges, inside, rules: self.rules, parent: self.parent, notes };
+        let plan = Plan { deltas, steps, edges, inside, rules: self.rules, parent: self.parent, notes, left: Vec::new() };
         let findings = lint(&plan, self.kinds);
         if findings.is_empty() { Ok(plan) } else { Err(CompileError::Broken(findings)) }
     }

@@ -4,7 +4,10 @@ use super::{compile::Parts, order::Said, pattern::Patterns};
 use crate::core::{
     diff::{Case, Delta, Fate, Op, Reason, three_way},
     model::{Kind, MrId, Observed, Path, Place, Policy, Reading, Refusal, RefusalKind, RepoId, ResourceId, StepId, Sure, VEIL, Value, Want, lines},
-    plan::{Act, Claim, CompileError, Edge, EdgeReason, Finding, ItemRef, MatchedRule, Note, Plan, Step, Undo, Write},
+    plan::{
+        Act, Claim, CompileError, Edge, EdgeReason, Finding, ItemRef, LeftOver, MatchedRule, Note, Plan, Step, Undo, Write,
+        left_over::{as_if_back, behind, waits_for},
+    },
 };
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -44,11 +47,14 @@ pub fn restore_wants(written: &BTreeMap<ResourceId, Written>) -> Vec<Want> {
 }
 
 /// Makes the way back of a change: an ordinary plan that touches only what the change wrote and is not back already.
+///
+/// What cannot simply be put back stays, with what comes after it, and the plan says so; it is refused where nothing at all can go back.
 pub fn restore(restoring: Restoring<'_>) -> Result<Plan, CompileError> {
     let sensitive = Patterns::new("policy.sensitive", &restoring.policy.sensitive).map_err(|fault| CompileError::Refused(vec![fault]))?;
     let seen: BTreeMap<&ResourceId, &Observed> = restoring.seen.iter().map(|seen| (&seen.id, seen)).collect();
     let lost = lost(restoring.plans);
-    let (mut deltas, mut notes, mut faults, mut missing) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
+    let (mut deltas, mut notes, mut left, mut missing) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
+    let mut as_if = Vec::new();
     for (id, of) in restoring.written {
         if let Some(lost) = lost.get(id) {
             notes.push(Note::Remark { text: format!("`{id}` stays as it is: {lost}").into() });
@@ -74,19 +80,23 @@ pub fn restore(restoring: Restoring<'_>) -> Result<Plan, CompileError> {
             sensitive: sensitive.matches(id),
             sure: Sure::Exact,
         };
-        match three_way(case) {
-            Ok(delta) => match asked_by_now(&restoring, id, of, &delta, sensitive.matches(id)) {
-                None => deltas.push(restoring_delta(delta)),
-                Some(fault) => faults.push(fault),
-            },
-            Err(fault) => faults.push(fault),
+        let whole = as_if_back(id, live.clone(), of.before.clone(), (restoring.place)(id));
+        let delta = three_way(case).and_then(|delta| asked_by_now(&restoring, id, of, &delta, sensitive.matches(id)).map_or(Ok(delta), Err));
+        match delta {
+            Ok(delta) => deltas.push(restoring_delta(delta)),
+            Err(why) => {
+                as_if.push(whole);
+                left.push(LeftOver { id: id.clone(), why });
+            }
         }
     }
     if !missing.is_empty() {
         return Err(CompileError::Broken(missing));
     }
-    if !faults.is_empty() {
-        return Err(CompileError::Refused(faults));
+    let refused = |left: Vec<LeftOver>| CompileError::Refused(left.into_iter().map(|left| left.why).collect());
+    let nothing_goes_back = |deltas: &[Delta]| deltas.iter().all(|delta| delta.op == Op::Keep);
+    if !left.is_empty() && nothing_goes_back(&deltas) {
+        return Err(refused(left));
     }
     let said = |reason: &EdgeReason| match reason {
         EdgeReason::Said { first, then } => Some((first.clone(), then.clone())),
@@ -94,15 +104,28 @@ pub fn restore(restoring: Restoring<'_>) -> Result<Plan, CompileError> {
     };
     let orders: BTreeMap<(ResourceId, ResourceId), &Place> =
         restoring.plans.iter().flat_map(|plan| plan.edges.iter().chain(&plan.inside)).filter_map(|edge| said(&edge.reason).map(|pair| (pair, &edge.place))).collect();
-    let back = orders.into_iter().map(|((first, then), place)| Said { first: then, then: first, place: place.clone(), lives_in: false }).collect();
+    let back = || orders.iter().map(|((first, then), place)| Said { first: then.clone(), then: first.clone(), place: (*place).clone(), lives_in: false }).collect();
     let parent = restoring.plans.last().map(|plan| plan.digest());
     let rules = if restoring.rules.is_empty() { vec![MatchedRule::otherwise()] } else { restoring.rules };
     let steps = restoring.plans.iter().flat_map(|plan| plan.steps.values());
     let groups: BTreeMap<&ResourceId, &crate::core::model::Str> =
         steps.filter_map(|step| Some((step, step.together.as_ref()?))).flat_map(|(step, name)| step.writes().iter().map(move |write| (&write.id, name))).collect();
     let together = |id: &ResourceId| groups.get(id).map(|name| (*name).clone());
-    let parts = Parts { kinds: restoring.kinds, policy: restoring.policy, templates: &[], rules, notes, parent, together: &together };
-    parts.assemble(deltas, |_| Ok(back))
+    let parts = |notes| Parts { kinds: restoring.kinds, policy: restoring.policy, templates: &[], rules: rules.clone(), notes, parent, together: &together };
+    if !left.is_empty() {
+        // Only its order counts; where even that cannot be told, nothing is known to be safe to go back.
+        let Ok(whole) = parts(Vec::new()).assemble(deltas.iter().cloned().chain(as_if).collect(), |_| Ok(back())) else { return Err(refused(left)) };
+        let behind = behind(&whole, &left.iter().map(|left| left.id.clone()).collect(), restoring.kinds, &together);
+        let waits = |delta: &Delta| (delta.op != Op::Keep).then(|| behind.get(&delta.id)).flatten().map(|first| waits_for(delta, first, restoring.kinds));
+        left.extend(deltas.iter().filter_map(waits));
+        deltas.retain(|delta| delta.op == Op::Keep || !behind.contains_key(&delta.id));
+        if nothing_goes_back(&deltas) {
+            return Err(refused(left));
+        }
+        notes.extend(left.iter().map(|left| Note::Remark { text: format!("stays for now: {}", left.why).into() }));
+    }
+    let plan = parts(notes).assemble(deltas, |_| Ok(back()))?;
+    Ok(Plan { left, ..plan })
 }
 
 /// Base asks by now for what this change wrote, because it was merged some other way: going back would make the branch false.
@@ -120,7 +143,7 @@ fn asked_by_now(restoring: &Restoring<'_>, id: &ResourceId, of: &Written, delta:
     };
     let (title, asks, before) = (kind.title(id), show(base.as_ref()), show(of.before.as_ref()));
     let what = format!(
-        "restore stopped: the base branch asks for `{title}` to be {asks} by now, which is what this change wrote; restoring means {before} and would make the branch false"
+        "not put back: the base branch asks for `{title}` to be {asks} by now, which is what this change wrote; restoring means {before} and would make the branch false"
     );
     let advice = format!("let go of it with `/trueup free REASON`, then open a merge request that asks for {before}");
     Some(Refusal::new(RefusalKind::Drift, what).at(delta.place.clone()).advice(advice))

@@ -272,4 +272,7 @@ pub struct Plan {
     /// The plan it amends.
     pub parent: Option<Digest>,
     pub notes: Vec<Note>,
+    /// A way back: what it leaves as it is, and why; the change wrote it all the same.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub left: Vec<super::LeftOver>,
 }

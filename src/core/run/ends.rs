@@ -3,17 +3,34 @@
 use super::{Change, MergeAnswer, Stop, backoff};
 use crate::core::{
     model::{Time, TreeId},
+    plan::LeftOver,
     review::Phase,
 };
+use std::collections::BTreeSet;
 
 impl Change {
     pub(super) fn restored(&mut self, at: Time) {
+        let left: Vec<_> = self.desk.iter().filter(|desk| desk.restore).flat_map(|desk| desk.plan.left.clone()).collect();
+        if !left.is_empty() {
+            return self.restored_but_for(left);
+        }
         self.stage = Phase::Restored;
         self.ledger.written.clear();
         self.forget_given_up();
         self.approvals.clear();
         self.judge_approvals();
         self.times.ended = Some(at);
+    }
+
+    /// What went back is this change's no more; what is left is, until it is decided and `/trueup restore` or `free` is said.
+    fn restored_but_for(&mut self, left: Vec<LeftOver>) {
+        let ids: BTreeSet<_> = left.iter().map(|left| left.id.clone()).collect();
+        self.ledger.written.retain(|id, _| ids.contains(id));
+        self.refusals = left.into_iter().map(|left| left.why).collect();
+        (self.stage, self.trouble, self.window) = (Phase::Failed, None, None);
+        self.let_go_again();
+        self.approvals.clear();
+        self.judge_approvals();
     }
 
     pub(super) fn stopped(&mut self, why: Stop, at: Time) {

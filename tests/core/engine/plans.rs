@@ -25,6 +25,12 @@ pub fn read(words: &[&str]) -> (Arc<Plan>, Arc<Policy>) {
         let (key, rest) = word.split_once('=').unwrap_or((word, ""));
         match key {
             "edge" => edge(&mut plan, rest),
+            // A way back that leaves something: `left=a:theirs`.
+            "left" => {
+                let (name, why) = rest.split_once(':').expect("name:why");
+                let why = trueup::core::model::Refusal::new(trueup::core::model::RefusalKind::Drift, format!("not put back: {why}"));
+                plan.left.push(trueup::core::plan::LeftOver { id: id(name), why });
+            }
             "keep" => plan.deltas.push(delta(rest, Op::Keep)),
             // `theirs=8:www=2`: kept, because infra!8 wrote it.
             "theirs" => {

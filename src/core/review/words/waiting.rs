@@ -113,6 +113,8 @@ pub enum Waiting {
     /// The way back would write over what somebody else wrote since, or make the branch false.
     RestoreStopped {
         items: usize,
+        /// The rest went back.
+        partly: bool,
     },
     /// What was written stays and is held by nobody.
     Freed {
@@ -271,7 +273,15 @@ impl fmt::Display for Waiting {
                 let who = by.as_ref().map_or(String::new(), |by| format!(" by {}", code(by.as_str())));
                 write!(f, "Aborted{who} before anything was written; a new approval starts it again.")
             }
-            Self::RestoreStopped { items } => {
+            Self::RestoreStopped { items, partly: true } => {
+                let stays = if *items == 1 { "which stays as it is" } else { "which stay as they are" };
+                write!(
+                    f,
+                    "Restored but for {}, {stays}: the faults say why, and the ways on; then `/trueup restore` puts the rest back, or `/trueup free REASON` leaves it.",
+                    count(*items, "resource")
+                )
+            }
+            Self::RestoreStopped { items, partly: false } => {
                 let what = count(*items, "resource");
                 write!(f, "Restore stopped, nothing was written: {what} cannot simply be put back; the faults say why, and the ways on.")
             }

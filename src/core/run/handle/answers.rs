@@ -87,7 +87,7 @@ impl Pass<'_> {
             // What was written stays claimed until it is merged, restored or freed.
             Phase::Closed | Phase::Refused | Phase::Conflicted => !self.change.wrote(),
             // What failed may be tried again, or skipped, under the claims it has.
-            Phase::Failed => !self.change.wrote() && (self.change.aborted || self.change.alarm),
+            Phase::Failed => !self.change.wrote() && (self.change.aborted || self.change.alarm || self.change.freed.is_some()),
             Phase::Planning | Phase::AwaitingApproval | Phase::Queued | Phase::Rolling | Phase::Verifying | Phase::Merging | Phase::Empty | Phase::Paused | Phase::Restoring => {
                 false
             }
