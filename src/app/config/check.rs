@@ -1,13 +1,13 @@
 //! Faults that the shape of `server.yaml` does not show: names that nobody has, addresses that are none, the same name twice.
 
-use super::{Repository, SecretSource, Server, StoreKind, Target, TokenSource};
+use super::{Places, Repository, SecretSource, Server, StoreKind, Target, TokenSource, owners};
 use crate::{
     core::model::{Grant, Refusal, RefusalKind, Span, Str, nearest},
     formats::yaml::Node,
 };
 use std::{
     collections::BTreeMap,
-    path::{Component, PathBuf},
+    path::PathBuf,
 };
 
 /// Every fault of a configuration, in the order of the file.
@@ -190,20 +190,28 @@ impl Check<'_> {
         let repositories = &self.server.repositories;
         let granted = repositories.iter().enumerate().flat_map(|(i, of)| of.grants.iter().enumerate().map(move |(g, grant)| (i, g, grant)));
         let granted: Vec<(usize, usize, &Grant)> = granted.collect();
+        let pairs = owners::pairs(self.server);
+        let same = |a: &Str, b: &Str| pairs.iter().any(|(one, other, places)| *places == Places::Same && ((*one, *other) == (a, b) || (*other, *one) == (a, b)));
         for (n, (i, g, grant)) in granted.iter().enumerate() {
-            let others = granted[..n].iter().filter(|(other, _, first)| other != i && first.target == grant.target);
-            let Some((other, first, unit)) = others.filter_map(|(other, at, first)| Some((other, at, first.overlap(grant)?))).next() else { continue };
+            // One system under two names is two owners in one repository, too.
+            let others = granted[..n].iter().filter(|(other, _, first)| if first.target == grant.target { other != i } else { same(&first.target, &grant.target) });
+            let Some((other, first, theirs, unit)) = others.filter_map(|(other, at, first)| Some((other, at, *first, first.overlap(grant)?))).next() else { continue };
+            let alias = if theirs.target == grant.target { String::new() } else { format!(", which is `{}` under another name", theirs.target) };
             let what = match unit {
-                Some(unit) => format!("`{}` may write `{unit}` of `{}`, as `{}` may", repositories[*i].name, grant.target, repositories[*other].name),
-                None => format!("`{}` may write all of `{}`, of which `{}` may write units", repositories[*i].name, grant.target, repositories[*other].name),
+                Some(unit) => format!("`{}` may write `{unit}` of `{}`{alias}, as `{}` may", repositories[*i].name, grant.target, repositories[*other].name),
+                None => format!("`{}` may write all of `{}`{alias}, of which `{}` may write units", repositories[*i].name, grant.target, repositories[*other].name),
             };
             let place = |i: usize, g: usize| self.node.nearest_to(&["repositories", &i.to_string(), "grants", &g.to_string()]).place.clone();
             let fault = Refusal::new(RefusalKind::Overlap, what).at(place(*i, *g)).also(place(*other, *first));
             self.found.push(fault.advice("each resource has one owner: grant each unit to one repository, with `units:`"));
         }
-        // Where a link leads counts, not how it is named; what is not there yet is only named.
-        let named = |path: PathBuf| path.components().filter(|part| *part != Component::CurDir).collect();
-        let whole = |of: &Repository| self.server.repository_path(of).canonicalize().unwrap_or_else(|_| named(self.server.repository_path(of)));
+        for (one, other, _) in pairs.iter().filter(|(_, _, places)| *places == Places::Nested) {
+            let what = format!("the folders of `{one}` and `{other}` lie one in the other, so one key has two names");
+            let place = |name: &Str| self.node.nearest_to(&["targets", name, "path"]).place.clone();
+            let advice = "give each a folder of its own, or make them one target with `units:` in the grants";
+            self.found.push(Refusal::new(RefusalKind::Overlap, what).at(place(other)).also(place(one)).advice(advice));
+        }
+        let whole = |of: &Repository| owners::whole(&self.server.repository_path(of));
         let mut seen: BTreeMap<PathBuf, usize> = BTreeMap::new();
         for (i, repository) in repositories.iter().enumerate() {
             let Some(first) = seen.insert(whole(repository), i).filter(|first| repositories[*first].name != repository.name) else { continue };

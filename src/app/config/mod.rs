@@ -2,9 +2,11 @@
 
 mod check;
 mod load;
+mod owners;
 mod secret;
 mod types;
 
 pub use load::{load, parse};
+pub use owners::{Places, pairs, places};
 pub use secret::{SecretSource, TokenSource};
 pub use types::{Forge, Limits, Repository, Server, Store, StoreKind, Target, TargetKind, Tls, Tsig, TsigAlgorithm, User};

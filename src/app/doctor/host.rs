@@ -1,8 +1,8 @@
 //! The machine a server runs on: its secrets, its data folder, its git.
 
 use crate::{
-    app::config::{Server, TokenSource},
-    core::model::SecretRef,
+    app::config::{self, Places, Server, TokenSource},
+    core::model::{SecretRef, Str},
     git::program,
     ports::{Exam, Secrets},
 };
@@ -14,6 +14,16 @@ const ROOM: u64 = 1 << 30;
 
 /// The first git with `merge-tree --write-tree`.
 const GIT: (u32, u32) = (2, 38);
+
+/// Targets that are one name server asked under two keys: nobody but its operators knows whether each key chooses a view of its own.
+pub(super) fn views(server: &Server) -> Vec<Exam> {
+    let pairs = config::pairs(server).into_iter().filter(|(_, _, places)| *places == Places::Views);
+    let exam = |(one, other, _): (&Str, &Str, Places)| {
+        let said = "they are one name server asked under two keys; where both keys see the same view, one record has two owners and nobody notices";
+        Exam::warn(format!("targets {one} and {other}"), said, "make sure that each key chooses a view of its own, or make them one target")
+    };
+    pairs.map(exam).collect()
+}
 
 /// Reads every secret that the configuration names; none is told.
 pub(super) async fn secrets(server: &Server, secrets: &dyn Secrets) -> Vec<Exam> {

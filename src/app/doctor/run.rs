@@ -22,6 +22,7 @@ pub async fn examine(server: &Server, checkout: Option<(&str, &Path)>) -> Vec<Ex
     exams.push(host::folder(&server.data));
     exams.extend(wiring::store::examine(server, &*secrets).await);
     exams.push(host::git());
+    exams.extend(host::views(server));
     let mut units: BTreeMap<Str, BTreeSet<Unit>> = BTreeMap::new();
     for named in &server.repositories {
         let elsewhere = checkout.filter(|(name, _)| *named.name == **name).map(|(_, path)| path);

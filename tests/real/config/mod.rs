@@ -123,7 +123,7 @@ fn a_file_that_is_not_there_is_told_with_what_to_do() {
 fn two_repositories_never_own_one_unit() {
     let with = |a: &str, b: &str| {
         let text = format!(
-            "data: d\nrepositories:\n  - {{name: a, grants: [{a}]}}\n  - {{name: b, grants: [{b}]}}\ntargets: {{dns: {{kind: dns/rfc2136, address: ns}}, more: {{kind: dns/rfc2136, address: ns}}}}\n"
+            "data: d\nrepositories:\n  - {{name: a, grants: [{a}]}}\n  - {{name: b, grants: [{b}]}}\ntargets: {{dns: {{kind: dns/rfc2136, address: ns}}, more: {{kind: dns/rfc2136, address: ns2}}}}\n"
         );
         config::parse("server.yaml", text.as_bytes()).map(drop).map_err(|faults| told(&faults))
     };
@@ -151,6 +151,41 @@ fn two_repositories_never_own_one_unit() {
         let told = with(a, b).expect_err("one unit, two owners");
         assert!(told.contains("each resource has one owner") && told.contains("server.yaml:3:"), "{told}");
     }
+}
+
+#[test]
+fn one_system_under_two_names_has_one_owner() {
+    let with = |a: &str, b: &str| {
+        let text = format!(
+            "data: d\nsecrets: s\nrepositories:\n  - {{name: r, grants: [{{target: a}}]}}\n  - {{name: s, grants: [{{target: b}}]}}\ntargets:\n  a: {{{a}}}\n  b: {{{b}}}\n"
+        );
+        config::parse("server.yaml", text.as_bytes()).map(drop).map_err(|faults| told(&faults))
+    };
+    let dns = |address: &str| format!("kind: dns/rfc2136, address: '{address}'");
+    let key = |name: &str| format!("{}, tsig: {{name: {name}, secret: {{file: {name}}}}}", dns("ns1.example.com"));
+    let etcd = |endpoints: &str| format!("kind: config/etcd, endpoints: [{endpoints}]");
+    let folder = |path: &str| format!("kind: config/directory, path: {path}");
+    let apart = [
+        (dns("192.0.2.1"), dns("192.0.2.1:5353")),
+        (etcd("'http://a:2379'"), etcd("'http://b:2379'")),
+        (folder("/srv/ab"), folder("/srv/a")),
+        // Views of one server are chosen by the key; `trueup doctor` says so.
+        (key("inside"), key("outside")),
+    ];
+    for (a, b) in apart {
+        assert_eq!(with(&a, &b), Ok(()), "{a} and {b}");
+    }
+    let one = [
+        (dns("192.0.2.1"), dns("192.0.2.1:53")),
+        (dns("NS1.example.com"), dns("ns1.example.com:53")),
+        (dns("2001:db8::1"), dns("[2001:db8::1]:53")),
+        (key("inside"), key("inside")),
+        (etcd("'http://a:2379', 'http://b:2379'"), etcd("'http://b:2379/'")),
+        (folder("/srv/a"), folder("/srv/./a/")),
+        (folder("/srv/a"), folder("/srv/a/b")),
+    ];
+    let told: Vec<String> = one.iter().map(|(a, b)| with(a, b).expect_err(&format!("{a} and {b} are one"))).collect();
+    insta::assert_snapshot!(told.join("\n\n"));
 }
 
 #[test]
