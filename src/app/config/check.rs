@@ -5,10 +5,7 @@ use crate::{
     core::model::{Grant, Refusal, RefusalKind, Span, Str, nearest},
     formats::yaml::Node,
 };
-use std::{
-    collections::BTreeMap,
-    path::PathBuf,
-};
+use std::{collections::BTreeMap, path::PathBuf};
 
 /// Every fault of a configuration, in the order of the file.
 pub(super) fn check(server: &Server, node: &Node) -> Vec<Refusal> {

@@ -60,10 +60,11 @@ pub(super) fn behind(
             groups.entry(name).or_default().push(&delta.id);
         }
     }
-    for of in groups.values().filter(|of| of.iter().any(|id| left.contains(*id))) {
-        for id in of.iter().filter(|id| left.contains(**id)) {
-            after.entry(id).or_default().extend(of.iter().copied().filter(|other| other != id));
-        }
+    // A group goes back whole or not at all: each of it is linked to its first.
+    for of in groups.values() {
+        let Some((hub, others)) = of.split_first() else { continue };
+        after.entry(hub).or_default().extend(others.iter().copied());
+        others.iter().for_each(|other| after.entry(other).or_default().push(hub));
     }
     let mut behind = BTreeMap::new();
     let mut next: Vec<(&ResourceId, &ResourceId)> = left.iter().flat_map(|id| after.get(id).into_iter().flatten().map(move |then| (id, *then))).collect();

@@ -142,9 +142,8 @@ fn asked_by_now(restoring: &Restoring<'_>, id: &ResourceId, of: &Written, delta:
         Some(value) => format!("`{}`", lines(kind, id, value).join("`, `")),
     };
     let (title, asks, before) = (kind.title(id), show(base.as_ref()), show(of.before.as_ref()));
-    let what = format!(
-        "not put back: the base branch asks for `{title}` to be {asks} by now, which is what this change wrote; restoring means {before} and would make the branch false"
-    );
+    let what =
+        format!("not put back: the base branch asks for `{title}` to be {asks} by now, which is what this change wrote; restoring means {before} and would make the branch false");
     let advice = format!("let go of it with `/trueup free REASON`, then open a merge request that asks for {before}");
     Some(Refusal::new(RefusalKind::Drift, what).at(delta.place.clone()).advice(advice))
 }

@@ -58,7 +58,9 @@ impl Change {
             Phase::Merged => Waiting::Merged { commit: self.merged.clone()?, with: self.merged_with.clone() },
             Phase::Refused => Waiting::Refused(Mend::of(&self.refusals)),
             Phase::Conflicted => Waiting::Conflicts { paths: self.conflicts.len() },
-            Phase::Failed if self.restore_stopped() => Waiting::RestoreStopped { items: self.refusals.len(), partly: self.is_restore() && self.plan().is_some_and(|plan| !plan.left.is_empty()) },
+            Phase::Failed if self.restore_stopped() => {
+                Waiting::RestoreStopped { items: self.refusals.len(), partly: self.is_restore() && self.plan().is_some_and(|plan| !plan.left.is_empty()) }
+            }
             Phase::Failed | Phase::Closed if let Some((by, reason)) = self.freed.as_ref().filter(|_| !self.ledger.given_up().is_empty()) => {
                 Waiting::Freed { by: by.clone(), reason: reason.clone(), left: self.ledger.given_up().len(), open: self.stage != Phase::Closed }
             }

@@ -48,7 +48,10 @@ fn a_restore_brings_back_all_but_what_a_hand_changed_and_the_rest_once_that_is_d
     world.wait(number, "failed");
     assert!(has("A 192.0.2.2") && has("A 192.0.2.200"), "mail is back, the hand's edit stands: {:?}", world.live());
     let shown = world.trueup("ana", &["mr", "show", &number.to_string(), "--repo", "dns"]).ok();
-    assert!(shown.contains("Restored but for 1 resource") && shown.contains("192.0.2.200") && shown.contains(&format!("www.{}", zone.trim_end_matches('.'))), "what is left and why: {shown}");
+    assert!(
+        shown.contains("Restored but for 1 resource") && shown.contains("192.0.2.200") && shown.contains(&format!("www.{}", zone.trim_end_matches('.'))),
+        "what is left and why: {shown}"
+    );
     // Decided: the hand's edit is undone.
     world.dns.by_hand(zone, &format!("update delete www.{zone} A\nupdate add www.{zone} 300 A 192.0.2.77"));
     world.trueup("ben", &["mr", "say", &number.to_string(), "--repo", "dns", "restore"]).ok();
