@@ -10,8 +10,11 @@ use crate::{
     core::{
         diff::{Delta, Op},
         drift::Overrides,
-        model::{CommitId, Fingerprint, Health, Kind, MrId, Observed, Place, Policy, Reading, Refusal, RefusalKind, RepoId, ResourceId, Time, Token, TreeId, Value},
-        plan::{self, CompileError, Material, Note, Plan, Scope, Sight, Sources, Written, compile, wants},
+        model::{
+            ABSENCE_LINGERS, CommitId, Fact, Fingerprint, Health, Kind, MrId, Observed, Place, Policy, Reading, Refusal, RefusalKind, RepoId, ResourceId, Rollout, Time, Token,
+            TreeId, Value,
+        },
+        plan::{self, CompileError, Material, Needs, Note, Plan, Scope, Sight, Sources, Written, compile, wants},
         run::{PlanAnswer, PlanKey, PlanResult},
     },
     formats::cel::Cel,
@@ -72,7 +75,9 @@ pub async fn answer(world: &Arc<World>, request: Request) -> PlanAnswer {
 
 /// The way back as approvers see it: to what was there before this change wrote anything, not to what its last run left.
 fn forecast(targets: &Targets, repo: &RepoId, plan: &Plan, policy: &Policy, written: &BTreeMap<ResourceId, Written>) -> Plan {
-    if written.is_empty() {
+    // What waits for who remembers waits for others on the way back; turning the plan round does not tell for whom.
+    let waits = plan.edges.iter().any(|edge| matches!(edge.needs, Needs::Healthy | Needs::Elapsed(_)));
+    if written.is_empty() && !waits {
         return plan.forecast_reverse();
     }
     let mut all = written.clone();
@@ -159,7 +164,7 @@ async fn compiled(repo: &Repository, targets: &Targets, sighted: Sighted<'_>, re
     notes.extend(touched.iter().filter_map(|name| Some(Note::Caution { target: name.clone(), what: targets.get(name)?.driver().caution()?.into() })));
     let seen = match sighted {
         Sighted::Offline => None,
-        Sighted::Observe(secrets) => match observe_all(targets, secrets, &asked, &[], false).await {
+        Sighted::Observe(secrets) => match observe_all(targets, secrets, &asked, &facts(&found.policy), false).await {
             Ok(seen) => Some(seen),
             Err(error) => return Err(placed(error, &found)),
         },
@@ -191,6 +196,14 @@ async fn compiled(repo: &Repository, targets: &Targets, sighted: Sighted<'_>, re
         return Err(CompileError::Refused(first_writes(&plan)).into());
     }
     Ok(plan)
+}
+
+/// What is measured for a plan beside content.
+fn facts(policy: &Policy) -> Vec<Fact> {
+    match policy.rollout {
+        Rollout::Expand => vec![ABSENCE_LINGERS.into()],
+        Rollout::AtOnce | Rollout::Wait => Vec::new(),
+    }
 }
 
 /// Before base has a policy, nothing is written: the first merge request says what is live, and later ones change it.

@@ -1,6 +1,6 @@
 //! What a kind of target *means*, without talking to it.
 
-use super::{Desired, Refusal, ResourceId, Str, Unit, Value};
+use super::{Desired, Refusal, ResourceId, Span, Str, Unit, Value};
 use crate::core::plan::Undo;
 use serde::{Deserialize, Serialize};
 
@@ -60,7 +60,12 @@ pub trait Kind: Send + Sync {
     }
 
     /// The expand hop between two values: old and new together.
-    fn between(&self, _from: &Value, _to: &Value) -> Option<Value> {
+    fn between(&self, _id: &ResourceId, _from: &Value, _to: &Value) -> Option<Value> {
+        None
+    }
+
+    /// How long others may go on using this value after another took its place: a record's TTL.
+    fn lingers(&self, _id: &ResourceId, _value: &Value) -> Option<Span> {
         None
     }
 

@@ -18,6 +18,8 @@ pub struct Policy {
     pub freeze: Vec<Freeze>,
     /// What happens when live state is neither base, merged nor ours.
     pub on_drift: OnDrift,
+    /// What is done for those who still remember what stood there before.
+    pub rollout: Rollout,
     /// Resource id patterns (glob over `target/kind/name`) that are never compared or written.
     pub ignore: Vec<Str>,
     /// Resource id patterns whose values are shown and recorded only as a keyed hash.
@@ -50,6 +52,7 @@ impl Default for Policy {
             budgets: Budget::default(),
             freeze: Vec::new(),
             on_drift: OnDrift::Block,
+            rollout: Rollout::Wait,
             ignore: Vec::new(),
             sensitive: Vec::new(),
             protected: Vec::new(),
@@ -134,6 +137,18 @@ pub enum OnDrift {
     Block,
     /// Plan the write from what is live; approvers see it marked.
     Overwrite,
+}
+
+/// What a plan does for those who still remember what stood there before: caches that keep a record for its TTL.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Rollout {
+    /// Nothing waits for caches; references are kept in order all the same.
+    AtOnce,
+    /// What was pointed at goes only after the TTL of the record that pointed there.
+    Wait,
+    /// As `wait`; and addresses that all change stand beside the new ones for the TTL, and what moves to a new name waits until no cache remembers that it was not there.
+    Expand,
 }
 
 /// A record type that a target lacks, left out by name.

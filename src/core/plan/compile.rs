@@ -5,16 +5,17 @@ use super::{
     graph::graph,
     item::{Item, ItemEdge, writes},
     lint::lint,
-    order::{self, Said},
+    order::{self, Caches, Said},
     pattern::Patterns,
     rules, safety,
     scope::{InScope, Scoped, in_scope},
     unit::unit_faults,
+    waits,
 };
 use crate::core::{
     diff::{Case, Delta, Reason, three_way},
     drift::Override,
-    model::{Kind, Observed, Policy, Reading, Refusal, RefusalKind, ResourceId, Str, Sure, Unit, Value, Why},
+    model::{ABSENCE_LINGERS, FactValue, Kind, Observed, Policy, Reading, Refusal, RefusalKind, ResourceId, Rollout, Span, Str, Sure, Unit, Value, Why},
     plan::{CompileError, Finding, MatchedRule, Material, Note, Plan, Scope, Sight, Template, Write},
 };
 use std::collections::{BTreeMap, BTreeSet};
@@ -41,6 +42,7 @@ pub fn compile(material: &Material<'_>) -> Result<Plan, CompileError> {
     }
     let mut notes = notes(material, &deltas);
     notes.extend(ignored.into_iter().map(|id| Note::Ignored { id: id.clone() }));
+    let absent = absent(material.sight);
     let parts = Parts {
         kinds: scope.kinds,
         policy: scope.policy,
@@ -49,9 +51,22 @@ pub fn compile(material: &Material<'_>) -> Result<Plan, CompileError> {
         notes,
         parent: material.parent,
         together: &|id| scope.sources.together.get(id).cloned(),
+        absent: &absent,
     };
     let homes = homes(material.sight);
     parts.assemble(deltas, |items| Ok([order::said(items, scope.base, scope.merged)?, lives_in(items, &homes)?].into_iter().flatten().collect()))
+}
+
+/// How long caches remember that a resource was not there, by resource.
+fn absent(sight: Sight<'_>) -> BTreeMap<ResourceId, Span> {
+    let lingers = |seen: &Observed| match seen.facts.get(ABSENCE_LINGERS) {
+        Some(FactValue::Int(seconds)) => Some((seen.id.clone(), u64::try_from(*seconds).ok().filter(|seconds| *seconds > 0).map(Span::secs)?)),
+        Some(FactValue::Bool(_) | FactValue::Text(_)) | None => None,
+    };
+    match sight {
+        Sight::Observed(seen) => seen.iter().filter_map(lingers).collect(),
+        Sight::Offline => BTreeMap::new(),
+    }
 }
 
 /// What is made by this plan before the resources that live in it can be seen, by resource.
@@ -91,23 +106,29 @@ pub(super) struct Parts<'a> {
     pub parent: Option<crate::core::model::Digest>,
     /// The `atomic:` group of a resource.
     pub together: &'a dyn Fn(&ResourceId) -> Option<Str>,
+    /// How long it is remembered that a resource was not there, where a driver said so.
+    pub absent: &'a BTreeMap<ResourceId, Span>,
 }
 
 impl Parts<'_> {
     /// Orders, batches and lints.
     pub fn assemble(self, deltas: Vec<Delta>, said: impl FnOnce(&[Item<'_>]) -> Result<Vec<Said>, Vec<Refusal>>) -> Result<Plan, CompileError> {
         let lanes = Lanes::new(self.templates).map_err(|fault| CompileError::Refused(vec![fault]))?;
-        let items: Vec<Item<'_>> = deltas.iter().filter(|delta| writes(delta)).map(|delta| item(delta, (self.kinds)(&delta.id), &lanes, (self.together)(&delta.id))).collect();
+        let rollout = self.policy.rollout;
+        let items: Vec<Item<'_>> =
+            deltas.iter().filter(|delta| writes(delta)).flat_map(|delta| hops(delta, (self.kinds)(&delta.id), &lanes, rollout, (self.together)(&delta.id))).collect();
         let said = said(&items).map_err(CompileError::Refused)?;
-        let mut edges = order::edges(&items, &said);
+        let mut edges = order::edges(&items, &said, Caches { rollout, absent: self.absent });
         let graph = graph(&items, &mut edges).map_err(CompileError::Refused)?;
         let Batched { steps, edges, inside } = batch(&items, &graph, &edges, &lanes.templates, self.policy.deadline).map_err(CompileError::Refused)?;
         let mut notes = self.notes;
         notes.extend(graph.given_way.iter().map(|edge| left_out(&items, edge)));
-        notes.sort();
-        notes.dedup();
+        notes.extend(items.windows(2).filter(|pair| pair[0].id() == pair[1].id()).map(|pair| together_first(&pair[0], &pair[1])));
         drop(items);
-        let plan = Plan { deltas, steps, edges, inside, rules: self.rules, parent: self.parent, notes, left: Vec::new() };
+        let mut plan = Plan { deltas, steps, edges, inside, rules: self.rules, parent: self.parent, notes, left: Vec::new() };
+        plan.notes.extend(waits::advice(&plan, self.kinds));
+        plan.notes.sort();
+        plan.notes.dedup();
         let findings = lint(&plan, self.kinds);
         if findings.is_empty() { Ok(plan) } else { Err(CompileError::Broken(findings)) }
     }
@@ -120,10 +141,31 @@ fn left_out(items: &[Item<'_>], edge: &ItemEdge) -> Note {
     Note::Remark { text: format!("{after} may belong after {before} ({}), which goes against another order: it does not wait for it", super::graph::why(&edge.reason)).into() }
 }
 
-fn item<'a>(delta: &'a Delta, kind: &'static dyn Kind, lanes: &Lanes, together: Option<Str>) -> Item<'a> {
-    let undo = kind.undo(delta.from.as_ref(), delta.to.as_ref());
-    let write = Write { id: delta.id.clone(), from: delta.from.clone(), to: delta.to.clone(), undo };
-    Item { delta, write, kind, unit: kind.unit(&delta.id), lane: lanes.of(&delta.id), together }
+/// Says that old and new stand together for a while.
+fn together_first(first: &Item<'_>, second: &Item<'_>) -> Note {
+    let id = first.id();
+    let later = second_later(first);
+    let text = format!("{} first holds old and new values together, and {later} the new ones alone", second.kind.title(id));
+    Note::Remark { text: text.into() }
+}
+
+fn second_later(first: &Item<'_>) -> String {
+    first.lingers().map_or_else(|| "once that is healthy".to_owned(), |span| format!("{span} later"))
+}
+
+/// The writes of a delta: one, or two where old and new shall stand together for a while.
+fn hops<'a>(delta: &'a Delta, kind: &'static dyn Kind, lanes: &Lanes, rollout: Rollout, together: Option<Str>) -> Vec<Item<'a>> {
+    let hop = |from: Option<&Value>, to: Option<&Value>| {
+        let write = Write { id: delta.id.clone(), from: from.cloned(), to: to.cloned(), undo: kind.undo(from, to) };
+        Item { delta, write, kind, unit: kind.unit(&delta.id), lane: lanes.of(&delta.id), together: together.clone() }
+    };
+    let (from, to) = (delta.from.as_ref(), delta.to.as_ref());
+    // Going back is urgent, and leads to what worked; and what goes in one message goes once.
+    let expands = rollout == Rollout::Expand && delta.reason != Reason::Restores && together.is_none();
+    match from.zip(to).filter(|_| expands).and_then(|(from, to)| kind.between(&delta.id, from, to)) {
+        Some(both) => vec![hop(from, Some(&both)), hop(Some(&both), to)],
+        None => vec![hop(from, to)],
+    }
 }
 
 /// The templates of a plan, `direct` last, with their patterns ready.

@@ -269,6 +269,7 @@ fn governs(note: &Note) -> Option<(LeafKey, Digest)> {
         | Note::WeakPrecondition { .. }
         | Note::Caution { .. }
         | Note::NotObserved
+        | Note::Waits { .. }
         | Note::Remark { .. } => None,
     }
 }

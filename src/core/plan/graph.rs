@@ -39,11 +39,12 @@ pub(super) fn graph(items: &[Item<'_>], edges: &mut Vec<ItemEdge>) -> Result<Gra
                 continue;
             }
             let guesses = give_way(edges, &part_of, part);
-            if guesses.is_empty() {
+            if guesses.is_empty() && !soften(items, edges, |edge| part.contains(&part_of[edge.before]) && part.contains(&part_of[edge.after])) {
                 faults.push(cycle(items, edges, &part_of, &next, part));
             }
             given_way.extend(guesses);
         }
+        soften(items, edges, |edge| part_of[edge.before] == part_of[edge.after]);
         faults.extend(split_orders(items, edges, &part_of));
         if !faults.is_empty() {
             return Err(faults);
@@ -105,6 +106,19 @@ fn one_message(items: &[Item<'_>], inside: &[usize], edges: &[ItemEdge], part_of
 fn give_way(edges: &mut Vec<ItemEdge>, part_of: &[usize], part: &[usize]) -> Vec<ItemEdge> {
     let sets: BTreeSet<usize> = part.iter().copied().collect();
     edges.extract_if(.., |edge| edge.guess && sets.contains(&part_of[edge.before]) && sets.contains(&part_of[edge.after])).collect()
+}
+
+/// What must be one message cannot also wait for caches in between; true when something did.
+fn soften(items: &[Item<'_>], edges: &mut [ItemEdge], inside: impl Fn(&ItemEdge) -> bool) -> bool {
+    let mut some = false;
+    for edge in edges.iter_mut().filter(|edge| matches!(edge.needs, Needs::Elapsed(_)) && inside(edge)) {
+        let points = matches!(edge.reason, EdgeReason::Refers { .. } | EdgeReason::LetsGo { .. });
+        if points && items[edge.before].shares_unit(&items[edge.after]) && items[edge.before].kind.limits().ordered {
+            edge.needs = Needs::Applied;
+            some = true;
+        }
+    }
+    some
 }
 
 /// Orders that somebody said between writes that must be one message.

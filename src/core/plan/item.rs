@@ -2,7 +2,7 @@
 
 use crate::core::{
     diff::{Delta, Op},
-    model::{Kind, Place, ResourceId, Str, Unit, Value},
+    model::{Kind, Place, ResourceId, Span, Str, Unit, Value},
     plan::{Act, EdgeReason, Needs, Write},
 };
 
@@ -33,6 +33,11 @@ impl Item<'_> {
 
     pub fn to(&self) -> Option<&Value> {
         self.write.to.as_ref()
+    }
+
+    /// How long others go on using what stood there before this write.
+    pub fn lingers(&self) -> Option<Span> {
+        self.from().and_then(|from| self.kind.lingers(self.id(), from))
     }
 
     /// Whether both are of one unit of one target.

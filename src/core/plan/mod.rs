@@ -18,6 +18,7 @@ mod scope;
 mod step;
 mod template;
 mod unit;
+mod waits;
 mod words;
 
 pub use compile::compile;
@@ -31,3 +32,4 @@ pub use reverse::{Restoring, Written, restore, restore_wants};
 pub use scope::wants;
 pub use step::{Act, Claim, Edge, EdgeReason, Guard, ItemRef, MatchedRule, Needs, Note, OnDeadline, Plan, Program, Proof, Step, Test, Undo, Until, Write};
 pub use template::{BUILT_IN, Between, Match, Template, Waves};
+pub use waits::LOW;

@@ -2,7 +2,8 @@
 
 use super::item::{Item, ItemEdge};
 use crate::core::{
-    model::{Desired, Mention, Place, Refusal, RefusalKind, ResourceId, Str, Value},
+    diff::Reason,
+    model::{Desired, Mention, Place, Refusal, RefusalKind, ResourceId, Rollout, Span, Str, Value},
     plan::{EdgeReason, Needs},
 };
 use std::collections::{BTreeMap, BTreeSet};
@@ -23,16 +24,31 @@ struct Providers {
     loses: Vec<usize>,
 }
 
-/// All edges between items, in a stable order.
-pub(super) fn edges(items: &[Item<'_>], said: &[Said]) -> Vec<ItemEdge> {
+/// What is known of those who remember what stood there before.
+#[derive(Clone, Copy)]
+pub(super) struct Caches<'a> {
+    pub rollout: Rollout,
+    /// How long it is remembered that a resource was not there, where a driver said so.
+    pub absent: &'a BTreeMap<ResourceId, Span>,
+}
+
+/// All edges between items, in a stable order. The hops of one resource stand next to each other.
+pub(super) fn edges(items: &[Item<'_>], said: &[Said], caches: Caches<'_>) -> Vec<ItemEdge> {
     let providers = providers(items);
     let mut edges = Vec::new();
     for (number, item) in items.iter().enumerate() {
-        references(number, item, items, &providers, &mut edges);
+        references(number, item, items, &providers, caches, &mut edges);
+        if let Some(before) = number.checked_sub(1).filter(|before| items[*before].id() == item.id()) {
+            let needs = items[before].lingers().map_or(Needs::Healthy, Needs::Elapsed);
+            let reason = EdgeReason::Chain { id: item.id().clone() };
+            edges.push(ItemEdge { before, after: number, needs, reason, place: item.delta.place.clone(), guess: false });
+        }
     }
-    let by_id: BTreeMap<&ResourceId, usize> = items.iter().enumerate().map(|(number, item)| (item.id(), number)).collect();
+    // The last hop of what comes first, the first hop of what waits for it.
+    let last: BTreeMap<&ResourceId, usize> = items.iter().enumerate().map(|(number, item)| (item.id(), number)).collect();
+    let first_of: BTreeMap<&ResourceId, usize> = items.iter().enumerate().rev().map(|(number, item)| (item.id(), number)).collect();
     for Said { first, then, place, lives_in } in said {
-        if let (Some(&before), Some(&after)) = (by_id.get(first), by_id.get(then)) {
+        if let (Some(&before), Some(&after)) = (last.get(first), first_of.get(then)) {
             let reason = match lives_in {
                 true => EdgeReason::Refers { consumer: then.clone(), provider: first.clone(), rule: "it lives in what is made first".into() },
                 false => EdgeReason::Said { first: first.clone(), then: then.clone() },
@@ -61,7 +77,7 @@ fn providers(items: &[Item<'_>]) -> BTreeMap<Str, Providers> {
 }
 
 /// The edges of one consumer. A consumer that pointed there before waits only for what is newly provided; one that newly points there waits for every change of it.
-fn references(number: usize, item: &Item<'_>, items: &[Item<'_>], providers: &BTreeMap<Str, Providers>, edges: &mut Vec<ItemEdge>) {
+fn references(number: usize, item: &Item<'_>, items: &[Item<'_>], providers: &BTreeMap<Str, Providers>, caches: Caches<'_>, edges: &mut Vec<ItemEdge>) {
     let mentions = |value: Option<&Value>| -> BTreeMap<Str, (Str, bool)> {
         let all: Vec<Mention> = value.map(|value| item.kind.mentions(item.id(), value)).unwrap_or_default();
         all.into_iter().map(|Mention { key, rule, guess }| (key, (rule, guess))).collect()
@@ -72,15 +88,36 @@ fn references(number: usize, item: &Item<'_>, items: &[Item<'_>], providers: &BT
         let changed: &[usize] = if from.contains_key(key) { &[] } else { &of.keeps };
         for provider in nearest(item, items, number, of.gains.iter().chain(changed)) {
             let reason = EdgeReason::Refers { consumer: item.id().clone(), provider: items[provider].id().clone(), rule: rule.clone() };
-            edges.push(ItemEdge { guess: *guess, ..edge(items, provider, number, reason, item.delta.place.clone()) });
+            let edge = edge(items, provider, number, reason, item.delta.place.clone());
+            // What worked until now moves only to what works.
+            let moves = item.from().is_some() && !from.contains_key(key) && of.gains.contains(&provider);
+            let needs = if moves { moved_to(&edge, item, &items[provider], caches) } else { edge.needs };
+            edges.push(ItemEdge { needs, guess: *guess, ..edge });
         }
     }
     for (key, (rule, guess)) in from.iter().filter(|(key, _)| !to.contains_key(*key)) {
         let Some(of) = providers.get(key) else { continue };
         for provider in nearest(item, items, number, of.loses.iter()) {
             let reason = EdgeReason::LetsGo { consumer: item.id().clone(), provider: items[provider].id().clone(), rule: rule.clone() };
-            edges.push(ItemEdge { guess: *guess, ..edge(items, number, provider, reason, item.delta.place.clone()) });
+            let edge = edge(items, number, provider, reason, item.delta.place.clone());
+            // Who ends with it has nobody left to serve; and a name that still leads somewhere is not missed.
+            let missed = caches.rollout != Rollout::AtOnce && item.to().is_some() && of.gains.is_empty() && of.keeps.is_empty();
+            let needs = item.lingers().filter(|_| missed).map_or(edge.needs, Needs::Elapsed);
+            edges.push(ItemEdge { needs, guess: *guess, ..edge });
         }
+    }
+}
+
+/// How far a provider that is new must be before what worked elsewhere moves to it.
+fn moved_to(edge: &ItemEdge, item: &Item<'_>, provider: &Item<'_>, caches: Caches<'_>) -> Needs {
+    match caches.rollout {
+        Rollout::AtOnce => edge.needs,
+        // Going back is urgent: for some the name is missing a while longer, instead of for all.
+        Rollout::Expand if item.delta.reason != Reason::Restores && provider.from().is_none() && caches.absent.contains_key(provider.id()) => {
+            Needs::Elapsed(caches.absent[provider.id()])
+        }
+        Rollout::Wait | Rollout::Expand if edge.needs == Needs::Applied => Needs::Applied,
+        Rollout::Wait | Rollout::Expand => Needs::Healthy,
     }
 }
 

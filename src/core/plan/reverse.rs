@@ -5,7 +5,7 @@ use crate::core::{
     diff::{Case, Delta, Fate, Op, Reason, three_way},
     model::{Kind, MrId, Observed, Path, Place, Policy, Reading, Refusal, RefusalKind, RepoId, ResourceId, StepId, Sure, VEIL, Value, Want, lines},
     plan::{
-        Act, Claim, CompileError, Edge, EdgeReason, Finding, ItemRef, LeftOver, MatchedRule, Note, Plan, Step, Undo, Write,
+        Act, Claim, CompileError, Edge, EdgeReason, Finding, ItemRef, LeftOver, MatchedRule, Needs, Note, Plan, Step, Undo, Write,
         left_over::{as_if_back, behind, waits_for},
     },
 };
@@ -111,7 +111,8 @@ pub fn restore(restoring: Restoring<'_>) -> Result<Plan, CompileError> {
     let groups: BTreeMap<&ResourceId, &crate::core::model::Str> =
         steps.filter_map(|step| Some((step, step.together.as_ref()?))).flat_map(|(step, name)| step.writes().iter().map(move |write| (&write.id, name))).collect();
     let together = |id: &ResourceId| groups.get(id).map(|name| (*name).clone());
-    let parts = |notes| Parts { kinds: restoring.kinds, policy: restoring.policy, templates: &[], rules: rules.clone(), notes, parent, together: &together };
+    let never = BTreeMap::new();
+    let parts = |notes| Parts { kinds: restoring.kinds, policy: restoring.policy, templates: &[], rules: rules.clone(), notes, parent, together: &together, absent: &never };
     if !left.is_empty() {
         // Only its order counts; where even that cannot be told, nothing is known to be safe to go back.
         let Ok(whole) = parts(Vec::new()).assemble(deltas.iter().cloned().chain(as_if).collect(), |_| Ok(back())) else { return Err(refused(left)) };
@@ -243,7 +244,12 @@ fn flipped(edge: &Edge, at: &BTreeMap<ItemRef, ItemRef>) -> Option<Edge> {
     let (before, after) = (before.step, after.step);
     let mut items: Vec<(u32, u32)> = pairs.iter().map(|(a, b)| (a.item, b.item)).collect();
     items.sort_unstable();
-    Some(Edge { before, after, items, needs: edge.needs, reason: turned_reason(&edge.reason), place: edge.place.clone() })
+    // How long who is remembered is another question the other way round; a way back that is really planned asks it.
+    let needs = match (edge.needs, &edge.reason) {
+        (Needs::Elapsed(_), EdgeReason::Refers { .. } | EdgeReason::LetsGo { .. }) => Needs::Proven,
+        (needs, _) => needs,
+    };
+    Some(Edge { before, after, items, needs, reason: turned_reason(&edge.reason), place: edge.place.clone() })
 }
 
 /// On the way back a consumer lets go of what it came to point at, and points again at what comes back.

@@ -254,6 +254,18 @@ pub enum Note {
     NotObserved,
     /// A file that decides how later merge requests are judged changes; approving the plan approves it. `becomes`: its content's id, none when it goes.
     Governs { path: Str, becomes: Option<FileId> },
+    /// It waits long for caches; `lower` and `make` done beforehand would shorten that.
+    Waits {
+        all: Span,
+        /// Whose TTL to lower in a merge request of its own, with the TTL it has in seconds.
+        lower: Vec<(ResourceId, u64)>,
+        /// What to make in a merge request of its own.
+        make: Vec<ResourceId>,
+        /// How long before this one that must be merged.
+        ahead: Span,
+        /// How long this one waits then.
+        then: Span,
+    },
     /// Anything else worth a sentence.
     Remark { text: Str },
 }

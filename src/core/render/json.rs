@@ -39,6 +39,7 @@ fn body(sheet: &Sheet<'_>) -> Json {
         "parent": plan.parent,
         "empty": sheet.summary().is_empty(),
         "summary": sheet.summary(),
+        "waits": plan.waits(),
         "deltas": plan.deltas.iter().map(|delta| delta_json(sheet, delta)).collect::<Vec<_>>(),
         "steps": plan.steps.values().map(|step| step_json(sheet, step)).collect::<Vec<_>>(),
         "edges": plan.edges.iter().map(|edge| edge_json(sheet, edge)).collect::<Vec<_>>(),
@@ -142,6 +143,7 @@ fn note_kind(note: &Note) -> &'static str {
         Note::Caution { .. } => "caution",
         Note::NotObserved => "not_observed",
         Note::Governs { .. } => "governs",
+        Note::Waits { .. } => "waits",
         Note::Remark { .. } => "remark",
     }
 }

@@ -48,7 +48,7 @@ const TAIL: usize = 200;
 pub fn markdown(sheet: &Sheet<'_>) -> String {
     let summary = sheet.summary();
     let digest = sheet.digest.map_or(String::new(), |digest| format!(" Digest `{}`.", digest.short()));
-    let mut out = format!("**Plan: {summary}.**{digest}\n\n");
+    let mut out = format!("**Plan: {summary}{}.**{digest}\n\n", words::waits(sheet.plan));
     out.push_str(&changes(sheet, Room::WHOLE));
     out.push_str(&order(sheet, &|_| None, Room::WHOLE));
     out.push_str(&list("Who must approve", sheet.plan.rules.iter().map(words::approval).collect(), Room::WHOLE));

@@ -49,7 +49,7 @@ pub fn text(sheet: &Sheet<'_>, style: Style) -> String {
     if let Some(back) = sheet.way_back {
         section(style, "Way back", way_back(sheet, back).into_iter(), &mut out);
     }
-    out.push_str(&style.paint(BOLD, &total(&summary)));
+    out.push_str(&style.paint(BOLD, &total(sheet.plan, &summary)));
     if let Some(digest) = sheet.digest {
         out.push_str(&format!(" Digest {}.", digest.short()));
     }
@@ -58,14 +58,14 @@ pub fn text(sheet: &Sheet<'_>, style: Style) -> String {
 }
 
 /// The last line: all in numbers.
-fn total(summary: &Summary) -> String {
+fn total(plan: &Plan, summary: &Summary) -> String {
     if summary.is_empty() {
         return match summary.keep {
             0 => "Nothing to do.".to_owned(),
             keep => format!("Nothing to do: {} as asked already.", words::count(keep, "resource")),
         };
     }
-    format!("Plan: {summary}; {} in {}.", words::count(summary.writes, "write"), words::count(summary.steps, "step"))
+    format!("Plan: {summary}; {} in {}{}.", words::count(summary.writes, "write"), words::count(summary.steps, "step"), words::waits(plan))
 }
 
 fn section(style: Style, title: &str, lines: impl Iterator<Item = String>, out: &mut String) {

@@ -325,12 +325,15 @@ impl Ledger {
 
     /// Lets go of the edges that leave a step and need no more than this.
     fn release(&mut self, step: u32, enough: impl Fn(Needs) -> bool, at: Time) {
+        // What never happened is remembered by nobody.
+        let happened = self.of(step).contains(&At::Proven);
         for place in self.frontier.leaving(step) {
             let (edge, needs, open) = self.frontier.out(place);
             if !open || !enough(needs) {
                 continue;
             }
             match needs {
+                Needs::Elapsed(_) if !happened => self.frontier.release(edge),
                 Needs::Elapsed(span) => self.arm(at + span, Timer::Edge(edge)),
                 Needs::Applied | Needs::Proven | Needs::Healthy => self.frontier.release(edge),
             }

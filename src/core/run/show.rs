@@ -1,6 +1,6 @@
 //! What a reader sees of a change: its sentence, its view, its face.
 
-use super::{At, Change, Doing, PlanWhy, Stop, change::ClaimState};
+use super::{At, Change, Doing, PlanWhy, Stop, change::ClaimState, ledger::Timer};
 use crate::core::{
     diff::Op,
     gate::{self, Approval, Reason, RuleStanding},
@@ -48,6 +48,7 @@ impl Change {
                 let why = self.ledger.slow.values().next().cloned().unwrap_or_default();
                 Waiting::Slow { done: counts.proven, all: counts.all, why }
             }
+            Phase::Rolling | Phase::Restoring if let Some(until) = self.caches_until() => Waiting::Caches { done: counts.proven, all: counts.all, until },
             Phase::Rolling => Waiting::Rolling { done: counts.proven, all: counts.all },
             Phase::Restoring if self.asked.is_some() => Waiting::Restoring { done: 0, all: self.ledger.written().len() },
             Phase::Restoring if !self.running => self.gate_sentence().unwrap_or(Waiting::Restoring { done: 0, all: self.ledger.written().len() }),
@@ -73,6 +74,15 @@ impl Change {
             Phase::Closed if self.wrote() => Waiting::ClosedHolding { written: self.ledger.written().len() },
             Phase::Closed => Waiting::Closed,
         })
+    }
+
+    /// When the next wait for caches is over, where nothing else is under way.
+    fn caches_until(&self) -> Option<Time> {
+        let idle = self.running && self.ledger.in_flight.is_empty() && !self.ledger.timers.is_empty() && !self.ledger.doing.contains(&Doing::Parked);
+        let edge = |(at, timer): &(Time, Timer)| if let Timer::Edge(_) = timer { Some(*at) } else { None };
+        // Whatever else is timed is under way as well.
+        let all: Option<Vec<Time>> = self.ledger.timers.iter().map(edge).collect();
+        all.filter(|_| idle)?.first().copied()
     }
 
     fn window_sentence(&self) -> Waiting {

@@ -7,7 +7,7 @@ use super::{
     rdata,
 };
 use crate::core::{
-    model::{Desired, Kind, Limits, Mention, Refusal, ResourceId, Str, Unit, Value},
+    model::{Desired, Kind, Limits, Mention, Refusal, ResourceId, Span, Str, Unit, Value},
     plan::Undo,
 };
 
@@ -109,6 +109,23 @@ impl Kind for Dns {
 
     fn check_unit(&self, desired: &Desired) -> Vec<Refusal> {
         check::unit(desired)
+    }
+
+    /// Caches keep the RRset as long as it said (RFC 1035, 3.2.1).
+    fn lingers(&self, _id: &ResourceId, value: &Value) -> Option<Span> {
+        let ttl = value.get("ttl").and_then(Value::as_int)?;
+        u64::try_from(ttl).ok().filter(|ttl| *ttl > 0).map(Span::secs)
+    }
+
+    /// Addresses that all change: old and new ones together, with the new TTL.
+    fn between(&self, id: &ResourceId, from: &Value, to: &Value) -> Option<Value> {
+        if !matches!(id.name.rsplit('/').next(), Some("A" | "AAAA")) {
+            return None;
+        }
+        let values = |of: &Value| of.get("values").map(Value::as_list).unwrap_or_default().iter().filter_map(|text| text.as_str().map(str::to_owned)).collect::<Vec<_>>();
+        let (old, new) = (values(from), values(to));
+        let ttl = to.get("ttl").and_then(Value::as_int).and_then(|ttl| u32::try_from(ttl).ok())?;
+        (!old.iter().any(|old| new.contains(old))).then(|| rrset(ttl, [old, new].concat()))
     }
 
     fn protected(&self, id: &ResourceId) -> Option<Str> {

@@ -1,11 +1,12 @@
 //! Golden plans over several systems: a name server, etcd and a directory, as a person reads them.
 
-use super::toy::{World, toys};
+use super::toy::{World, seen, toys};
 use insta::assert_snapshot;
+use std::collections::BTreeMap;
 use trueup::{
     core::{
-        model::{Desired, Grant, Place, ResourceId, Value, Wanted},
-        plan::{Plan, lint},
+        model::{ABSENCE_LINGERS, Desired, FactValue, Grant, Place, Policy, RepoId, ResourceId, Rollout, Span, Value, Wanted},
+        plan::{Plan, Restoring, Written, lint, restore, restore_wants},
         render::{Kinds, Sheet, Style, text},
     },
     kinds::{
@@ -73,4 +74,107 @@ fn remove() {
 fn what_names_nothing_that_the_plan_provides_waits_for_nothing() {
     let world = systems(&["etcd:/a = 1"], &["db A 300 192.0.2.1", "etcd:/a = see config.yaml, 192.0.2.1 and other.example.net or xdb.example.com", "dir:b = db"]);
     assert!(world.plan().edges.is_empty());
+}
+
+const OLD: [&str; 4] = ["old A 300 192.0.2.1", "www CNAME 600 old.example.com.", "etcd:/app/url = http://old.example.com/", "dir:app.conf = host=old.example.com"];
+const NEW: [&str; 4] = ["new A 300 192.0.2.2", "www CNAME 600 new.example.com.", "etcd:/app/url = http://new.example.com/", "dir:app.conf = host=new.example.com"];
+
+fn rolled(base: &[&str], merged: &[&str], rollout: Rollout) -> World {
+    let mut world = systems(base, merged);
+    world.policy.rollout = rollout;
+    world
+}
+
+#[test]
+fn replace() {
+    assert_snapshot!(read(&rolled(&OLD, &NEW, Rollout::Wait).plan()));
+}
+
+#[test]
+fn replace_at_once() {
+    let plan = rolled(&OLD, &NEW, Rollout::AtOnce).plan();
+    assert_eq!(plan.waits(), Span(0));
+    assert_snapshot!(read(&plan));
+}
+
+#[test]
+fn replace_and_remember_that_it_was_not_there() {
+    let world = rolled(&OLD, &NEW, Rollout::Expand);
+    let mut seen = world.observe().unwrap();
+    seen.iter_mut().for_each(|seen| drop(seen.facts.insert(ABSENCE_LINGERS.into(), FactValue::Int(1800))));
+    let plan = world.compile_seen(&seen).unwrap();
+    assert_eq!(plan.waits(), Span::mins(40));
+    assert_snapshot!(read(&plan));
+}
+
+#[test]
+fn rename() {
+    let world =
+        rolled(&["app A 300 192.0.2.1", "etcd:/a = app.example.com"], &["api A 300 192.0.2.1", "app CNAME 300 api.example.com.", "etcd:/a = api.example.com"], Rollout::Wait);
+    assert_snapshot!(read(&world.plan()));
+}
+
+#[test]
+fn swap() {
+    let world = rolled(
+        &["blue A 300 192.0.2.1", "green A 300 192.0.2.2", "live CNAME 300 blue.example.com.", "etcd:/next = green.example.com"],
+        &["blue A 300 192.0.2.2", "green A 300 192.0.2.1", "live CNAME 300 green.example.com.", "etcd:/next = blue.example.com"],
+        Rollout::Wait,
+    );
+    assert_snapshot!(read(&world.plan()));
+}
+
+#[test]
+fn expand_holds_old_and_new_addresses_together_for_the_old_ttl() {
+    let world = rolled(&["app A 300 192.0.2.1", "same A 300 192.0.2.1, 192.0.2.2"], &["app A 60 192.0.2.9", "same A 300 192.0.2.2, 192.0.2.3"], Rollout::Expand);
+    let plan = world.plan();
+    assert_eq!(plan.waits(), Span::mins(5));
+    assert_snapshot!(read(&plan));
+}
+
+#[test]
+fn cycle() {
+    let mut world = rolled(&[], &["app A 300 192.0.2.1", "etcd:/a = app.example.com"], Rollout::Wait);
+    let (record, key) = (world.merged.resources.keys().find(|id| id.target.as_ref() == "inside").unwrap().clone(), key_id("etcd", "/a"));
+    world.merged.resources.get_mut(&record).unwrap().after = vec![key];
+    // What people say goes before what a text seems to say.
+    assert_snapshot!(read(&world.plan()));
+}
+
+#[test]
+fn what_ends_or_still_leads_somewhere_is_not_waited_for() {
+    let waits = |base: &[&str], merged: &[&str]| rolled(base, merged, Rollout::Wait).plan().waits();
+    let www = ["app A 300 192.0.2.1", "www CNAME 600 app.example.com."];
+    assert_eq!(waits(&www, &[]), Span(0), "who asks for www gets nothing either way");
+    assert_eq!(waits(&www, &["new A 300 192.0.2.2", "www CNAME 600 new.example.com.", "app CNAME 300 new.example.com."]), Span(0), "app leads to new");
+    assert_eq!(waits(&www, &["www CNAME 600 app.example.net."]), Span::mins(10));
+}
+
+#[test]
+fn long_waits_are_said_with_what_would_shorten_them() {
+    let base = ["old A 300 192.0.2.1", "www CNAME 3600 old.example.com.", "ftp CNAME 7200 old.example.com."];
+    let plan = rolled(&base, &["www CNAME 3600 x.example.net.", "ftp CNAME 7200 x.example.net."], Rollout::Wait).plan();
+    assert_snapshot!(read(&plan));
+}
+
+#[test]
+fn the_way_back_waits_as_well() {
+    let plan = rolled(&OLD, &NEW, Rollout::Wait).plan();
+    let written: BTreeMap<_, _> =
+        plan.steps.values().flat_map(|step| step.writes()).map(|write| (write.id.clone(), Written { before: write.from.clone(), after: write.to.clone() })).collect();
+    let seen: Vec<_> = restore_wants(&written).into_iter().map(|want| seen(want.id, want.base.clone(), want.base, Ok(want.merged))).collect();
+    let place = |_: &ResourceId| Place::new("zone", 1, 1);
+    let back = restore(Restoring {
+        written: &written,
+        place: &place,
+        plans: &[&plan],
+        seen: &seen,
+        kinds: &toys,
+        policy: &Policy::default(),
+        rules: Vec::new(),
+        base: &|id| written.get(id).and_then(|of| of.before.clone()),
+        repo: &RepoId::new("infra"),
+        ahead: &BTreeMap::new(),
+    });
+    assert_snapshot!(read(&back.unwrap()));
 }

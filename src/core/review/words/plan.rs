@@ -4,8 +4,8 @@ use super::{super::escape::plain, code, count, list, phase_words};
 use crate::core::{
     diff::{Op, Reason},
     gate::Obstacle,
-    model::{StepId, Str, Sure, User},
-    plan::{Edge, EdgeReason, MatchedRule, Needs, Note, Plan, Step, Undo},
+    model::{ResourceId, Span, StepId, Str, Sure, User},
+    plan::{Edge, EdgeReason, LOW, MatchedRule, Needs, Note, Plan, Step, Undo},
     render::{Kinds, Summary},
     review::{Failure, FailureKind, Given, View},
 };
@@ -50,7 +50,7 @@ pub fn sure(sure: &Sure) -> Option<String> {
 pub fn edge(edge: &Edge, kinds: &Kinds) -> String {
     let title = |id| code(&kinds.title(id));
     let why = match &edge.reason {
-        EdgeReason::Refers { consumer, provider, rule } => format!("{} points at {} ({})", title(consumer), title(provider), code(rule)),
+        EdgeReason::Refers { consumer, provider, rule } => format!("{} points at {}, which comes first ({})", title(consumer), title(provider), code(rule)),
         EdgeReason::LetsGo { consumer, provider, rule } => format!("{} lets go of {} before that is removed ({})", title(consumer), title(provider), code(rule)),
         EdgeReason::Said { first, then } => format!("`after:` puts {} before {}", title(first), title(then)),
         EdgeReason::Chain { id } => format!("the next write of {}", title(id)),
@@ -61,9 +61,25 @@ pub fn edge(edge: &Edge, kinds: &Kinds) -> String {
         Needs::Applied => why,
         Needs::Proven => format!("{why}, once that is proven"),
         Needs::Healthy => format!("{why}, once that is healthy"),
-        Needs::Elapsed(span) => format!("{why}, {span} later"),
+        Needs::Elapsed(span) => match &edge.reason {
+            EdgeReason::LetsGo { .. } => format!("{why}, {span} later, when no cache leads there any more"),
+            EdgeReason::Refers { .. } => format!("{why}, {span} later, when no cache remembers that it was not there"),
+            EdgeReason::Chain { .. } => format!("{why}, {span} later, when no cache holds the old one alone"),
+            EdgeReason::Said { .. } | EdgeReason::Batch { .. } | EdgeReason::Wave { .. } => format!("{why}, {span} later"),
+        },
     }
 }
+
+/// How long a plan waits for caches, as the end of a sentence; nothing where it does not.
+pub fn waits(plan: &Plan) -> String {
+    match plan.waits() {
+        Span(0) => String::new(),
+        span => format!(", with waits of {span} in all"),
+    }
+}
+
+/// So many are named in one note; a list shall be read.
+const NAMED: usize = 5;
 
 /// A note as a sentence.
 pub fn note(note: &Note, kinds: &Kinds) -> String {
@@ -88,6 +104,27 @@ pub fn note(note: &Note, kinds: &Kinds) -> String {
         Note::NotObserved => "Nothing was observed: this compares base with merged only.".to_owned(),
         Note::Governs { path, becomes: Some(_) } => format!("{} changes: it decides how later merge requests are judged, and approving this plan approves it.", code(path)),
         Note::Governs { path, becomes: None } => format!("{} is deleted: it decides how later merge requests are judged, and approving this plan approves that.", code(path)),
+        Note::Waits { all, lower, make, ahead, then } => {
+            let lowered = |(id, ttl): &(ResourceId, u64)| format!("{} (now {ttl})", code(&kinds.title(id)));
+            let most = |named: Vec<String>| {
+                let more = named.len().saturating_sub(NAMED);
+                let list = named.into_iter().take(NAMED).collect::<Vec<_>>().join(", ");
+                if more > 0 { format!("{list} and {more} more") } else { list }
+            };
+            let mut ways = Vec::new();
+            if !lower.is_empty() {
+                ways.push(format!("lower the TTL of {} to {}", most(lower.iter().map(lowered).collect()), LOW.0 / 1000));
+            }
+            if !make.is_empty() {
+                ways.push(format!("make {}", most(make.iter().map(|id| code(&kinds.title(id))).collect())));
+            }
+            let ways = if ways.is_empty() {
+                String::new()
+            } else {
+                format!("; to wait {then} instead, {} in a merge request of its own first, and open this one {ahead} after that is merged", ways.join(" and "))
+            };
+            format!("It waits {all} in all, until no cache remembers what it replaces{ways}.")
+        }
         Note::Remark { text } => format!("Remark: {}.", code(text)),
     }
 }

@@ -1,7 +1,7 @@
 //! What a change waits for and who can unblock it.
 
 use super::{code, count, list, short, steps_list};
-use crate::core::model::{CommitId, Digest, MrId, Refusal, RefusalKind, Span, StepId, Str, User};
+use crate::core::model::{CommitId, Digest, MrId, Refusal, RefusalKind, Span, StepId, Str, Time, User};
 use std::fmt;
 
 /// What a change waits for and who can unblock it; one a situation, its text one sentence.
@@ -53,6 +53,12 @@ pub enum Waiting {
     Rolling {
         done: usize,
         all: usize,
+    },
+    /// Nothing is left to do but to let time pass, until caches have forgotten what was replaced.
+    Caches {
+        done: usize,
+        all: usize,
+        until: Time,
     },
     /// Rolling out or going back, and something did not answer as it should.
     Slow {
@@ -229,6 +235,9 @@ impl fmt::Display for Waiting {
             Self::PreImages => f.write_str("Reading the live systems again before the first write; nobody needs to do anything."),
             Self::Halted => f.write_str("Halted by an operator: nothing new is written until the halt is lifted."),
             Self::Rolling { done, all } => write!(f, "Rolling out: {done} of {all} done and proven; nobody needs to do anything."),
+            Self::Caches { done, all, until } => {
+                write!(f, "{done} of {all} done and proven; the rest goes on by itself at {until}, when no cache remembers any more what was replaced.")
+            }
             Self::Slow { done, all, why } => write!(f, "{done} of {all} done and proven; the last try came to nothing ({}) and is made again by itself.", code(why)),
             Self::Samples { taken, needed, every } => {
                 write!(f, "Everything is true; waiting for it to stay healthy: {taken} of {needed} samples, one every {every}.")

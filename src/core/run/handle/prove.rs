@@ -80,7 +80,9 @@ impl Pass<'_> {
         let plan = self.change.ledger.plan.clone();
         let Some(spec) = plan.steps.get(&id) else { return };
         let veil = self.change.veil();
-        let healthy = self.change.ledger.frontier.leaving(step).any(|place| self.change.ledger.frontier.out(place).1 == Needs::Healthy);
+        // A cache may take the old answer from a server that lags, so time counts from where all answer with the new one.
+        let counts = |needs| matches!(needs, Needs::Healthy | Needs::Elapsed(_));
+        let healthy = self.change.ledger.frontier.leaving(step).any(|place| counts(self.change.ledger.frontier.out(place).1));
         let change = &*self.change;
         let verdicts: Vec<(u32, Verdict)> = match seen {
             Err(why) => change.in_doubt(step).map(|item| (item, Verdict::NotYet { why: why.clone() })).collect(),

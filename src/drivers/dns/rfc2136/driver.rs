@@ -1,14 +1,14 @@
 //! The driver itself: one target, its key, and a count of what was sent.
 
 use super::{
-    act,
+    absence, act,
     config::{Config, ConfigError, with_port},
     health, observe, probe,
     transport::{Conn, WireError},
 };
 use crate::{
     core::{
-        model::{Fact, Kind, Observed, Token, Unit, Want},
+        model::{ABSENCE_LINGERS, Fact, Kind, Observed, Token, Unit, Want},
         plan::Act,
         run::Outcome,
     },
@@ -108,6 +108,9 @@ impl Driver for Rfc2136 {
             let mut seen = observe::observe(self, cx.deadline, wants).await?;
             if facts.iter().any(|fact| &**fact == health::ANSWERED_BY_ALL) {
                 health::ask(self, cx.deadline, &mut seen).await;
+            }
+            if facts.iter().any(|fact| &**fact == ABSENCE_LINGERS) {
+                absence::ask(self, cx.deadline, &mut seen).await;
             }
             Ok(seen)
         })

@@ -3,6 +3,7 @@
 //! Reading is a transfer (RFC 5936) or a row of questions, whichever costs less; writing is UPDATE messages (RFC 2136)
 //! whose prerequisites are the content each write was planned from; everything is signed by TSIG (RFC 8945).
 
+mod absence;
 mod act;
 mod config;
 mod driver;
