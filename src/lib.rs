@@ -7,7 +7,7 @@
 //! is re-read until it is equal and healthy for its window, and only then does the merge gate hand out the
 //! ticket that merges.
 //!
-//! Arrows point one way: `cli, web → app → {drivers, forges, stores, secrets, git} → {etcd, ports} → formats → kinds → core`.
+//! Arrows point one way: `cli, web → app → {drivers, forges, stores, secrets, git} → {etcd, cluster, ports} → formats → kinds → core`.
 
 pub mod core;
 pub mod formats;
@@ -17,6 +17,8 @@ pub mod kinds;
 pub mod app;
 #[cfg(feature = "shell")]
 pub mod cli;
+#[cfg(feature = "shell")]
+pub mod cluster;
 #[cfg(feature = "shell")]
 pub mod drivers;
 #[cfg(feature = "shell")]

@@ -20,7 +20,7 @@ use crate::{
         review::Right,
     },
     drivers::{
-        config::{directory, etcd},
+        config::{consul, directory, etcd},
         dns::rfc2136,
     },
     forges::local::{LocalForge, LocalRepository, guarded},
@@ -74,6 +74,7 @@ pub async fn targets(server: &config::Server, secrets: &dyn Secrets) -> anyhow::
         let driver: Arc<dyn Driver> = match target.kind {
             config::TargetKind::DnsRfc2136 => Arc::new(rfc2136(name, target, secrets).await?),
             config::TargetKind::ConfigEtcd => Arc::new(etcd(name, target, secrets).await?),
+            config::TargetKind::ConfigConsul => Arc::new(consul(name, target, secrets).await?),
             config::TargetKind::ConfigDirectory => {
                 let path = target.path.clone().with_context(|| format!("target {name} has no `path`"))?;
                 Arc::new(directory::Directory::new(directory::Config { target: name.to_string(), path }))
@@ -107,6 +108,26 @@ async fn etcd(name: &Str, target: &config::Target, secrets: &dyn Secrets) -> any
     let members = store::Members { about: &about, endpoints: &target.endpoints, user: &target.user, password: &target.password, tls: &target.tls, answer: target.answer_timeout };
     let cluster = store::cluster(members, (target.max_txn_ops, target.max_request_bytes), secrets).await?;
     Ok(etcd::Etcd::new(etcd::Config { target: name.to_string(), ..cluster })?)
+}
+
+async fn consul(name: &Str, target: &config::Target, secrets: &dyn Secrets) -> anyhow::Result<consul::Consul> {
+    let token = match &target.token {
+        None => None,
+        Some(token) => Some(resolve(secrets, &token.reference()).await.with_context(|| format!("the token of target {name}"))?),
+    };
+    let usual = consul::Limits::default();
+    Ok(consul::Consul::new(consul::Config {
+        target: name.to_string(),
+        endpoints: target.endpoints.iter().map(ToString::to_string).collect(),
+        token,
+        datacenter: target.datacenter.as_ref().map(ToString::to_string),
+        tls: store::tls(&format!("target {name}"), target.tls.as_ref(), secrets).await?,
+        limits: consul::Limits {
+            txn_ops: target.max_txn_ops.map_or(usual.txn_ops, |most| most as usize),
+            value_bytes: target.max_request_bytes.map_or(usual.value_bytes, |most| most as usize),
+        },
+        answer: target.answer_timeout.std(),
+    })?)
 }
 
 async fn resolve(secrets: &dyn Secrets, reference: &SecretRef) -> anyhow::Result<SecretText> {

@@ -1,6 +1,6 @@
 //! What the driver must be told: where the servers are, who asks, how they are known, what they take at once.
 
-use crate::ports::SecretText;
+use crate::{cluster::Tls, ports::SecretText};
 use std::time::Duration;
 
 /// One cluster, as the operators configured it.
@@ -23,15 +23,6 @@ pub struct User {
     pub password: SecretText,
 }
 
-/// Certificates in PEM.
-#[derive(Clone, Debug)]
-pub struct Tls {
-    /// The authorities that alone are trusted.
-    pub ca: Vec<u8>,
-    /// Our certificate followed by its key.
-    pub identity: Option<SecretText>,
-}
-
 /// What the servers were started with; no API tells it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Limits {
@@ -46,13 +37,4 @@ impl Default for Limits {
     fn default() -> Self {
         Self { txn_ops: 128, request_bytes: 1_572_864 }
     }
-}
-
-/// Why a configuration cannot be used.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("cannot use the configuration of {target}: {what}")]
-pub struct ConfigError {
-    pub target: String,
-    /// A lowercase fragment that says what to do next.
-    pub what: String,
 }

@@ -3,5 +3,6 @@
 mod config;
 mod wire;
 
-pub use config::{Config, ConfigError, Limits, Tls, User};
-pub use wire::{Fault, Live, NO_SPACE, Wire, encoded, kvs, ranges};
+pub use crate::cluster::{ConfigError, Fault, Tls};
+pub use config::{Config, Limits, User};
+pub use wire::{Live, NO_SPACE, Wire, encoded, kvs, ranges};

@@ -55,6 +55,15 @@ pub trait Driver: Send + Sync {
 pub trait Census: Driver {
     /// On return holds every resource of the unit, in a stable order.
     fn list<'a>(&'a self, cx: &'a Cx<'a>, unit: &'a Unit) -> Fut<'a, Result<Vec<Observed>, ObserveError>>;
+
+    /// The same of what has a name that starts so, for a unit without bounds of which not all may be read.
+    fn list_below<'a>(&'a self, cx: &'a Cx<'a>, unit: &'a Unit, prefix: &'a str) -> Fut<'a, Result<Vec<Observed>, ObserveError>> {
+        Box::pin(async move {
+            let mut all = self.list(cx, unit).await?;
+            all.retain(|seen| seen.id.name.starts_with(prefix));
+            Ok(all)
+        })
+    }
 }
 
 /// What is compared between reading and writing, shown in plans and tested by the ladder.

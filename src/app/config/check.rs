@@ -261,6 +261,7 @@ impl Check<'_> {
         let secrets = [
             (&["tsig", "secret"][..], target.tsig.as_ref().map(|tsig| &tsig.secret)),
             (&["password"], target.password.as_ref()),
+            (&["token"], target.token.as_ref()),
             (&["tls", "identity"], target.tls.as_ref().and_then(|tls| tls.identity.as_ref())),
         ];
         for (key, secret) in secrets {

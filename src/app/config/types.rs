@@ -182,7 +182,7 @@ pub struct Target {
     /// `config/directory`: the folder on this machine whose files are the keys.
     #[serde(default)]
     pub path: Option<PathBuf>,
-    /// `config/etcd`: the members' URLs (`https://etcd1.example.com:2379`), asked in this order.
+    /// `config/etcd`, `config/consul`: the members' URLs (`https://etcd1.example.com:2379`, `https://consul1.example.com:8501`), asked in this order.
     #[serde(default)]
     pub endpoints: Vec<Str>,
     /// `config/etcd`: the user to sign in as. Without it nobody signs in.
@@ -191,13 +191,19 @@ pub struct Target {
     /// `config/etcd`: where the user's password comes from.
     #[serde(default)]
     pub password: Option<SecretSource>,
-    /// `config/etcd`: certificates, where the endpoints are not those of a public authority.
+    /// `config/consul`: where the ACL token comes from. Without it the anonymous token's rights hold.
+    #[serde(default)]
+    pub token: Option<SecretSource>,
+    /// `config/consul`: the datacenter, where it is another than the agents' own.
+    #[serde(default)]
+    pub datacenter: Option<Str>,
+    /// `config/etcd`, `config/consul`: certificates, where the endpoints are not those of a public authority.
     #[serde(default)]
     pub tls: Option<Tls>,
-    /// `config/etcd`: the members' `--max-txn-ops`; fewer are found out. Without it: etcd's own 128.
+    /// `config/etcd`: the members' `--max-txn-ops`; `config/consul`: operations in one transaction. Fewer are found out. Without it: their own 128.
     #[serde(default)]
     pub max_txn_ops: Option<u32>,
-    /// `config/etcd`: the members' `--max-request-bytes`, which bounds a value. Without it: etcd's own 1572864.
+    /// What bounds a value. `config/etcd`: the members' `--max-request-bytes`, without it etcd's own 1572864; `config/consul`: the servers' `kv_max_value_size`, without it Consul's own 524288.
     #[serde(default)]
     pub max_request_bytes: Option<u32>,
     /// `dns/rfc2136`: `host:port` of every name server that must answer with the new data before it counts as healthy. Empty: the primary alone.
@@ -212,7 +218,7 @@ pub struct Target {
     /// `dns/rfc2136`: how long connecting may take.
     #[serde(default = "default_connect")]
     pub connect_timeout: Span,
-    /// `dns/rfc2136`, `config/etcd`: how long one answer, or the next message of a transfer, may take.
+    /// `dns/rfc2136`, `config/etcd`, `config/consul`: how long one answer, or the next message of a transfer, may take.
     #[serde(default = "default_answer")]
     pub answer_timeout: Span,
 }
@@ -243,6 +249,9 @@ pub enum TargetKind {
     /// An etcd v3 cluster, through its JSON gateway.
     #[serde(rename = "config/etcd")]
     ConfigEtcd,
+    /// The key/value store of a Consul datacenter, over its HTTP API.
+    #[serde(rename = "config/consul")]
+    ConfigConsul,
 }
 
 impl TargetKind {
@@ -252,6 +261,7 @@ impl TargetKind {
             Self::DnsRfc2136 => "dns/rfc2136",
             Self::ConfigDirectory => "config/directory",
             Self::ConfigEtcd => "config/etcd",
+            Self::ConfigConsul => "config/consul",
         }
     }
 
@@ -261,6 +271,7 @@ impl TargetKind {
             Self::DnsRfc2136 => (&["address"], &["nameservers", "tsig", "connect_timeout", "answer_timeout"]),
             Self::ConfigDirectory => (&["path"], &[]),
             Self::ConfigEtcd => (&["endpoints"], &["user", "password", "tls", "max_txn_ops", "max_request_bytes", "answer_timeout"]),
+            Self::ConfigConsul => (&["endpoints"], &["token", "datacenter", "tls", "max_txn_ops", "max_request_bytes", "answer_timeout"]),
         }
     }
 }

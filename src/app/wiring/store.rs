@@ -2,6 +2,7 @@
 
 use crate::{
     app::config,
+    cluster::Tls,
     core::model::{Span, Str},
     etcd,
     ports::{Exam, Kv, KvErrorKind, MemoryKv, SecretText, Secrets},
@@ -59,21 +60,22 @@ pub async fn cluster(members: Members<'_>, (txn_ops, request_bytes): (Option<u32
         (Some(user), Some(password)) => Some(etcd::User { name: user.to_string(), password: resolve(password).await.with_context(|| format!("the password of {about}"))? }),
         _ => None,
     };
-    let tls = match members.tls {
-        None => None,
-        Some(tls) => {
-            let ca = std::fs::read(&tls.ca).with_context(|| format!("cannot read {}, the authority of {about}", tls.ca.display()))?;
-            let identity = match &tls.identity {
-                None => None,
-                Some(identity) => Some(resolve(identity).await.with_context(|| format!("the certificate of {about}"))?),
-            };
-            Some(etcd::Tls { ca, identity })
-        }
-    };
+    let tls = tls(about, members.tls.as_ref(), secrets).await?;
     let usual = etcd::Limits::default();
     let limits = etcd::Limits { txn_ops: txn_ops.map_or(usual.txn_ops, |most| most as usize), request_bytes: request_bytes.map_or(usual.request_bytes, |most| most as usize) };
     let endpoints = members.endpoints.iter().map(ToString::to_string).collect();
     Ok(etcd::Config { target: about.to_owned(), endpoints, user, tls, limits, answer: members.answer.std() })
+}
+
+/// The certificates of a cluster, read now.
+pub async fn tls(about: &str, tls: Option<&config::Tls>, secrets: &dyn Secrets) -> anyhow::Result<Option<Tls>> {
+    let Some(tls) = tls else { return Ok(None) };
+    let ca = std::fs::read(&tls.ca).with_context(|| format!("cannot read {}, the authority of {about}", tls.ca.display()))?;
+    let identity = match &tls.identity {
+        None => None,
+        Some(identity) => Some(secrets.resolve(&identity.reference()).await.with_context(|| format!("the certificate of {about}"))?),
+    };
+    Ok(Some(Tls { ca, identity }))
 }
 
 /// The machine's name, for people who look for a replica.

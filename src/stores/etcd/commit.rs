@@ -86,10 +86,10 @@ async fn attempt(inner: &Inner, mark: &mut Borrowed<'_>, when: &[Compare], then:
                     return Ok(Came::Done(revision));
                 }
             }
-            Err(Fault::TooMany) => {
+            Err(Fault::TooMany(told)) => {
                 let sent = when.len().max(then.len()) + 1;
                 inner.ops.fetch_min((sent / 2).max(8), Ordering::Relaxed);
-                return Err(Fault::TooMany);
+                return Err(Fault::TooMany(told));
             }
             Err(fault) => return Err(fault),
         }
@@ -111,7 +111,7 @@ async fn settle(inner: &Inner, mark: &mut Borrowed<'_>, value: &[u8], lease: u64
             Err(Fault::Lost(_) | Fault::Unreachable(_)) if Instant::now() + PAUSE < end => tokio::time::sleep(PAUSE).await,
             Err(fault @ Fault::Other(_)) if lease != 0 && error(fault.clone()).kind == KvErrorKind::Session => lease = 0,
             // No space to move the mark on, so that it is not known what comes of the commit.
-            Err(Fault::NoSpace) => return Err(Fault::Lost("the answer to a commit was lost, and its quota is used up since".into())),
+            Err(Fault::Full(_)) => return Err(Fault::Lost("the answer to a commit was lost, and its quota is used up since".into())),
             Err(fault) => return Err(fault),
         }
     }

@@ -95,7 +95,7 @@ impl Inner {
             let body = json!({ "key": encoded(&from), "range_end": encoded(&to), "limit": page, "revision": revision });
             let answer = match self.patiently("/v3/kv/range", &body).await {
                 // Rows of half a mebibyte: fewer of them at a time.
-                Err(Fault::TooLarge) if page > 1 => {
+                Err(Fault::TooLarge(_)) if page > 1 => {
                     self.page.fetch_min((page / 2).max(1), Ordering::Relaxed);
                     continue;
                 }
@@ -123,11 +123,12 @@ impl Inner {
 /// What went wrong, for people who look after the store.
 pub(super) fn error(fault: Fault) -> KvError {
     let (what, kind) = match fault {
-        Fault::NoSpace => (NO_SPACE.to_owned(), KvErrorKind::Full),
+        Fault::Full(_) => (NO_SPACE.to_owned(), KvErrorKind::Full),
         Fault::Unreachable(why) | Fault::Lost(why) => (format!("the store's etcd does not answer: {why}"), KvErrorKind::Io),
-        Fault::Denied(why) => (format!("the store's etcd does not let us: {why}; its user needs to read and write everything below `store.prefix`"), KvErrorKind::Io),
-        Fault::TooMany => ("the store's etcd takes fewer operations in a transaction than this needs; start its members with --max-txn-ops=128 or more".into(), KvErrorKind::Io),
-        Fault::TooLarge => ("the store's etcd takes no request of this size; start its members with --max-request-bytes=1572864 or more".into(), KvErrorKind::Io),
+        Fault::Stranger(why) => (format!("the store's etcd does not let us in: {why}"), KvErrorKind::Io),
+        Fault::Denied(_) => ("the store's etcd does not let us: permission denied; its user needs to read and write everything below `store.prefix`".into(), KvErrorKind::Io),
+        Fault::TooMany(_) => ("the store's etcd takes fewer operations in a transaction than this needs; start its members with --max-txn-ops=128 or more".into(), KvErrorKind::Io),
+        Fault::TooLarge(_) => ("the store's etcd takes no request of this size; start its members with --max-request-bytes=1572864 or more".into(), KvErrorKind::Io),
         Fault::Other(why) if why.contains(NO_LEASE) => ("the session with the store's etcd has ended".into(), KvErrorKind::Session),
         Fault::Other(why) => (format!("the store's etcd refuses: {why}"), KvErrorKind::Io),
     };

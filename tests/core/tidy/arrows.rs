@@ -7,21 +7,22 @@ use super::{
 use std::collections::BTreeSet;
 
 /// What each module may use, itself aside.
-const ARROWS: [(&str, &[&str]); 15] = [
+const ARROWS: [(&str, &[&str]); 16] = [
     ("core", &[]),
     ("kinds", &["core"]),
     ("formats", &["kinds", "core"]),
     ("ports", &["formats", "kinds", "core"]),
-    ("etcd", &["ports"]),
-    ("drivers", &["etcd", "ports", "formats", "kinds", "core"]),
+    ("cluster", &["ports"]),
+    ("etcd", &["cluster", "ports"]),
+    ("drivers", &["etcd", "cluster", "ports", "formats", "kinds", "core"]),
     ("forges", &["ports", "formats", "kinds", "core"]),
-    ("stores", &["etcd", "ports", "formats", "kinds", "core"]),
+    ("stores", &["etcd", "cluster", "ports", "formats", "kinds", "core"]),
     ("secrets", &["ports", "formats", "kinds", "core"]),
     ("git", &["ports", "formats", "kinds", "core"]),
     ("lab", &["ports", "formats", "kinds", "core"]),
-    ("app", &["drivers", "forges", "stores", "secrets", "git", "etcd", "ports", "formats", "kinds", "core"]),
-    ("web", &["app", "drivers", "forges", "stores", "secrets", "git", "etcd", "ports", "formats", "kinds", "core"]),
-    ("cli", &["web", "app", "lab", "drivers", "forges", "stores", "secrets", "git", "etcd", "ports", "formats", "kinds", "core"]),
+    ("app", &["drivers", "forges", "stores", "secrets", "git", "etcd", "cluster", "ports", "formats", "kinds", "core"]),
+    ("web", &["app", "drivers", "forges", "stores", "secrets", "git", "etcd", "cluster", "ports", "formats", "kinds", "core"]),
+    ("cli", &["web", "app", "lab", "drivers", "forges", "stores", "secrets", "git", "etcd", "cluster", "ports", "formats", "kinds", "core"]),
     // The program itself starts the command line.
     ("main.rs", &["cli"]),
 ];

@@ -1,12 +1,14 @@
 //! A real etcd for tests, with authentication on, and a hand that speaks to it beside the driver.
 
-use super::{ports::free_port, process::Process};
+use super::{
+    ports::free_port,
+    process::{Process, built},
+};
 use base64::{Engine as _, engine::general_purpose::STANDARD};
 use serde_json::{Value, json};
 use std::{
     io::{Read as _, Write as _},
     net::{SocketAddr, TcpStream},
-    path::PathBuf,
 };
 use tempfile::TempDir;
 
@@ -25,22 +27,13 @@ pub struct EtcdServer {
     _dir: TempDir,
 }
 
-/// The program: where `tests/run` says, or where it leaves it.
-fn program() -> PathBuf {
-    let home = std::env::var_os("XDG_CACHE_HOME").map(PathBuf::from).or_else(|| Some(PathBuf::from(std::env::var_os("HOME")?).join(".cache")));
-    let built = home.map(|cache| cache.join(format!("trueup/servers/etcd-{VERSION}/etcd")));
-    let path = std::env::var_os("TRUEUP_ETCD").map(PathBuf::from).or(built).unwrap_or_default();
-    assert!(path.is_file(), "there is no etcd at {}: run tests/run once, which builds it (with Go 1.26), or name one with TRUEUP_ETCD", path.display());
-    path
-}
-
 impl EtcdServer {
     /// Starts one with more arguments; nobody has to sign in.
     pub fn open(more: &[&str]) -> Self {
         let dir = tempfile::tempdir().expect("a temporary folder can be made");
         let (client, peer) = (free_port(), free_port());
         let (client_url, peer_url) = (format!("http://127.0.0.1:{client}"), format!("http://127.0.0.1:{peer}"));
-        let program = program().display().to_string();
+        let program = built("etcd", VERSION).display().to_string();
         let args = ["--name", "n1", "--data-dir", "data", "--unsafe-no-fsync", "--bcrypt-cost", "4", "--log-level", "warn"];
         let urls = ["--listen-client-urls", &client_url, "--advertise-client-urls", &client_url, "--listen-peer-urls", &peer_url, "--initial-advertise-peer-urls", &peer_url];
         let cluster = format!("n1={peer_url}");

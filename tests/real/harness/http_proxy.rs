@@ -1,4 +1,4 @@
-//! An HTTP proxy before an etcd that loses one writing transaction, or the reply to one.
+//! An HTTP proxy before an etcd or a Consul that loses one writing transaction, or the reply to one.
 
 use super::proxy::Loss;
 use std::{
@@ -48,7 +48,9 @@ impl HttpProxy {
 fn serve(mut client: TcpStream, upstream: SocketAddr, next: &AtomicU8, writes: &AtomicU64) -> Option<()> {
     let (head, body) = request(&mut client)?;
     let text = String::from_utf8_lossy(&body);
-    let is_write = head.starts_with("POST /v3/kv/txn") && (text.contains("request_put") || text.contains("request_delete_range"));
+    let etcd = head.starts_with("POST /v3/kv/txn") && (text.contains("request_put") || text.contains("request_delete_range"));
+    let consul = head.starts_with("PUT /v1/kv/") || head.starts_with("PUT /v1/txn") && (text.contains("\"cas\"") || text.contains("\"delete-cas\""));
+    let is_write = etcd || consul;
     let loss = if is_write { next.swap(0, Ordering::SeqCst) } else { 0 };
     if loss == Loss::Request as u8 + 1 {
         return None;
@@ -57,7 +59,8 @@ fn serve(mut client: TcpStream, upstream: SocketAddr, next: &AtomicU8, writes: &
     let mut server = TcpStream::connect(upstream).ok()?;
     let kept: String = head.lines().filter(|line| !line.to_ascii_lowercase().starts_with("connection:")).map(|line| format!("{line}\r\n")).collect();
     server.write_all(format!("{kept}Connection: close\r\n\r\n").as_bytes()).ok()?;
-    server.write_all(&body).ok()?;
+    // A server that refuses a body by its length may not read all of it; its answer counts.
+    let _ = server.write_all(&body);
     let mut answer = Vec::new();
     server.read_to_end(&mut answer).ok()?;
     if loss == Loss::Reply as u8 + 1 {
@@ -75,7 +78,7 @@ fn request(from: &mut TcpStream) -> Option<(String, Vec<u8>)> {
         head.push(byte[0]);
     }
     let head = String::from_utf8(head).ok()?;
-    let length = head.lines().find_map(|line| line.to_ascii_lowercase().strip_prefix("content-length:")?.trim().parse::<usize>().ok())?;
+    let length = head.lines().find_map(|line| line.to_ascii_lowercase().strip_prefix("content-length:")?.trim().parse::<usize>().ok()).unwrap_or(0);
     let mut body = vec![0; length];
     from.read_exact(&mut body).ok()?;
     Some((head.trim_end().to_owned(), body))

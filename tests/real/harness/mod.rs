@@ -2,6 +2,7 @@
 
 mod bind;
 mod client;
+mod consul;
 mod disk;
 mod dns;
 mod etcd;
@@ -13,6 +14,7 @@ mod process;
 mod proxy;
 
 pub use client::Client;
+pub use consul::{ConsulServer, TOKEN as CONSUL_TOKEN};
 pub use disk::SmallDisk;
 pub use dns::{DnsServer, KEY_ALGORITHM, KEY_NAME, KEY_SECRET, WRONG_SECRET};
 pub use etcd::{EtcdServer, PASSWORD as ETCD_PASSWORD, USER as ETCD_USER};

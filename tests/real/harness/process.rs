@@ -85,6 +85,16 @@ impl Drop for Process {
     }
 }
 
+/// A server's program that `tests/run` builds from its Go module: where that says, or where it leaves it.
+pub fn built(name: &str, version: &str) -> PathBuf {
+    let variable = format!("TRUEUP_{}", name.to_uppercase());
+    let home = std::env::var_os("XDG_CACHE_HOME").map(PathBuf::from).or_else(|| Some(PathBuf::from(std::env::var_os("HOME")?).join(".cache")));
+    let left = home.map(|cache| cache.join(format!("trueup/servers/{name}-{version}/{name}")));
+    let path = std::env::var_os(&variable).map(PathBuf::from).or(left).unwrap_or_default();
+    assert!(path.is_file(), "there is no {name} at {}: run tests/run once, which builds it (with Go 1.26), or name one with {variable}", path.display());
+    path
+}
+
 /// Polls a condition until it holds or the time is over; says whether it held.
 pub fn wait_for(limit: Duration, mut holds: impl FnMut() -> bool) -> bool {
     let end = Instant::now() + limit;

@@ -4,6 +4,7 @@
 //! capability the world declares not to have, and the skip is printed.
 
 mod climb;
+mod consul;
 mod directory;
 mod dns;
 mod etcd;

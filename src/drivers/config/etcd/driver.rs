@@ -1,36 +1,32 @@
-//! The driver itself: one cluster, and what was learned of it.
+//! The driver itself: one cluster, how a read and a transaction look on its wire.
 
-use super::{act, observe};
+use super::list;
 use crate::{
     core::{
         model::{Fact, Kind, Observed, Token, Unit, Want},
         plan::Act,
         run::Outcome,
     },
-    etcd::{Config, ConfigError, Limits, Wire},
+    drivers::config::center::{Center, Learned, Live, Put, Sent, Words, act, observe},
+    etcd::{self, Config, ConfigError, Fault, Limits, Wire, encoded, ranges},
     kinds::config::{self, Names, Shape},
     ports::{Census, Cx, Driver, Fut, ObserveError, Precondition},
 };
-use std::{
-    collections::BTreeSet,
-    sync::atomic::{AtomicU64, AtomicUsize, Ordering},
-};
+use serde_json::{Value as Json, json};
+use std::{collections::BTreeSet, time::Instant};
 
 /// What keys, comparisons and framing take of a request beside values.
 const ROOM: usize = 16 << 10;
 
-/// What every server takes unless its operators said otherwise; tried before anything smaller.
-const USUAL_OPS: usize = 128;
+/// What stands around a key and its value in a request.
+const BESIDE: usize = 64;
 
 /// Talks to one etcd cluster.
 pub struct Etcd {
     pub(super) wire: Wire,
-    pub(super) kind: &'static config::Config,
+    kind: &'static config::Config,
     target: String,
-    /// Operations in one transaction, as configured and learned since.
-    ops: AtomicUsize,
-    bytes: usize,
-    transactions: AtomicU64,
+    learned: Learned,
 }
 
 impl Etcd {
@@ -40,34 +36,70 @@ impl Etcd {
         let bytes = request_bytes.saturating_sub(ROOM).max(1);
         let shape = Shape { names: Names::Any, key_bytes: 4096.min(bytes), value_bytes: bytes, ops: txn_ops.max(1), bytes, atomic: true };
         let target = config.target.clone();
-        Ok(Self { wire: Wire::new(config)?, kind: config::Config::of_target(shape), target, ops: AtomicUsize::new(txn_ops.max(1)), bytes, transactions: AtomicU64::new(0) })
+        Ok(Self { wire: Wire::new(config)?, kind: config::Config::of_target(shape), target, learned: Learned::new(txn_ops, bytes) })
     }
 
     /// How many writing transactions were sent since the driver was made.
     pub fn transactions(&self) -> u64 {
-        self.transactions.load(Ordering::Relaxed)
+        self.learned.transactions()
     }
 
-    pub(super) fn target(&self) -> &str {
+    async fn range_of_each(&self, keys: &[&str], deadline: Instant) -> Result<Vec<Live>, Fault> {
+        let gets: Vec<Json> = keys.iter().map(|key| json!({ "request_range": { "key": encoded(key.as_bytes()) } })).collect();
+        let answer = self.wire.ask("/v3/kv/txn", &json!({ "success": gets }), deadline).await?;
+        Ok(ranges(&answer, keys.len())?.into_iter().map(live).collect())
+    }
+
+    async fn transaction(&self, puts: &[Put<'_>], deadline: Instant) -> Result<Sent, Fault> {
+        let key = |put: &Put<'_>| encoded(put.key.as_bytes());
+        let compare: Vec<Json> = puts.iter().map(|put| json!({ "key": key(put), "target": "MOD", "result": "EQUAL", "mod_revision": put.revision.to_string() })).collect();
+        let write = |put: &Put<'_>| match put.to {
+            Some(bytes) => json!({ "request_put": { "key": key(put), "value": encoded(bytes) } }),
+            None => json!({ "request_delete_range": { "key": key(put) } }),
+        };
+        let success: Vec<Json> = puts.iter().map(write).collect();
+        let failure: Vec<Json> = puts.iter().map(|put| json!({ "request_range": { "key": key(put) } })).collect();
+        let answer = self.wire.ask("/v3/kv/txn", &json!({ "compare": compare, "success": success, "failure": failure }), deadline).await?;
+        if answer["succeeded"].as_bool().unwrap_or(false) {
+            return Ok(Sent::Done);
+        }
+        Ok(Sent::Instead(ranges(&answer, puts.len())?.into_iter().map(live).collect()))
+    }
+}
+
+pub(super) fn live(of: etcd::Live) -> Live {
+    Live { revision: of.revision, flags: 0, bytes: of.bytes }
+}
+
+impl Center for Etcd {
+    fn target(&self) -> &str {
         &self.target
     }
 
-    pub(super) fn ops(&self) -> usize {
-        self.ops.load(Ordering::Relaxed)
+    fn kind(&self) -> &'static config::Config {
+        self.kind
     }
 
-    pub(super) fn bytes(&self) -> usize {
-        self.bytes
+    fn learned(&self) -> &Learned {
+        &self.learned
     }
 
-    pub(super) fn count(&self) {
-        self.transactions.fetch_add(1, Ordering::Relaxed);
+    fn words(&self) -> Words {
+        let who = format!("the user `{}`", self.wire.user());
+        Words { name: "etcd", revision: "revision", who, grant: "grant its role the right to", larger: "raise --max-request-bytes, and `max_request_bytes` with it" }
     }
 
-    /// Learns that a transaction of so many operations was refused for their number.
-    pub(super) fn takes_less_than(&self, refused: usize) {
-        let next = if refused > USUAL_OPS { USUAL_OPS } else { (refused / 2).max(1) };
-        self.ops.fetch_min(next, Ordering::Relaxed);
+    fn weight(&self, key: &str, to: Option<&[u8]>) -> usize {
+        // The key stands in the comparison, the write and the read of what is there instead.
+        BESIDE + 3 * key.len() + to.map_or(0, <[u8]>::len)
+    }
+
+    fn get<'a>(&'a self, keys: &'a [&'a str], deadline: Instant) -> Fut<'a, Result<Vec<Live>, Fault>> {
+        Box::pin(self.range_of_each(keys, deadline))
+    }
+
+    fn put<'a>(&'a self, puts: &'a [Put<'a>], deadline: Instant) -> Fut<'a, Result<Sent, Fault>> {
+        Box::pin(self.transaction(puts, deadline))
     }
 }
 
@@ -81,11 +113,11 @@ impl Driver for Etcd {
     }
 
     fn observe<'a>(&'a self, cx: &'a Cx<'a>, wants: &'a [Want], facts: &'a [Fact]) -> Fut<'a, Result<Vec<Observed>, ObserveError>> {
-        Box::pin(observe::observe(self, cx.deadline, wants, facts))
+        Box::pin(observe(self, cx.deadline, wants, facts))
     }
 
-    fn act<'a>(&'a self, cx: &'a Cx<'a>, act: &'a Act, skip: &'a BTreeSet<u32>, tokens: &'a [Token]) -> Fut<'a, Outcome> {
-        Box::pin(act::act(self, cx, act, skip, tokens))
+    fn act<'a>(&'a self, cx: &'a Cx<'a>, step: &'a Act, skip: &'a BTreeSet<u32>, tokens: &'a [Token]) -> Fut<'a, Outcome> {
+        Box::pin(act(self, cx, step, skip, tokens))
     }
 
     fn census(&self) -> Option<&dyn Census> {
@@ -94,7 +126,11 @@ impl Driver for Etcd {
 }
 
 impl Census for Etcd {
-    fn list<'a>(&'a self, cx: &'a Cx<'a>, _unit: &'a Unit) -> Fut<'a, Result<Vec<Observed>, ObserveError>> {
-        Box::pin(observe::list(self, cx.deadline))
+    fn list<'a>(&'a self, cx: &'a Cx<'a>, unit: &'a Unit) -> Fut<'a, Result<Vec<Observed>, ObserveError>> {
+        self.list_below(cx, unit, "")
+    }
+
+    fn list_below<'a>(&'a self, cx: &'a Cx<'a>, _unit: &'a Unit, prefix: &'a str) -> Fut<'a, Result<Vec<Observed>, ObserveError>> {
+        Box::pin(list::list(self, prefix, cx.deadline))
     }
 }

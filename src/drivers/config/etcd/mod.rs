@@ -3,9 +3,8 @@
 //! Reading is linearizable. A write is one transaction that compares the `mod_revision` of every key it writes, so that content nobody planned from
 //! is never written over. What a server takes in one transaction is configured, and learned when it takes less.
 
-mod act;
 mod driver;
-mod observe;
+mod list;
 
 pub use crate::etcd::{Config, ConfigError, Limits, Tls, User};
 pub use driver::Etcd;
