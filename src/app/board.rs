@@ -44,16 +44,21 @@ impl BoardRoom {
     }
 
     /// Asks for everything a plan needs; the change hears `Input::Claimed` now, and again when there is news.
-    pub async fn claim(&self, desk: &Desk, mr: MrId, n: u64, claims: BTreeSet<Claim>) -> Result<(), String> {
+    pub async fn claim(&self, desk: &Desk, mr: MrId, n: u64, claims: BTreeSet<Claim>, incident: bool) -> Result<(), String> {
         let mut state = self.state.lock().await;
         state.asked.insert(mr.clone(), n);
         let held = state.board.held(&mr).is_some_and(|(held, _)| claims.is_subset(held));
         let granted = match held {
             true => Vec::new(),
-            false => self.apply(&mut state, BoardEvent::Requested { mr: mr.clone(), claims, incident: false, at: self.clock.now() }).await?,
+            false => self.apply(&mut state, BoardEvent::Requested { mr: mr.clone(), claims, incident, at: self.clock.now() }).await?,
         };
         state.tell(desk, &mr);
         granted.iter().filter(|other| **other != mr).for_each(|other| state.tell(desk, other));
+        if incident {
+            // Those it went before see who is ahead of them now.
+            let waiting: Vec<MrId> = state.board.queue().into_iter().map(|(other, _)| other.clone()).filter(|other| *other != mr).collect();
+            waiting.iter().for_each(|other| state.tell(desk, other));
+        }
         Ok(())
     }
 

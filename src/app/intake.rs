@@ -51,6 +51,25 @@ pub async fn look_all(world: Arc<World>, desk: Desk, by: MrId) {
     }
 }
 
+/// A merge request was merged, closed, opened again or described anew: those that wait for others before they start, in any repository, look again.
+pub async fn look_queued(world: Arc<World>, desk: Desk, by: MrId) {
+    for repo in world.repositories.keys() {
+        let open = match world.forge.open(repo).await {
+            Ok(open) => open,
+            Err(error) => {
+                tracing::warn!(%repo, "the forge did not say which changes are open; the sweep will: {error}");
+                continue;
+            }
+        };
+        for found in open.into_iter().filter(|found| found.mr != by) {
+            let waits = |card: &Card| matches!(card.phase, Phase::Queued | Phase::AwaitingApproval | Phase::Empty | Phase::Merging | Phase::Refused);
+            if matches!(world.store.card(&found.mr).await, Ok(Some(card)) if waits(&card)) {
+                desk.send(&found.mr, Mail::Look);
+            }
+        }
+    }
+}
+
 /// Whether the forge shows something that the card does not know.
 fn is_news(card: &Card, found: &MrRef) -> bool {
     card.head.as_ref() != Some(&found.head) || found.updated > card.updated || found.open != !matches!(card.phase, Phase::Closed | Phase::Merged)

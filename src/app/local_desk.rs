@@ -24,11 +24,12 @@ impl From<LocalError> for ServiceError {
 
 impl From<Page> for MrPage {
     fn from(page: Page) -> Self {
-        let Page { number, title, author, state, draft, source, target, head, reviewers, comments, statuses, labels, updated: _ } = page;
+        let Page { number, title, author, state, draft, source, target, head, reviewers, comments, statuses, labels, description, updated: _ } = page;
         Self {
             number,
             title,
             author,
+            description,
             state,
             draft,
             source: source.to_string(),
@@ -44,8 +45,8 @@ impl From<Page> for MrPage {
 
 impl MrDesk for LocalForge {
     fn open<'a>(&'a self, by: &'a User, repo: &'a RepoId, new: NewMr) -> Fut<'a, Result<MrId, ServiceError>> {
-        let NewMr { title, source, target, draft, reviewers } = new;
-        Box::pin(async move { Ok(self.open_mr(by, repo, NewRequest { title, source, target, draft, reviewers }).await?) })
+        let NewMr { title, source, target, draft, reviewers, description } = new;
+        Box::pin(async move { Ok(self.open_mr(by, repo, NewRequest { title, source, target, draft, reviewers, description }).await?) })
     }
 
     fn comment<'a>(&'a self, by: &'a User, mr: &'a MrId, body: &'a str) -> Fut<'a, Result<CommentId, ServiceError>> {
@@ -61,6 +62,14 @@ impl MrDesk for LocalForge {
 
     fn set_draft<'a>(&'a self, _by: &'a User, mr: &'a MrId, draft: bool) -> Fut<'a, Result<(), ServiceError>> {
         Box::pin(async move { Ok(LocalForge::set_draft(self, mr, draft).await?) })
+    }
+
+    fn describe<'a>(&'a self, mr: &'a MrId, text: &'a str) -> Fut<'a, Result<(), ServiceError>> {
+        Box::pin(async move { Ok(LocalForge::describe(self, mr, text).await?) })
+    }
+
+    fn label<'a>(&'a self, by: &'a User, mr: &'a MrId, add: &'a [String], remove: &'a [String]) -> Fut<'a, Result<(), ServiceError>> {
+        Box::pin(async move { Ok(LocalForge::label(self, by, mr, add, remove).await?) })
     }
 
     fn set_check<'a>(&'a self, by: &'a User, repo: &'a RepoId, head: &'a CommitId, name: &'a str, check: Check, about: &'a str) -> Fut<'a, Result<(), ServiceError>> {

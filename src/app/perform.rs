@@ -81,8 +81,8 @@ pub async fn perform(hands: Hands, effect: Effect) {
             faults::point("after act");
             Some(Input::Acted { step, attempt, outcome })
         }
-        Effect::Claim { n, claims } => {
-            while let Err(why) = hands.world.board.claim(&hands.desk, hands.mr.clone(), n, claims.clone()).await {
+        Effect::Claim { n, claims, incident } => {
+            while let Err(why) = hands.world.board.claim(&hands.desk, hands.mr.clone(), n, claims.clone(), incident).await {
                 tracing::error!(change = %hands.mr, "the board cannot be written, trying again: {why}");
                 tokio::time::sleep(BOARD_WAIT).await;
             }

@@ -35,6 +35,7 @@ pub struct NewMr {
     pub target: String,
     pub draft: bool,
     pub reviewers: Vec<User>,
+    pub description: String,
 }
 
 /// Why a request was not done.
@@ -71,6 +72,8 @@ pub trait MrDesk: Send + Sync {
     fn comment<'a>(&'a self, by: &'a User, mr: &'a MrId, body: &'a str) -> crate::ports::Fut<'a, Result<CommentId, ServiceError>>;
     fn set_state<'a>(&'a self, by: &'a User, mr: &'a MrId, open: bool) -> crate::ports::Fut<'a, Result<(), ServiceError>>;
     fn set_draft<'a>(&'a self, by: &'a User, mr: &'a MrId, draft: bool) -> crate::ports::Fut<'a, Result<(), ServiceError>>;
+    fn describe<'a>(&'a self, mr: &'a MrId, text: &'a str) -> crate::ports::Fut<'a, Result<(), ServiceError>>;
+    fn label<'a>(&'a self, by: &'a User, mr: &'a MrId, add: &'a [String], remove: &'a [String]) -> crate::ports::Fut<'a, Result<(), ServiceError>>;
     /// Sets another program's status on a head.
     fn set_check<'a>(&'a self, by: &'a User, repo: &'a RepoId, head: &'a CommitId, name: &'a str, check: Check, about: &'a str) -> crate::ports::Fut<'a, Result<(), ServiceError>>;
     /// Whether there is such a merge request; an error when not. Cheap, however long its talk is.
@@ -85,6 +88,8 @@ pub struct MrPage {
     pub number: u64,
     pub title: String,
     pub author: User,
+    #[serde(default)]
+    pub description: String,
     pub state: MrState,
     pub draft: bool,
     pub source: String,
@@ -215,6 +220,7 @@ impl Service {
         self.needs(by, &mr.repo, Right::Write, "close merge requests").await?;
         self.mr_desk()?.set_state(by, mr, false).await?;
         self.hint(mr);
+        self.others_wait(mr);
         Ok(())
     }
 
@@ -222,12 +228,30 @@ impl Service {
         self.needs(by, &mr.repo, Right::Write, "reopen merge requests").await?;
         self.mr_desk()?.set_state(by, mr, true).await?;
         self.hint(mr);
+        self.others_wait(mr);
         Ok(())
     }
 
     pub async fn set_draft(&self, by: &User, mr: &MrId, draft: bool) -> Result<(), ServiceError> {
         self.needs(by, &mr.repo, Right::Write, "change merge requests").await?;
         self.mr_desk()?.set_draft(by, mr, draft).await?;
+        self.hint(mr);
+        Ok(())
+    }
+
+    /// Replaces a merge request's description; what it depends on is read from it.
+    pub async fn describe(&self, by: &User, mr: &MrId, text: &str) -> Result<(), ServiceError> {
+        self.needs(by, &mr.repo, Right::Write, "change merge requests").await?;
+        self.mr_desk()?.describe(mr, text).await?;
+        self.hint(mr);
+        self.others_wait(mr);
+        Ok(())
+    }
+
+    /// Adds and removes labels. Whoever may write may; only an approver's `incident` moves the queue.
+    pub async fn label(&self, by: &User, mr: &MrId, add: &[String], remove: &[String]) -> Result<(), ServiceError> {
+        self.needs(by, &mr.repo, Right::Write, "label merge requests").await?;
+        self.mr_desk()?.label(by, mr, add, remove).await?;
         self.hint(mr);
         Ok(())
     }
@@ -262,6 +286,11 @@ impl Service {
     /// Something happened on the forge: the change's worker reads it.
     pub fn hint(&self, mr: &MrId) {
         self.desk.send(mr, Mail::Look);
+    }
+
+    /// Changes whose descriptions name this one see where it is now.
+    fn others_wait(&self, mr: &MrId) {
+        tokio::spawn(intake::look_queued(self.world.clone(), self.desk.clone(), mr.clone()));
     }
 
     /// After a push: reads the open merge requests that moved with it again, and all of the repository when its base did.

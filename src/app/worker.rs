@@ -279,6 +279,9 @@ impl Worker {
         let merged = card.phase == Phase::Merged && turn.events.iter().any(|event| matches!(event, Event::MergeAnswered { .. }));
         if merged || held && !card.ahead {
             tokio::spawn(intake::look_all(self.world.clone(), self.desk.clone(), self.mr.clone()));
+            if self.world.repositories.len() > 1 {
+                tokio::spawn(intake::look_queued(self.world.clone(), self.desk.clone(), self.mr.clone()));
+            }
         }
         self.glance(show, card);
         for (asked, answer) in asked.into_iter().zip(std::mem::take(&mut turn.said)) {

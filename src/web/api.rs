@@ -3,7 +3,7 @@
 use super::{
     answer::{At, Body, Fault, InRepo},
     auth::Person,
-    drift,
+    drift, edits,
     router::App,
     sse,
 };
@@ -65,7 +65,7 @@ const FORMATS: &[(&str, &[&str])] = &[("format", &["text", "json", "markdown"]),
 
 /// Every route.
 pub fn routes() -> Vec<Route> {
-    changes().into_iter().chain(drift::routes()).collect()
+    changes().into_iter().chain(drift::routes()).chain(edits::routes()).collect()
 }
 
 fn changes() -> Vec<Route> {
@@ -132,6 +132,9 @@ struct OpenMr {
     draft: bool,
     #[serde(default)]
     reviewers: Vec<String>,
+    /// Markdown; `Depends-On: !7` holds it until that one is merged.
+    #[serde(default)]
+    description: String,
 }
 
 #[derive(Deserialize, JsonSchema)]
@@ -297,10 +300,10 @@ async fn list(State(app): State<App>, Person(by): Person, InRepo(repo): InRepo) 
 
 async fn open(State(app): State<App>, Person(by): Person, InRepo(repo): InRepo, Body(new): Body<OpenMr>) -> Result<Response, Fault> {
     app.reads(&by, &repo).await?;
-    let OpenMr { source, target, title, draft, reviewers } = new;
+    let OpenMr { source, target, title, draft, reviewers, description } = new;
     let governed = app.service.world().repositories.get(&repo).map(|known| known.branch.to_string());
     let target = target.or(governed).ok_or_else(|| Fault::unseen("such repository"))?;
-    let mr = app.service.open(&by, &repo, NewMr { title, source, target, draft, reviewers: reviewers.into_iter().map(User::new).collect() }).await?;
+    let mr = app.service.open(&by, &repo, NewMr { title, source, target, draft, reviewers: reviewers.into_iter().map(User::new).collect(), description }).await?;
     let page = crate::core::review::Links::new(&app.service.world().url, &mr).change();
     let answer = Json(json!({ "version": 1, "repo": mr.repo, "number": mr.number, "url": page }));
     Ok((StatusCode::CREATED, [(header::LOCATION, page)], answer).into_response())
@@ -313,6 +316,7 @@ async fn show(State(app): State<App>, Person(by): Person, At(mr): At) -> Result<
     change["state"] = json!(page.state);
     change["reviewers"] = json!(page.reviewers);
     change["labels"] = json!(page.labels);
+    change["description"] = json!(page.description);
     change["comments"] =
         page.comments.iter().map(|row| json!({ "id": row.id, "by": row.by, "at": row.at.to_string(), "to": row.to, "sticky": row.sticky, "body": row.body })).collect();
     change["all_statuses"] = json!(page.statuses);

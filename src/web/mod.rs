@@ -5,6 +5,7 @@ mod api;
 mod auth;
 mod door;
 mod drift;
+mod edits;
 pub mod git_http;
 mod health;
 mod metrics;

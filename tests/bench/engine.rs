@@ -101,6 +101,8 @@ fn sighting() -> Sighting {
         reviews: Vec::new(),
         checks: BTreeMap::new(),
         unresolved_threads: 0,
+        depends_on: Vec::new(),
+        incident: None,
         comments: Vec::new(),
     }
 }

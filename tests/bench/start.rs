@@ -123,7 +123,14 @@ async fn fill(dir: &Path, git: &Path, state: State) {
         });
         let (tree, result) = planned.await.expect("planning ends");
         for n in 0..CHANGES {
-            let new = NewRequest { title: format!("move www of zone {n}"), source: format!("change-{n}"), target: String::new(), draft: false, reviewers: Vec::new() };
+            let new = NewRequest {
+                title: format!("move www of zone {n}"),
+                source: format!("change-{n}"),
+                target: String::new(),
+                draft: false,
+                reviewers: Vec::new(),
+                description: String::new(),
+            };
             let mr = forge.open_mr(&User::new("ana"), &repo(), new).await.expect("it opens");
             let sighting = forge.look(&mr, None).await.expect("it is seen");
             let (base, head) = (sighting.base.clone(), sighting.head.clone());

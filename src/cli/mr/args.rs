@@ -1,6 +1,6 @@
 //! The subcommands of `trueup mr`; the short ones are whole here.
 
-use super::{approve, open, show, wait};
+use super::{approve, edits, open, show, wait};
 use crate::cli::{
     Exit,
     client::{Client, Mr, MrArgs, ServerArgs, tell},
@@ -42,6 +42,10 @@ What is written stays, and stays claimed: `trueup mr say 7 restore` goes back, `
 
 It is planned again from what is really there, and approved again.")]
     Reopen(OneArgs),
+    /// Replace the description; `Depends-On: !6` in it holds it until that one is merged.
+    Describe(edits::DescribeArgs),
+    /// Add or remove labels; `incident` by an approver goes first in the queue.
+    Label(edits::LabelArgs),
     /// Make it a draft: it is planned and does not start.
     #[command(after_help = "Example:
   trueup mr draft 7")]
@@ -158,6 +162,8 @@ pub async fn run(command: &MrCommand, color: Color) -> anyhow::Result<Exit> {
         MrCommand::Wait(args) => wait::run(args, color).await,
         MrCommand::Close(args) => act(args, "close", "closed; what was applied stays until it is restored or freed").await,
         MrCommand::Reopen(args) => act(args, "reopen", "open again").await,
+        MrCommand::Describe(args) => edits::describe(args).await,
+        MrCommand::Label(args) => edits::label(args).await,
         MrCommand::Draft(args) => act(args, "draft", "is a draft now").await,
         MrCommand::Ready(args) => act(args, "ready", "is ready now").await,
     }

@@ -2,6 +2,7 @@
 
 mod approve;
 mod args;
+mod edits;
 mod open;
 mod show;
 mod table;

@@ -32,6 +32,9 @@ pub struct OpenArgs {
     /// Who shall look at it; may be given several times.
     #[arg(long = "reviewer", value_name = "USER")]
     reviewers: Vec<String>,
+    /// More about it, in Markdown; a line `Depends-On: !7` holds it until that one is merged.
+    #[arg(long, value_name = "TEXT", default_value = "")]
+    description: String,
     #[command(flatten)]
     server: ServerArgs,
 }
@@ -39,7 +42,7 @@ pub struct OpenArgs {
 pub async fn run(args: &OpenArgs) -> anyhow::Result<Exit> {
     let client = Client::new(&args.server)?;
     let repo = client.repo(args.repo.as_deref()).await?;
-    let mut body = json!({ "source": args.source, "title": args.title, "draft": args.draft, "reviewers": args.reviewers });
+    let mut body = json!({ "source": args.source, "title": args.title, "draft": args.draft, "reviewers": args.reviewers, "description": args.description });
     if let Some(target) = &args.target {
         body["target"] = json!(target);
     }

@@ -3,7 +3,7 @@
 use super::{Reason, RuleStanding};
 use crate::core::{
     model::{Freeze, Policy, Str, Time},
-    review::{Check, MrState, Sighting},
+    review::{Check, Depended, Dependency, MrState, Sighting},
     run::PlanKey,
 };
 
@@ -36,6 +36,8 @@ impl Conditions<'_> {
         }
         let missing = self.approvals.iter().filter(|rule| rule.missing > 0);
         out.extend(missing.map(|rule| Reason::Approvals { missing: rule.missing, by: rule.rule.as_ref().map_or_else(Vec::new, |matched| matched.rule.by.clone()) }));
+        let first: Vec<Dependency> = sighting.depends_on.iter().filter(|other| other.state != Depended::Merged).cloned().collect();
+        out.extend((!first.is_empty()).then_some(Reason::DependsOn(first)));
         if sighting.draft {
             out.push(Reason::Draft);
         }

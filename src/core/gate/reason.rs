@@ -1,6 +1,9 @@
 //! What a gate says, and why.
 
-use crate::core::model::{MrId, Str, Time};
+use crate::core::{
+    model::{MrId, Str, Time},
+    review::Dependency,
+};
 use serde::{Deserialize, Serialize};
 
 /// A gate's answer.
@@ -52,6 +55,8 @@ pub enum Reason {
     Stale,
     /// Items were skipped, and no exemption covers them.
     Skipped(u32),
+    /// Its description says that these come first.
+    DependsOn(Vec<Dependency>),
     /// What it asks for is live because other changes wrote it, and they are not merged.
     Unmerged {
         by: Vec<MrId>,
@@ -74,6 +79,7 @@ impl Reason {
             | Self::Halted
             | Self::NotConverged { .. }
             | Self::Stale
+            | Self::DependsOn(_)
             | Self::Unmerged { .. } => false,
         }
     }

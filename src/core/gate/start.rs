@@ -50,6 +50,7 @@ impl StartGate<'_> {
                 | Reason::NotStarted
                 | Reason::NotConverged { .. }
                 | Reason::Stale
+                | Reason::DependsOn(_)
                 | Reason::Skipped(_)
                 | Reason::Unmerged { .. } => false,
             });

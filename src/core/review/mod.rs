@@ -3,6 +3,7 @@
 pub mod board;
 pub mod command;
 mod comment;
+mod depends;
 pub mod escape;
 mod face;
 mod json;
@@ -15,6 +16,7 @@ pub mod words;
 pub use board::{Board, BoardEvent, BoardImage};
 pub use command::Command;
 pub use comment::{MARKER, MOST_CHARS, face};
+pub use depends::{Depended, Dependency, depends_on};
 pub use face::{Face, Label, Status, StatusState};
 pub use phase::Phase;
 pub use sighting::{Check, Comment, CommentId, MrState, Review, Right, Sighting};

@@ -1,5 +1,6 @@
 //! What the forge showed when it was last read.
 
+use super::Dependency;
 use crate::core::model::{CommitId, MrId, Str, Time, User};
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet};
@@ -25,6 +26,12 @@ pub struct Sighting {
     /// Statuses that others set on the head; our own are left out.
     pub checks: BTreeMap<Str, Check>,
     pub unresolved_threads: u32,
+    /// What its description says it waits for; those that are merged are named, too.
+    #[serde(default)]
+    pub depends_on: Vec<Dependency>,
+    /// Who labelled it `incident`, where they may approve here: it goes first in the queue.
+    #[serde(default)]
+    pub incident: Option<User>,
     /// Comments not yet handed to the change, oldest first; never our own.
     pub comments: Vec<Comment>,
 }

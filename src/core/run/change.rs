@@ -55,6 +55,8 @@ pub struct Change {
     /// The plan the claims were asked for.
     pub(super) claims_for: Option<Digest>,
     pub(super) claims_asked_for: BTreeSet<Claim>,
+    /// Whether they were asked for as an incident's.
+    pub(super) claims_incident: bool,
     pub(super) starts: u64,
     pub(super) start_asked: Option<u64>,
     pub(super) start_again: Option<Time>,
@@ -173,6 +175,7 @@ impl Change {
             claims_asked: 0,
             claims_for: None,
             claims_asked_for: BTreeSet::new(),
+            claims_incident: false,
             owner: None,
             freed: None,
             starts: 0,
@@ -350,6 +353,11 @@ impl Change {
                     ours.is_some_and(|ours| ours.after == write.from && ours.before == write.to)
                 })
         })
+    }
+
+    /// Whether an approver says that it goes before others.
+    pub(super) fn is_incident(&self) -> bool {
+        self.sighting.as_ref().is_some_and(|sighting| sighting.incident.is_some())
     }
 
     /// Whether something asked of the world is not answered yet.

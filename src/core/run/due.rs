@@ -57,8 +57,11 @@ impl Change {
         match due {
             Due::Look => self.look.then_some(Effect::Look),
             Due::Plan => self.asked.as_ref().map(|ask| Effect::Replan { base: ask.base.clone(), head: ask.head.clone(), ours: self.ours(), restore: ask.restore }),
-            Due::Claim => (self.claim == ClaimState::Asked || matches!(self.claim, ClaimState::Queued(_)))
-                .then(|| Effect::Claim { n: self.claims_asked, claims: self.claims_asked_for.clone() }),
+            Due::Claim => (self.claim == ClaimState::Asked || matches!(self.claim, ClaimState::Queued(_))).then(|| Effect::Claim {
+                n: self.claims_asked,
+                claims: self.claims_asked_for.clone(),
+                incident: self.claims_incident,
+            }),
             Due::Unclaim => (self.claim == ClaimState::Freeing).then_some(Effect::Unclaim),
             Due::Start => self.start_asked.map(|n| Effect::Observe { ask: Ask::Start { n }, wants: self.start_wants(), facts: Vec::new() }),
             Due::Act(step) => self.act_effect(step),

@@ -21,7 +21,8 @@ pub enum Effect {
     /// Do a step's items that are not in `skip`; answered by `Input::Acted`. The intent is in the journal before this is released.
     Act { step: StepId, attempt: u32, skip: BTreeSet<u32> },
     /// Ask the board for everything the plan needs, all or nothing, in place of what was asked before; answered by `Input::Claimed` with the same `n`, now and whenever the board has news.
-    Claim { n: u64, claims: BTreeSet<Claim> },
+    /// `incident`: an approver says that it goes first.
+    Claim { n: u64, claims: BTreeSet<Claim>, incident: bool },
     /// Give back everything this change holds on the board; answered by `Input::Unclaimed`.
     Unclaim,
     /// Make comment, statuses and labels equal this.

@@ -97,7 +97,7 @@ impl Change {
             Event::ClaimAsked { n } => {
                 must(*n == self.claims_asked + 1 && !matches!(self.claim, ClaimState::Asked | ClaimState::Freeing), "one claim at a time, numbered one by one")?;
                 (self.claim, self.claims_asked) = (ClaimState::Asked, *n);
-                (self.claims_for, self.claims_asked_for) = (self.digest(), self.claims());
+                (self.claims_for, self.claims_asked_for, self.claims_incident) = (self.digest(), self.claims(), self.is_incident());
             }
             Event::Claimed { n, answer } => {
                 must(*n == self.claims_asked && !matches!(self.claim, ClaimState::Free | ClaimState::Freeing), "it answers no open claim")?;

@@ -125,6 +125,7 @@ impl Change {
             Reason::Queued { ahead } => Waiting::Claims { ahead: ahead.clone() },
             Reason::Halted => Waiting::Halted,
             Reason::NotConverged { .. } | Reason::Stale => self.window_sentence(),
+            Reason::DependsOn(first) => Waiting::DependsOn { first: first.clone() },
             Reason::Unmerged { by } => Waiting::Unmerged { by: by.clone() },
             Reason::Skipped(items) => Waiting::Failed { items: *items as usize, blocked: 0, wrote: self.wrote() },
         })

@@ -12,7 +12,7 @@ use crate::{
     },
     stores::Batch,
 };
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// Characters of a title; longer ones are no titles, and every list shows them.
 const TITLE: usize = 255;
@@ -22,6 +22,12 @@ const COMMENT: usize = 65_536;
 
 /// Characters of what a program says of its status; a line is read, a log is linked.
 const ABOUT: usize = 400;
+
+/// Characters of a label; it stands in lists.
+const LABEL: usize = 50;
+
+/// Labels of one merge request; more are a list, not labels.
+const LABELS: usize = 50;
 
 /// Comments a page shows, the newest.
 const SHOWN: u64 = 200;
@@ -38,6 +44,7 @@ pub struct NewRequest {
     pub target: String,
     pub draft: bool,
     pub reviewers: Vec<User>,
+    pub description: String,
 }
 
 /// A merge request as people see it.
@@ -47,6 +54,7 @@ pub struct Page {
     pub title: String,
     pub author: User,
     pub state: MrState,
+    pub description: String,
     pub draft: bool,
     pub source: Str,
     pub target: Str,
@@ -86,6 +94,10 @@ fn conflict(what: impl Into<String>) -> LocalError {
     LocalError::new(LocalErrorKind::Conflict, what)
 }
 
+fn described(text: &str) -> Result<(), LocalError> {
+    if text.len() <= COMMENT { Ok(()) } else { Err(invalid(format!("a description has at most {COMMENT} bytes; put longer texts into the repository"))) }
+}
+
 impl LocalForge {
     /// Opens a merge request of a pushed branch on the governed branch.
     pub async fn open_mr(&self, by: &User, repo: &RepoId, new: NewRequest) -> Result<MrId, LocalError> {
@@ -98,6 +110,7 @@ impl LocalForge {
         if target != branch {
             return Err(invalid(format!("`{target}` is not governed; merge requests go to `{branch}`")));
         }
+        described(&new.description)?;
         if new.source == *target {
             return Err(invalid(format!("source and target are both `{target}`; push your commits as a branch of their own")));
         }
@@ -122,6 +135,8 @@ impl LocalForge {
                 reviewers: new.reviewers.clone(),
                 head: head.clone(),
                 ahead: Some(head.clone()),
+                description: new.description.clone(),
+                marks: BTreeMap::new(),
                 labels: BTreeSet::new(),
                 sticky: None,
                 last_comment: 0,
@@ -215,6 +230,35 @@ impl LocalForge {
         .await
     }
 
+    /// Replaces the description; lines `Depends-On:` in it are heard.
+    pub async fn describe(&self, mr: &MrId, text: &str) -> Result<(), LocalError> {
+        described(text)?;
+        self.edit(mr, |row, batch| {
+            let changes = row.description != text;
+            text.clone_into(&mut row.description);
+            Ok((changes.then_some(batch), ()))
+        })
+        .await
+    }
+
+    /// Adds and removes labels; ours, which begin with `trueup:`, are ours alone.
+    pub async fn label(&self, by: &User, mr: &MrId, add: &[String], remove: &[String]) -> Result<(), LocalError> {
+        let fits = |label: &String| !label.trim().is_empty() && label.chars().count() <= LABEL && !label.chars().any(char::is_control) && !label.starts_with("trueup:");
+        if let Some(label) = add.iter().chain(remove).find(|label| !fits(label)) {
+            return Err(invalid(format!("`{}` is no label of yours; write 1 to {LABEL} characters that do not begin with `trueup:`", label.escape_debug())));
+        }
+        self.edit(mr, |row, batch| {
+            let before = row.marks.clone();
+            row.marks.extend(add.iter().map(|label| (label.as_str().into(), by.clone())));
+            row.marks.retain(|label, _| !remove.iter().any(|gone| **label == **gone));
+            if row.marks.len() > LABELS {
+                return Err(conflict(format!("{mr} has {LABELS} labels and takes no more; remove one first")));
+            }
+            Ok(((row.marks != before).then_some(batch), ()))
+        })
+        .await
+    }
+
     /// Sets another program's status on a head. Our own contexts are refused: nobody else says that something converged.
     pub async fn set_check(&self, by: &User, repo: &RepoId, head: &CommitId, name: &str, check: Check, about: &str) -> Result<(), LocalError> {
         let about: String = about.chars().filter(|c| !c.is_control()).take(ABOUT).collect();
@@ -272,6 +316,7 @@ impl LocalForge {
             title: row.title,
             author: row.author,
             state: row.state,
+            description: row.description,
             draft: row.draft,
             source: row.source,
             target: row.target,
@@ -283,7 +328,7 @@ impl LocalForge {
                 .map(|CommentBody { id, by, body, at, to, ours: _ }| PageComment { sticky: row.sticky == Some(id), id, by, body, at, to })
                 .collect(),
             statuses: ours.chain(checks).collect(),
-            labels: row.labels.into_iter().collect(),
+            labels: row.marks.into_keys().chain(row.labels).collect(),
             updated: row.updated,
         })
     }

@@ -3,6 +3,7 @@
 //! Nothing but trueup moves a repository's governed branch: hooks of ours refuse every push to it, by path and over HTTP. The one
 //! exception starts a repository: while the branch does not exist, an admin (or whoever can write the folder) may push it once.
 
+mod depends;
 mod desk;
 mod error;
 mod forge;

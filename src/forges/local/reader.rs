@@ -101,6 +101,8 @@ impl LocalForge {
         let comments = self.store.rows::<CommentBody>(&rows::comments(&mr.repo, mr.number), after.as_ref(), COMMENTS).await?;
         let authored = seen.authors.into_iter().map(|who| email(&who).and_then(|email| self.people.by_email(email)).unwrap_or(who));
         let pushers: BTreeSet<User> = authored.chain(pushed).chain([row.author.clone()]).collect();
+        let depends_on = self.dependencies(mr, &row).await?;
+        let incident = row.marks.get("incident").filter(|by| self.people.right(&mr.repo, by) >= Right::Approve).cloned();
         let Statuses { ours: _, checks, checked_by, about: _ } = statuses;
         // Set before the merge request was opened, perhaps, when nobody knew yet whose head it is.
         let checks = checks.into_iter().filter(|(name, _)| checked_by.get(name).is_none_or(|by| !pushers.contains(by))).collect();
@@ -119,6 +121,8 @@ impl LocalForge {
             reviews: Vec::new(),
             checks,
             unresolved_threads: 0,
+            depends_on,
+            incident,
             comments: comments
                 .into_iter()
                 .map(|stored| stored.value)

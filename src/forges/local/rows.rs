@@ -25,6 +25,11 @@ pub struct MrRow {
     pub head: CommitId,
     /// The last head that held commits the target branch lacked: when the target holds it later, somebody merged it.
     pub ahead: Option<CommitId>,
+    #[serde(default)]
+    pub description: String,
+    /// People's labels, with who set each last.
+    #[serde(default)]
+    pub marks: BTreeMap<Str, User>,
     /// Our labels.
     pub labels: BTreeSet<Str>,
     /// Our comment that is edited in place.

@@ -72,7 +72,7 @@ impl House {
     /// Takes a pushed branch through its whole life.
     pub fn change(&self, branch: &str) -> Whole {
         self.runtime.block_on(async {
-            let new = NewMr { title: branch.into(), source: branch.into(), target: String::new(), draft: false, reviewers: Vec::new() };
+            let new = NewMr { title: branch.into(), source: branch.into(), target: String::new(), draft: false, reviewers: Vec::new(), description: String::new() };
             let opened = Instant::now();
             let mr = self.service.open(&User::new("ana"), &RepoId::new("infra"), new).await.expect("it opens");
             let mut seen = self.service.watch(&mr);

@@ -78,7 +78,7 @@ fn effect(effect: &Effect) -> Option<String> {
         Effect::Observe { ask, wants, .. } => format!("→ read {} ({})", ask_words(ask), wants.len()),
         Effect::Act { step, attempt, skip } if skip.is_empty() => format!("→ act {step}.{attempt}"),
         Effect::Act { step, attempt, skip } => format!("→ act {step}.{attempt} without {skip:?}"),
-        Effect::Claim { n, claims } => format!("→ claim {n}: {}", claims.len()),
+        Effect::Claim { n, claims, incident } => format!("→ claim {n}: {}{}", claims.len(), if *incident { ", an incident" } else { "" }),
         Effect::Unclaim => "→ unclaim".to_owned(),
         Effect::Reply { to, text } => format!("→ reply {}: {}", to.0, text.lines().next().unwrap_or_default()),
         Effect::Merge(ticket) => format!("→ merge {} on {} as {}", ticket.head(), ticket.base(), ticket.tree()),

@@ -7,7 +7,7 @@ use super::{
 };
 use trueup::core::{
     model::{CommitId, Digest, Health, MrId, Place, Refusal, RefusalKind, RepoId, Span, Time, TreeId, User},
-    review::{Check, MrState, Review, command},
+    review::{Check, Depended, Dependency, MrState, Review, command},
     run::{ClaimAnswer, Effect, Input, MergeAnswer, PlanResult},
 };
 
@@ -69,6 +69,9 @@ fn see(world: &mut World, words: &[&str]) {
         match key {
             "head" => sighting.head = CommitId::new(is),
             "base" => sighting.base = CommitId::new(is),
+            // `depends=!8:open`, `depends=!8:merged`, `depends=none`.
+            "depends" => sighting.depends_on = depends(is),
+            "incident" => sighting.incident = (is != "no").then(|| User::new(is)),
             "draft" => sighting.draft = is == "yes",
             "threads" => sighting.unresolved_threads = is.parse().expect("a number"),
             "trusted" => sighting.author_trusted = is == "yes",
@@ -97,6 +100,23 @@ fn see(world: &mut World, words: &[&str]) {
         }
     }
     world.see();
+}
+
+fn depends(text: &str) -> Vec<Dependency> {
+    let other = |number: &str| MrId { repo: RepoId::new("infra"), number: number.trim_start_matches('!').parse().expect("a number") };
+    let one = |word: &str| {
+        let (said, state) = word.split_once(':').expect("!number:state");
+        let state = match state {
+            "merged" => Depended::Merged,
+            "open" => Depended::Open(other(said)),
+            "closed" => Depended::Closed(other(said)),
+            "unknown" => Depended::Unknown,
+            "cycle" => Depended::Cycle(vec![other(said)]),
+            state => panic!("no such state: {state}"),
+        };
+        Dependency { said: said.into(), state }
+    };
+    text.split(',').filter(|word| *word != "none").map(one).collect()
 }
 
 /// A command by page or CLI.
@@ -140,7 +160,7 @@ fn live(world: &mut World, words: &[&str]) {
 }
 
 fn claims(world: &mut World, words: &[&str]) {
-    let n = world.open.values().find_map(|effect| if let Effect::Claim { n, .. } = effect { Some(*n) } else { None }).expect("a claim is open");
+    let n = world.open.values().filter_map(|effect| if let Effect::Claim { n, .. } = effect { Some(*n) } else { None }).max().expect("a claim is open");
     let answer = match words {
         ["granted"] => ClaimAnswer::Granted,
         ["queued", number] => {

@@ -88,6 +88,8 @@ impl World {
             reviews: Vec::new(),
             checks: BTreeMap::new(),
             unresolved_threads: 0,
+            depends_on: Vec::new(),
+            incident: None,
             comments: Vec::new(),
         };
         Self {

@@ -22,6 +22,8 @@ fn sighting(head: &str, base: &str) -> Sighting {
         reviews: Vec::new(),
         checks: Default::default(),
         unresolved_threads: 0,
+        depends_on: Vec::new(),
+        incident: None,
         comments: Vec::new(),
     }
 }

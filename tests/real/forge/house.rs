@@ -127,7 +127,7 @@ impl House {
     }
 
     pub async fn open_by(&self, who: &str, source: &str, title: &str) -> Result<MrId, LocalError> {
-        let new = NewRequest { title: title.into(), source: source.into(), target: String::new(), draft: false, reviewers: vec![User::new("grace")] };
+        let new = NewRequest { title: title.into(), source: source.into(), target: String::new(), draft: false, reviewers: vec![User::new("grace")], description: String::new() };
         self.forge.open_mr(&User::new(who), &self.repo, new).await
     }
 

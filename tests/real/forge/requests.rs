@@ -12,7 +12,7 @@ use trueup::{
 };
 
 fn new(title: &str, source: &str, target: &str) -> NewRequest {
-    NewRequest { title: title.into(), source: source.into(), target: target.into(), draft: false, reviewers: Vec::new() }
+    NewRequest { title: title.into(), source: source.into(), target: target.into(), draft: false, reviewers: Vec::new(), description: String::new() }
 }
 
 #[tokio::test]

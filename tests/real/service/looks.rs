@@ -50,6 +50,8 @@ impl ForgeReader for Late {
             reviews: Vec::new(),
             checks: BTreeMap::new(),
             unresolved_threads: 0,
+            depends_on: Vec::new(),
+            incident: None,
             comments: Vec::new(),
         };
         let (go, gate) = oneshot::channel();

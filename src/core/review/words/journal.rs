@@ -218,6 +218,7 @@ fn held(reason: &Reason) -> String {
         Reason::Halted => "halted by an operator".to_owned(),
         Reason::NotConverged { samples, needed } => format!("{samples} of {needed} samples"),
         Reason::Stale => "the last look is too old".to_owned(),
+        Reason::DependsOn(first) => format!("depends on {}", list(&first.iter().map(|other| other.said.clone()).collect::<Vec<_>>(), "and")),
         Reason::Unmerged { by } => format!("waiting for {} to be merged", changes(by)),
         Reason::Skipped(items) => format!("{} skipped", count(*items as usize, "item")),
     }

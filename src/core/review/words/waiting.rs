@@ -1,7 +1,10 @@
 //! What a change waits for and who can unblock it.
 
 use super::{code, count, list, short, steps_list};
-use crate::core::model::{CommitId, Digest, MrId, Refusal, RefusalKind, Span, StepId, Str, Time, User};
+use crate::core::{
+    model::{CommitId, Digest, MrId, Refusal, RefusalKind, Span, StepId, Str, Time, User},
+    review::{Depended, Dependency},
+};
 use std::fmt;
 
 /// What a change waits for and who can unblock it; one a situation, its text one sentence.
@@ -42,6 +45,10 @@ pub enum Waiting {
     },
     Claims {
         ahead: Vec<MrId>,
+    },
+    /// Its description says that these come first.
+    DependsOn {
+        first: Vec<Dependency>,
     },
     /// What it asks for is live because these wrote it, and they are not merged.
     Unmerged {
@@ -196,6 +203,25 @@ impl fmt::Display for Mend {
     }
 }
 
+/// The first dependency that needs a person, or all that are on their way.
+fn depends(first: &[Dependency]) -> String {
+    for Dependency { said, state } in first {
+        match state {
+            Depended::Unknown => return format!("Stuck: its description depends on {}, which nobody here knows; the author edits the description.", code(said)),
+            Depended::Closed(_) => {
+                return format!("Stuck: its description depends on {}, which is closed and not merged; reopen that one, or the author edits the description.", code(said));
+            }
+            Depended::Cycle(by) => {
+                let by: Vec<Str> = by.iter().map(|mr| mr.to_string().into()).collect();
+                return format!("Stuck: it depends on itself, by way of {}; one of the descriptions must lose its `Depends-On`.", list(&by, "and"));
+            }
+            Depended::Merged | Depended::Open(_) => {}
+        }
+    }
+    let said: Vec<Str> = first.iter().map(|other| other.said.clone()).collect();
+    format!("Waiting for {} to be merged first, as its description says; it goes on by itself.", list(&said, "and"))
+}
+
 impl fmt::Display for Waiting {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
@@ -223,6 +249,7 @@ impl fmt::Display for Waiting {
                 }
                 None => f.write_str("Waiting for the claims board to answer; it starts by itself."),
             },
+            Self::DependsOn { first } => f.write_str(&depends(first)),
             Self::Unmerged { by } => {
                 let others: Vec<Str> = by.iter().map(|mr| mr.to_string().into()).collect();
                 let is = if by.len() == 1 { "is" } else { "are" };

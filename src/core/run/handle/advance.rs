@@ -89,6 +89,7 @@ impl Pass<'_> {
             | Reason::Halted
             | Reason::NotConverged { .. }
             | Reason::Stale
+            | Reason::DependsOn(_)
             | Reason::Skipped(_)
             | Reason::Unmerged { .. } => None,
         });
@@ -115,6 +116,7 @@ impl Pass<'_> {
         }
         match &change.claim {
             ClaimState::Queued(_) | ClaimState::Granted if change.claims_for != change.digest() => self.claim(),
+            ClaimState::Queued(_) if change.claims_incident != change.is_incident() => self.claim(),
             ClaimState::Free => self.claim(),
             // One word with the board at a time: a second one could overtake the first.
             ClaimState::Asked | ClaimState::Freeing => self.hold(vec![Reason::Queued { ahead: Vec::new() }]),
