@@ -18,6 +18,7 @@ mod overrides;
 pub mod people;
 mod perform;
 pub mod planning;
+pub mod safe;
 pub mod service;
 mod survey;
 mod targets;

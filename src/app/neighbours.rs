@@ -1,15 +1,13 @@
 //! Unmanaged neighbours: what is live beside the names a plan touches though nobody asks for it; listed, never deleted (I11).
 
 use super::{
+    safe::Look,
     survey::Survey,
     targets::{Targets, observe_all},
 };
-use crate::{
-    core::{
-        model::{Desired, MrId, Observed, Place, Reading, Refusal, RefusalKind, ResourceId, Value, Want, Wanted},
-        plan::{Note, Patterns},
-    },
-    ports::Secrets,
+use crate::core::{
+    model::{Desired, MrId, Observed, Place, Reading, Refusal, RefusalKind, ResourceId, Value, Want, Wanted},
+    plan::{Note, Patterns},
 };
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -31,7 +29,7 @@ pub(super) struct Beside {
 }
 
 /// Looks beside what is asked for. A target that does not show its neighbours holds nothing up: the plan says so.
-pub(super) async fn neighbours(targets: &Targets, secrets: &dyn Secrets, asked: &[Want], found: &Survey, ahead: &BTreeMap<ResourceId, (MrId, Option<Value>)>) -> Beside {
+pub(super) async fn neighbours(targets: &Targets, look: Look<'_>, asked: &[Want], found: &Survey, ahead: &BTreeMap<ResourceId, (MrId, Option<Value>)>) -> Beside {
     if asked.len() > TOUCHED_AT_MOST {
         let text = format!("more than {TOUCHED_AT_MOST} resources are touched: what is live beside them was not looked at");
         return Beside { notes: vec![Note::Remark { text: text.into() }], faults: Vec::new() };
@@ -40,7 +38,7 @@ pub(super) async fn neighbours(targets: &Targets, secrets: &dyn Secrets, asked: 
     let row = if wants.len() <= ASKED_AT_MOST { ROW } else { wants.len() };
     let mut beside = Beside::default();
     for row in wants.chunks(row.max(1)) {
-        match observe_all(targets, secrets, row, &[], false).await {
+        match observe_all(targets, look, row, &[], false).await {
             Ok(seen) => seen.iter().for_each(|seen| beside.take(targets, asked, found, seen)),
             Err(error) => beside.notes.push(Note::Remark { text: format!("what is live beside the names touched could not be looked at: {error}").into() }),
         }

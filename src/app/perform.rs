@@ -3,6 +3,7 @@
 use super::{
     desk::Desk,
     faults, planning,
+    safe::Look,
     targets::observe_all,
     worker::{Mail, Tokens},
     world::World,
@@ -72,7 +73,7 @@ pub async fn perform(hands: Hands, effect: Effect) {
         }
         Effect::Observe { ask, wants, facts } => {
             let health = matches!(ask, Ask::Sample { .. });
-            let seen = observe_all(&hands.world.targets, &*hands.world.secrets, &wants, &facts, health).await;
+            let seen = observe_all(&hands.world.targets, Look::again(&hands.world.safe), &wants, &facts, health).await;
             Some(Input::Observed { ask, seen: seen.map_err(|error| error.to_string()) })
         }
         Effect::Act { step, attempt, skip } => {
@@ -166,7 +167,7 @@ async fn act(hands: &Hands, step: StepId, skip: &BTreeSet<u32>) -> Outcome {
         return Outcome::all(items, Item::Failed { transient: false, why });
     };
     let tokens = tokens_of(hands, &step.act);
-    target.act(&*hands.world.secrets, &hands.fence, step, skip, &tokens).await
+    hands.world.safe.act(target, &hands.fence, step, skip, &tokens).await
 }
 
 fn tokens_of(hands: &Hands, act: &Act) -> Vec<Token> {

@@ -2,6 +2,7 @@
 
 use super::{
     neighbours::neighbours,
+    safe::{self, Hiding, Look, Safe, Unresolved},
     survey::{NoSurvey, Survey, survey},
     targets::{Targets, observe_all},
     world::{Repository, World},
@@ -19,7 +20,7 @@ use crate::{
     },
     formats::cel::Cel,
     kinds,
-    ports::{ObserveError, ObserveErrorKind, Precondition, Secrets},
+    ports::{ObserveError, ObserveErrorKind, Precondition},
 };
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -52,7 +53,7 @@ pub struct Restore {
 /// Whether live systems are asked.
 #[derive(Clone, Copy)]
 pub enum Sighted<'a> {
-    Observe(&'a dyn Secrets),
+    Observe(&'a Safe),
     /// Base is taken as live and the plan says so.
     Offline,
 }
@@ -64,7 +65,7 @@ pub async fn answer(world: &Arc<World>, request: Request) -> PlanAnswer {
     let _turn = world.plans.acquire().await;
     let (tree, result) = match world.repositories.get(&request.mr.repo) {
         None => (TreeId::new(""), PlanResult::Failed { why: format!("repository {} is no longer in the server's configuration", request.mr.repo) }),
-        Some(repo) => compile_for(repo.clone(), &world.targets, Sighted::Observe(&*world.secrets), request).await,
+        Some(repo) => compile_for(repo.clone(), &world.targets, Sighted::Observe(&world.safe), request).await,
     };
     let way_back = match &result {
         PlanResult::Plan { plan, policy } => Some(Arc::new(forecast(&world.targets, &repo, plan, policy, &written))),
@@ -135,13 +136,14 @@ pub async fn compile_for(repo: Arc<Repository>, targets: &Targets, sighted: Sigh
     let policy = found.policy.clone();
     let planned = match &request.restore {
         None => compiled(&repo, targets, sighted, &request, found).await,
-        Some(restore) => taken_back(targets, sighted, &request, &found, restore).await,
+        Some(restore) => taken_back(&repo, targets, sighted, &request, found, restore).await,
     };
     let result = match planned {
         Ok(plan) => PlanResult::Plan { plan: Arc::new(plan), policy },
         Err(Stop::Compile(CompileError::Refused(faults))) => PlanResult::Refused(faults),
         Err(Stop::Compile(broken @ CompileError::Broken(_))) => PlanResult::Failed { why: broken.to_string() },
         Err(Stop::World(error)) => world_fault(error),
+        Err(Stop::Secret(why)) => PlanResult::Failed { why },
     };
     (tree, result)
 }
@@ -149,6 +151,28 @@ pub async fn compile_for(repo: Arc<Repository>, targets: &Targets, sighted: Sigh
 enum Stop {
     Compile(CompileError),
     World(ObserveError),
+    /// A provider of secrets that did not answer.
+    Secret(String),
+}
+
+impl From<Unresolved> for Stop {
+    fn from(error: Unresolved) -> Self {
+        match error {
+            Unresolved::Refused(faults) => Self::Compile(CompileError::Refused(faults)),
+            Unresolved::World(error) => Self::Secret(error.to_string()),
+        }
+    }
+}
+
+/// Where the repository asks for a resource, or did.
+fn place(found: &Survey, id: &ResourceId) -> Place {
+    found.merged.get(id).or(found.base.get(id)).map(|wanted| wanted.place.clone()).unwrap_or_default()
+}
+
+/// Hides what both sides ask for where it is sensitive, before core sees any of it.
+fn hide(safe: &Safe, repo: &Repository, targets: &Targets, found: &mut Survey) -> (Hiding, Vec<Refusal>) {
+    let policy = found.policy.clone();
+    Hiding::new(safe, &policy, repo, &|id| kind(targets, id), safe::Sides { base: &mut found.base, merged: &mut found.merged })
 }
 
 impl From<CompileError> for Stop {
@@ -159,18 +183,36 @@ impl From<CompileError> for Stop {
 
 async fn compiled(repo: &Repository, targets: &Targets, sighted: Sighted<'_>, request: &Request, mut found: Survey) -> Result<Plan, Stop> {
     let mut notes = std::mem::take(&mut found.notes);
+    let blind = Safe::blind().map_err(|error| Stop::Secret(error.to_string()))?;
+    let safe = match sighted {
+        Sighted::Observe(safe) => safe,
+        Sighted::Offline => &blind,
+    };
+    let (mut hiding, plain) = hide(safe, repo, targets, &mut found);
     let asked = wants(&scope(repo, &found, request, &|id| kind(targets, id)))?;
+    if !plain.is_empty() {
+        return Err(CompileError::Refused(plain).into());
+    }
+    if let Sighted::Observe(safe) = sighted {
+        let place = |id: &ResourceId| place(&found, id);
+        let mut faults = safe::lost(safe, &request.written, &request.ahead, &asked, &place);
+        faults.extend(hiding.sealable(safe, &asked, &|id| kind(targets, id), &place));
+        if !faults.is_empty() {
+            return Err(CompileError::Refused(faults).into());
+        }
+        notes.extend(hiding.resolve(safe, repo, &asked, &place).await?);
+    }
     let touched: BTreeSet<_> = asked.iter().map(|want| want.id.target.clone()).collect();
     notes.extend(touched.iter().filter_map(|name| Some(Note::Caution { target: name.clone(), what: targets.get(name)?.driver().caution()?.into() })));
     let seen = match sighted {
         Sighted::Offline => None,
-        Sighted::Observe(secrets) => match observe_all(targets, secrets, &asked, &facts(&found.policy), false).await {
+        Sighted::Observe(safe) => match observe_all(targets, Look::planning(safe, &hiding), &asked, &facts(&found.policy), false).await {
             Ok(seen) => Some(seen),
             Err(error) => return Err(placed(error, &found)),
         },
     };
-    if let Sighted::Observe(secrets) = sighted {
-        let beside = neighbours(targets, secrets, &asked, &found, &request.ahead).await;
+    if let Sighted::Observe(safe) = sighted {
+        let beside = neighbours(targets, Look::planning(safe, &hiding), &asked, &found, &request.ahead).await;
         notes.extend(beside.notes);
         if !beside.faults.is_empty() {
             return Err(CompileError::Refused(beside.faults).into());
@@ -236,13 +278,22 @@ fn kind(targets: &Targets, id: &ResourceId) -> &'static dyn Kind {
 }
 
 /// The way back of what this change wrote: what the runs left counts as base, what was there before as merged.
-async fn taken_back(targets: &Targets, sighted: Sighted<'_>, request: &Request, found: &Survey, restore: &Restore) -> Result<Plan, Stop> {
-    let place = |id: &ResourceId| found.merged.get(id).or(found.base.get(id)).map(|wanted| wanted.place.clone()).unwrap_or_default();
+async fn taken_back(repo: &Repository, targets: &Targets, sighted: Sighted<'_>, request: &Request, mut found: Survey, restore: &Restore) -> Result<Plan, Stop> {
     let asked = plan::restore_wants(&request.written);
-    let seen = match sighted {
-        Sighted::Offline => Vec::new(),
-        Sighted::Observe(secrets) => observe_all(targets, secrets, &asked, &[], false).await.map_err(Stop::World)?,
-    };
+    let (mut seen, mut base) = (Vec::new(), BTreeMap::new());
+    if let Sighted::Observe(safe) = sighted {
+        let (mut hiding, _) = hide(safe, repo, targets, &mut found);
+        let faults = safe::lost(safe, &request.written, &BTreeMap::new(), &asked, &|id| place(&found, id));
+        if !faults.is_empty() {
+            return Err(CompileError::Refused(faults).into());
+        }
+        for id in request.written.keys() {
+            let asks = asks_now(targets, &found, id);
+            base.insert(id, hiding.now(safe, repo, kind(targets, id), id, asks).await);
+        }
+        seen = observe_all(targets, Look::planning(safe, &hiding), &asked, &[], false).await.map_err(Stop::World)?;
+    }
+    let place = |id: &ResourceId| place(&found, id);
     let plans: Vec<&Plan> = restore.plan.iter().map(|plan| &**plan).collect();
     Ok(plan::restore(plan::Restoring {
         written: &request.written,
@@ -252,7 +303,7 @@ async fn taken_back(targets: &Targets, sighted: Sighted<'_>, request: &Request, 
         kinds: &|id| kind(targets, id),
         policy: &found.policy,
         rules: restore.plan.iter().flat_map(|plan| plan.rules.clone()).collect(),
-        base: &|id| asks_now(targets, found, id),
+        base: &|id| base.get(id).cloned().flatten(),
         repo: &request.mr.repo,
         ahead: &request.ahead,
     })?)
@@ -261,6 +312,9 @@ async fn taken_back(targets: &Targets, sighted: Sighted<'_>, request: &Request, 
 /// What base asks for; what its kind refuses today is compared as it stands.
 fn asks_now(targets: &Targets, found: &Survey, id: &ResourceId) -> Option<Value> {
     let asked = found.base.get(id)?.value.clone();
+    if matches!(asked, Value::Hidden(_) | Value::Secret(_)) {
+        return Some(asked);
+    }
     Some(kind(targets, id).canon(id, asked.clone()).unwrap_or(asked))
 }
 

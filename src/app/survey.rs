@@ -3,6 +3,7 @@
 use super::{
     dangling,
     governing::{self, Governing, governing, own_templates, root},
+    safe,
     targets::Targets,
     world::Repository,
 };
@@ -93,7 +94,11 @@ pub fn survey(repo: &Repository, targets: &Targets, base: &CommitId, head: &Comm
     }
     let sources = Sides { base: before.as_ref().map(|root| root.sources.clone()).unwrap_or_default(), merged: after.map(|root| root.sources).unwrap_or_default() };
     let mut reader = Reader { repo, targets, policy: &policy, base_tree: &base_tree, tree: &tree, faults: Vec::new() };
-    let read = reader.read(&sources, &changed, also)?;
+    let mut read = reader.read(&sources, &changed, also)?;
+    let mapped: Vec<&Source> = sources.all().collect();
+    for faults in [&mut reader.faults, &mut read.unread] {
+        safe::unread(faults, &mapped, &policy, &repo.grants);
+    }
     faults.extend(reader.faults);
     faults.extend(misspelt(repo, &sources, &tree)?);
     let unmapped: Vec<&Changed> = changed.iter().filter(|change| !governs(&change.path) && !sources.read(&change.path) && !read.inputs.contains(&change.path)).collect();

@@ -1,5 +1,6 @@
 //! The configured live systems: each behind its driver, with one dispatcher that owns how much is in flight there.
 
+use super::safe::{Look, Opened};
 use crate::{
     core::{
         model::{Fact, Kind, Observed, ResourceId, Str, Token, Unit, Want},
@@ -62,7 +63,7 @@ impl Target {
     /// Reads; one `Observed` a want, in the order asked.
     ///
     /// Reads of the same units that wait for a slot at the same time become one: the proofs of ten steps in one zone are one transfer.
-    pub async fn observe(&self, secrets: &dyn Secrets, wants: &[Want], facts: &[Fact]) -> Seen {
+    async fn observe(&self, secrets: &dyn Secrets, wants: &[Want], facts: &[Fact]) -> Seen {
         loop {
             let number = self.next.fetch_add(1, Ordering::Relaxed);
             let units = wants.iter().map(|want| self.kind().unit(&want.id)).collect();
@@ -149,8 +150,8 @@ impl Target {
         prober.probe(&cx, units).await
     }
 
-    /// Does one step. An act that outlives its deadline has an unknown outcome: only observing tells.
-    pub async fn act(&self, secrets: &dyn Secrets, fence: &Fence, step: &Step, skip: &BTreeSet<u32>, tokens: &[Token]) -> Outcome {
+    /// Does one step with plain values: `Safe::act` is what calls this. An act that outlives its deadline has an unknown outcome: only observing tells.
+    pub(super) async fn act(&self, secrets: &dyn Secrets, fence: &Fence, step: &Step, skip: &BTreeSet<u32>, tokens: &[Token]) -> Outcome {
         let deadline = step.deadline.std();
         let _slot = self.slots.acquire().await;
         let cx = Cx { fence: Some(fence), deadline: Instant::now() + deadline, cancel: Cancel::default(), together: step.together.is_some(), secrets };
@@ -162,17 +163,21 @@ impl Target {
 }
 
 /// Reads wants of several targets at once and gives the answers back in the order asked. `health`: with the facts that are health for each target's kind.
-pub async fn observe_all(targets: &Targets, secrets: &dyn Secrets, wants: &[Want], facts: &[Fact], health: bool) -> Result<Vec<Observed>, ObserveError> {
+///
+/// Drivers are handed plain values; what comes back hides what `look` says.
+pub async fn observe_all(targets: &Targets, look: Look<'_>, wants: &[Want], facts: &[Fact], health: bool) -> Result<Vec<Observed>, ObserveError> {
     let mut by_target: BTreeMap<&Str, Vec<&Want>> = BTreeMap::new();
     for want in wants {
         by_target.entry(&want.id.target).or_default().push(want);
     }
     let asks = by_target.into_iter().map(|(name, wants)| async move {
         let target = targets.get(name).ok_or_else(|| unknown(name))?;
-        let owned: Vec<Want> = wants.into_iter().cloned().collect();
+        let opened: Vec<Opened> = wants.into_iter().map(|want| look.open(want, target.kind())).collect();
+        let plain: Vec<Want> = opened.iter().map(|one| one.want.clone()).collect();
         let of_kind: &[&str] = if health { target.kind().health() } else { &[] };
         let facts: Vec<Fact> = facts.iter().cloned().chain(of_kind.iter().map(|fact| (*fact).into())).collect();
-        target.observe(secrets, &owned, &facts).await
+        let seen = target.observe(look.safe.secrets(), &plain, &facts).await.map_err(|error| look.close_error(&opened, error))?;
+        Ok(opened.iter().zip(seen).map(|(opened, seen)| look.close(opened, seen)).collect::<Vec<_>>())
     });
     let mut found: BTreeMap<ResourceId, Observed> = BTreeMap::new();
     for answer in futures::future::join_all(asks).await {

@@ -9,6 +9,7 @@ use super::{
     news::News,
     overrides::OverrideBook,
     people::Directory,
+    safe::Safe,
     service::Service,
     targets::{Target, Targets},
     world::{Known, Repository, Trouble, World},
@@ -27,7 +28,7 @@ use crate::{
     formats::{Format, keytree, octodns::OctoDns, trueup_yaml::Source, zonefile::ZoneFile},
     git::{GitRepo, Pointers, UnitCache},
     ports::{Clock, Driver, Exam, RepoError, SecretText, Secrets, StateRepo, SystemClock},
-    secrets::LocalSecrets,
+    secrets::{LocalSecrets, Login, Providers, Seal, Sops, SopsConfig, Vault, VaultConfig},
 };
 use anyhow::Context as _;
 use std::{
@@ -62,9 +63,44 @@ pub fn kinds(targets: &Targets) -> Kinds {
     Kinds::new(targets.iter().map(|(name, target)| (name.clone(), target.kind())))
 }
 
-/// The secret providers of a configuration.
-pub fn secrets(server: &config::Server) -> Arc<dyn Secrets> {
+/// What the server's own secrets are read with.
+pub fn own_secrets(server: &config::Server) -> Arc<dyn Secrets> {
     Arc::new(LocalSecrets::new(server.secrets.clone()))
+}
+
+/// The secret providers of a configuration. What they sign in with comes from the environment and from files.
+pub async fn secrets(server: &config::Server) -> anyhow::Result<Arc<dyn Secrets>> {
+    let local = LocalSecrets::new(server.secrets.clone());
+    let vault = match &server.vault {
+        None => None,
+        Some(vault) => Some(self::vault(vault, &local).await?),
+    };
+    let sops = match &server.sops {
+        None => None,
+        Some(sops) => {
+            let age_key = resolve(&local, &sops.age_key.reference()).await.context("the age key of SOPS")?;
+            Some(Sops::new(SopsConfig { folder: sops.folder.clone(), program: sops.program.clone(), age_key }))
+        }
+    };
+    Ok(Arc::new(Providers { local, vault, sops }))
+}
+
+async fn vault(vault: &config::Vault, local: &LocalSecrets) -> anyhow::Result<Vault> {
+    let login = match (&vault.token, &vault.approle) {
+        (Some(token), _) => Login::Token(resolve(local, &token.reference()).await.context("the token of Vault")?),
+        (None, Some(role)) => Login::AppRole {
+            mount: role.mount.to_string(),
+            role_id: resolve(local, &role.role_id.reference()).await.context("the id of the role in Vault")?,
+            secret_id: resolve(local, &role.secret_id.reference()).await.context("the secret id of the role in Vault")?,
+        },
+        (None, None) => anyhow::bail!("vault has neither `token` nor `approle`"),
+    };
+    let ca = match &vault.ca {
+        None => None,
+        Some(path) => Some(std::fs::read(path).with_context(|| format!("cannot read {}, the authority of Vault", path.display()))?),
+    };
+    let namespace = vault.namespace.as_ref().map(ToString::to_string);
+    Ok(Vault::new(VaultConfig { address: vault.address.to_string(), namespace, login, ca, answer: vault.answer_timeout.std() })?)
 }
 
 /// Every configured target behind its driver. Nothing is contacted yet.
@@ -130,6 +166,22 @@ async fn consul(name: &Str, target: &config::Target, secrets: &dyn Secrets) -> a
     })?)
 }
 
+/// The keys of `seal_key`; without any, one of this process alone.
+pub(super) async fn seal(server: &config::Server, secrets: &dyn Secrets) -> anyhow::Result<Seal> {
+    let mut keys = Vec::new();
+    for key in &server.seal_key.0 {
+        keys.push(resolve(secrets, &key.reference()).await.context("the seal key")?);
+    }
+    if keys.is_empty() { Ok(Seal::for_now()?) } else { Seal::new(&keys).context("`seal_key`") }
+}
+
+/// What hides and opens sensitive values, with the keys of the configuration.
+pub async fn safe(server: &config::Server, secrets: Arc<dyn Secrets>) -> anyhow::Result<Safe> {
+    let seal = seal(server, &*secrets).await?;
+    let own = server.own_secrets().into_iter().map(|(_, reference)| reference.name().into()).collect();
+    Ok(Safe::new(secrets, seal, own))
+}
+
 async fn resolve(secrets: &dyn Secrets, reference: &SecretRef) -> anyhow::Result<SecretText> {
     Ok(secrets.resolve(reference).await?)
 }
@@ -154,6 +206,7 @@ pub(super) fn governed(server: &config::Server, named: &config::Repository, path
         admins: server.spelled_out(&named.admins),
         approvers: Some(approvers(server, named)),
         required_checks: named.required_checks.clone(),
+        secrets: named.secrets.clone(),
         people: Arc::new(Known { users: server.users.iter().map(|user| user.name.clone()).collect(), groups: server.groups.clone() }),
         units: UnitCache::default(),
         pointers: Pointers::default(),
@@ -190,7 +243,7 @@ pub struct Wired {
 
 /// Everything of one server, ready to serve; nothing runs yet.
 pub async fn service(server: config::Server) -> anyhow::Result<Wired> {
-    let targets = targets(&server, &*secrets(&server)).await?;
+    let targets = targets(&server, &*secrets(&server).await?).await?;
     service_over(server, targets).await
 }
 
@@ -198,7 +251,7 @@ pub async fn service(server: config::Server) -> anyhow::Result<Wired> {
 pub async fn service_over(server: config::Server, targets: Targets) -> anyhow::Result<Wired> {
     let server = Arc::new(server);
     let clock: Arc<dyn Clock> = Arc::new(SystemClock);
-    let secrets = secrets(&server);
+    let secrets = secrets(&server).await?;
     let people = Arc::new(Directory::read(server.clone(), &*secrets).await?);
     std::fs::create_dir_all(&server.data).with_context(|| format!("cannot make the data folder {}", server.data.display()))?;
     let store = store::open(&server, &*secrets).await?;
@@ -213,6 +266,7 @@ pub async fn service_over(server: config::Server, targets: Targets) -> anyhow::R
         repositories.insert(place.id.clone(), Arc::new(governed(&server, repository, &place.path)?));
     }
     let halted = store.row::<bool>(&Service::halt_row()).await?.is_some_and(|row| row.value);
+    let safe = Arc::new(safe(&server, secrets).await?);
     let board = BoardRoom::open(Arc::new(store.clone()), clock.clone()).await.map_err(anyhow::Error::msg)?;
     let overrides = OverrideBook::open(Arc::new(store.clone()), clock.clone()).await.map_err(anyhow::Error::msg)?;
     let world = World {
@@ -224,7 +278,7 @@ pub async fn service_over(server: config::Server, targets: Targets) -> anyhow::R
         plans: Semaphore::new(server.limits.plans as usize),
         kinds: kinds(&targets),
         targets,
-        secrets,
+        safe,
         board,
         overrides,
         trouble: Trouble::default(),

@@ -1,13 +1,13 @@
 //! Everything a change may reach, behind ports; made once by the wiring.
 
-use super::{board::BoardRoom, news::News, overrides::OverrideBook, service::MrDesk, targets::Targets};
+use super::{board::BoardRoom, news::News, overrides::OverrideBook, safe::Safe, service::MrDesk, targets::Targets};
 use crate::{
     core::{
         model::{CommitId, Grant, RepoId, Str, User},
         render::Kinds,
     },
     git::{Pointers, UnitCache},
-    ports::{Clock, ForgeReader, ForgeWriter, Secrets, StateRepo},
+    ports::{Clock, ForgeReader, ForgeWriter, StateRepo},
     stores::Store,
 };
 use std::{
@@ -32,7 +32,7 @@ pub struct World {
     /// How many plans are compiled at once.
     pub plans: Semaphore,
     pub targets: Targets,
-    pub secrets: Arc<dyn Secrets>,
+    pub safe: Arc<Safe>,
     pub board: BoardRoom,
     pub overrides: OverrideBook,
     pub kinds: Kinds,
@@ -86,6 +86,8 @@ pub struct Repository {
     pub approvers: Option<Arc<BTreeSet<User>>>,
     /// Statuses that must be green whatever the repository's own policy says.
     pub required_checks: Vec<Str>,
+    /// The secrets that its files may refer to.
+    pub secrets: Vec<Str>,
     /// Whom policy may name.
     pub people: Arc<Known>,
     pub units: UnitCache,

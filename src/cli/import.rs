@@ -56,7 +56,7 @@ pub fn run(args: &ImportArgs) -> anyhow::Result<Exit> {
     let server = load(&args.config)?;
     let unit = Unit::new(zone);
     let seen = runtime()?.block_on(async {
-        let secrets = wiring::secrets(&server);
+        let secrets = wiring::secrets(&server).await?;
         let targets = wiring::targets(&server, &*secrets).await?;
         let target = targets.get(&*args.target).with_context(|| format!("the server configuration names no target `{}`", args.target))?;
         Ok::<_, anyhow::Error>(target.list(&*secrets, &unit).await?)

@@ -63,7 +63,8 @@ pub enum Output {
 pub fn run(args: &PlanArgs, color: Color) -> anyhow::Result<Exit> {
     let server = load(&args.config)?;
     runtime()?.block_on(async {
-        let secrets = wiring::secrets(&server);
+        let secrets = wiring::secrets(&server).await?;
+        let safe = wiring::safe(&server, secrets.clone()).await?;
         let targets = wiring::targets(&server, &*secrets).await?;
         let kinds = wiring::kinds(&targets);
         let repo = Arc::new(wiring::checkout(&server, args.name.as_deref(), &args.repo)?);
@@ -71,7 +72,7 @@ pub fn run(args: &PlanArgs, color: Color) -> anyhow::Result<Exit> {
         let (base, head) = (repo.state.commit(&args.base)?, repo.state.commit(&args.head)?);
         let mr = MrId { repo: RepoId::new(repo.id.as_str()), number: 0 };
         let request = planning::Request { mr, base, head, ours: BTreeMap::new(), written: BTreeMap::new(), ahead: BTreeMap::new(), overrides: Arc::default(), restore: None };
-        let sighted = if args.offline { planning::Sighted::Offline } else { planning::Sighted::Observe(&*secrets) };
+        let sighted = if args.offline { planning::Sighted::Offline } else { planning::Sighted::Observe(&safe) };
         let (_, result) = planning::compile_for(repo, &targets, sighted, request).await;
         match result {
             PlanResult::Plan { plan, .. } => {

@@ -16,7 +16,7 @@ pub use kv::{Compare, Key, Kv, KvError, KvErrorKind, KvLimits, Miss, Put, Rev, R
 pub use kv_memory::{Fault, MemoryKv};
 pub use probe::{Exam, Found, Probe};
 pub use repo::{Changed, Merge, Mode, RepoError, StateRepo, TreeEntry};
-pub use secrets::{SecretError, SecretText, Secrets};
+pub use secrets::{SecretError, SecretErrorKind, SecretText, Secrets};
 
 /// A boxed future, so that ports stay object safe.
 pub type Fut<'a, T> = std::pin::Pin<Box<dyn std::future::Future<Output = T> + Send + 'a>>;

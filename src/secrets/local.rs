@@ -2,7 +2,7 @@
 
 use crate::{
     core::model::SecretRef,
-    ports::{Fut, SecretError, SecretText, Secrets},
+    ports::{Fut, SecretError, SecretErrorKind, SecretText, Secrets},
 };
 use std::path::{Component, Path, PathBuf};
 
@@ -21,7 +21,10 @@ impl LocalSecrets {
     }
 
     fn find(&self, reference: &SecretRef) -> Result<SecretText, SecretError> {
-        let fault = |what: &str| SecretError { uri: reference.uri.to_string(), what: what.to_owned() };
+        let fault = |what: &str| SecretError { uri: reference.uri.to_string(), what: what.to_owned(), kind: SecretErrorKind::Missing };
+        if reference.version.is_some() {
+            return Err(fault("the environment and files keep no versions; leave `@VERSION` out"));
+        }
         let rest = reference.uri.strip_prefix("secret://").ok_or_else(|| fault("a reference starts with secret://"))?;
         let (provider, name) = rest.split_once('/').ok_or_else(|| fault("a reference is secret://PROVIDER/NAME"))?;
         match provider {
@@ -30,7 +33,7 @@ impl LocalSecrets {
                 let folder = self.folder.as_deref().ok_or_else(|| fault("the server's configuration names no secrets folder"))?;
                 read(folder, name).map_err(|what| fault(&what))
             }
-            _ => Err(fault("no such provider; env and file are there")),
+            _ => Err(fault("no such provider; env, file, vault and sops are there")),
         }
     }
 }

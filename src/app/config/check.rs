@@ -2,7 +2,7 @@
 
 use super::{Places, Repository, SecretSource, Server, StoreKind, Target, TokenSource, owners};
 use crate::{
-    core::model::{Grant, Refusal, RefusalKind, Span, Str, nearest},
+    core::model::{Grant, Refusal, RefusalKind, SecretRef, Span, Str, nearest},
     formats::yaml::Node,
 };
 use std::{collections::BTreeMap, path::PathBuf};
@@ -17,6 +17,8 @@ pub(super) fn check(server: &Server, node: &Node) -> Vec<Refusal> {
     for (name, target) in &server.targets {
         check.target(name, target);
     }
+    check.seal_keys();
+    check.providers();
     check.limits();
     check.store();
     check.found.sort_by(|a, b| (&a.place, &a.what).cmp(&(&b.place, &b.what)));
@@ -133,6 +135,60 @@ impl Check<'_> {
         for (group, members) in &server.groups {
             for (i, member) in members.iter().enumerate() {
                 self.user(member, &["groups", group, &i.to_string()], false);
+            }
+        }
+    }
+
+    fn seal_keys(&mut self) {
+        for (i, key) in self.server.seal_key.0.iter().enumerate() {
+            match key {
+                SecretSource::File(_) => self.needs_folder(&["seal_key", &i.to_string()]),
+                SecretSource::Env(_) => {}
+            }
+        }
+        // A key that lies with what it seals protects nothing from whoever reads a backup of it.
+        let below = self.server.secrets.as_ref().is_some_and(|folder| folder.starts_with(&self.server.data));
+        if below && self.server.seal_key.0.iter().any(|key| matches!(key, SecretSource::File(_))) {
+            self.fault(
+                RefusalKind::Path,
+                &["secrets"],
+                "the seal key would lie in the data folder, beside what it seals".into(),
+                "move the folder of secrets out of the data folder",
+            );
+        }
+    }
+
+    /// Providers of secrets: each is signed in to in one way, and its own secrets come from the server.
+    fn providers(&mut self) {
+        let server = self.server;
+        if let Some(vault) = &server.vault {
+            if !(vault.address.starts_with("http://") || vault.address.starts_with("https://")) {
+                self.fault(RefusalKind::Value, &["vault", "address"], format!("`{}` is no URL of a Vault", vault.address), "start it with `https://`");
+            }
+            if vault.token.is_some() == vault.approle.is_some() {
+                self.fault(RefusalKind::Schema, &["vault"], "a Vault is signed in to in one way".into(), "name `token` or `approle`, one of the two");
+            }
+            let sources = [(&["vault", "token"][..], vault.token.as_ref())].into_iter();
+            let role =
+                vault.approle.iter().flat_map(|role| [(&["vault", "approle", "role_id"][..], Some(&role.role_id)), (&["vault", "approle", "secret_id"], Some(&role.secret_id))]);
+            for (path, source) in sources.chain(role) {
+                if matches!(source, Some(SecretSource::File(_))) {
+                    self.needs_folder(path);
+                }
+            }
+        }
+        if server.sops.as_ref().is_some_and(|sops| matches!(sops.age_key, SecretSource::File(_))) {
+            self.needs_folder(&["sops", "age_key"]);
+        }
+        for (i, repository) in server.repositories.iter().enumerate() {
+            for (s, rule) in repository.secrets.iter().enumerate() {
+                let name = rule.strip_suffix('*').unwrap_or(rule);
+                let whole = SecretRef::parse(&format!("secret://{}", name.trim_end_matches('/'))).is_ok()
+                    || (name != &**rule && name.split_once('/').is_some_and(|(_, path)| path.is_empty()));
+                if name.contains('*') || !(whole || SecretRef::parse(&format!("secret://{name}x")).is_ok()) {
+                    let path = ["repositories", &i.to_string(), "secrets", &s.to_string()];
+                    self.fault(RefusalKind::Value, &path, format!("`{rule}` names no secrets"), "write `vault/kv/app#password`, or `vault/kv/app/*` for all that start so");
+                }
             }
         }
     }

@@ -3,10 +3,12 @@
 mod check;
 mod load;
 mod owners;
+mod providers;
 mod secret;
 mod types;
 
 pub use load::{load, parse};
 pub use owners::{Places, pairs, places};
-pub use secret::{SecretSource, TokenSource};
+pub use providers::{AppRole, Sops, Vault};
+pub use secret::{SealKeys, SecretSource, TokenSource};
 pub use types::{Forge, Limits, Repository, Server, Store, StoreKind, Target, TargetKind, Tls, Tsig, TsigAlgorithm, User};

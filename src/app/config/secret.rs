@@ -4,7 +4,7 @@ use crate::core::model::{SecretRef, Str};
 use schemars::JsonSchema;
 use serde::{
     Deserialize, Deserializer, Serialize,
-    de::{self, MapAccess, Visitor},
+    de::{self, MapAccess, SeqAccess, Visitor},
 };
 use std::fmt;
 
@@ -17,6 +17,11 @@ pub enum SecretSource {
     /// A file below the `secrets` folder.
     File(Str),
 }
+
+/// Where the seal keys come from: one source, or a list of them, newest first.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, JsonSchema)]
+#[serde(transparent)]
+pub struct SealKeys(pub Vec<SecretSource>);
 
 /// Where a user's token comes from, or how it is recognized.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, JsonSchema)]
@@ -56,6 +61,39 @@ impl<'de> Deserialize<'de> for SecretSource {
     fn deserialize<D: Deserializer<'de>>(d: D) -> Result<Self, D::Error> {
         let (key, value) = d.deserialize_any(OnePair(&["env", "file"]))?;
         Ok(if key == "env" { Self::Env(value) } else { Self::File(value) })
+    }
+}
+
+impl<'de> Deserialize<'de> for SealKeys {
+    fn deserialize<D: Deserializer<'de>>(d: D) -> Result<Self, D::Error> {
+        d.deserialize_any(OneOrMore)
+    }
+}
+
+/// Reads one source or a list; a plain key is refused without printing it.
+struct OneOrMore;
+
+impl<'de> Visitor<'de> for OneOrMore {
+    type Value = SealKeys;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a map of one of env, file, or a list of such maps")
+    }
+
+    fn visit_str<E: de::Error>(self, _: &str) -> Result<Self::Value, E> {
+        Err(OnePair(&["env", "file"]).plain())
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<Self::Value, A::Error> {
+        SecretSource::deserialize(de::value::MapAccessDeserializer::new(map)).map(|one| SealKeys(vec![one]))
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(self, mut list: A) -> Result<Self::Value, A::Error> {
+        let mut keys = Vec::new();
+        while let Some(key) = list.next_element()? {
+            keys.push(key);
+        }
+        Ok(SealKeys(keys))
     }
 }
 

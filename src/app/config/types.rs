@@ -1,8 +1,8 @@
 //! The keys of `server.yaml`; the doc of each field is its line in docs/configuration.md.
 
-use super::{SecretSource, TokenSource};
+use super::{SealKeys, SecretSource, Sops, TokenSource, Vault};
 use crate::core::{
-    model::{Grant, Span, Str},
+    model::{Grant, SecretRef, Span, Str},
     review::Right,
 };
 use schemars::JsonSchema;
@@ -30,6 +30,16 @@ pub struct Server {
     /// The folder of secret files; `{file: NAME}` is read below it.
     #[serde(default)]
     pub secrets: Option<PathBuf>,
+    /// The key under which sensitive values are hidden and sealed, of 32 characters or more (`openssl rand -base64 32`), or a list of keys, newest first: the
+    /// first seals and all open. Needed where anything is sensitive; keep it outside the data folder, whose backups must not hold it.
+    #[serde(default)]
+    pub seal_key: SealKeys,
+    /// Vault or OpenBao, for references `secret://vault/MOUNT/PATH#FIELD@VERSION`.
+    #[serde(default)]
+    pub vault: Option<Vault>,
+    /// Files encrypted with SOPS, for references `secret://sops/PATH#FIELD`.
+    #[serde(default)]
+    pub sops: Option<Sops>,
     /// The user name under which the server comments, sets statuses and merges.
     #[serde(default = "default_bot")]
     pub bot: Str,
@@ -156,6 +166,10 @@ pub struct Repository {
     /// Statuses that must be green before a run starts, whatever the repository's own policy says.
     #[serde(default)]
     pub required_checks: Vec<Str>,
+    /// The secrets that the repository's files may refer to: one (`vault/kv/app#password`), or all that start so (`vault/kv/app/*`). Empty: none. What the
+    /// server itself uses is given to nobody.
+    #[serde(default)]
+    pub secrets: Vec<Str>,
 }
 
 fn default_branch() -> Str {
@@ -380,6 +394,16 @@ impl Server {
     pub(super) fn start_paths_at(&mut self, folder: &Path) {
         self.data = folder.join(&self.data);
         self.secrets = self.secrets.take().map(|path| folder.join(path));
+        if let Some(vault) = &mut self.vault {
+            vault.ca = vault.ca.take().map(|path| folder.join(path));
+        }
+        if let Some(sops) = &mut self.sops {
+            sops.folder = folder.join(&sops.folder);
+            // A bare name is looked for where programs are.
+            if sops.program.components().count() > 1 {
+                sops.program = folder.join(&sops.program);
+            }
+        }
         if let Some(tls) = &mut self.store.tls {
             tls.ca = folder.join(&tls.ca);
         }
@@ -392,6 +416,36 @@ impl Server {
         for repository in &mut self.repositories {
             repository.path = repository.path.take().map(|path| folder.join(path));
         }
+    }
+
+    /// Every secret that the server itself uses, with what it is.
+    pub fn own_secrets(&self) -> Vec<(String, SecretRef)> {
+        let seals = self.seal_key.0.iter().map(|key| ("the seal key".to_owned(), key.reference()));
+        let targets = self.targets.iter().flat_map(|(name, target)| {
+            let keys = [
+                (format!("key of target {name}"), target.tsig.as_ref().map(|tsig| &tsig.secret)),
+                (format!("password of target {name}"), target.password.as_ref()),
+                (format!("token of target {name}"), target.token.as_ref()),
+                (format!("certificate of target {name}"), target.tls.as_ref().and_then(|tls| tls.identity.as_ref())),
+            ];
+            keys.into_iter().filter_map(|(what, source)| Some((what, source?.reference())))
+        });
+        let tokens = self.users.iter().filter_map(|user| match &user.token {
+            TokenSource::Env(_) | TokenSource::File(_) => Some((format!("token of {}", user.name), user.token.reference()?)),
+            TokenSource::Sha256(_) => None,
+        });
+        let vault = self.vault.iter().flat_map(|vault| {
+            let ids = vault.approle.iter().flat_map(|role| [("id of the role in Vault", &role.role_id), ("secret id of the role in Vault", &role.secret_id)]);
+            vault.token.iter().map(|token| ("token of Vault", token)).chain(ids)
+        });
+        let age = self.sops.iter().map(|sops| ("age key of SOPS", &sops.age_key));
+        let providers = vault.chain(age).map(|(what, source)| (what.to_owned(), source.reference()));
+        let store = [
+            ("password of the store".to_owned(), self.store.password.as_ref()),
+            ("certificate of the store".to_owned(), self.store.tls.as_ref().and_then(|tls| tls.identity.as_ref())),
+        ];
+        let store = store.into_iter().filter_map(|(what, source)| Some((what, source?.reference())));
+        seals.chain(providers).chain(store).chain(targets).chain(tokens).collect()
     }
 
     /// Where a repository lies on disk.

@@ -1,8 +1,11 @@
 //! The machine a server runs on: its secrets, its data folder, its git.
 
 use crate::{
-    app::config::{self, Places, Server, TokenSource},
-    core::model::{SecretRef, Str},
+    app::{
+        config::{self, Places, Repository, Server},
+        wiring,
+    },
+    core::model::{Policy, SecretRef, Str},
     git::program,
     ports::{Exam, Secrets},
 };
@@ -27,13 +30,7 @@ pub(super) fn views(server: &Server) -> Vec<Exam> {
 
 /// Reads every secret that the configuration names; none is told.
 pub(super) async fn secrets(server: &Server, secrets: &dyn Secrets) -> Vec<Exam> {
-    let keys = server.targets.iter().filter_map(|(name, target)| Some((format!("secret: key of target {name}"), target.tsig.as_ref()?.secret.reference())));
-    let tokens = server.users.iter().filter_map(|user| match &user.token {
-        TokenSource::Env(_) | TokenSource::File(_) => Some((format!("secret: token of {}", user.name), user.token.reference()?)),
-        TokenSource::Sha256(_) => None,
-    });
-    let store = server.store.password.iter().map(|password| ("secret: password of the store".to_owned(), password.reference()));
-    let all: Vec<(String, SecretRef)> = keys.chain(tokens).chain(store).collect();
+    let all: Vec<(String, SecretRef)> = server.own_secrets().into_iter().map(|(what, reference)| (format!("secret: {what}"), reference)).collect();
     let mut exams = Vec::new();
     let mut read = 0;
     for (about, reference) in all {
@@ -50,6 +47,25 @@ pub(super) async fn secrets(server: &Server, secrets: &dyn Secrets) -> Vec<Exam>
         exams.insert(0, Exam::ok("secrets", format!("{read} can be read")));
     }
     exams
+}
+
+/// Whether what is sensitive could be sealed.
+pub(super) async fn seal_key(server: &Server, secrets: &dyn Secrets) -> Option<Exam> {
+    let about = "seal key";
+    match (wiring::seal(server, secrets).await, server.seal_key.0.len()) {
+        (_, 0) => None,
+        (Ok(_), 1) => Some(Exam::ok(about, "sensitive values are sealed with it; keep a copy elsewhere, because without it they cannot be put back")),
+        (Ok(_), keys) => Some(Exam::warn(about, format!("{keys} keys: the first seals, all open"), "take the old ones out when every change that was open under them is over")),
+        (Err(error), _) => Some(Exam::fail(about, format!("{error:#}"), "put a key there: `openssl rand -base64 32`")),
+    }
+}
+
+/// Whether a repository has anything sensitive while the server has no key for it.
+pub(super) fn sealed(server: &Server, named: &Repository, policy: Option<&Policy>) -> Option<Exam> {
+    let sensitive = policy.is_some_and(|policy| !policy.sensitive.is_empty()) || !named.secrets.is_empty() || named.grants.iter().any(|grant| !grant.sensitive.is_empty());
+    let next = "add `seal_key: {file: seal.key}`, with the file outside the data folder; `openssl rand -base64 32` makes one";
+    let said = "it may hold sensitive values, and the server has no `seal_key`: plans that touch them are refused";
+    (sensitive && server.seal_key.0.is_empty()).then(|| Exam::fail(format!("repository {}: seal key", named.name), said, next))
 }
 
 /// A secret file that every user of the machine may read is no secret.

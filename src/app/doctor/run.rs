@@ -17,8 +17,13 @@ const VERSION: u32 = 1;
 
 /// Examines a server and its repositories. `checkout`: the one named is read there instead of where the server keeps it.
 pub async fn examine(server: &Server, checkout: Option<(&str, &Path)>) -> Vec<Exam> {
-    let secrets = wiring::secrets(server);
+    // Its own secrets come from the environment and from files alone.
+    let secrets = wiring::own_secrets(server);
     let mut exams = host::secrets(server, &*secrets).await;
+    exams.extend(host::seal_key(server, &*secrets).await);
+    if let Err(error) = wiring::secrets(server).await {
+        exams.push(Exam::fail("providers of secrets", format!("{error:#}"), "mend it; the server does not start without"));
+    }
     exams.push(host::folder(&server.data));
     exams.extend(wiring::store::examine(server, &*secrets).await);
     exams.push(host::git());
@@ -29,6 +34,7 @@ pub async fn examine(server: &Server, checkout: Option<(&str, &Path)>) -> Vec<Ex
         let found = repository::examine(server, named, elsewhere);
         exams.extend(found.exams);
         exams.extend(found.policy.iter().flat_map(|policy| approvals::examine(server, named, policy)));
+        exams.extend(host::sealed(server, named, found.policy.as_ref()));
         for (target, zones) in found.units {
             units.entry(target).or_default().extend(zones);
         }

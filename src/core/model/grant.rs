@@ -14,12 +14,21 @@ pub struct Grant {
     /// that start so (`/app/*`). Empty: the whole target.
     #[serde(default)]
     pub units: Vec<Str>,
+    /// What of the target is sensitive, in the same words, whatever the repository's own policy says: its values are compared and recorded as keyed
+    /// hashes, and a key takes references to secrets only.
+    #[serde(default)]
+    pub sensitive: Vec<Str>,
 }
 
 impl Grant {
     /// Whether the grant covers the resource, in the words of its kind.
     pub fn covers(&self, id: &ResourceId, kind: &dyn Kind) -> bool {
         self.target == id.target && (self.units.is_empty() || self.units.iter().any(|pattern| kind.granted(id, pattern)))
+    }
+
+    /// Whether the grant says that the resource is sensitive.
+    pub fn hides(&self, id: &ResourceId, kind: &dyn Kind) -> bool {
+        self.target == id.target && self.sensitive.iter().any(|pattern| kind.granted(id, pattern))
     }
 
     /// A unit pattern of the other grant that covers what this one covers too; inside: `None` when the other is the whole target.

@@ -49,6 +49,11 @@ pub trait Kind: Send + Sync {
         Vec::new()
     }
 
+    /// Whether a value may be a reference to a secret, so that a plain one where the content is sensitive is refused.
+    fn takes_references(&self) -> bool {
+        false
+    }
+
     /// What may be live beside a resource and matters to whoever changes it, asked for or not: other data of its name, and, where it is `made`, what answered there so far.
     fn beside(&self, _id: &ResourceId, _made: bool) -> Vec<ResourceId> {
         Vec::new()

@@ -34,14 +34,14 @@ pub enum Item {
 
 impl Outcome {
     /// The answer of an act that was issued a second time, because nobody heard what became of the first: what is already so may be the first one's doing,
-    /// and what this one did not get to may have been done by the first.
+    /// and what this one did not get to, or could not do any more, may have been done by the first.
     #[must_use]
     pub fn of_a_second_try(mut self) -> Self {
         for item in &mut self.items {
             match item {
                 Item::Already => *item = Item::Done,
-                Item::NotTried | Item::Failed { transient: true, .. } => *item = Item::Unknown,
-                Item::Done | Item::Moved(_) | Item::Refused(_) | Item::Failed { transient: false, .. } | Item::Unknown => {}
+                Item::NotTried | Item::Failed { .. } => *item = Item::Unknown,
+                Item::Done | Item::Moved(_) | Item::Refused(_) | Item::Unknown => {}
             }
         }
         self
@@ -59,8 +59,8 @@ mod tests {
 
     #[test]
     fn a_second_try_does_not_disown_what_the_first_may_have_done() {
-        let away = || Item::Failed { transient: true, why: "away".into() };
-        let said = Outcome { items: vec![Item::Already, Item::NotTried, away(), Item::Done], report: None };
-        assert_eq!(said.of_a_second_try().items, [Item::Done, Item::Unknown, Item::Unknown, Item::Done]);
+        let failed = |transient| Item::Failed { transient, why: "away, or what it needs is gone by now".into() };
+        let said = Outcome { items: vec![Item::Already, Item::NotTried, failed(true), failed(false), Item::Done], report: None };
+        assert_eq!(said.of_a_second_try().items, [Item::Done, Item::Unknown, Item::Unknown, Item::Unknown, Item::Done]);
     }
 }

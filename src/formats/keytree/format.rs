@@ -1,10 +1,10 @@
 //! The format: which file is which key, and how a file is read.
 
-use super::{flatten, json, properties, schema, toml, write};
+use super::{flatten, json, properties, schema, secret, toml, write};
 use crate::{
     core::model::{Desired, Kind, Place, Refusal, RefusalKind, ResourceId, Str, Unit, Wanted},
     formats::{Files, Format, Home, Scope, UnitFiles, yaml},
-    kinds::config::{KEYS, key_id, value},
+    kinds::config::{KEYS, key_id},
 };
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -199,7 +199,9 @@ impl Format for KeyTree {
                     continue;
                 }
             };
-            for Leaf { below, bytes, place } in leaves {
+            for leaf in leaves {
+                let asked = secret::asked(&leaf);
+                let Leaf { below, bytes: _, place } = leaf;
                 let between = if below.is_empty() { "" } else { &*self.separator };
                 let key = format!("{}{between}{below}", unit.as_str());
                 if let Some(first) = seen.insert(key.clone(), place.clone()) {
@@ -207,7 +209,13 @@ impl Format for KeyTree {
                     faults.push(Refusal::new(RefusalKind::Overlap, what).at(place).also(first).advice("keep one of the two"));
                     continue;
                 }
-                let value = value(&bytes);
+                let value = match asked {
+                    Ok(value) => value,
+                    Err(refusal) => {
+                        faults.push(refusal);
+                        continue;
+                    }
+                };
                 for target in &scope.targets {
                     let wanted = Wanted { value: value.clone(), place: place.clone(), after: Vec::new() };
                     desired.resources.insert(key_id(target, &key), wanted);

@@ -9,6 +9,7 @@ mod format;
 mod json;
 mod properties;
 mod schema;
+mod secret;
 mod toml;
 mod write;
 

@@ -1,10 +1,9 @@
 //! Writing keys back as files, for imports: a file a key; what expanded files ask for already stays theirs.
 
-use super::format::KeyTree;
+use super::{format::KeyTree, secret};
 use crate::{
     core::model::{Desired, Place, Policy, Refusal, RefusalKind, Str, Unit},
     formats::{Files, Format, Scope, UnitFiles},
-    kinds::config::bytes,
 };
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -13,7 +12,7 @@ pub(super) fn write(format: &KeyTree, desired: &Desired, previous: &UnitFiles) -
     let mut left: BTreeMap<&str, Vec<u8>> = BTreeMap::new();
     let mut faults = Vec::new();
     for (id, wanted) in &desired.resources {
-        match bytes(&wanted.value) {
+        match secret::written(&wanted.value) {
             Ok(bytes) => drop(left.insert(&id.name, bytes)),
             Err(refusal) => faults.push(refusal),
         }
@@ -22,7 +21,8 @@ pub(super) fn write(format: &KeyTree, desired: &Desired, previous: &UnitFiles) -
     // An expanded file whose every key is still wanted as it stands keeps its form and its comments.
     for (path, content) in previous.iter().filter(|(path, _)| format.expanded(path).is_some()) {
         let Some(asked) = asked(format, path, content) else { continue };
-        if asked.iter().all(|(key, value)| left.get(&**key) == Some(value)) {
+        // What a reference leads to is not known here: it stays, and no plain value is written over it.
+        if asked.iter().all(|(key, value)| secret::meant(value).is_some() || left.get(&**key) == Some(value)) {
             for key in asked.keys() {
                 left.remove(&**key);
             }
@@ -30,6 +30,12 @@ pub(super) fn write(format: &KeyTree, desired: &Desired, previous: &UnitFiles) -
         } else {
             let what = "what this file asks for is no longer what is live, and it is not written over";
             faults.push(Refusal::new(RefusalKind::Value, what).at(Place::file(path.clone())).advice("change its keys by hand"));
+        }
+    }
+    for (path, content) in previous.iter().filter(|(path, content)| format.expanded(path).is_none() && secret::meant(content).is_some()) {
+        if let Some(unit) = format.unit_of(path) {
+            left.remove(unit.as_str());
+            out.insert(path.clone(), content.clone());
         }
     }
     let keys: BTreeSet<&str> = left.keys().copied().collect();
@@ -70,7 +76,7 @@ fn asked(format: &KeyTree, path: &Str, content: &[u8]) -> Option<BTreeMap<Str, V
     let unit: Unit = format.unit_of(path)?;
     let scope = Scope { targets: vec!["x".into()], policy: Policy::default() };
     let read = format.read(&unit, &One { path: path.clone(), content: content.to_vec() }, &scope).ok()?;
-    read.resources.into_iter().map(|(id, wanted)| Some((id.name, bytes(&wanted.value).ok()?))).collect()
+    read.resources.into_iter().map(|(id, wanted)| Some((id.name, secret::written(&wanted.value).ok()?))).collect()
 }
 
 /// A source of one file.

@@ -142,6 +142,10 @@ impl Kind for Config {
         Limits { ops, bytes, atomic, ordered: false }
     }
 
+    fn takes_references(&self) -> bool {
+        true
+    }
+
     fn undo(&self, before: Option<&Value>, _after: Option<&Value>) -> Undo {
         Undo::To(before.cloned())
     }

@@ -62,6 +62,6 @@ pub struct NoSecrets;
 
 impl Secrets for NoSecrets {
     fn resolve<'a>(&'a self, reference: &'a SecretRef) -> Fut<'a, Result<SecretText, SecretError>> {
-        Box::pin(async move { Err(SecretError { uri: reference.uri.to_string(), what: "a bench has no secrets".into() }) })
+        Box::pin(async move { Err(SecretError { uri: reference.uri.to_string(), what: "a bench has no secrets".into(), kind: trueup::ports::SecretErrorKind::Missing }) })
     }
 }

@@ -22,7 +22,7 @@ pub struct NoSecrets;
 
 impl Secrets for NoSecrets {
     fn resolve<'a>(&'a self, reference: &'a trueup::core::model::SecretRef) -> Fut<'a, Result<SecretText, SecretError>> {
-        Box::pin(async move { Err(SecretError { uri: reference.uri.to_string(), what: "this test has no secrets".into() }) })
+        Box::pin(async move { Err(SecretError { uri: reference.uri.to_string(), what: "this test has no secrets".into(), kind: trueup::ports::SecretErrorKind::Missing }) })
     }
 }
 

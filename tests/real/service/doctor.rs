@@ -30,7 +30,7 @@ fn a_server_that_is_well_is_said_to_be_and_nothing_is_written() {
     assert_eq!((said.code, lines(&said, "fail")), (0, Vec::new()), "{}{}", said.out, said.err);
     for about in [
         "configuration:",
-        "secrets: 5 can be read",
+        "secrets: 6 can be read",
         "data folder:",
         "git: git version 2.",
         "repository dns: protected branch: `main`",

@@ -6,7 +6,7 @@ use std::{
 };
 use tokio::sync::{Semaphore, oneshot};
 use trueup::{
-    app::{BoardRoom, Desk, News, OverrideBook, Targets, Trouble, World, service::Service},
+    app::{BoardRoom, Desk, News, OverrideBook, Targets, Trouble, World, safe::Safe, service::Service},
     core::{
         gate::MergeTicket,
         model::{CommitId, MrId, RepoId, SecretRef, Time, User},
@@ -15,6 +15,7 @@ use trueup::{
         run::MergeAnswer,
     },
     ports::{ForgeError, ForgeReader, ForgeWriter, Fut, MemoryKv, MrRef, SecretError, SecretText, Secrets, Shown, TestClock},
+    secrets::Seal,
     stores::Store,
 };
 
@@ -83,7 +84,7 @@ impl ForgeWriter for Late {
 
 impl Secrets for Late {
     fn resolve<'a>(&'a self, reference: &'a SecretRef) -> Fut<'a, Result<SecretText, SecretError>> {
-        Box::pin(async move { Err(SecretError { uri: reference.uri.to_string(), what: "there are none here".into() }) })
+        Box::pin(async move { Err(SecretError { uri: reference.uri.to_string(), what: "there are none here".into(), kind: trueup::ports::SecretErrorKind::Missing }) })
     }
 }
 
@@ -109,7 +110,7 @@ async fn an_older_sighting_never_replaces_a_newer_one() {
         repositories: BTreeMap::new(),
         plans: Semaphore::new(1),
         targets: Targets::new(),
-        secrets: forge.clone(),
+        safe: Arc::new(Safe::new(forge.clone(), Seal::for_now().expect("randomness"), Default::default())),
         kinds: Kinds::default(),
         trouble: Trouble::default(),
         news: News::default(),

@@ -13,6 +13,7 @@ mod others;
 mod rest;
 mod rolling;
 mod rules;
+mod secrets;
 mod stories;
 mod together;
 mod trouble;

@@ -18,6 +18,9 @@ pub const LONG: &str = "180s";
 /// The people of every story; their token is their name and `-token`.
 const PEOPLE: [&str; 4] = ["ana", "ben", "cleo", "root"];
 
+/// What the server seals with.
+pub const SEAL_KEY: &str = "a seal key of the tests, long enough";
+
 /// One server with one repository `dns`, whose zones live on a real name server.
 pub struct World {
     pub dir: TempDir,
@@ -112,10 +115,11 @@ impl World {
             std::fs::write(dir.join(format!("{person}.token")), format!("{person}-token\n")).expect("the folder is writable");
         }
         std::fs::write(dir.join("tsig.key"), KEY_SECRET).expect("the folder is writable");
+        std::fs::write(dir.join("seal.key"), SEAL_KEY).expect("the folder is writable");
         let users: String = PEOPLE.iter().map(|name| format!("  - name: {name}\n    token: {{ file: {name}.token }}\n")).collect();
         let units: String = self.zones.iter().map(|zone| format!("          - \"{zone}\"\n")).collect();
         let text = format!(
-            "listen: 127.0.0.1:{port}\ndata: {data}\nsecrets: {secrets}\nusers:\n{users}repositories:\n  - name: dns\n    branch: main\n    writers: [ana, ben, cleo]\n    approvers: [ana, ben]\n    admins: [root]\n    grants:\n      - target: inside\n        units:\n{units}          - missing.test.\ntargets:\n  inside:\n    kind: dns/rfc2136\n    address: {addr}\n    nameservers: [{nameservers}]\n    tsig: {{ name: {KEY_NAME}, algorithm: {KEY_ALGORITHM}, secret: {{ file: tsig.key }} }}\n",
+            "listen: 127.0.0.1:{port}\ndata: {data}\nsecrets: {secrets}\nseal_key: {{ file: seal.key }}\nusers:\n{users}repositories:\n  - name: dns\n    branch: main\n    writers: [ana, ben, cleo]\n    approvers: [ana, ben]\n    admins: [root]\n    grants:\n      - target: inside\n        units:\n{units}          - missing.test.\ntargets:\n  inside:\n    kind: dns/rfc2136\n    address: {addr}\n    nameservers: [{nameservers}]\n    tsig: {{ name: {KEY_NAME}, algorithm: {KEY_ALGORITHM}, secret: {{ file: tsig.key }} }}\n",
             port = self.port,
             data = dir.join("data").display(),
             addr = self.address,

@@ -1,0 +1,171 @@
+//! Stories of secrets: references in key trees, sealed pre-images, and who may refer to what.
+
+use super::world::{SEAL_KEY, World};
+use std::{fs, path::PathBuf};
+
+/// A running server with a folder as second target; the repository may write all of it, and refer to the secret files that start with `app-`.
+/// What starts with `app/secret/` is sensitive by the server's grant.
+fn start() -> World {
+    let mut world = World::start();
+    world.kill();
+    fs::create_dir_all(folder(&world)).expect("the folder is writable");
+    keep(&world, "app-one", "canary-one-0f3a");
+    keep(&world, "app-two", "canary-two-77c1");
+    keep(&world, "other", "canary-other-5d5d");
+    let text = fs::read_to_string(world.config()).expect("it is there");
+    let grant = "    secrets: [\"file/app-*\", \"file/tsig*\"]\n    grants:\n      - target: files\n        sensitive: [\"app/secret/*\"]\n";
+    let text = text.replace("    grants:\n", grant);
+    let text = format!("{text}  files:\n    kind: config/directory\n    path: {}\n", folder(&world).display());
+    fs::write(world.config(), text).expect("the folder is writable");
+    world.serve();
+    let number = world.propose("govern-keys", |world| {
+        let root = world.read("trueup.yaml");
+        let source = "  - path: config\n    format: keytree\n    targets: [files]\n    prefix: app/\n    expand: [yaml]\n";
+        world.write("trueup.yaml", &root.replace("policy:\n", &format!("{source}policy:\n")));
+        world.write("config/host", "db1.example.com");
+    });
+    world.wait(number, "awaiting_approval");
+    world.approve(number);
+    world.wait(number, "merged");
+    world
+}
+
+fn folder(world: &World) -> PathBuf {
+    world.dir.path().join("keys")
+}
+
+/// Writes a secret file where the server looks.
+fn keep(world: &World, name: &str, text: &str) {
+    fs::write(world.dir.path().join(name), text).expect("the folder is writable");
+}
+
+fn key(world: &World, key: &str) -> Option<String> {
+    fs::read_to_string(folder(world).join("app").join(key)).ok()
+}
+
+fn say(world: &World, number: u64, args: &[&str]) {
+    world.trueup("ben", &[&["mr", "say", &number.to_string(), "--repo", "dns"], args].concat()).ok();
+}
+
+fn shown(world: &World, number: u64) -> String {
+    world.trueup("ana", &["mr", "show", &number.to_string(), "--repo", "dns"]).ok()
+}
+
+fn set(world: &World, branch: &str, text: &str) -> u64 {
+    world.propose(branch, |world| world.write("config/db.yaml", text))
+}
+
+/// Merges a first reference; what follows is watched for a minute, so that nothing merges under a test's hands.
+fn merged(world: &World, branch: &str, text: &str) {
+    let number = world.propose(branch, |world| {
+        world.write("trueup.yaml", &world.read("trueup.yaml").replace("window: 2s", "window: 60s"));
+        world.write("config/db.yaml", text);
+    });
+    world.wait(number, "awaiting_approval");
+    world.approve(number);
+    world.wait(number, "merged");
+}
+
+#[test]
+fn a_reference_is_written_as_its_secret_and_shown_as_the_reference() {
+    let world = start();
+    let number = set(&world, "refer", "password: secret://file/app-one\nport: 5432\n");
+    world.wait(number, "awaiting_approval");
+    let plan = world.trueup("ana", &["mr", "plan", &number.to_string(), "--repo", "dns"]).ok();
+    assert!(plan.contains("secret://file/app-one") && plan.contains("5432") && !plan.contains("canary"), "{plan}");
+    assert_eq!(key(&world, "db/password"), None);
+    world.approve(number);
+    world.wait(number, "merged");
+    assert_eq!((key(&world, "db/password").as_deref(), key(&world, "db/port").as_deref()), (Some("canary-one-0f3a"), Some("5432")));
+}
+
+#[test]
+fn what_was_there_comes_back_from_its_seal_after_a_kill() {
+    let mut world = start();
+    merged(&world, "one", "password: secret://file/app-one\n");
+    let number = set(&world, "two", "password: secret://file/app-two\n");
+    world.wait(number, "awaiting_approval");
+    world.approve(number);
+    world.until(|world| key(world, "db/password").as_deref() == Some("canary-two-77c1"));
+    // Its provider has lost the old one: only what was sealed brings it back.
+    fs::remove_file(world.dir.path().join("app-one")).expect("it is there");
+    world.kill();
+    world.serve();
+    say(&world, number, &["restore"]);
+    world.wait(number, "restored");
+    assert_eq!(key(&world, "db/password").as_deref(), Some("canary-one-0f3a"));
+}
+
+#[test]
+fn what_a_repository_is_not_given_is_refused_with_the_place() {
+    let world = start();
+    let refused = |branch: &str, text: &str, words: &[&str]| {
+        let number = set(&world, branch, text);
+        world.wait(number, "refused");
+        let shown = shown(&world, number);
+        for word in words {
+            assert!(shown.contains(word), "{branch} names `{word}`: {shown}");
+        }
+        assert!(!shown.contains("canary") && !shown.contains(SEAL_KEY), "{shown}");
+    };
+    refused("other", "password: secret://file/other\n", &["`secret://file/other` is not given to this repository", "config/db.yaml:1:11"]);
+    refused("env", "password: secret://env/PATH\n", &["`secret://env/PATH` is not given"]);
+    refused("own", "password: secret://file/tsig.key\n", &["`secret://file/tsig.key` is not given"]);
+    refused("out", "a: 1\npassword: secret://file/app-/../other\n", &["a path is names between single `/`", "config/db.yaml:2:11"]);
+    refused("missing", "password: secret://file/app-three\n", &["no such file", "config/db.yaml:1:11"]);
+    let number = world.propose("plain", |world| world.write("config/secret/token", "canary-plain-9b9b"));
+    world.wait(number, "refused");
+    let shown = shown(&world, number);
+    assert!(
+        shown.contains("a plain value stands here") && shown.contains("rotate the secret") && shown.contains("config/secret/token:1:1") && !shown.contains("canary"),
+        "{shown}"
+    );
+}
+
+#[test]
+fn a_secret_changed_after_the_approval_is_not_written() {
+    let world = start();
+    let number = set(&world, "refer", "password: secret://file/app-one\n");
+    world.wait(number, "awaiting_approval");
+    keep(&world, "app-one", "canary-changed-1c1c");
+    world.approve(number);
+    world.until(|world| world.show(number)["phase"] == "failed");
+    let shown = shown(&world, number);
+    assert!(shown.contains("is another one now than when the plan was made") && !shown.contains("canary"), "{shown}");
+    assert_eq!(key(&world, "db/password"), None);
+    say(&world, number, &["plan"]);
+    world.wait(number, "awaiting_approval");
+    world.approve(number);
+    world.wait(number, "merged");
+    assert_eq!(key(&world, "db/password").as_deref(), Some("canary-changed-1c1c"));
+}
+
+#[test]
+fn without_a_seal_key_what_is_sensitive_is_not_planned_and_a_lost_one_is_told_at_the_plan() {
+    let mut world = start();
+    merged(&world, "one", "password: secret://file/app-one\n");
+    let number = set(&world, "two", "password: secret://file/app-two\n");
+    world.wait(number, "awaiting_approval");
+    let with = fs::read_to_string(world.config()).expect("it is there");
+    world.kill();
+    fs::write(world.config(), with.replace("seal_key: { file: seal.key }\n", "")).expect("the folder is writable");
+    world.serve();
+    let refused = set(&world, "three", "password: secret://file/app-two\nuser: a\n");
+    world.wait(refused, "refused");
+    let text = shown(&world, refused);
+    assert!(text.contains("has no key to seal its values with") && text.contains("seal_key"), "{text}");
+    // A new first key beside the old one: what the old one sealed goes on.
+    world.kill();
+    keep(&world, "seal2.key", "another key of the tests, long enough");
+    fs::write(world.config(), with.replace("seal_key: { file: seal.key }", "seal_key: [{ file: seal2.key }, { file: seal.key }]")).expect("the folder is writable");
+    world.serve();
+    world.approve(number);
+    world.wait(number, "verifying");
+    // The old key is gone: there is no way back, and restoring says so.
+    world.kill();
+    fs::write(world.config(), with.replace("seal_key: { file: seal.key }", "seal_key: { file: seal2.key }")).expect("the folder is writable");
+    world.serve();
+    say(&world, number, &["restore"]);
+    world.until(|world| shown(world, number).contains("cannot be put back"));
+    assert_eq!(key(&world, "db/password").as_deref(), Some("canary-two-77c1"));
+}
