@@ -335,7 +335,7 @@ impl Service {
             return Err(ServiceError::new(ServiceErrorKind::NotFound, format!("{repo} has no governed branch yet; push it first")));
         };
         let open = drift::Open::Server { desk: self.desk.clone(), world: self.world.clone() };
-        let rows = drift::search(known, self.world.targets.clone(), self.world.secrets.clone(), open, base, asked).await;
+        let rows = drift::search(known, self.world.targets.clone(), self.world.safe.clone(), open, base, asked).await;
         rows.map_err(|what| ServiceError::new(ServiceErrorKind::Invalid, what))
     }
 

@@ -60,10 +60,10 @@ impl Target {
         &*self.driver
     }
 
-    /// Reads; one `Observed` a want, in the order asked.
+    /// Reads plain values; one `Observed` a want, in the order asked. A `Look` opens what is asked and hides what comes back.
     ///
     /// Reads of the same units that wait for a slot at the same time become one: the proofs of ten steps in one zone are one transfer.
-    async fn observe(&self, secrets: &dyn Secrets, wants: &[Want], facts: &[Fact]) -> Seen {
+    pub(super) async fn observe(&self, secrets: &dyn Secrets, wants: &[Want], facts: &[Fact]) -> Seen {
         loop {
             let number = self.next.fetch_add(1, Ordering::Relaxed);
             let units = wants.iter().map(|want| self.kind().unit(&want.id)).collect();

@@ -102,13 +102,14 @@ async fn asked(args: &DriftArgs) -> anyhow::Result<(String, Rows)> {
 /// Looks from here.
 async fn alone(args: &DriftArgs, config: &std::path::Path) -> anyhow::Result<(String, Rows)> {
     let server = load(config)?;
-    let secrets = wiring::secrets(&server);
+    let secrets = wiring::secrets(&server).await?;
+    let safe = Arc::new(wiring::safe(&server, secrets.clone()).await?);
     let targets = wiring::targets(&server, &*secrets).await?;
     let repo = Arc::new(wiring::checkout(&server, args.repo.as_deref(), &args.checkout)?);
     let (name, base) = (repo.id.to_string(), repo.state.commit(&args.base)?);
     let text = |text: &Option<String>| text.as_deref().map(Into::into);
     let asked = search::Asked { target: text(&args.target), unit: text(&args.unit), pattern: text(&args.pattern) };
-    let rows = search::search(repo, targets, secrets, search::Open::Unknown, base, asked).await.map_err(anyhow::Error::msg)?;
+    let rows = search::search(repo, targets, safe, search::Open::Unknown, base, asked).await.map_err(anyhow::Error::msg)?;
     let rows = stream::unfold(rows, |mut rows| async move { Some((Ok(rows.recv().await?), rows)) });
     Ok((name, Box::pin(rows)))
 }

@@ -4,15 +4,16 @@ use super::ground::{Bundle, Ground, Only};
 use crate::{
     app::{
         desk::Desk,
+        safe::{Hiding, Look, Safe, Sides, Unresolved},
         targets::Target,
         world::{Repository, World},
     },
     core::{
         drift::{Ahead, Asked, Fault, Found, How, Part, Row, Verdict, Writer, compare},
-        model::{CHANGED, CommitId, Fact, FactValue, Kind, MrId, Observed, Place, Reading, ResourceId, VEIL, Value, Want, Wanted},
+        model::{CHANGED, CommitId, Desired, Fact, FactValue, Kind, MrId, Observed, Place, Reading, ResourceId, VEIL, Value, Want, Wanted},
         review::Phase,
     },
-    ports::{ObserveError, ObserveErrorKind, Secrets},
+    ports::{ObserveError, ObserveErrorKind},
 };
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -111,17 +112,19 @@ pub trait Reads: Send + Sync {
 }
 
 /// Reads like any plan does.
-pub struct AtOnce(pub Arc<dyn Secrets>);
+pub struct AtOnce(pub Arc<Safe>);
 
 impl Reads for AtOnce {
     fn read<'a>(&'a self, target: &'a Target, wants: &'a [Want], facts: &'a [Fact]) -> crate::ports::Fut<'a, Result<Vec<Observed>, ObserveError>> {
-        Box::pin(target.observe(&*self.0, wants, facts))
+        Box::pin(target.observe(self.0.secrets(), wants, facts))
     }
 }
 
 /// Looks at the parts of one repository on one target.
 pub struct Looker<'a> {
     pub repo: Arc<Repository>,
+    /// Hides what is sensitive before anything is compared.
+    pub safe: Arc<Safe>,
     pub target: Arc<Target>,
     pub open: Open,
     pub reads: &'a dyn Reads,
@@ -176,6 +179,18 @@ impl Looker<'_> {
         }
     }
 
+    /// What base asks for with its sensitive values hidden, and its references resolved.
+    async fn hidden(&self, ground: &Ground, resources: BTreeMap<ResourceId, Wanted>) -> Result<(Hiding, BTreeMap<ResourceId, Wanted>), ObserveError> {
+        let (kind, mut base, mut merged) = (self.target.kind(), Desired { resources, ..Desired::default() }, Desired::default());
+        let (mut hiding, _) = Hiding::new(&self.safe, &ground.policy, &self.repo, &|_| kind, Sides { base: &mut base, merged: &mut merged });
+        let refers = base.resources.iter().filter(|(_, wanted)| matches!(wanted.value, Value::Secret(_)));
+        let wants: Vec<Want> = refers.map(|(id, wanted)| Want { id: id.clone(), base: Some(wanted.value.clone()), merged: None, ours: None }).collect();
+        if let Err(Unresolved::World(error)) = hiding.resolve(&self.safe, &self.repo, &wants, &|_| Place::default()).await {
+            return Err(ObserveError { target: self.target.name.to_string(), what: error.to_string(), kind: ObserveErrorKind::Broken, about: Vec::new() });
+        }
+        Ok((hiding, base.resources))
+    }
+
     /// Whether the branch is another one by now; the ground follows.
     async fn moved(&self, ground: &mut Arc<Ground>) -> bool {
         let Some(tip) = self.tip() else { return false };
@@ -214,7 +229,7 @@ impl Looker<'_> {
         resources: BTreeMap<ResourceId, Wanted>,
         area: String,
         ignored: u64,
-        base_of: impl Fn(&Wanted) -> Option<&Value>,
+        base_of: impl Fn(&Wanted) -> Option<&Value> + Send,
     ) -> Result<Looked, ObserveError> {
         let mut looked = Looked::default();
         let mut part = Part { target: self.target.name.to_string(), area, resources: resources.len() as u64, ignored, ..Part::default() };
@@ -225,9 +240,14 @@ impl Looker<'_> {
             return Ok(looked);
         }
         let kind = self.target.kind();
+        let safe = self.safe.clone();
+        let (hiding, resources) = self.hidden(ground, resources).await?;
         // By the kind's one form, as drivers compare; a base that today's rules refuse is compared as it stands.
-        let canon = |id: &ResourceId, value: &Value| kind.canon(id, value.clone()).unwrap_or_else(|_| value.clone());
-        let bases: BTreeMap<&ResourceId, Option<Value>> = resources.iter().map(|(id, wanted)| (id, base_of(wanted).map(|value| canon(id, value)))).collect();
+        let canon = |id: &ResourceId, value: &Value| match value {
+            Value::Hidden(_) | Value::Secret(_) => value.clone(),
+            plain => kind.canon(id, plain.clone()).unwrap_or_else(|_| plain.clone()),
+        };
+        let mut bases: BTreeMap<&ResourceId, Option<Value>> = resources.iter().map(|(id, wanted)| (id, base_of(wanted).map(|value| canon(id, value)))).collect();
         let asked: Vec<Want> = bases
             .iter()
             .map(|(id, base)| {
@@ -235,8 +255,18 @@ impl Looker<'_> {
                 Want { id: (*id).clone(), base: base.clone(), merged: effective, ours: None }
             })
             .collect();
-        let seen = self.reads.read(&self.target, &asked, &[CHANGED.into()]).await?;
-        drop(asked);
+        let look = Look::planning(&safe, &hiding);
+        let opened: Vec<_> = asked.iter().map(|want| look.open(want, kind)).collect();
+        let plain: Vec<Want> = opened.iter().map(|one| one.want.clone()).collect();
+        let seen = self.reads.read(&self.target, &plain, &[CHANGED.into()]).await.map_err(|error| look.close_error(&opened, error))?;
+        let seen: Vec<Observed> = opened.iter().zip(seen).map(|(opened, seen)| look.close(opened, seen)).collect();
+        drop((asked, plain, opened));
+        for one in &seen {
+            // What a reference led to is compared; one that leads nowhere any more says nothing of what should be live.
+            if let (Some(base @ Some(Value::Secret(_))), Reading::Seen { base: asked, .. }) = (bases.get_mut(&one.id), &one.reading) {
+                base.clone_from(asked);
+            }
+        }
         let suspects: Vec<&Observed> = seen.iter().filter(|seen| !matches!(verdict(seen, &bases, &self.ahead, &Writer::Nobody), Verdict::Same | Verdict::Ahead(_))).collect();
         let mut writers: BTreeMap<&ResourceId, Writer> = BTreeMap::new();
         for suspect in &suspects {

@@ -5,13 +5,12 @@ use super::{
     look::{AtOnce, Looker, Open},
 };
 use crate::{
-    app::{targets::Targets, world::Repository},
+    app::{safe::Safe, targets::Targets, world::Repository},
     core::{
         drift::{Fault, Row, Tally},
         model::{CommitId, Str},
         plan::Patterns,
     },
-    ports::Secrets,
 };
 use std::sync::Arc;
 use tokio::sync::mpsc;
@@ -28,7 +27,7 @@ pub struct Asked {
 const AHEAD: usize = 64;
 
 /// Searches one commit of a repository's governed branch, as it moves. The rows end with `Row::End`; whoever drops the receiver ends the search.
-pub async fn search(repo: Arc<Repository>, targets: Targets, secrets: Arc<dyn Secrets>, open: Open, base: CommitId, asked: Asked) -> Result<mpsc::Receiver<Row>, String> {
+pub async fn search(repo: Arc<Repository>, targets: Targets, safe: Arc<Safe>, open: Open, base: CommitId, asked: Asked) -> Result<mpsc::Receiver<Row>, String> {
     let pattern = asked.pattern.as_ref().map(|pattern| Patterns::new("the pattern asked for", std::slice::from_ref(pattern))).transpose().map_err(|fault| fault.to_string())?;
     let ground = {
         let repo = repo.clone();
@@ -44,7 +43,7 @@ pub async fn search(repo: Arc<Repository>, targets: Targets, secrets: Arc<dyn Se
     let (tell, rows) = mpsc::channel(AHEAD);
     tokio::spawn(async move {
         let walks = named.into_iter().filter(|name| asked.target.as_ref().is_none_or(|only| only == name)).map(|name| {
-            let (repo, secrets, open, only, ground, ahead, tell) = (repo.clone(), secrets.clone(), open.clone(), only.clone(), ground.clone(), ahead.clone(), tell.clone());
+            let (repo, safe, open, only, ground, ahead, tell) = (repo.clone(), safe.clone(), open.clone(), only.clone(), ground.clone(), ahead.clone(), tell.clone());
             let target = targets.get(&name).cloned();
             async move {
                 let mut teller = Teller { tell, tally: Tally::default() };
@@ -53,8 +52,8 @@ pub async fn search(repo: Arc<Repository>, targets: Targets, secrets: Arc<dyn Se
                     teller.say(Row::Fault(Fault { target: name.to_string(), area: String::new(), what })).await;
                     return teller.tally;
                 };
-                let reads = AtOnce(secrets);
-                let mut looker = Looker { repo, target, open, reads: &reads, only, ahead, met: Default::default() };
+                let reads = AtOnce(safe.clone());
+                let mut looker = Looker { repo, safe, target, open, reads: &reads, only, ahead, met: Default::default() };
                 walk(&mut looker, ground, &mut teller).await;
                 teller.tally
             }

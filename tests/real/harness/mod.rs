@@ -1,6 +1,7 @@
 //! Starts real servers on loopback and stops them, whatever becomes of the test.
 
 mod bind;
+mod canary;
 mod client;
 mod consul;
 mod disk;
@@ -13,6 +14,7 @@ mod ports;
 mod process;
 mod proxy;
 
+pub use canary::Canaries;
 pub use client::Client;
 pub use consul::{ConsulServer, TOKEN as CONSUL_TOKEN};
 pub use disk::SmallDisk;
@@ -21,5 +23,5 @@ pub use etcd::{EtcdServer, PASSWORD as ETCD_PASSWORD, USER as ETCD_USER};
 pub use http_proxy::HttpProxy;
 pub use lab::Lab;
 pub use ports::free_port;
-pub use process::{Process, wait_for};
+pub use process::{Process, built, wait_for};
 pub use proxy::{Loss, Proxy};

@@ -1,5 +1,6 @@
 //! The whole service against a real name server.
 
+mod canary;
 mod config;
 #[cfg(feature = "faults")]
 mod crash;

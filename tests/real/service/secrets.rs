@@ -6,7 +6,12 @@ use std::{fs, path::PathBuf};
 /// A running server with a folder as second target; the repository may write all of it, and refer to the secret files that start with `app-`.
 /// What starts with `app/secret/` is sensitive by the server's grant.
 fn start() -> World {
-    let mut world = World::start();
+    start_with("")
+}
+
+/// The same, with more lines in its policy.
+pub(super) fn start_with(policy: &str) -> World {
+    let mut world = World::start_with(policy);
     world.kill();
     fs::create_dir_all(folder(&world)).expect("the folder is writable");
     keep(&world, "app-one", "canary-one-0f3a");
@@ -30,33 +35,33 @@ fn start() -> World {
     world
 }
 
-fn folder(world: &World) -> PathBuf {
+pub(super) fn folder(world: &World) -> PathBuf {
     world.dir.path().join("keys")
 }
 
 /// Writes a secret file where the server looks.
-fn keep(world: &World, name: &str, text: &str) {
+pub(super) fn keep(world: &World, name: &str, text: &str) {
     fs::write(world.dir.path().join(name), text).expect("the folder is writable");
 }
 
-fn key(world: &World, key: &str) -> Option<String> {
+pub(super) fn key(world: &World, key: &str) -> Option<String> {
     fs::read_to_string(folder(world).join("app").join(key)).ok()
 }
 
-fn say(world: &World, number: u64, args: &[&str]) {
+pub(super) fn say(world: &World, number: u64, args: &[&str]) {
     world.trueup("ben", &[&["mr", "say", &number.to_string(), "--repo", "dns"], args].concat()).ok();
 }
 
-fn shown(world: &World, number: u64) -> String {
+pub(super) fn shown(world: &World, number: u64) -> String {
     world.trueup("ana", &["mr", "show", &number.to_string(), "--repo", "dns"]).ok()
 }
 
-fn set(world: &World, branch: &str, text: &str) -> u64 {
+pub(super) fn set(world: &World, branch: &str, text: &str) -> u64 {
     world.propose(branch, |world| world.write("config/db.yaml", text))
 }
 
 /// Merges a first reference; what follows is watched for a minute, so that nothing merges under a test's hands.
-fn merged(world: &World, branch: &str, text: &str) {
+pub(super) fn merged(world: &World, branch: &str, text: &str) {
     let number = world.propose(branch, |world| {
         world.write("trueup.yaml", &world.read("trueup.yaml").replace("window: 2s", "window: 60s"));
         world.write("config/db.yaml", text);
