@@ -323,7 +323,7 @@ fn weak(targets: &Targets, deltas: &[Delta]) -> BTreeSet<Note> {
     let unseen = |delta: &Delta| match targets.get(&delta.id.target)?.driver().precondition() {
         Precondition::Token => None,
         Precondition::Partial(guarded) => delta.paths.iter().all(|path| *path.0 == [guarded.field.into()]).then_some(guarded.not_compared),
-        Precondition::ReadThenWrite => Some("anything"),
+        Precondition::ReadThenWrite => Some("content"),
     };
     let written = deltas.iter().filter(|delta| !matches!(delta.op, Op::Keep | Op::Adopt | Op::Release));
     written.filter_map(|delta| Some(Note::WeakPrecondition { target: delta.id.target.clone(), what: unseen(delta)?.into() })).collect()

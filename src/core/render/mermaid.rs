@@ -40,8 +40,14 @@ const CLASSES: &str = "  classDef proven fill:#1a7f37,color:#fff
   classDef skipped stroke-dasharray:4
 ";
 
-/// What a step does in a few words: `example.com., 3 writes`.
+/// Where a step acts and what it does, in a few words: `dns example.com., 3 writes`.
 pub fn step_words(step: &Step) -> String {
+    let does = does(step);
+    if step.unit.as_str().is_empty() { format!("{}, {does}", step.target) } else { format!("{} {}, {does}", step.target, step.unit) }
+}
+
+/// What a step does: `3 writes`.
+pub fn does(step: &Step) -> String {
     let does = match &step.act {
         Act::Write(writes) => words::count(writes.len(), "write"),
         Act::Verb { verb, on, .. } => format!("{verb} {}", words::count(on.len(), "resource")),
@@ -51,9 +57,8 @@ pub fn step_words(step: &Step) -> String {
         Act::Approve { by } => format!("wait for {}", words::count(by.count as usize, "approval")),
         Act::Pause => "pause".to_owned(),
     };
-    let does = match &step.together {
+    match &step.together {
         Some(group) => format!("{does}, all or none ({group})"),
         None => does,
-    };
-    if step.unit.as_str().is_empty() { format!("{}, {does}", step.target) } else { format!("{} {}, {does}", step.target, step.unit) }
+    }
 }

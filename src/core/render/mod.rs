@@ -1,9 +1,10 @@
-//! Plans as text, Markdown, JSON and Mermaid, and refusals as a compiler would show them.
+//! Plans as text, Markdown, JSON, Mermaid and pictures, and refusals as a compiler would show them.
 
 mod json;
 mod kinds;
 pub mod markdown;
 mod mermaid;
+mod picture;
 mod refusal;
 mod sheet;
 mod text;
@@ -11,7 +12,8 @@ mod text;
 pub use json::{VERSION, json, place, value_json};
 pub use kinds::Kinds;
 pub use markdown::{Room, markdown};
-pub use mermaid::{MOST_STEPS, mermaid, step_words};
+pub use mermaid::{MOST_STEPS, does, mermaid, step_words};
+pub use picture::{Arrow, Picture, StepBox, levels, picture};
 pub use refusal::refusal;
 pub use sheet::{Line, Sheet, Summary};
 pub use text::{Style, aside, reasons as step_reasons, text, way_back};

@@ -2,14 +2,13 @@
 
 use super::{
     page::{Reader, with_frame},
-    template::{lines, paragraphs, render, sentence},
+    template::{lines, paragraphs, render as fill, sentence, when},
 };
 use crate::app::service::{CommentRow, StatusRow};
 use crate::core::{
     diff::{Delta, Op},
     model::{StepId, User},
-    plan::Plan,
-    render::{Line, Sheet, refusal, step_reasons, step_words, way_back},
+    render::{self, Line, Sheet, refusal, step_reasons, step_words, way_back},
     review::{Phase, StepState, View, words},
 };
 use serde_json::{Value as Json, json};
@@ -17,6 +16,9 @@ use std::collections::BTreeMap;
 
 /// Steps that are drawn one by one; of larger plans the first, failures before all.
 const MOST_STEPS: usize = 200;
+
+/// Resources of a step that are named in the order; all are in the plan.
+const MOST_TITLES: usize = 5;
 
 /// Journal rows shown, newest first.
 const MOST_ROWS: usize = 300;
@@ -39,19 +41,19 @@ pub struct Record<'a> {
 pub fn change(view: &View, record: Record<'_>, reader: &Reader) -> String {
     let mut model = live_model(view, record, reader);
     model["plan"] = view.sheet().map_or(Json::Null, |sheet| plan_model(&sheet));
-    render("change.html", with_frame(reader, &view.mr.to_string(), model))
+    fill("change.html", with_frame(reader, &view.mr.to_string(), model))
 }
 
 /// The live parts alone: what the script fetches (`?part=live`) when an event comes.
 pub fn live(view: &View, record: Record<'_>, reader: &Reader) -> String {
-    render("parts.html", live_model(view, record, reader))
+    fill("parts.html", live_model(view, record, reader))
 }
 
 fn live_model(view: &View, record: Record<'_>, reader: &Reader) -> Json {
     let (done, all) = view.progress();
     let sentences = |items: Vec<String>| items.iter().map(|item| sentence(item)).collect::<Vec<_>>();
     let asked = view.wants_approval();
-    let model = json!({
+    let mut model = json!({
         "name": view.mr.to_string(), "title": view.title, "author": view.author.as_str(), "source": view.source_branch, "target": view.base_branch, "draft": view.draft,
         "phase": view.phase.as_str(), "phase_words": words::phase_words(view.phase), "waits_for": sentence(&view.waits_for),
         "reasons": sentences(view.still_missing()),
@@ -80,6 +82,8 @@ fn live_model(view: &View, record: Record<'_>, reader: &Reader) -> Json {
         "steps_left": view.plan.as_ref().map_or(0, |plan| plan.steps.len().saturating_sub(MOST_STEPS)),
         "statuses": view.statuses().iter().map(|status| json!({ "context": status.context, "state": status.state, "text": status.text })).collect::<Vec<_>>(),
     });
+    model["life"] = life(view).into();
+    model["picture"] = view.plan.as_deref().and_then(render::picture).map_or(Json::Null, |picture| picture_model(view, &picture));
     with_record(model, record)
 }
 
@@ -93,7 +97,7 @@ fn with_record(mut model: Json, record: Record<'_>) -> Json {
         let CommentRow { id, by, body, at, to, sticky: _ } = comment;
         // Answers are sentences of ours, whose code spans hold what came from outside; a person's text is only text.
         let text = if to.is_some() { paragraphs(body) } else { lines(body) };
-        json!({ "id": id.0, "by": by.as_str(), "at": at.to_string(), "to": to.map(|to| to.0), "text": text })
+        json!({ "id": id.0, "by": by.as_str(), "at": at.to_string(), "when": when(*at), "to": to.map(|to| to.0), "text": text })
     };
     model["comments"] = said[left..].iter().map(comment).collect();
     model["comments_left"] = left.into();
@@ -105,8 +109,8 @@ fn with_record(mut model: Json, record: Record<'_>) -> Json {
 
 fn row(row: &words::Row) -> Json {
     json!({
-        "seq": row.seq, "at": row.at.map(|at| at.to_string()), "who": row.who.as_ref().map(User::as_str), "text": sentence(&row.text),
-        "times": row.times, "until": row.until.map(|at| at.to_string()),
+        "seq": row.seq, "at": row.at.map(|at| at.to_string()), "when": row.at.map(when), "who": row.who.as_ref().map(User::as_str), "text": sentence(&row.text),
+        "times": row.times, "until": row.until.map(|at| at.to_string()), "until_when": row.until.map(when),
     })
 }
 
@@ -142,9 +146,56 @@ fn buttons(view: &View, who: Option<&User>) -> Vec<Json> {
     list.into_iter().flatten().map(|(command, label)| json!({ "command": command, "label": label, "main": matches!(command, "approve" | "start" | "resume" | "retry") })).collect()
 }
 
+/// The way from plan to merge, and where the change is on it.
+fn life(view: &View) -> Vec<Json> {
+    const WAY: [&str; 5] = ["Plan", "Approve", "Run", "Verify", "Merge"];
+    let back = matches!(view.phase, Phase::Restoring | Phase::Restored);
+    // Where it stopped is told by how far it came.
+    let stopped = if view.written > 0 || view.times.started.is_some() {
+        2
+    } else if view.plan.is_some() {
+        1
+    } else {
+        0
+    };
+    let (at, state) = match view.phase {
+        Phase::Planning => (0, "now"),
+        Phase::Refused | Phase::Conflicted => (0, "bad"),
+        Phase::AwaitingApproval | Phase::Empty => (1, "now"),
+        Phase::Queued | Phase::Rolling | Phase::Restoring => (2, "now"),
+        Phase::Verifying => (3, "now"),
+        Phase::Merging => (4, "now"),
+        Phase::Merged => (WAY.len(), "done"),
+        Phase::Restored => (3, "now"),
+        Phase::Failed => (stopped, "bad"),
+        Phase::Paused | Phase::Closed => (stopped, "held"),
+    };
+    let one = |(n, name): (usize, &&str)| {
+        let name = if back && n == 2 { "Restore" } else { name };
+        json!({ "name": name, "state": if n < at { "done" } else if n == at { state } else { "todo" } })
+    };
+    if back { WAY[..3].iter().enumerate().map(one).collect() } else { WAY.iter().enumerate().map(one).collect() }
+}
+
+fn picture_model(view: &View, picture: &render::Picture) -> Json {
+    let state = |id: StepId| view.step(id).map_or(StepState::Waiting, crate::core::review::StepView::state).as_str();
+    let boxes: Vec<Json> = picture
+        .boxes
+        .iter()
+        .map(|one| {
+            json!({
+                "id": one.id, "x": one.x, "y": one.y, "width": one.width, "height": one.height, "state": state(one.id), "place": one.place, "does": one.does,
+                "left": one.x + 40, "number": one.x + 20, "first": one.y + 25, "second": one.y + 44, "middle": one.y + one.height / 2,
+            })
+        })
+        .collect();
+    let arrows: Vec<Json> = picture.arrows.iter().map(|arrow| json!({ "path": arrow.path, "state": state(arrow.before) })).collect();
+    json!({ "width": picture.width, "height": picture.height, "boxes": boxes, "arrows": arrows })
+}
+
 /// The steps by level: a step stands one level below the last it waits for.
 fn layers(view: &View, sheet: &Sheet<'_>) -> Vec<Json> {
-    let levels = levels(sheet.plan);
+    let levels = render::levels(sheet.plan);
     let reasons = step_reasons(sheet);
     let state = |id: StepId| view.step(id).map_or(StepState::Waiting, crate::core::review::StepView::state);
     let mut ids: Vec<StepId> = sheet.plan.steps.keys().copied().collect();
@@ -157,34 +208,13 @@ fn layers(view: &View, sheet: &Sheet<'_>) -> Vec<Json> {
         let over = view.step(id).map_or(0, |step| step.items.iter().filter(|item| item.is_over()).count());
         let why: Vec<Json> = reasons.get(&id).into_iter().flatten().map(|reason| sentence(reason)).collect();
         let level = levels.get(&id).copied().unwrap_or(0);
-        layers.entry(level).or_default().push(json!({ "id": id, "words": step_words(step), "state": state(id).as_str(), "over": over, "items": step.items(), "why": why }));
+        let titles: Vec<String> = step.writes().iter().take(MOST_TITLES).map(|write| sheet.kinds.title(&write.id)).collect();
+        layers.entry(level).or_default().push(json!({
+            "id": id, "words": step_words(step), "state": state(id).as_str(), "over": over, "items": step.items(), "why": why,
+            "titles": titles, "titles_left": step.writes().len().saturating_sub(MOST_TITLES),
+        }));
     }
     layers.into_values().map(Json::Array).collect()
-}
-
-/// The longest way to each step; a plan has no cycle, and one that had would be drawn flat.
-fn levels(plan: &Plan) -> BTreeMap<StepId, usize> {
-    let mut level: BTreeMap<StepId, usize> = plan.steps.keys().map(|id| (*id, 0)).collect();
-    let mut waits: BTreeMap<StepId, usize> = level.clone();
-    let mut after: BTreeMap<StepId, Vec<StepId>> = BTreeMap::new();
-    for edge in &plan.edges {
-        *waits.entry(edge.after).or_default() += 1;
-        after.entry(edge.before).or_default().push(edge.after);
-    }
-    let mut ready: Vec<StepId> = waits.iter().filter(|(_, n)| **n == 0).map(|(id, _)| *id).collect();
-    while let Some(id) = ready.pop() {
-        let below = level.get(&id).copied().unwrap_or(0) + 1;
-        for next in after.get(&id).into_iter().flatten() {
-            let at = level.entry(*next).or_default();
-            *at = (*at).max(below);
-            let left = waits.entry(*next).or_default();
-            *left = left.saturating_sub(1);
-            if *left == 0 {
-                ready.push(*next);
-            }
-        }
-    }
-    level
 }
 
 fn plan_model(sheet: &Sheet<'_>) -> Json {

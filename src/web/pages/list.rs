@@ -2,7 +2,7 @@
 
 use super::{
     page::{Reader, with_frame},
-    template::{render, sentence},
+    template::{render, sentence, when},
 };
 use crate::core::{
     review::{Links, Phase, words},
@@ -23,7 +23,7 @@ fn row(card: &Card) -> Json {
     json!({
         "page": Links::new("", &card.mr).change(), "name": card.mr.to_string(), "title": card.title, "draft": card.draft,
         "phase": card.phase.as_str(), "phase_words": words::phase_words(card.phase), "waits_for": sentence(&card.waits_for),
-        "updated": card.updated.to_string(),
+        "updated": card.updated.to_string(), "when": when(card.updated),
     })
 }
 

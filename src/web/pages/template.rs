@@ -1,14 +1,19 @@
 //! The embedded templates and the bridge from JSON to their values.
 
-use crate::core::review::escape::{html, plain, sentence_html};
+use crate::core::{
+    model::Time,
+    review::escape::{html, plain, sentence_html},
+};
 use minijinja::{AutoEscape, Environment, Value};
 use serde_json::{Value as Json, json};
 use std::{collections::BTreeMap, sync::LazyLock};
 
-const TEMPLATES: [(&str, &str); 8] = [
+const TEMPLATES: [(&str, &str); 10] = [
     ("base.html", include_str!("templates/base.html")),
     ("changes.html", include_str!("templates/changes.html")),
     ("change.html", include_str!("templates/change.html")),
+    ("order.html", include_str!("templates/order.html")),
+    ("side.html", include_str!("templates/side.html")),
     ("rest.html", include_str!("templates/rest.html")),
     ("parts.html", include_str!("templates/parts.html")),
     ("live.html", include_str!("templates/live.html")),
@@ -43,6 +48,11 @@ pub fn safe(html: String) -> Json {
 /// Text of several lines that is visible as it is.
 pub fn lines(text: &str) -> Json {
     safe(text.lines().map(|line| html(&plain(line))).collect::<Vec<_>>().join("\n"))
+}
+
+/// An instant for people: `2026-11-21 16:07:36`, in UTC as its title says.
+pub fn when(time: Time) -> String {
+    time.to_string().chars().take(19).map(|c| if c == 'T' { ' ' } else { c }).collect()
 }
 
 /// A sentence of ours: escaped, with its code spans as code.

@@ -1,6 +1,7 @@
 //! Starts real servers on loopback and stops them, whatever becomes of the test.
 
 mod bind;
+mod browser;
 mod canary;
 mod client;
 mod consul;
@@ -14,6 +15,7 @@ mod ports;
 mod process;
 mod proxy;
 
+pub use browser::Browser;
 pub use canary::Canaries;
 pub use client::Client;
 pub use consul::{ConsulServer, TOKEN as CONSUL_TOKEN};

@@ -1,3 +1,6 @@
-//! The demo's shop: it follows what trueup changes, and its client counts honestly.
+//! The demo's shop and the demo itself: it follows what trueup changes, and its client counts honestly.
 
+mod demo;
 mod shop;
+
+pub use demo::Demo;

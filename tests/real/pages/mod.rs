@@ -1,5 +1,6 @@
 //! The pages: what they show, and that data does nothing on them.
 
+mod browser;
 #[path = "../../core/review/fixture.rs"]
 mod fixture;
 mod site;
