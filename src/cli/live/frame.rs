@@ -30,6 +30,8 @@ pub struct Row {
     pub state: String,
     /// What more there is to say: what it waits for, how far it is, why it failed.
     pub note: String,
+    /// Nothing is left to wait for but time.
+    pub timed: bool,
 }
 
 impl Frame {
@@ -63,22 +65,24 @@ fn row(change: &Value, step: &Value, states: &BTreeMap<u64, &Value>) -> Option<R
     let id = step["id"].as_u64()?;
     let seen = states.get(&id);
     let state = seen.and_then(|seen| seen["state"].as_str()).unwrap_or("planned");
-    let note = match state {
-        "waiting" | "planned" => waits(change, id, states),
+    let (mut note, timed) = if matches!(state, "waiting" | "ready" | "planned") { waits(change, id, states) } else { (String::new(), false) };
+    note = match state {
+        "waiting" | "ready" | "planned" => note,
         "failed" => list(&change["failures"]).find(|failure| failure["step"] == id).map(|failure| text(&failure["why"])).unwrap_or_default(),
         "acting" | "applied" => seen.map_or_else(String::new, |seen| progress(seen)),
         _ => String::new(),
     };
-    Some(Row { id, words: text(&step["does"]), state: state.to_owned(), note })
+    Some(Row { id, words: text(&step["does"]), state: state.to_owned(), note, timed })
 }
 
-/// The first thing that a step still waits for.
-fn waits(change: &Value, id: u64, states: &BTreeMap<u64, &Value>) -> String {
+/// The first thing that a step still waits for, and whether that is time alone.
+fn waits(change: &Value, id: u64, states: &BTreeMap<u64, &Value>) -> (String, bool) {
     let over = |step: &Value| step.as_u64().and_then(|step| states.get(&step)).is_some_and(|seen| matches!(seen["state"].as_str(), Some("proven" | "skipped")));
     let before: Vec<&Value> = list(&change["plan"]["edges"]).filter(|edge| edge["after"] == id).collect();
+    let (open, time) = (before.iter().find(|edge| !over(&edge["before"])), before.iter().find(|edge| edge["needs"] == "elapsed"));
+    let says = |edge: &&Value| format!("after step {}: {}", edge["before"], text(&edge["text"]).replace('`', ""));
     // Proven is far enough, except where time must pass.
-    let open = before.iter().find(|edge| !over(&edge["before"])).or_else(|| before.iter().find(|edge| edge["needs"] == "elapsed" || edge["needs"] == "healthy"));
-    open.map_or_else(String::new, |edge| format!("after step {}: {}", edge["before"], text(&edge["text"]).replace('`', "")))
+    (open.or(time).map_or_else(String::new, says), open.is_none() && time.is_some())
 }
 
 fn progress(seen: &Value) -> String {

@@ -44,7 +44,7 @@ pub struct Screen {
 enum Out {
     Quiet,
     Terminal { multi: MultiProgress, rows: Vec<ProgressBar>, paint: Paint },
-    Lines { to: Stream, indent: &'static str, told: BTreeSet<String>, gist: String },
+    Lines { to: Stream, indent: &'static str, told: BTreeSet<String>, phase: Option<Phase>, gists: BTreeSet<String> },
 }
 
 impl Screen {
@@ -62,7 +62,7 @@ impl Screen {
         let out = if to.is_terminal() {
             Out::Terminal { multi: MultiProgress::with_draw_target(target()), rows: Vec::new(), paint: Paint(color) }
         } else {
-            Out::Lines { to, indent, told: BTreeSet::new(), gist: String::new() }
+            Out::Lines { to, indent, told: BTreeSet::new(), phase: None, gists: BTreeSet::new() }
         };
         Self { out, frame: None, below: None }
     }
@@ -94,12 +94,14 @@ impl Screen {
                 self.frame = Some(frame);
                 self.draw();
             }
-            Out::Lines { to, indent, told: _, gist: last } => {
+            Out::Lines { to, indent, told: _, phase: last, gists } => {
+                // What it waits for may go to and fro; a phase that comes again is told again.
+                if last.replace(phase) != Some(phase) {
+                    gists.clear();
+                }
                 let line = format!("{phase}: {waits_for}");
-                let gist = gist(&line);
-                if *last != gist {
+                if gists.insert(gist(&line)) {
                     to.line(&format!("{indent}{line}"));
-                    *last = gist;
                 }
             }
         }
@@ -108,7 +110,7 @@ impl Screen {
     /// The whole change.
     pub fn change(&mut self, change: &Value) {
         let frame = Frame::of(change);
-        if let Out::Lines { to, indent, told, gist: _ } = &mut self.out {
+        if let Out::Lines { to, indent, told, .. } = &mut self.out {
             for line in news(&frame, told) {
                 to.line(&format!("{indent}{line}"));
             }
@@ -123,7 +125,9 @@ impl Screen {
     /// Draws again what is known, with what is below it.
     pub fn draw(&mut self) {
         let Out::Terminal { multi, rows, paint } = &mut self.out else { return };
-        let mut lines = self.frame.as_ref().map_or_else(Vec::new, |frame| frame.lines(*paint));
+        // Before the first answer there is only a phase, which is no picture.
+        let known = self.frame.as_ref().filter(|frame| !frame.title.is_empty());
+        let mut lines = known.map_or_else(Vec::new, |frame| frame.lines(*paint));
         lines.extend(self.below.as_mut().map(|below| format!("  {}", below())));
         while rows.len() > lines.len() {
             if let Some(row) = rows.pop() {
@@ -176,7 +180,7 @@ fn news(frame: &Frame, told: &mut BTreeSet<String>) -> Vec<String> {
     let mut lines = Vec::new();
     for row in &frame.steps {
         // What has not begun is in the plan, which was shown.
-        if matches!(row.state.as_str(), "planned" | "waiting" | "ready") && !row.note.ends_with(" later") {
+        if matches!(row.state.as_str(), "planned" | "waiting" | "ready") && !row.timed {
             continue;
         }
         let line = match row.state.as_str() {
@@ -211,7 +215,10 @@ mod tests {
     #[test]
     fn every_state_of_a_step_is_told_once_and_what_has_not_begun_is_not() {
         let mut told = BTreeSet::new();
-        let frame = |state: &str, note: &str| Frame { steps: vec![Row { id: 1, words: "dns, 1 write".into(), state: state.into(), note: note.into() }], ..Frame::default() };
+        let frame = |state: &str, note: &str| Frame {
+            steps: vec![Row { id: 1, words: "dns, 1 write".into(), state: state.into(), note: note.into(), timed: note.ends_with("later") }],
+            ..Frame::default()
+        };
         let seen: Vec<Vec<String>> =
             [("waiting", ""), ("acting", ""), ("acting", ""), ("proven", ""), ("proven", ""), ("failed", "gone")].map(|(state, note)| news(&frame(state, note), &mut told)).into();
         let expected: [&[&str]; 6] = [&[], &["step 1 dns, 1 write: acting"], &[], &["step 1 dns, 1 write: proven"], &[], &["step 1 dns, 1 write: failed: gone"]];

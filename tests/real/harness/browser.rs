@@ -135,9 +135,7 @@ impl Browser {
     /// Waits until an expression holds in the page, whichever page that is by then.
     pub fn until(&mut self, script: &str) {
         // While a page goes and the next comes there is none to ask.
-        let held = wait_for(LONG, || {
-            self.ask("Runtime.evaluate", json!({ "expression": script, "returnByValue": true })).is_ok_and(|answer| answer["result"]["value"] == true)
-        });
+        let held = wait_for(LONG, || self.ask("Runtime.evaluate", json!({ "expression": script, "returnByValue": true })).is_ok_and(|answer| answer["result"]["value"] == true));
         assert!(held, "`{script}` does not hold in\n{}", self.eval("document.body.innerText"));
     }
 

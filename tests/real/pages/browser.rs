@@ -60,6 +60,12 @@ impl Drop for Album {
 
 const PHASE: &str = "document.querySelector('#live .phase').className";
 
+/// `trueup mr` as Ana.
+fn mr(server: &str, args: &[&str]) {
+    let said = Command::new(env!("CARGO_BIN_EXE_trueup")).arg("mr").args(args).args(["--server", server, "--token", "demo-ana"]).output().unwrap();
+    assert!(said.status.success(), "{}", String::from_utf8_lossy(&said.stderr));
+}
+
 /// Fills in the page for signing in, which leads to the first change.
 fn sign_in(browser: &mut Browser) {
     browser.until("document.readyState === 'complete' && document.querySelector('form.login') !== null");
@@ -106,8 +112,10 @@ fn a_person_approves_on_the_page_and_watches_it_live_to_the_merge() {
     album.take(&mut browser, "signed-out");
     browser.eval("document.querySelector('#out a').click()");
     sign_in(&mut browser);
+    browser.eval("window.loadedOnce = true");
     album.take(&mut browser, "while");
     browser.until(&format!("{PHASE}.includes('merged')"));
+    assert_eq!(browser.eval("window.loadedOnce"), true, "the page was loaded again");
     assert_eq!(browser.eval("document.querySelectorAll('.step').length === document.querySelectorAll('.step.proven').length"), true);
     demo.until("Still up:");
     album.take(&mut browser, "after");
@@ -117,12 +125,13 @@ fn a_person_approves_on_the_page_and_watches_it_live_to_the_merge() {
     browser.until(&format!("{PHASE}.includes('refused')"));
     assert!(browser.eval("document.querySelector('.refusal').innerText").as_str().unwrap().contains("config/shop/banner:1:1"));
     album.take(&mut browser, "refused");
-    // Its state changes under one's eyes: the page is never loaded again.
+    // What happens elsewhere is seen at once, and the page is not loaded again.
     browser.eval("window.loadedOnce = true");
-    let close = Command::new(env!("CARGO_BIN_EXE_trueup")).args(["mr", "close", "shop!2", "--server", &server, "--token", "demo-ana"]).output().unwrap();
-    assert!(close.status.success(), "{}", String::from_utf8_lossy(&close.stderr));
-    browser.until(&format!("{PHASE}.includes('closed') && document.querySelector('#side .statuses').innerText.includes('closed')"));
+    mr(&server, &["comment", "shop!2", "who wrote that?"]);
+    browser.until("document.querySelector('#rest').innerText.includes('who wrote that?')");
     assert_eq!(browser.eval("window.loadedOnce"), true, "the page was loaded again");
+    mr(&server, &["close", "shop!2"]);
+    browser.until(&format!("{PHASE}.includes('closed')"));
     browser.open(&format!("{server}/changes"));
     assert_eq!(browser.eval("document.querySelectorAll('.changes a').length"), 2);
     album.take(&mut browser, "list");
