@@ -46,6 +46,8 @@ pub struct DemoArgs {
 const PATIENCE: Duration = Duration::from_secs(90);
 /// How long it waits for a person.
 const PATIENCE_WITH_PEOPLE: Duration = Duration::from_secs(3600);
+/// How long one may look at the run before it is disturbed; a page on which somebody has just approved is loaded by then.
+const LOOK: Duration = Duration::from_secs(1);
 /// How long the server stays dead: long enough to see that nobody misses it.
 const DEAD: Duration = Duration::from_secs(1);
 
@@ -109,6 +111,8 @@ async fn tell(args: &DemoArgs, color: Color) -> anyhow::Result<()> {
     let mut screen = Screen::new(Stream::Stdout, color.on_stdout(), "   ").with_below(traffic(counter.clone()));
     let people = if args.yes { PATIENCE } else { PATIENCE_WITH_PEOPLE };
     until(&mr, &mut screen, people, |change| begun(change) || is(change, Phase::Verifying) || is(change, Phase::Merged)).await?;
+    // It ends by the clock alone; what became of the change is read afterwards.
+    let _ = tokio::time::timeout(LOOK, live::follow(&mr, &mut screen, &mut |_| Verdict::GoOn)).await;
 
     let before = counter.read();
     screen.say(&format!("✗ kill -9 {}: production is ahead of main, the merge request is open, and the server dies without a word.", world.pid()));
