@@ -71,10 +71,13 @@ pub async fn perform(hands: Hands, effect: Effect) {
             hands.desk.send(&hands.mr, Mail::Look);
             Some(Input::Observed { ask, seen: Err(moved) })
         }
-        Effect::Observe { ask, wants, facts } => {
-            let health = matches!(ask, Ask::Sample { .. });
+        Effect::Observe { ask, wants, facts, health } => {
             let seen = observe_all(&hands.world.targets, Look::again(&hands.world.safe), &wants, &facts, health).await;
             Some(Input::Observed { ask, seen: seen.map_err(|error| error.to_string()) })
+        }
+        Effect::Probe { n, probe } => {
+            let saw = hands.world.prober.ask(&probe).await;
+            Some(Input::Probed { probe: probe.key(), n, saw })
         }
         Effect::Act { step, attempt, skip } => {
             faults::point("before act");

@@ -67,11 +67,23 @@ pub async fn answer(world: &Arc<World>, request: Request) -> PlanAnswer {
         None => (TreeId::new(""), PlanResult::Failed { why: format!("repository {} is no longer in the server's configuration", request.mr.repo) }),
         Some(repo) => compile_for(repo.clone(), &world.targets, Sighted::Observe(&world.safe), request).await,
     };
+    let result = askable(world, result, restore);
     let way_back = match &result {
         PlanResult::Plan { plan, policy } => Some(Arc::new(forecast(&world.targets, &repo, plan, policy, &written))),
         PlanResult::Refused(_) | PlanResult::Conflicted(_) | PlanResult::Failed { .. } => None,
     };
     PlanAnswer { key: PlanKey { base, head, tree }, restore, result, way_back }
+}
+
+/// Refuses a plan whose health can never be asked about. The way back is never refused for it.
+fn askable(world: &World, result: PlanResult, restore: bool) -> PlanResult {
+    let PlanResult::Plan { plan, .. } = &result else { return result };
+    let fault = |one: &plan::Healthy| {
+        let (what, advice) = world.prober.fault(&one.probe)?;
+        Some(Refusal::new(RefusalKind::Unknown, format!("health cannot be asked: {what}")).at(one.place.clone()).advice(advice))
+    };
+    let faults: Vec<Refusal> = plan.health.iter().filter(|_| !restore).filter_map(fault).collect();
+    if faults.is_empty() { result } else { PlanResult::Refused(faults) }
 }
 
 /// The way back as approvers see it: to what was there before this change wrote anything, not to what its last run left.
@@ -229,6 +241,7 @@ async fn compiled(repo: &Repository, targets: &Targets, sighted: Sighted<'_>, re
         conditions: &Cel,
         templates: &found.templates,
         notes,
+        health: &found.health,
         parent: None,
     };
     let mut plan = compile(&material)?;

@@ -10,7 +10,7 @@ use super::{
 use crate::{
     core::{
         model::{CommitId, Desired, OnDrift, Place, Policy, Refusal, RefusalKind, ResourceId, Str, TreeId, Unit},
-        plan::{Note, Patterns, Template},
+        plan::{Beside, Note, Patterns, Template},
         run::PlanResult,
     },
     formats::{
@@ -41,6 +41,8 @@ pub struct Survey {
     /// How many resources base holds in each unit read.
     pub sizes: BTreeMap<(Str, Unit), u64>,
     pub notes: Vec<Note>,
+    /// The probes beside sources of the merged tree, for what was read.
+    pub health: Vec<Beside>,
     /// Base has no policy yet: what is live may be adopted, nothing may be written (I9).
     pub bootstrap: bool,
 }
@@ -129,11 +131,11 @@ pub fn survey(repo: &Repository, targets: &Targets, base: &CommitId, head: &Comm
     for ((target, _), size) in &mut sizes {
         *size += read.unread_files.get(target).copied().unwrap_or(0);
     }
-    let Read { base, merged, mut released, fresh, together, unread: _, unread_files: _, inputs: _ } = read;
+    let Read { base, merged, mut released, fresh, together, unread: _, unread_files: _, inputs: _, health } = read;
     released.extend(base.resources.keys().filter(|id| !merged.resources.contains_key(*id) && given_up.matches(id)).cloned());
     let after = dangling::Sides { base: &base, merged: &merged, released: &released };
     notes.extend(dangling::dangling(repo, targets, &sources.merged, &policy, &tree, &after)?);
-    Ok(Survey { tree, base, merged, released, fresh, moved, together, policy, templates: governing::templates(repo, &governing), sizes, notes, bootstrap })
+    Ok(Survey { tree, base, merged, released, fresh, moved, together, policy, templates: governing::templates(repo, &governing), sizes, notes, health, bootstrap })
 }
 
 /// The sources of both sides.
@@ -211,6 +213,8 @@ struct Read {
     unread_files: BTreeMap<Str, u64>,
     /// Every file that was read, on either side.
     inputs: BTreeSet<Str>,
+    /// The probes beside sources of the merged tree.
+    health: Vec<Beside>,
 }
 
 impl Read {
@@ -257,8 +261,11 @@ impl Reader<'_> {
         let merged = self.mapped(&sides.merged);
         let units = self.units(&base, &merged, changed, also)?;
         let mut read = Read::default();
+        // What each source of the merged tree asks for, or asked for on base: health is for both.
+        let mut theirs: Vec<BTreeSet<ResourceId>> = vec![BTreeSet::new(); merged.len()];
         for source in &base {
-            let still = merged.iter().find(|other| other.source.reads_like(source.source));
+            let at = merged.iter().position(|other| other.source.reads_like(source.source));
+            let still = at.map(|at| &merged[at]);
             let sides = self.sides(source, self.base_tree, &units)?;
             self.size(source, &sides, &mut read)?;
             for side in sides {
@@ -274,10 +281,13 @@ impl Reader<'_> {
                 let gone = unit.desired.resources.keys().filter(|id| !still.is_some_and(|still| still.source.targets.contains(&id.target)));
                 read.released.extend(gone.cloned());
                 read.group(source, &unit.desired);
+                if let Some(at) = at.filter(|at| !merged[*at].source.health.is_empty()) {
+                    theirs[at].extend(unit.desired.resources.keys().cloned());
+                }
                 self.add(&mut read.base, unit.desired.clone());
             }
         }
-        for source in &merged {
+        for (source, theirs) in merged.iter().zip(&mut theirs) {
             let was = base.iter().find(|other| other.source.reads_like(source.source));
             for side in self.sides(source, self.tree, &units)? {
                 match &*side {
@@ -287,8 +297,19 @@ impl Reader<'_> {
                         let new = unit.desired.resources.keys().filter(|id| !was.is_some_and(|was| was.source.targets.contains(&id.target)));
                         read.fresh.extend(new.cloned());
                         read.group(source, &unit.desired);
+                        if !source.source.health.is_empty() {
+                            theirs.extend(unit.desired.resources.keys().cloned());
+                        }
                         self.add(&mut read.merged, unit.desired.clone());
                     }
+                }
+            }
+        }
+        for (source, ids) in merged.iter().zip(&theirs) {
+            for (rule, place) in source.source.health.iter().zip(&source.source.health_places) {
+                match rule.beside(place, ids.iter().filter(|id| source.source.targets.contains(&id.target))) {
+                    Ok(beside) => read.health.extend(beside),
+                    Err(fault) => self.faults.push(fault.at(place.clone())),
                 }
             }
         }

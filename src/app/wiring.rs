@@ -23,11 +23,12 @@ use crate::{
     drivers::{
         config::{consul, directory, etcd},
         dns::rfc2136,
+        probes,
     },
     forges::local::{LocalForge, LocalRepository, guarded},
     formats::{Format, keytree, octodns::OctoDns, trueup_yaml::Source, zonefile::ZoneFile},
     git::{GitRepo, Pointers, UnitCache},
-    ports::{Clock, Driver, Exam, RepoError, SecretText, Secrets, StateRepo, SystemClock},
+    ports::{Clock, Driver, Exam, Probes, RepoError, SecretText, Secrets, StateRepo, SystemClock},
     secrets::{LocalSecrets, Login, Providers, Seal, Sops, SopsConfig, Vault, VaultConfig},
 };
 use anyhow::Context as _;
@@ -186,6 +187,39 @@ async fn resolve(secrets: &dyn Secrets, reference: &SecretRef) -> anyhow::Result
     Ok(secrets.resolve(reference).await?)
 }
 
+/// What is wrong with a network of the configuration.
+pub(super) fn network_fault(text: &str) -> Option<String> {
+    text.parse::<probes::Network>().err()
+}
+
+/// What asks health probes, with all that the configuration lets them use.
+pub async fn probes(server: &config::Server, secrets: &dyn Secrets) -> anyhow::Result<Arc<dyn Probes>> {
+    let networks = server.networks.iter().map(|text| text.parse().map_err(anyhow::Error::msg)).collect::<anyhow::Result<Vec<probes::Network>>>()?;
+    let authority = match &server.probes.ca {
+        None => None,
+        Some(path) => Some(probes::Authority(std::fs::read(path).with_context(|| format!("cannot read {}, the authority of probes", path.display()))?)),
+    };
+    let mut commands = BTreeMap::new();
+    for (name, command) in &server.probes.commands {
+        let patterns = |allowed: &Vec<Str>| allowed.iter().map(|text| Ok(globset::Glob::new(text)?.compile_matcher())).collect::<Result<Vec<_>, globset::Error>>();
+        let args = command.args.iter().map(|(arg, allowed)| Ok((arg.to_string(), patterns(allowed)?))).collect::<anyhow::Result<_>>()?;
+        let env = command.env.iter().map(|(key, value)| (key.to_string(), value.to_string())).collect();
+        let command = probes::Command { argv: command.argv.iter().map(ToString::to_string).collect(), args, env, timeout: command.timeout.std() };
+        commands.insert(name.to_string(), command);
+    }
+    let mut prometheus = BTreeMap::new();
+    for (name, at) in &server.probes.prometheus {
+        let token = match &at.token {
+            None => None,
+            Some(token) => Some(resolve(secrets, &token.reference()).await.with_context(|| format!("the token of Prometheus {name}"))?),
+        };
+        prometheus.insert(name.to_string(), probes::Prometheus { url: at.url.to_string(), token });
+    }
+    let networks = probes::Networks::new(networks, server.target_addresses());
+    let config = probes::Config { networks, authority, commands, prometheus, at_once: server.probes.at_once as usize };
+    Ok(Arc::new(probes::Asker::new(config)?))
+}
+
 /// A checkout or bare repository as one of the configuration's, for commands that need no server.
 pub fn checkout(server: &config::Server, name: Option<&str>, path: &Path) -> anyhow::Result<Repository> {
     let named = match (name, server.repositories.as_slice()) {
@@ -252,6 +286,7 @@ pub async fn service_over(server: config::Server, targets: Targets) -> anyhow::R
     let server = Arc::new(server);
     let clock: Arc<dyn Clock> = Arc::new(SystemClock);
     let secrets = secrets(&server).await?;
+    let prober = probes(&server, &*secrets).await?;
     let people = Arc::new(Directory::read(server.clone(), &*secrets).await?);
     std::fs::create_dir_all(&server.data).with_context(|| format!("cannot make the data folder {}", server.data.display()))?;
     let store = store::open(&server, &*secrets).await?;
@@ -279,6 +314,7 @@ pub async fn service_over(server: config::Server, targets: Targets) -> anyhow::R
         kinds: kinds(&targets),
         targets,
         safe,
+        prober,
         board,
         overrides,
         trouble: Trouble::default(),

@@ -325,7 +325,14 @@ impl Worker {
             }
             Effect::Wake(at) => self.wake_at(at),
             Effect::Show(face) => self.face.show(*face),
-            Effect::Replan { .. } | Effect::Observe { .. } | Effect::Act { .. } | Effect::Claim { .. } | Effect::Unclaim | Effect::Reply { .. } | Effect::Merge(_) => {
+            Effect::Replan { .. }
+            | Effect::Observe { .. }
+            | Effect::Probe { .. }
+            | Effect::Act { .. }
+            | Effect::Claim { .. }
+            | Effect::Unclaim
+            | Effect::Reply { .. }
+            | Effect::Merge(_) => {
                 // Only planning needs it, and copying it for every act would cost a run the square of its length.
                 let written = if matches!(effect, Effect::Replan { .. }) { self.change.ledger().written().clone() } else { BTreeMap::new() };
                 // A way back starts whatever became of the merge request.

@@ -7,7 +7,7 @@ use crate::{
         render::Kinds,
     },
     git::{Pointers, UnitCache},
-    ports::{Clock, ForgeReader, ForgeWriter, StateRepo},
+    ports::{Clock, ForgeReader, ForgeWriter, Probes, StateRepo},
     stores::Store,
 };
 use std::{
@@ -33,6 +33,8 @@ pub struct World {
     pub plans: Semaphore,
     pub targets: Targets,
     pub safe: Arc<Safe>,
+    /// What asks health probes.
+    pub prober: Arc<dyn Probes>,
     pub board: BoardRoom,
     pub overrides: OverrideBook,
     pub kinds: Kinds,

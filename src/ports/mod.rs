@@ -3,6 +3,7 @@
 mod clock;
 mod driver;
 mod forge;
+mod health;
 mod kv;
 mod kv_memory;
 mod probe;
@@ -12,6 +13,7 @@ mod secrets;
 pub use clock::{Clock, SystemClock, TestClock};
 pub use driver::{Cancel, Census, Cx, Driver, Fence, Guarded, ObserveError, ObserveErrorKind, Precondition};
 pub use forge::{ForgeError, ForgeErrorKind, ForgeReader, ForgeWriter, MrRef, Shown};
+pub use health::Probes;
 pub use kv::{Compare, Key, Kv, KvError, KvErrorKind, KvLimits, Miss, Put, Rev, Row, SessionId, Stands};
 pub use kv_memory::{Fault, MemoryKv};
 pub use probe::{Exam, Found, Probe};

@@ -7,6 +7,7 @@ mod harness;
 mod lab;
 mod ladder;
 mod pages;
+mod probes;
 mod secrets;
 mod service;
 mod stores;

@@ -2,6 +2,7 @@
 
 use super::{Places, Repository, SecretSource, Server, StoreKind, Target, TokenSource, owners};
 use crate::{
+    app::wiring,
     core::model::{Grant, Refusal, RefusalKind, SecretRef, Span, Str, nearest},
     formats::yaml::Node,
 };
@@ -21,6 +22,7 @@ pub(super) fn check(server: &Server, node: &Node) -> Vec<Refusal> {
     check.providers();
     check.limits();
     check.store();
+    check.probes();
     check.found.sort_by(|a, b| (&a.place, &a.what).cmp(&(&b.place, &b.what)));
     check.found
 }
@@ -107,6 +109,60 @@ impl Check<'_> {
         }
         if user != password {
             self.fault(RefusalKind::Schema, path, "`user` and `password` go together".into(), "add the one that is missing");
+        }
+    }
+
+    /// What health probes may name and reach.
+    fn probes(&mut self) {
+        let server = self.server;
+        for (i, network) in server.networks.iter().enumerate() {
+            if let Some(what) = wiring::network_fault(network) {
+                self.fault(RefusalKind::Value, &["networks", &i.to_string()], what, "write it like `10.0.0.0/8`, `2001:db8::/32` or `192.0.2.7`");
+            }
+        }
+        for (name, command) in &server.probes.commands {
+            let path = ["probes", "commands", name];
+            let program = command.argv.first();
+            if !program.is_some_and(|program| program.starts_with('/') && !program.contains('{')) {
+                self.fault(
+                    RefusalKind::Value,
+                    &[&path[..], &["argv"]].concat(),
+                    "the program must be named by its whole path".into(),
+                    "write it like `[/usr/local/bin/smoke, --env, \"{env}\"]`",
+                );
+            }
+            for (arg, allowed) in &command.args {
+                let at = [&path[..], &["args", arg]].concat();
+                if !command.argv.iter().any(|part| part.contains(&format!("{{{arg}}}"))) {
+                    self.fault(RefusalKind::Value, &at, format!("no part of `argv` takes `{arg}`"), format!("write `{{{arg}}}` there, or remove it"));
+                }
+                if allowed.is_empty() {
+                    self.fault(RefusalKind::Value, &at, format!("`{arg}` may be nothing"), "list the patterns of what it may be");
+                }
+                for pattern in allowed {
+                    if let Err(error) = globset::Glob::new(pattern) {
+                        self.fault(RefusalKind::Value, &at, format!("`{pattern}` is no pattern: {}", error.kind()), "write it like `prod-*`");
+                    }
+                }
+            }
+        }
+        for (name, prometheus) in &server.probes.prometheus {
+            let url = &prometheus.url;
+            if !(url.starts_with("http://") || url.starts_with("https://")) || url.contains('@') {
+                self.fault(
+                    RefusalKind::Value,
+                    &["probes", "prometheus", name, "url"],
+                    "that is no URL of a Prometheus".into(),
+                    "write it like `http://prometheus.example.com:9090`",
+                );
+            }
+            match &prometheus.token {
+                Some(SecretSource::File(_)) => self.needs_folder(&["probes", "prometheus", name, "token"]),
+                Some(SecretSource::Env(_)) | None => {}
+            }
+        }
+        if server.probes.at_once == 0 {
+            self.fault(RefusalKind::Value, &["probes", "at_once"], "no probe at a time is no probe".into(), "write 1 or more");
         }
     }
 

@@ -3,12 +3,14 @@
 mod check;
 mod load;
 mod owners;
+mod probes;
 mod providers;
 mod secret;
 mod types;
 
 pub use load::{load, parse};
 pub use owners::{Places, pairs, places};
+pub use probes::{Command, Probes, Prometheus};
 pub use providers::{AppRole, Sops, Vault};
 pub use secret::{SealKeys, SecretSource, TokenSource};
 pub use types::{Forge, Limits, Repository, Server, Store, StoreKind, Target, TargetKind, Tls, Tsig, TsigAlgorithm, User};

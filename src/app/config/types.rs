@@ -1,6 +1,6 @@
 //! The keys of `server.yaml`; the doc of each field is its line in docs/configuration.md.
 
-use super::{SealKeys, SecretSource, Sops, TokenSource, Vault};
+use super::{Probes, SealKeys, SecretSource, Sops, TokenSource, Vault};
 use crate::core::{
     model::{Grant, SecretRef, Span, Str},
     review::Right,
@@ -55,6 +55,12 @@ pub struct Server {
     /// The live systems, by name.
     #[serde(default)]
     pub targets: BTreeMap<Str, Target>,
+    /// The networks that health probes may reach (`10.0.0.0/8`, `2001:db8::/32`, or one address), judged on the address that is connected to. Without any: only the addresses of `targets`. This machine (`127.0.0.0/8`), its link and the metadata addresses of clouds are in no larger network: each must be named.
+    #[serde(default)]
+    pub networks: Vec<Str>,
+    /// What health probes of repositories may name.
+    #[serde(default)]
+    pub probes: Probes,
     /// What the server takes on at once.
     #[serde(default)]
     pub limits: Limits,
@@ -407,6 +413,7 @@ impl Server {
         if let Some(tls) = &mut self.store.tls {
             tls.ca = folder.join(&tls.ca);
         }
+        self.probes.ca = self.probes.ca.take().map(|path| folder.join(path));
         for target in self.targets.values_mut() {
             target.path = target.path.take().map(|path| folder.join(path));
             if let Some(tls) = &mut target.tls {
@@ -445,7 +452,8 @@ impl Server {
             ("certificate of the store".to_owned(), self.store.tls.as_ref().and_then(|tls| tls.identity.as_ref())),
         ];
         let store = store.into_iter().filter_map(|(what, source)| Some((what, source?.reference())));
-        seals.chain(providers).chain(store).chain(targets).chain(tokens).collect()
+        let queries = self.probes.prometheus.iter().filter_map(|(name, at)| Some((format!("token of Prometheus {name}"), at.token.as_ref()?.reference())));
+        seals.chain(providers).chain(store).chain(targets).chain(tokens).chain(queries).collect()
     }
 
     /// Where a repository lies on disk.

@@ -2,6 +2,7 @@
 
 mod approvals;
 mod host;
+mod probes;
 mod repository;
 mod run;
 

@@ -2,7 +2,7 @@
 
 use crate::{
     app::{config::Repository as Named, config::Server, governing, validate, wiring, world::Repository},
-    core::model::{Policy, Refusal, ResourceId, Str, Unit},
+    core::model::{Policy, Probe, Refusal, ResourceId, Str, Unit},
     formats::Scope,
     git::Source,
     kinds,
@@ -19,6 +19,8 @@ pub(super) struct Found {
     pub exams: Vec<Exam>,
     /// The policy that holds today, groups as they are written.
     pub policy: Option<Policy>,
+    /// The probes of its policy and beside its sources, each with where it stands.
+    pub health: Vec<(String, Probe)>,
     /// What its sources ask for, by target.
     pub units: BTreeMap<Str, BTreeSet<Unit>>,
 }
@@ -94,6 +96,9 @@ fn look(server: &Server, named: &Named, path: &Path, found: &mut Found) -> Resul
         }
     }
     found.exams.extend(grants(&repo, named, &asked));
+    let rules = root.policy.health.iter().map(|rule| ("policy".to_owned(), rule));
+    let beside = root.sources.iter().flat_map(|source| source.health_places.iter().map(ToString::to_string).zip(&source.health));
+    found.health = rules.chain(beside).filter_map(|(place, rule)| Some((format!("repository {}: health ({place})", named.name), rule.probe()?))).collect();
     found.policy = Some(root.policy.clone());
     Ok(())
 }

@@ -1,6 +1,6 @@
 //! All exams of one configuration, in the order in which people mend what they find.
 
-use super::{approvals, host, repository};
+use super::{approvals, host, probes, repository};
 use crate::{
     app::{config::Server, wiring},
     core::model::{Str, Unit},
@@ -28,6 +28,7 @@ pub async fn examine(server: &Server, checkout: Option<(&str, &Path)>) -> Vec<Ex
     exams.extend(wiring::store::examine(server, &*secrets).await);
     exams.push(host::git());
     exams.extend(host::views(server));
+    let mut health = Vec::new();
     let mut units: BTreeMap<Str, BTreeSet<Unit>> = BTreeMap::new();
     for named in &server.repositories {
         let elsewhere = checkout.filter(|(name, _)| *named.name == **name).map(|(_, path)| path);
@@ -35,10 +36,12 @@ pub async fn examine(server: &Server, checkout: Option<(&str, &Path)>) -> Vec<Ex
         exams.extend(found.exams);
         exams.extend(found.policy.iter().flat_map(|policy| approvals::examine(server, named, policy)));
         exams.extend(host::sealed(server, named, found.policy.as_ref()));
+        health.extend(found.health);
         for (target, zones) in found.units {
             units.entry(target).or_default().extend(zones);
         }
     }
+    exams.extend(probes::examine(server, &*secrets, health).await);
     match wiring::targets(server, &*secrets).await {
         Ok(targets) => {
             for (name, target) in &targets {

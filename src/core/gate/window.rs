@@ -1,140 +1,198 @@
-//! The health window: a number of samples without a gap, never elapsed time.
+//! The health window: a row of samples of what was written, and one of each probe that covers it.
 
-use crate::core::model::{Policy, Span, Time};
+use super::row::Row;
+use crate::core::{
+    model::{Fingerprint, Policy, Probe, Saw, Span, Str, Time},
+    plan::Healthy,
+};
+use std::collections::BTreeMap;
 
-/// The samples taken of everything a change touched, after its last write.
+/// The samples taken of everything a change touched, after its last write, and of all its probes.
 ///
-/// Time is only ever measured between one sample's answer and the next sample's question, and each such stretch counts for at most
-/// the gap limit: a clock that jumps forward breaks the row and cannot complete it, nor use up the deadline in one leap.
+/// It holds when every row does. Each row has its own interval, length and deadline, so that a slow probe holds up no other. Time is only ever measured between one
+/// sample's answer and the next sample's question, and each such stretch counts for at most the gap limit: a clock that jumps forward breaks the row and cannot complete it,
+/// nor use up the deadline in one leap.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Window {
-    every: Span,
-    max_age: Span,
-    deadline: Span,
-    needed: u32,
-    /// Good samples in a row.
-    good: u32,
-    /// The window held once, and no bad sample came since.
-    held: bool,
-    /// When the last sample was answered, good or not.
-    last: Option<Time>,
-    /// When the last good sample was asked for: what it saw is no older.
-    seen: Option<Time>,
-    /// The question under way.
-    asked: Option<(u64, Time)>,
-    spent: Span,
+    own: Row,
+    probes: BTreeMap<Fingerprint, Watched>,
+    /// One good sample of each is enough.
+    single: bool,
 }
 
-/// A window whose interval is shorter would only ask as fast as targets answer.
-const LEAST_INTERVAL: Span = Span(10);
+/// One probe and what became of it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Watched {
+    pub probe: Probe,
+    /// What is wrong with it, since when; none while it answers as it must.
+    pub wrong: Option<Wrong>,
+    row: Row,
+}
+
+/// Why a probe does not hold.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Wrong {
+    pub saw: Str,
+    /// The first of the answers that were wrong without a good one in between.
+    pub since: Time,
+    /// Nothing answered; else it answered, and not as it must.
+    pub silent: bool,
+}
 
 impl Window {
-    /// A window as policy wants it: as many samples as cover `window`, one every `every`.
+    /// A window as policy wants it, without probes.
     pub fn new(policy: &Policy) -> Self {
-        let every = Span(policy.every.0.max(LEAST_INTERVAL.0));
-        let needed = u32::try_from(policy.window.0.div_ceil(every.0)).unwrap_or(u32::MAX).saturating_add(1);
-        Self { every, max_age: policy.max_age, deadline: policy.deadline, needed, good: 0, held: false, last: None, seen: None, asked: None, spent: Span(0) }
+        Self { own: Row::new(policy), probes: BTreeMap::new(), single: false }
     }
 
     /// One good sample is enough: nothing was written, so there is nothing to settle.
     pub fn single(policy: &Policy) -> Self {
-        Self { needed: 1, ..Self::new(policy) }
+        Self { own: Row::new(policy).single(), probes: BTreeMap::new(), single: true }
     }
 
-    /// When the next sample is due; `None` while one is under way.
-    pub fn due(&self) -> Option<Time> {
-        match (self.asked, self.last) {
-            (Some(_), _) => None,
-            (None, None) => Some(Time(i64::MIN)),
-            (None, Some(last)) => Some(last + self.every),
+    /// The same with these probes.
+    pub fn watching(mut self, health: &[Healthy], policy: &Policy) -> Self {
+        self.follow(health, policy);
+        self
+    }
+
+    /// Asks these probes from here on. A probe that was asked already about the same content keeps its samples; what is no longer asked is forgotten.
+    pub fn follow(&mut self, health: &[Healthy], policy: &Policy) {
+        let mut known = std::mem::take(&mut self.probes);
+        for one in health {
+            let key = one.probe.key();
+            let row = || if self.single { Row::of_probe(policy, &one.probe).single() } else { Row::of_probe(policy, &one.probe) };
+            let watched = known.remove(&key).unwrap_or_else(|| Watched { probe: one.probe.clone(), wrong: None, row: row() });
+            self.probes.entry(key).or_insert(watched);
         }
+    }
+
+    /// When the next sample of what was written is due; `None` while one is under way.
+    pub fn due(&self) -> Option<Time> {
+        self.own.due()
+    }
+
+    /// When the next probe is due.
+    pub fn probe_due(&self) -> Option<Time> {
+        self.probes.values().filter_map(|watched| watched.row.due()).min()
+    }
+
+    /// The probes that are due now.
+    pub fn probes_due(&self, now: Time) -> Vec<Fingerprint> {
+        self.probes.iter().filter(|(_, watched)| watched.row.due().is_some_and(|at| at <= now)).map(|(key, _)| *key).collect()
     }
 
     /// The sample under way.
     pub fn asked(&self) -> Option<u64> {
-        self.asked.map(|(n, _)| n)
+        self.own.asked()
+    }
+
+    /// The probes under way, with the numbers of their questions.
+    pub fn probes_asked(&self) -> impl Iterator<Item = (Fingerprint, u64, &Probe)> {
+        self.probes.iter().filter_map(|(key, watched)| Some((*key, watched.row.asked()?, &watched.probe)))
     }
 
     /// Takes note of a question.
     pub fn ask(&mut self, n: u64, at: Time) {
-        if let Some(last) = self.last {
-            let since = at - last;
-            self.spend(since);
-            // A held window is only refreshed before the merge; the wait for people in between is no gap.
-            if since.0 > self.gap().0 && !self.held {
-                self.good = 0;
-            }
-        }
-        self.asked = Some((n, at));
+        self.own.ask(n, at);
+    }
+
+    /// Takes note of a probe's question; false when there is no such probe, or one is under way.
+    pub fn ask_probe(&mut self, key: Fingerprint, n: u64, at: Time) -> bool {
+        let Some(watched) = self.probes.get_mut(&key).filter(|watched| watched.row.asked().is_none()) else { return false };
+        watched.row.ask(n, at);
+        true
     }
 
     /// Takes an answer: every touched resource was equal and healthy.
     pub fn pass(&mut self, at: Time) {
-        let Some((_, asked)) = self.asked.take() else { return };
-        self.spend(at - asked);
-        self.last = Some(at);
-        if (at - asked).0 > self.max_age.0.max(self.gap().0) {
-            // What it saw is too old to say anything about now.
-            return self.lose();
-        }
-        self.seen = Some(asked);
-        self.good = self.good.saturating_add(1);
-        self.held |= self.good >= self.needed;
+        self.own.pass(at);
     }
 
     /// Takes an answer that was not good, or none.
     pub fn miss(&mut self, at: Time) {
-        let Some((_, asked)) = self.asked.take() else { return };
-        self.spend(at - asked);
-        self.last = Some(at);
-        self.lose();
+        self.own.miss(at);
     }
 
-    fn lose(&mut self) {
-        (self.good, self.held, self.seen) = (0, false, None);
-    }
-
-    fn spend(&mut self, stretch: Span) {
-        if !self.held {
-            self.spent = Span(self.spent.0 + stretch.0.min(self.gap().0));
-        }
+    /// Takes a probe's answer; false when it was not asked.
+    pub fn probed(&mut self, key: Fingerprint, n: u64, saw: &Saw, at: Time) -> bool {
+        let Some(watched) = self.probes.get_mut(&key).filter(|watched| watched.row.asked() == Some(n)) else { return false };
+        let wrong = match saw {
+            Saw::Good(_) => {
+                watched.row.pass(at);
+                None
+            }
+            Saw::Bad(saw) => {
+                watched.row.miss(at);
+                Some((saw, false))
+            }
+            Saw::Nothing(saw) => {
+                watched.row.blank(at);
+                Some((saw, true))
+            }
+        };
+        let since = watched.wrong.as_ref().map_or(at, |wrong| wrong.since);
+        watched.wrong = wrong.map(|(saw, silent)| Wrong { saw: saw.clone(), since, silent });
+        true
     }
 
     /// The clock went back by `by`: nothing seen before tells how old it is now.
     pub fn clock_back(&mut self, by: Span) {
-        self.lose();
-        self.last = self.last.map(|last| Time(last.0.saturating_sub_unsigned(by.0)));
-        self.asked = self.asked.map(|(n, at)| (n, Time(at.0.saturating_sub_unsigned(by.0))));
+        self.rows_mut().for_each(|row| row.clock_back(by));
+        for wrong in self.probes.values_mut().filter_map(|watched| watched.wrong.as_mut()) {
+            wrong.since = Time(wrong.since.0.saturating_sub_unsigned(by.0));
+        }
     }
 
-    /// Twice the interval.
-    fn gap(&self) -> Span {
-        Span(self.every.0.saturating_mul(2))
-    }
-
+    /// Whether every row held once, and no bad sample came since.
     pub fn held(&self) -> bool {
-        self.held
+        self.rows().all(Row::held)
     }
 
-    /// Whether what the last good sample saw is no older than `max_age`.
+    /// Whether what the last good samples saw is no older than `max_age`.
     pub fn fresh(&self, now: Time, max_age: Span) -> bool {
-        self.seen.is_some_and(|seen| now >= seen && (now - seen).0 <= max_age.0)
+        self.rows().all(|row| row.fresh(now, max_age))
     }
 
-    /// Whether health took longer than policy allows.
+    /// Whether health took longer than policy, or a probe, allows.
     pub fn expired(&self) -> bool {
-        !self.held && self.spent.0 > self.deadline.0.max(self.every.0.saturating_mul(u64::from(self.needed) + 1))
+        self.rows().any(Row::expired)
     }
 
+    /// The probe whose deadline passed.
+    pub fn late(&self) -> Option<&Watched> {
+        self.probes.values().find(|watched| watched.row.expired())
+    }
+
+    /// The probes that do not hold now.
+    pub fn wrong(&self) -> impl Iterator<Item = (&Watched, &Wrong)> {
+        self.probes.values().filter_map(|watched| Some((watched, watched.wrong.as_ref()?)))
+    }
+
+    /// How many good samples the slowest row has, of `needed`.
     pub fn good(&self) -> u32 {
-        self.good.min(self.needed)
+        self.slowest().good()
     }
 
     pub fn needed(&self) -> u32 {
-        self.needed
+        self.slowest().needed()
     }
 
     pub fn every(&self) -> Span {
-        self.every
+        self.slowest().every()
+    }
+
+    /// The row with the longest way to go.
+    fn slowest(&self) -> &Row {
+        let left = |row: &Row| if row.held() { 0 } else { u64::from(row.needed() - row.good()).saturating_mul(row.every().0) };
+        self.rows().fold(&self.own, |most, row| if left(row) > left(most) { row } else { most })
+    }
+
+    fn rows(&self) -> impl Iterator<Item = &Row> {
+        std::iter::once(&self.own).chain(self.probes.values().map(|watched| &watched.row))
+    }
+
+    fn rows_mut(&mut self) -> impl Iterator<Item = &mut Row> {
+        std::iter::once(&mut self.own).chain(self.probes.values_mut().map(|watched| &mut watched.row))
     }
 }

@@ -1,6 +1,6 @@
 //! Policy as `trueup.yaml` on base says it: who approves, how much at once, when, and what to leave alone.
 
-use super::{Span, Str};
+use super::{HealthRule, Span, Str};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -38,6 +38,8 @@ pub struct Policy {
     pub deadline: Span,
     /// How old the last look at a touched resource may be at the merge.
     pub max_age: Span,
+    /// What else must hold, for the resources that `match` names, before a change merges. A merge request can add to these beside its sources, and take none away.
+    pub health: Vec<HealthRule>,
     /// Other statuses that must be green on the head before a run starts and before the merge.
     pub required_checks: Vec<Str>,
     /// Whether an approving review on the forge counts as approval of the digest last published before it.
@@ -62,6 +64,7 @@ impl Default for Policy {
             every: Span::secs(1),
             deadline: Span::mins(5),
             max_age: Span::secs(60),
+            health: Vec::new(),
             required_checks: Vec::new(),
             reviews_count: false,
         }

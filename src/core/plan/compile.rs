@@ -3,6 +3,7 @@
 use super::{
     batch::{Batched, batch},
     graph::graph,
+    health::{self, Healthy},
     item::{Item, ItemEdge, writes},
     lint::lint,
     order::{self, Caches, Said},
@@ -37,6 +38,10 @@ pub fn compile(material: &Material<'_>) -> Result<Plan, CompileError> {
         faults.extend(more);
         Vec::new()
     });
+    let health = health::attached(scope.policy, material.health, &deltas).unwrap_or_else(|fault| {
+        faults.push(fault);
+        Vec::new()
+    });
     if !faults.is_empty() {
         return Err(CompileError::Refused(faults));
     }
@@ -49,6 +54,7 @@ pub fn compile(material: &Material<'_>) -> Result<Plan, CompileError> {
         templates: material.templates,
         rules: matched,
         notes,
+        health,
         parent: material.parent,
         together: &|id| scope.sources.together.get(id).cloned(),
         absent: &absent,
@@ -103,6 +109,7 @@ pub(super) struct Parts<'a> {
     pub templates: &'a [Template],
     pub rules: Vec<MatchedRule>,
     pub notes: Vec<Note>,
+    pub health: Vec<Healthy>,
     pub parent: Option<crate::core::model::Digest>,
     /// The `atomic:` group of a resource.
     pub together: &'a dyn Fn(&ResourceId) -> Option<Str>,
@@ -125,7 +132,7 @@ impl Parts<'_> {
         notes.extend(graph.given_way.iter().map(|edge| left_out(&items, edge)));
         notes.extend(items.windows(2).filter(|pair| pair[0].id() == pair[1].id()).map(|pair| together_first(&pair[0], &pair[1])));
         drop(items);
-        let mut plan = Plan { deltas, steps, edges, inside, rules: self.rules, parent: self.parent, notes, left: Vec::new() };
+        let mut plan = Plan { deltas, steps, edges, inside, rules: self.rules, parent: self.parent, notes, left: Vec::new(), health: self.health };
         plan.notes.extend(waits::advice(&plan, self.kinds));
         plan.notes.sort();
         plan.notes.dedup();

@@ -6,7 +6,7 @@
 use crate::core::{
     diff::{Delta, Op, Reason},
     model::{Digest, Fingerprint, ResourceId, StepId, Str, Value},
-    plan::{Act, Claim, Edge, ItemRef, Note, Plan, Step, Undo, Write},
+    plan::{Act, Claim, Edge, ItemRef, Note, Plan, Step, Undo, Write, health::Covered},
 };
 use serde::{Deserialize, Serialize};
 use std::{
@@ -88,14 +88,16 @@ impl Plan {
     /// The leaf of each item.
     pub fn item_leaves(&self) -> BTreeMap<ItemRef, Digest> {
         let keys = self.keys();
-        keys.keys().filter_map(|at| Some((*at, self.leaf(*at, &keys)?))).collect()
+        let covered = Covered::new(&self.health);
+        keys.keys().filter_map(|at| Some((*at, self.leaf(*at, &keys, &covered)?))).collect()
     }
 
     /// The leaves of one step's items: what approving the step approves. Empty for a step the plan does not have.
     pub fn step_leaves(&self, step: StepId) -> LeafSet {
         let keys = self.keys();
+        let covered = Covered::new(&self.health);
         let items = (0..self.steps.get(&step).map_or(0, Step::items)).map(|item| ItemRef { step, item });
-        items.filter_map(|at| Some((keys.get(&at)?.clone(), self.leaf(at, &keys)?))).collect()
+        items.filter_map(|at| Some((keys.get(&at)?.clone(), self.leaf(at, &keys, &covered)?))).collect()
     }
 
     /// One digest over a step's leaves; `None` for a step the plan does not have.
@@ -145,11 +147,12 @@ impl Plan {
     }
 
     fn leaves_with(&self, keys: &BTreeMap<ItemRef, LeafKey>) -> LeafSet {
-        let items = keys.iter().filter_map(|(at, key)| Some((key.clone(), self.leaf(*at, keys)?)));
-        items.chain(self.deltas.iter().filter_map(owned)).chain(self.notes.iter().filter_map(governs)).collect()
+        let covered = Covered::new(&self.health);
+        let items = keys.iter().filter_map(|(at, key)| Some((key.clone(), self.leaf(*at, keys, &covered)?)));
+        items.chain(self.deltas.iter().filter_map(|delta| owned(delta, &covered))).chain(self.notes.iter().filter_map(governs)).collect()
     }
 
-    fn leaf(&self, at: ItemRef, keys: &BTreeMap<ItemRef, LeafKey>) -> Option<Digest> {
+    fn leaf(&self, at: ItemRef, keys: &BTreeMap<ItemRef, LeafKey>, covered: &Covered<'_>) -> Option<Digest> {
         let (step, key) = (self.steps.get(&at.step)?, keys.get(&at)?);
         // All or none is part of what is approved; a step without it has the leaf it always had.
         let together = step.together.as_ref().map(|name| format!(" together {name}")).unwrap_or_default();
@@ -158,10 +161,11 @@ impl Plan {
             Some(write) => {
                 let claims: BTreeSet<&Claim> = step.claims.iter().filter(|claim| claimed(claim).is_some_and(|id| *id == write.id)).collect();
                 let undo = undo(write, keys);
-                let (from, to, claims) = (bytes(write.from.as_ref()), bytes(write.to.as_ref()), json(&claims));
+                let (from, to, claims, health) = (bytes(write.from.as_ref()), bytes(write.to.as_ref()), json(&claims), covered.part(&write.id));
                 let mut parts: Vec<&[u8]> = vec![key.0.as_bytes(), &from, &to, &undo, &rest[0], &rest[1], &claims];
                 // Which secret is read is approved beside its content; which of its versions is known by that.
                 parts.extend(write.to.as_ref().and_then(Value::hidden).and_then(|hidden| hidden.secret.as_ref()).map(|secret| secret.uri.as_bytes()));
+                parts.extend(health.as_deref());
                 Digest::of("trueup/leaf/write/1", &parts)
             }
             None => {
@@ -210,7 +214,7 @@ fn claimed(claim: &Claim) -> Option<&ResourceId> {
 
 /// What changes hands without a write is approved as well: merging makes the repository its owner, or ends that.
 /// What this change wrote itself was approved before it was written.
-fn owned(delta: &Delta) -> Option<(LeafKey, Digest)> {
+fn owned(delta: &Delta, covered: &Covered<'_>) -> Option<(LeafKey, Digest)> {
     let what = match (&delta.op, &delta.reason) {
         (Op::Adopt, _) => "adopt",
         (Op::Release, _) => "release",
@@ -223,7 +227,10 @@ fn owned(delta: &Delta) -> Option<(LeafKey, Digest)> {
         Op::Release => None,
         Op::Create | Op::Update | Op::Replace | Op::Delete | Op::Keep | Op::Adopt | Op::Move { .. } => delta.to.as_ref(),
     };
-    let leaf = Digest::of("trueup/leaf/own/1", &[delta.id.to_string().as_bytes(), &json(&delta.op), &bytes(to)]);
+    let (id, op, to, health) = (delta.id.to_string(), json(&delta.op), bytes(to), covered.part(&delta.id));
+    let mut parts: Vec<&[u8]> = vec![id.as_bytes(), &op, &to];
+    parts.extend(health.as_deref());
+    let leaf = Digest::of("trueup/leaf/own/1", &parts);
     Some((LeafKey(format!("{what} {}", delta.id).into()), leaf))
 }
 

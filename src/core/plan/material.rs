@@ -3,7 +3,7 @@
 use crate::core::{
     drift::Overrides,
     model::{Desired, Digest, Fingerprint, Grant, Kind, MrId, Observed, Policy, Refusal, RepoId, ResourceId, Str, Unit, Value},
-    plan::{Conditions, Finding, Note, Template},
+    plan::{Beside, Conditions, Finding, Note, Template},
 };
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -42,6 +42,8 @@ pub struct Material<'a> {
     pub templates: &'a [Template],
     /// Notes that come with the material: unmapped paths, skipped types, weak preconditions, neighbours.
     pub notes: Vec<Note>,
+    /// The probes beside sources, read from merged.
+    pub health: &'a [Beside],
     /// The plan this one amends.
     pub parent: Option<Digest>,
 }

@@ -1,11 +1,11 @@
 //! The way back (I8): a forecast of it with every plan, and an ordinary plan made from what was written and what is seen.
 
-use super::{compile::Parts, order::Said, pattern::Patterns};
+use super::{compile::Parts, health, order::Said, pattern::Patterns};
 use crate::core::{
     diff::{Case, Delta, Fate, Op, Reason, three_way},
     model::{Kind, MrId, Observed, Path, Place, Policy, Reading, Refusal, RefusalKind, RepoId, ResourceId, StepId, Sure, VEIL, Value, Want, lines},
     plan::{
-        Act, Claim, CompileError, Edge, EdgeReason, Finding, ItemRef, LeftOver, MatchedRule, Needs, Note, Plan, Step, Undo, Write,
+        Act, Claim, CompileError, Edge, EdgeReason, Finding, Healthy, ItemRef, LeftOver, MatchedRule, Needs, Note, Plan, Step, Undo, Write,
         left_over::{as_if_back, behind, waits_for},
     },
 };
@@ -112,7 +112,17 @@ pub fn restore(restoring: Restoring<'_>) -> Result<Plan, CompileError> {
         steps.filter_map(|step| Some((step, step.together.as_ref()?))).flat_map(|(step, name)| step.writes().iter().map(move |write| (&write.id, name))).collect();
     let together = |id: &ResourceId| groups.get(id).map(|name| (*name).clone());
     let never = BTreeMap::new();
-    let parts = |notes| Parts { kinds: restoring.kinds, policy: restoring.policy, templates: &[], rules: rules.clone(), notes, parent, together: &together, absent: &never };
+    let parts = |notes| Parts {
+        kinds: restoring.kinds,
+        policy: restoring.policy,
+        templates: &[],
+        rules: rules.clone(),
+        notes,
+        health: Vec::new(),
+        parent,
+        together: &together,
+        absent: &never,
+    };
     if !left.is_empty() {
         // Only its order counts; where even that cannot be told, nothing is known to be safe to go back.
         let Ok(whole) = parts(Vec::new()).assemble(deltas.iter().cloned().chain(as_if).collect(), |_| Ok(back())) else { return Err(refused(left)) };
@@ -125,8 +135,10 @@ pub fn restore(restoring: Restoring<'_>) -> Result<Plan, CompileError> {
         }
         notes.extend(left.iter().map(|left| Note::Remark { text: format!("stays for now: {}", left.why).into() }));
     }
+    // What the merge request itself called healthy was about what it asks for, and is not asked on the way back.
+    let health = health::required(restoring.policy, &deltas).map_err(|fault| CompileError::Refused(vec![fault]))?;
     let plan = parts(notes).assemble(deltas, |_| Ok(back()))?;
-    Ok(Plan { left, ..plan })
+    Ok(Plan { left, health, ..plan })
 }
 
 /// Base asks by now for what this change wrote, because it was merged some other way: going back would make the branch false.
@@ -215,6 +227,11 @@ impl Plan {
                 Delta { id, op, from, to, paths, sure: Sure::Exact, reason: Reason::Restores, place }
             })
             .collect();
+        let back_to = |one: &Healthy| {
+            let of: BTreeSet<ResourceId> = back.deltas.iter().map(|delta| &delta.id).filter(|id| one.of.contains(id)).cloned().collect();
+            (one.policy && !of.is_empty()).then(|| Healthy { of, ..one.clone() })
+        };
+        back.health = self.health.iter().filter_map(back_to).collect();
         back.notes.sort();
         back
     }

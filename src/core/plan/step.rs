@@ -1,5 +1,6 @@
 //! Plans as data: steps, the writes they carry, the edges between them.
 
+use super::Healthy;
 use crate::core::{
     diff::Delta,
     model::{ApprovalRule, BlobId, Digest, Fact, FactValue, FileId, Fingerprint, Place, ResourceId, Span, StepId, Str, Time, Unit, User, Value, Why},
@@ -287,4 +288,7 @@ pub struct Plan {
     /// A way back: what it leaves as it is, and why; the change wrote it all the same.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub left: Vec<super::LeftOver>,
+    /// What else must hold before the resources it names are healthy.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub health: Vec<Healthy>,
 }

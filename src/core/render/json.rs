@@ -1,7 +1,7 @@
 //! A plan as JSON for programs: documented and versioned.
 //!
 //! Version 1. Top level: `version`, `digest` (64 hex digits or null), `empty`, `summary` (counts), `deltas`, `steps`,
-//! `edges`, `approvals`, `notes`, `way_back` (the same without its own `way_back`, or
+//! `edges`, `approvals`, `notes`, `health` (the probes that must hold, each with `probe`, `of`, `policy` and `text`), `way_back` (the same without its own `way_back`, or
 //! null). New fields may come; the meaning of a field never changes within a version. A value is plain JSON; what JSON
 //! has no word for is an object with one `$` key: `{"$secret": URI}`, `{"$blob": ID, "len": N}`, `{"$unknown": WHY}`,
 //! `{"$decimal": TEXT}`, and `{"$sensitive": true}` for what is never shown.
@@ -44,6 +44,7 @@ fn body(sheet: &Sheet<'_>) -> Json {
         "steps": plan.steps.values().map(|step| step_json(sheet, step)).collect::<Vec<_>>(),
         "edges": plan.edges.iter().map(|edge| edge_json(sheet, edge)).collect::<Vec<_>>(),
         "approvals": approvals,
+        "health": plan.health.iter().map(|one| json!({ "probe": one.probe.key().to_string(), "of": one.of, "policy": one.policy, "place": place(&one.place), "text": words::healthy(one, &sheet.kinds) })).collect::<Vec<_>>(),
         "notes": plan.notes.iter().map(|note| json!({ "kind": note_kind(note), "text": words::note(note, &sheet.kinds) })).collect::<Vec<_>>(),
     })
 }

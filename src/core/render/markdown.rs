@@ -51,6 +51,7 @@ pub fn markdown(sheet: &Sheet<'_>) -> String {
     let mut out = format!("**Plan: {summary}{}.**{digest}\n\n", words::waits(sheet.plan));
     out.push_str(&changes(sheet, Room::WHOLE));
     out.push_str(&order(sheet, &|_| None, Room::WHOLE));
+    out.push_str(&healthy(sheet, Room::WHOLE));
     out.push_str(&list("Who must approve", sheet.plan.rules.iter().map(words::approval).collect(), Room::WHOLE));
     out.push_str(&list("Cannot be undone", words::never(sheet.plan, &sheet.kinds), Room::WHOLE));
     out.push_str(&list("Notes", sheet.plan.notes.iter().map(|note| words::note(note, &sheet.kinds)).collect(), Room::WHOLE));
@@ -156,6 +157,11 @@ pub fn order(sheet: &Sheet<'_>, state: &dyn Fn(StepId) -> Option<StepState>, roo
         format!("step {} {}{done}{why}", step.id, words::code(&super::step_words(step)))
     });
     list_of(title, lines.collect(), room)
+}
+
+/// The probes that must hold before the merge.
+pub fn healthy(sheet: &Sheet<'_>, room: Room<'_>) -> String {
+    list("Healthy when", sheet.plan.health.iter().map(|one| words::healthy(one, &sheet.kinds)).collect(), room)
 }
 
 /// A titled list, cut at items; nothing when there are none.

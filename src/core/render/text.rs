@@ -43,6 +43,7 @@ pub fn text(sheet: &Sheet<'_>, style: Style) -> String {
         out.push_str(&format!("{}\n", style.paint(BOLD, "Order")));
         order(sheet, &mut out);
     }
+    section(style, "Healthy when", sheet.plan.health.iter().map(|one| words::healthy(one, &sheet.kinds)), &mut out);
     section(style, "Approvals", sheet.plan.rules.iter().map(words::approval), &mut out);
     section(style, "Cannot be undone", words::never(sheet.plan, &sheet.kinds).into_iter(), &mut out);
     section(style, "Notes", sheet.plan.notes.iter().map(|note| words::note(note, &sheet.kinds)), &mut out);
@@ -184,5 +185,6 @@ pub fn way_back(sheet: &Sheet<'_>, back: &Plan) -> Vec<String> {
     if out.is_empty() {
         out.push("Nothing to bring back.".to_owned());
     }
+    out.extend(back.health.iter().map(|one| format!("healthy when {}", words::healthy(one, &sheet.kinds))));
     out
 }

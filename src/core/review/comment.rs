@@ -36,7 +36,7 @@ fn comment(view: &View) -> String {
     // Everything but the changes has a bound of its own, together under 55,000; the changes take what is left.
     let mut before = format!("{}{}\n\n", marker(&view.mr), words::state_line(view));
     before.push_str(&markdown::list("Still missing", view.still_missing(), room.of(3000)));
-    before.push_str(&refusals(view, room.of(12_000)));
+    before.push_str(&refusals(view, room.of(10_500)));
     before.push_str(&markdown::list("Paths in conflict", view.conflicts.iter().map(|path| words::code(path)).collect(), room.of(3000)));
     before.push_str(&failures(view, room.of(6000)));
     before.push_str(&given_up(view, room.of(3000)));
@@ -47,6 +47,7 @@ fn comment(view: &View) -> String {
     let mut after = String::new();
     if let Some(sheet) = &sheet {
         after.push_str(&markdown::order(sheet, &|id| view.step(id).map(super::StepView::state), room.of(6000)));
+        after.push_str(&markdown::healthy(sheet, room.of(1500)));
         after.push_str(&markdown::list("Cannot be undone", words::never(sheet.plan, &view.kinds), room.of(3000)));
         after.push_str(&markdown::list("Notes", sheet.plan.notes.iter().map(|note| words::note(note, &view.kinds)).collect(), room.of(3000)));
         after.push_str(&markdown::way_back(sheet, room.of(4000)));

@@ -75,6 +75,7 @@ pub struct Change {
     // The window and the merge.
     pub(super) window: Option<Window>,
     pub(super) samples: u64,
+    pub(super) probes_asked: u64,
     pub(super) unhealthy: Vec<(ResourceId, String)>,
     /// Why the last sample saw nothing, if it did not.
     pub(super) blind: Option<String>,
@@ -189,6 +190,7 @@ impl Change {
             halted: false,
             window: None,
             samples: 0,
+            probes_asked: 0,
             unhealthy: Vec::new(),
             blind: None,
             fresh_look: false,

@@ -6,8 +6,8 @@ use super::{
     ledger::{At, Doing, Timer},
 };
 use crate::core::{
-    gate::reissue,
-    model::{Fact, ResourceId, Time, Want},
+    gate::{Window, reissue},
+    model::{Fact, Fingerprint, ResourceId, Time, Want},
     plan::{Act, Guard, Proof, Step},
     review::{CommentId, Phase},
 };
@@ -26,6 +26,10 @@ pub(super) enum Due {
     /// A read for a step: its proof, or its waited-for fact.
     Read(u32),
     Sample,
+    /// A sample of one step's health, by position.
+    StepSample(u32),
+    /// A probe, for everything touched or for one step.
+    Probe(Option<u32>, Fingerprint),
     Merge,
     Reply(CommentId),
 }
@@ -38,6 +42,7 @@ impl Change {
             all.extend([Due::Act(*step), Due::Read(*step)]);
         }
         all.extend(self.ledger.waits.keys().map(|step| Due::Read(*step)));
+        all.extend(self.health_dues());
         all.extend(self.owed.keys().map(|to| Due::Reply(*to)));
         let mut out: Vec<Effect> = all
             .into_iter()
@@ -63,13 +68,18 @@ impl Change {
                 incident: self.claims_incident,
             }),
             Due::Unclaim => (self.claim == ClaimState::Freeing).then_some(Effect::Unclaim),
-            Due::Start => self.start_asked.map(|n| Effect::Observe { ask: Ask::Start { n }, wants: self.start_wants(), facts: Vec::new() }),
+            Due::Start => self.start_asked.map(|n| Effect::Observe { ask: Ask::Start { n }, wants: self.start_wants(), facts: Vec::new(), health: false }),
             Due::Act(step) => self.act_effect(step),
             Due::Read(step) => self.read_effect(step),
             Due::Sample => {
                 let n = self.window.as_ref()?.asked()?;
-                Some(Effect::Observe { ask: Ask::Sample { n }, wants: self.sample_wants(), facts: Vec::new() })
+                Some(Effect::Observe { ask: Ask::Sample { n }, wants: self.sample_wants(), facts: Vec::new(), health: true })
             }
+            Due::StepSample(step) => {
+                let n = self.ledger.health.get(&step)?.asked()?;
+                Some(Effect::Observe { ask: Ask::Sample { n }, wants: self.step_wants(step), facts: Vec::new(), health: true })
+            }
+            Due::Probe(step, key) => self.probe_under_way(step, key).map(|(n, probe)| Effect::Probe { n, probe: Box::new(probe) }),
             Due::Merge => self.merge.as_ref().map(|pin| Effect::Merge(reissue(&self.mr, pin))),
             Due::Reply(to) => self.owed.get(&to).map(|text| Effect::Reply { to, text: text.clone() }),
         }
@@ -90,7 +100,7 @@ impl Change {
 
     fn doubt(&self, step: u32) -> Effect {
         let ask = Ask::Proof { step: self.ledger.frontier.id(step), attempt: self.ledger.attempts[step as usize] };
-        Effect::Observe { ask, wants: Vec::new(), facts: Vec::new() }
+        Effect::Observe { ask, wants: Vec::new(), facts: Vec::new(), health: false }
     }
 
     fn act_effect(&self, step: u32) -> Option<Effect> {
@@ -110,11 +120,11 @@ impl Change {
                     Proof::Fact(until) => vec![until.fact.clone()],
                     Proof::Settled | Proof::NoChange | Proof::Cannot(_) => Vec::new(),
                 };
-                Some(Effect::Observe { ask, wants: self.proof_wants(step, spec), facts })
+                Some(Effect::Observe { ask, wants: self.proof_wants(step, spec), facts, health: self.health_first(step) })
             }
             Doing::Parked if self.ledger.waits.get(&step).is_some_and(|wait| wait.asked) => {
                 let until = spec.waits_on()?;
-                Some(Effect::Observe { ask, wants: self.plain_wants(&until.of), facts: vec![until.fact.clone()] as Vec<Fact> })
+                Some(Effect::Observe { ask, wants: self.plain_wants(&until.of), facts: vec![until.fact.clone()] as Vec<Fact>, health: false })
             }
             Doing::Nothing | Doing::Acting | Doing::Reproving | Doing::Backoff | Doing::Parked | Doing::Over => None,
         }
@@ -198,11 +208,21 @@ impl Change {
         // A timer that nothing would answer must not ring: it would ring for ever.
         let merge = self.merge_again.filter(|_| self.stage == Phase::Merging && !self.look && self.paused.is_none());
         let held = self.held_until.filter(|_| self.paused.is_none());
-        [timer, replan, self.start_again, merge, self.sample_at(), held].into_iter().flatten().min().map(|at| at.max(self.clock))
+        [timer, replan, self.start_again, merge, self.sample_at(), self.probe_at(), self.step_health_at(), held].into_iter().flatten().min().map(|at| at.max(self.clock))
     }
 
     /// When the next sample is taken, where one is wanted.
     pub(super) fn sample_at(&self) -> Option<Time> {
+        self.sampling()?.due()
+    }
+
+    /// When the next probe is asked, where one is wanted.
+    pub(super) fn probe_at(&self) -> Option<Time> {
+        self.sampling()?.probe_due()
+    }
+
+    /// The window, while samples are taken for it.
+    pub(super) fn sampling(&self) -> Option<&Window> {
         let window = self.window.as_ref()?;
         let wanted = match self.stage {
             Phase::Verifying => !window.held(),
@@ -220,6 +240,6 @@ impl Change {
             | Phase::Restored
             | Phase::Closed => false,
         };
-        if wanted { window.due() } else { None }
+        wanted.then_some(window)
     }
 }

@@ -2,7 +2,7 @@
 
 use crate::core::{
     gate::MergeTicket,
-    model::{CommitId, Fact, Fingerprint, ResourceId, StepId, Time, Want},
+    model::{CommitId, Fact, Fingerprint, Probe, ResourceId, StepId, Time, Want},
     plan::Claim,
     review::{CommentId, Face},
 };
@@ -16,8 +16,10 @@ pub enum Effect {
     Look,
     /// Compile a plan for this head on this base; answered by `Input::Planned`. `ours`: what this change's run wrote last, by resource. `restore`: make the way back of the ledger instead.
     Replan { base: CommitId, head: CommitId, ours: BTreeMap<ResourceId, Option<Fingerprint>>, restore: bool },
-    /// Re-read resources with the strongest read; answered by `Input::Observed`.
-    Observe { ask: Ask, wants: Vec<Want>, facts: Vec<Fact> },
+    /// Re-read resources with the strongest read; answered by `Input::Observed`. `health`: with the facts that are health for each target's kind.
+    Observe { ask: Ask, wants: Vec<Want>, facts: Vec<Fact>, health: bool },
+    /// Ask a probe; answered by `Input::Probed` with the same `n`.
+    Probe { n: u64, probe: Box<Probe> },
     /// Do a step's items that are not in `skip`; answered by `Input::Acted`. The intent is in the journal before this is released.
     Act { step: StepId, attempt: u32, skip: BTreeSet<u32> },
     /// Ask the board for everything the plan needs, all or nothing, in place of what was asked before; answered by `Input::Claimed` with the same `n`, now and whenever the board has news.
@@ -43,6 +45,6 @@ pub enum Ask {
     Start { n: u64 },
     /// Did this step work, or what became of its unknown items?
     Proof { step: StepId, attempt: u32 },
-    /// One sample of the health window over everything touched.
+    /// One sample of a health window: over everything touched, or over what one step wrote.
     Sample { n: u64 },
 }

@@ -35,6 +35,7 @@ impl Change {
 
     pub(super) fn stopped(&mut self, why: Stop, at: Time) {
         self.running = false;
+        self.ledger.health.clear();
         (self.window, self.start_asked, self.start_again, self.replan_at, self.merge_again) = (None, None, None, None, None);
         (self.held, self.held_until) = (Vec::new(), None);
         match why {

@@ -2,7 +2,7 @@
 
 use crate::core::{
     gate::{Pin, Reason},
-    model::{CommitId, Digest, MrId, ResourceId, StepId, Time, User},
+    model::{CommitId, Digest, Fingerprint, MrId, ResourceId, Saw, StepId, Time, User},
     review::{CommentId, Sighting},
     run::{ClaimAnswer, MergeAnswer, Outcome, PlanAnswer},
 };
@@ -189,11 +189,28 @@ pub enum Event {
     // The window and the merge.
     SampleAsked {
         n: u64,
+        /// Of one step whose health others wait for; none: of everything touched.
+        #[serde(default)]
+        step: Option<StepId>,
         at: Time,
     },
     Sampled {
         n: u64,
         sample: Sample,
+        at: Time,
+    },
+    /// A probe is asked, for everything touched or for one step.
+    ProbeAsked {
+        probe: Fingerprint,
+        n: u64,
+        step: Option<StepId>,
+        at: Time,
+    },
+    /// What a probe saw.
+    Probed {
+        probe: Fingerprint,
+        n: u64,
+        saw: Saw,
         at: Time,
     },
     /// The window's deadline passed.

@@ -131,9 +131,9 @@ impl Change {
                 let desk = self.desk.as_ref().ok_or("there is no plan")?;
                 must(self.start_asked.is_some() && self.claim == ClaimState::Granted, "nothing starts without claims and a fresh look")?;
                 must(self.missing() == 0, "nothing starts without its approvals")?;
-                let (plan, restore) = (desk.plan.clone(), desk.restore);
+                let (plan, policy, restore) = (desk.plan.clone(), desk.policy.clone(), desk.restore);
                 self.tell(*at);
-                self.ledger.begin(plan);
+                self.ledger.begin(plan, policy);
                 self.forget_given_up();
                 self.stage = if restore { Phase::Restoring } else { Phase::Rolling };
                 self.times.started.get_or_insert(*at);
@@ -170,14 +170,14 @@ impl Change {
                 self.finished(*at);
             }
 
-            Event::SampleAsked { n, at } => {
-                must(*n == self.samples + 1, "samples are numbered one by one")?;
-                self.tell(*at);
-                self.samples = *n;
-                self.window.as_mut().ok_or("there is no window")?.ask(*n, *at);
-            }
+            Event::SampleAsked { n, step, at } => self.sample_asked(*n, *step, *at)?,
+            Event::ProbeAsked { probe, n, step, at } => self.probe_asked(*probe, *n, *step, *at)?,
+            Event::Probed { probe, n, saw, at } => self.probed(*probe, *n, saw, *at)?,
             Event::Sampled { n, sample, at } => {
                 self.tell(*at);
+                if self.window.as_ref().and_then(Window::asked) != Some(*n) {
+                    return self.step_sampled(*n, sample, *at);
+                }
                 let window = self.window.as_mut().filter(|window| window.asked() == Some(*n)).ok_or("that sample was not asked for")?;
                 self.unhealthy.clear();
                 self.blind = None;
@@ -193,9 +193,7 @@ impl Change {
                         window.miss(*at);
                     }
                 }
-                if !window.held() && self.stage == Phase::Merging {
-                    self.stage = if self.wrote() { Phase::Verifying } else { Phase::Empty };
-                }
+                self.fall_back();
             }
             Event::GaveUp { why, at } => {
                 self.tell(*at);
@@ -327,7 +325,11 @@ impl Change {
                 self.times.planned = Some(at);
                 self.judge_approvals();
                 if pin_only {
-                    return;
+                    // A base that asks for other probes keeps the samples of those that stayed.
+                    if let Some(window) = &mut self.window {
+                        window.follow(&plan.health, policy);
+                    }
+                    return self.fall_back();
                 }
                 self.window = None;
                 self.stage = match (asked.restore, self.acts()) {
@@ -348,7 +350,7 @@ impl Change {
                     }
                     (false, false) if self.wrote() => return self.verify(),
                     (false, false) => {
-                        self.window = Some(Window::single(policy));
+                        self.window = Some(Window::single(policy).watching(&plan.health, policy));
                         Phase::Empty
                     }
                 };
@@ -379,7 +381,7 @@ impl Change {
         self.stage = Phase::Verifying;
         self.blind = None;
         self.unhealthy.clear();
-        self.window = self.policy().map(|policy| Window::new(policy.as_ref()));
+        self.window = self.desk.as_ref().map(|desk| Window::new(&desk.policy).watching(&desk.plan.health, &desk.policy));
         self.times.converged = Some(self.clock);
     }
 

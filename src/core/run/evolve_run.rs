@@ -320,11 +320,12 @@ impl Ledger {
         self.tries.remove(&step);
         self.doing[step as usize] = Doing::Over;
         self.over += 1;
-        self.release(step, |_| true, at);
+        let waits = self.begin_health(step);
+        self.release(step, |needs| !(waits && needs == Needs::Healthy), at);
     }
 
     /// Lets go of the edges that leave a step and need no more than this.
-    fn release(&mut self, step: u32, enough: impl Fn(Needs) -> bool, at: Time) {
+    pub(super) fn release(&mut self, step: u32, enough: impl Fn(Needs) -> bool, at: Time) {
         // What never happened is remembered by nobody.
         let happened = self.of(step).contains(&At::Proven);
         for place in self.frontier.leaving(step) {
@@ -363,6 +364,7 @@ impl Ledger {
         let timers: Vec<Timer> = self.timers.iter().map(|(_, timer)| *timer).collect();
         timers.into_iter().for_each(|timer| self.disarm(timer));
         self.guarded.clear();
+        self.health.clear();
         self.over = 0;
         for step in 0..steps {
             self.doing[step as usize] = if open[step as usize] { Doing::Nothing } else { Doing::Over };
@@ -377,9 +379,12 @@ impl Ledger {
             if self.doing[step as usize] == Doing::Over {
                 self.over += 1;
                 self.frontier.retire(step);
+                let waits = self.begin_health(step);
                 for place in self.frontier.leaving(step) {
-                    let (edge, _, _) = self.frontier.out(place);
-                    self.frontier.release(edge);
+                    let (edge, needs, _) = self.frontier.out(place);
+                    if !(waits && needs == Needs::Healthy) {
+                        self.frontier.release(edge);
+                    }
                 }
             }
         }

@@ -127,6 +127,11 @@ impl Frontier {
         (edge, link.needs, link.open)
     }
 
+    /// The step that an edge holds back.
+    pub fn after(&self, edge: u32) -> u32 {
+        self.edges[edge as usize].after
+    }
+
     /// The edges that lead to a step, as (edge number, step before).
     pub fn before(&self, step: u32) -> impl Iterator<Item = (u32, u32)> + '_ {
         let range = self.into_at[step as usize] as usize..self.into_at[step as usize + 1] as usize;

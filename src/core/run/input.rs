@@ -1,7 +1,7 @@
 //! Everything a change can hear.
 
 use crate::core::{
-    model::{CommitId, MrId, Observed, Policy, Refusal, StepId, Str, TreeId},
+    model::{CommitId, Fingerprint, MrId, Observed, Policy, Refusal, Saw, StepId, Str, TreeId},
     plan::Plan,
     review::{Command, CommentId, Right, Sighting},
     run::{Ask, Outcome},
@@ -21,6 +21,8 @@ pub enum Input {
     Planned(Box<PlanAnswer>),
     /// The answer to `Effect::Observe`.
     Observed { ask: Ask, seen: Result<Vec<Observed>, String> },
+    /// The answer to `Effect::Probe` number `n`.
+    Probed { probe: Fingerprint, n: u64, saw: Saw },
     /// The answer to `Effect::Act`.
     Acted { step: StepId, attempt: u32, outcome: Outcome },
     /// The answer to `Effect::Claim` number `n`, and later news from the board about it.

@@ -2,7 +2,8 @@
 
 use super::{Frontier, Item};
 use crate::core::{
-    model::{Fingerprint, ResourceId, StepId, Time, User, Value},
+    gate::Window,
+    model::{Fingerprint, Policy, ResourceId, StepId, Time, User, Value},
     plan::{Act, ItemRef, Plan, Proof, Written},
     review::FailureKind,
 };
@@ -106,6 +107,10 @@ pub struct Ledger {
     pub(super) slow: BTreeMap<u32, String>,
     pub(super) waits: BTreeMap<u32, Waited>,
     pub(super) said: BTreeMap<u32, BTreeSet<User>>,
+    /// Steps that are over and whose health others wait for.
+    pub(super) health: BTreeMap<u32, Window>,
+    /// By which the run began.
+    pub(super) policy: Arc<Policy>,
     /// Acts so far, over all runs: the next run numbers its attempts from here, so that a late answer to an old act is none to a new one.
     pub(super) epoch: u32,
     /// Over all runs of this change, until it is merged or restored.
@@ -138,7 +143,7 @@ impl Counts {
 
 impl Ledger {
     /// Begins a run of a plan on top of what was written before.
-    pub(super) fn begin(&mut self, plan: Arc<Plan>) {
+    pub(super) fn begin(&mut self, plan: Arc<Plan>, policy: Arc<Policy>) {
         let frontier = Frontier::new(&plan);
         let mut item_at = Vec::with_capacity(frontier.len() + 1);
         let mut total = 0u32;
@@ -158,6 +163,7 @@ impl Ledger {
             written: std::mem::take(&mut self.written),
             frontier,
             plan,
+            policy,
             ..Self::default()
         };
     }
@@ -277,6 +283,7 @@ impl Ledger {
         self.timers = std::mem::take(&mut self.timers).into_iter().map(|(at, timer)| (back(at), timer)).collect();
         self.armed.values_mut().for_each(|at| *at = back(*at));
         self.waits.values_mut().for_each(|wait| wait.last = back(wait.last));
+        self.health.values_mut().for_each(|window| window.clock_back(by));
     }
 
     pub(super) fn fail(&mut self, step: u32, item: u32, kind: FailureKind, why: impl Into<String>) {

@@ -11,6 +11,7 @@ mod evolve_run;
 mod frontier;
 mod given_up;
 mod handle;
+mod health;
 mod input;
 mod ledger;
 mod outcome;

@@ -3,7 +3,7 @@
 use super::{At, Change, Doing, PlanWhy, Stop, change::ClaimState, ledger::Timer};
 use crate::core::{
     diff::Op,
-    gate::{self, Approval, Reason, RuleStanding},
+    gate::{self, Approval, Reason, RuleStanding, Window},
     model::{Digest, MrId, ResourceId, Time, User},
     plan::{ItemRef, MatchedRule, Plan},
     review::{
@@ -44,6 +44,9 @@ impl Change {
                 ClaimState::Granted => Waiting::PreImages,
             }),
             Phase::Rolling | Phase::Restoring if self.halted => Waiting::Halted,
+            Phase::Rolling | Phase::Restoring if let Some((watched, wrong)) = self.ledger.health.values().flat_map(Window::wrong).next().filter(|_| self.running) => {
+                Waiting::Probe { probe: watched.probe.ask.to_string(), saw: wrong.saw.clone(), since: wrong.since, silent: wrong.silent }
+            }
             Phase::Rolling | Phase::Restoring if self.running && !self.ledger.slow.is_empty() => {
                 let why = self.ledger.slow.values().next().cloned().unwrap_or_default();
                 Waiting::Slow { done: counts.proven, all: counts.all, why }
@@ -88,6 +91,9 @@ impl Change {
     fn window_sentence(&self) -> Waiting {
         if let (Some(why), Some(_)) = (&self.blind, &self.window) {
             return Waiting::Blind { why: why.clone() };
+        }
+        if let (None, Some((watched, wrong))) = (self.unhealthy.first(), self.window.as_ref().and_then(|window| window.wrong().next())) {
+            return Waiting::Probe { probe: watched.probe.ask.to_string(), saw: wrong.saw.clone(), since: wrong.since, silent: wrong.silent };
         }
         match (self.unhealthy.first(), &self.window) {
             (Some((id, why)), _) => Waiting::Unhealthy { what: format!("{id}: {why}") },
@@ -174,7 +180,12 @@ impl Change {
         view.refusals.clone_from(&self.refusals);
         view.conflicts.clone_from(&self.conflicts);
         view.failures = self.failures();
-        view.health = self.window.as_ref().map(|window| HealthView { samples: window.good(), needed: window.needed(), every: window.every(), unhealthy: self.unhealthy.clone() });
+        view.health = self.window.as_ref().map(|window| HealthView {
+            samples: window.good(),
+            needed: window.needed(),
+            every: window.every(),
+            unhealthy: self.unhealthy.iter().cloned().chain(self.unhealthy_probes()).collect(),
+        });
         view.stopped_by.clone_from(&self.stopped_by);
         view.written = self.ledger.written().len();
         view.given_up = self.given_up();

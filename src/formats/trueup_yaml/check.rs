@@ -1,6 +1,6 @@
 //! Faults that the shape of `trueup.yaml` does not show: paths that lead out, sources that overlap, patterns, times and conditions that are none.
 
-use super::{Repository, Source};
+use super::{Repository, Source, health::health};
 use crate::{
     core::model::{Freeze, Place, Refusal, RefusalKind, Span, Str, nearest},
     formats::{cel::Cel, keytree, yaml::Node},
@@ -28,6 +28,7 @@ pub(super) fn check(repository: &mut Repository, node: &Node, formats: &[&str], 
         }
     }
     let approvers = check.approvals(repository, conditions);
+    check.found.extend(health(node, &["policy", "health"], &policy.health, true));
     for (i, freeze) in policy.freeze.iter().enumerate() {
         check.freeze(freeze, &i.to_string());
     }
@@ -78,6 +79,8 @@ impl Check<'_> {
             self.fault(RefusalKind::Schema, &["sources", at, "targets"], "the source has no target".into(), "name at least one target of the server's configuration");
         }
         self.key_tree(source, at);
+        source.health_places = (0..source.health.len()).map(|i| self.place(&["sources", at, "health", &i.to_string()])).collect();
+        self.found.extend(health(self.node, &["sources", at, "health"], &source.health, false));
         let mut seen = BTreeSet::new();
         source.target_places = (0..source.targets.len()).map(|i| self.place(&["sources", at, "targets", &i.to_string()])).collect();
         for (i, target) in source.targets.iter().enumerate() {
@@ -151,11 +154,9 @@ impl Check<'_> {
     }
 
     fn pattern(&mut self, pattern: &str, path: &[&str]) {
-        let glob = pattern.strip_prefix('!').unwrap_or(pattern);
-        if let Err(error) = globset::Glob::new(glob) {
-            self.fault(RefusalKind::Value, path, format!("`{pattern}` is no pattern: {}", error.kind()), "write it like `dns-inside/rrset/example.com./*`");
-        } else if glob.is_empty() || !(glob.contains('/') || glob.contains('*')) {
-            self.fault(RefusalKind::Value, path, format!("`{pattern}` matches no resource id"), "write it like `dns-inside/rrset/example.com./*`");
+        let fault = pattern_fault(pattern).map(|what| (RefusalKind::Value, what));
+        if let Some((kind, what)) = fault {
+            self.fault(kind, path, what, PATTERN);
         }
     }
 
@@ -206,6 +207,19 @@ impl Check<'_> {
         {
             self.fault(RefusalKind::Value, &["policy", "freeze", at, "until"], "the freeze ends before it begins".into(), "swap `from` and `until`, or mend one");
         }
+    }
+}
+
+/// How a pattern is written.
+pub(super) const PATTERN: &str = "write it like `dns-inside/rrset/example.com./*`";
+
+/// What is wrong with a pattern over resource ids.
+pub(super) fn pattern_fault(pattern: &str) -> Option<String> {
+    let glob = pattern.strip_prefix('!').unwrap_or(pattern);
+    match globset::Glob::new(glob) {
+        Err(error) => Some(format!("`{pattern}` is no pattern: {}", error.kind())),
+        Ok(_) if glob.is_empty() || !(glob.contains('/') || glob.contains('*')) => Some(format!("`{pattern}` matches no resource id")),
+        Ok(_) => None,
     }
 }
 

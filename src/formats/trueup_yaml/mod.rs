@@ -1,6 +1,7 @@
 //! `trueup.yaml`: what a repository governs (read from the merged tree) and by which policy (read from base).
 
 mod check;
+mod health;
 mod read;
 mod types;
 

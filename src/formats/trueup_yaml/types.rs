@@ -1,7 +1,7 @@
 //! The keys of `trueup.yaml`; the doc of each field is its line in docs/configuration.md.
 
 use crate::{
-    core::model::{Place, Policy, ResourceId, Str},
+    core::model::{HealthRule, Place, Policy, ResourceId, Str},
     formats::keytree::{Expand, KeyTree},
 };
 use schemars::JsonSchema;
@@ -49,12 +49,18 @@ pub struct Source {
     /// `keytree`: groups of keys that are written in one transaction or not at all: all keys that start so (`/app/db/*`), one group a line; a key is in the first that takes it.
     #[serde(default)]
     pub atomic: Vec<Str>,
+    /// What else must hold, for what this source asks for, before a change of it merges: added to what policy asks.
+    #[serde(default)]
+    pub health: Vec<HealthRule>,
     /// Where the source is declared.
     #[serde(skip)]
     pub place: Place,
     /// Where each of `targets` is named.
     #[serde(skip)]
     pub target_places: Vec<Place>,
+    /// Where each of `health` stands.
+    #[serde(skip)]
+    pub health_places: Vec<Place>,
 }
 
 /// One resource under its old and its new id.

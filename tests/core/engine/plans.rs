@@ -3,8 +3,8 @@
 use std::{collections::BTreeMap, sync::Arc};
 use trueup::core::{
     diff::{Delta, Op, Reason},
-    model::{ApprovalRule, Freeze, MrId, Place, Policy, RepoId, ResourceId, Span, StartWhen, StepId, Sure, Unit, Value},
-    plan::{Act, Claim, Edge, EdgeReason, MatchedRule, Needs, OnDeadline, Plan, Proof, Step, Test, Undo, Until, Write},
+    model::{ApprovalRule, Freeze, HealthRule, MrId, Place, Policy, RepoId, ResourceId, Span, StartWhen, StepId, Sure, Unit, Value},
+    plan::{Act, Claim, Edge, EdgeReason, Healthy, MatchedRule, Needs, OnDeadline, Plan, Proof, Step, Test, Undo, Until, Write},
 };
 
 /// The resource that a short name stands for.
@@ -49,6 +49,16 @@ pub fn read(words: &[&str]) -> (Arc<Plan>, Arc<Policy>) {
             "max_age" => policy.max_age = Span::parse(rest).expect("a span"),
             "check" => policy.required_checks.push(rest.into()),
             "start" => policy.start = if rest == "on_command" { StartWhen::OnCommand } else { StartWhen::OnApproval },
+            // `probe=/a:www,mail` by policy, `own=/a:www` beside a source; `@3s/12s` after the path: every and window.
+            "probe" | "own" => {
+                let (what, of) = rest.split_once(':').expect("path:names");
+                let (path, times) = what.split_once('@').unwrap_or((what, ""));
+                let (every, window) = times.split_once('/').unwrap_or(("", ""));
+                let http = serde_json::from_value(serde_json::json!({ "url": format!("http://app{path}") })).expect("a probe");
+                let rule = HealthRule { http: Some(http), every: Span::parse(every), window: Span::parse(window), ..HealthRule::default() };
+                let probe = rule.probe().expect("one question");
+                plan.health.push(Healthy { probe, policy: key == "probe", of: of.split(',').map(id).collect(), place: Place::file("trueup.yaml") });
+            }
             "sensitive" => policy.sensitive.push(rest.into()),
             "reviews" => policy.reviews_count = true,
             "freeze" => {
@@ -108,7 +118,7 @@ fn push(plan: &mut Plan, act: Act) {
     plan.steps.insert(step, made);
 }
 
-/// `1>2` for steps, `1.0>2.1` for items, `1>2@30s` after a time.
+/// `1>2` for steps, `1.0>2.1` for items, `1>2@30s` after a time, `1>2@healthy` once that is healthy.
 fn edge(plan: &mut Plan, text: &str) {
     let (ends, wait) = text.split_once('@').unwrap_or((text, ""));
     let (before, after) = ends.split_once('>').expect("before>after");
@@ -117,7 +127,13 @@ fn edge(plan: &mut Plan, text: &str) {
         None => (StepId(text.parse().expect("a step")), None),
     };
     let ((before, from), (after, to)) = (end(before), end(after));
-    let needs = if wait.is_empty() { Needs::Proven } else { Needs::Elapsed(Span::parse(wait).expect("a span")) };
+    let needs = if wait.is_empty() {
+        Needs::Proven
+    } else if wait == "healthy" {
+        Needs::Healthy
+    } else {
+        Needs::Elapsed(Span::parse(wait).expect("a span"))
+    };
     let items = from.zip(to).into_iter().collect();
     let reason = EdgeReason::Said { first: id("www"), then: id("mail") };
     plan.edges.push(Edge { before, after, items, needs, reason, place: Place::default() });

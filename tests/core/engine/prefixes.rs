@@ -6,7 +6,7 @@ use super::{
 };
 use proptest::prelude::*;
 use trueup::core::{
-    model::{CommitId, Time, User},
+    model::{CommitId, Saw, Time, User},
     review::{Command, MrState, Phase, Right},
     run::{Change, ClaimAnswer, Effect, Event, Input, MergeAnswer, PlanResult, Sample},
 };
@@ -69,7 +69,7 @@ fn answer(world: &mut World, which: usize, how: u8) {
         }
         Effect::Replan { .. } => {
             let words: &[&str] = match how % 6 {
-                0 | 1 => &["a=1>2+b=->3", "c=1>2", "d=1>2", "edge=1.0>2.0", "edge=2>3"],
+                0 | 1 => &["a=1>2+b=->3", "c=1>2", "d=1>2", "edge=1.0>2.0", "edge=2>3@healthy", "probe=/a@2s/4s:a,c", "own=/c:c"],
                 2 => &["a=1>2", "b=->3", "c=1>2", "edge=1>3@2s"],
                 3 => &["keep=a"],
                 4 => return world.plan(PlanResult::Failed { why: "nothing answered".to_owned() }),
@@ -79,6 +79,10 @@ fn answer(world: &mut World, which: usize, how: u8) {
             world.plan(PlanResult::Plan { plan, policy });
         }
         Effect::Observe { ask, .. } => world.read(&ask_words(&ask), how.is_multiple_of(8).then_some("timed out")),
+        Effect::Probe { n, probe } => {
+            let saw = [Saw::Good("well".into()), Saw::Good("well".into()), Saw::Bad("ill".into()), Saw::Nothing("silent".into())][usize::from(how % 4)].clone();
+            world.hear(&[Input::Probed { probe: probe.key(), n, saw }]);
+        }
         Effect::Act { step, attempt, .. } => {
             let word = ["done", "done", "done", "lost", "unsent", "busy", "denied"][usize::from(how % 7)];
             world.act(&format!("{step}.{attempt}"), &[word]);

@@ -19,7 +19,13 @@ fn event(event: &Event) -> Option<String> {
     let text = match event {
         // Told by the verbs themselves, or by the effects below.
         Event::Sighted { .. } | Event::Heard { .. } | Event::Replied { .. } | Event::Replying { .. } => return None,
-        Event::ActIntended { .. } | Event::StartAsked { .. } | Event::SampleAsked { .. } | Event::LookAsked | Event::ClaimAsked { .. } | Event::MergeAsked { .. } => return None,
+        Event::ActIntended { .. }
+        | Event::StartAsked { .. }
+        | Event::SampleAsked { .. }
+        | Event::ProbeAsked { .. }
+        | Event::LookAsked
+        | Event::ClaimAsked { .. }
+        | Event::MergeAsked { .. } => return None,
         Event::Acted { .. } | Event::UnclaimAsked => return None,
         Event::ReplanAsked { why, .. } => format!("replan: {why:?}"),
         Event::Planned { answer, .. } => match &answer.result {
@@ -38,6 +44,7 @@ fn event(event: &Event) -> Option<String> {
         Event::ProofRead { step, items, .. } => format!("proof {step}: {items:?}"),
         Event::Waited { step, good, why, .. } => format!("waited {step}: {good} {why}"),
         Event::Sampled { n, sample, .. } => format!("sample {n}: {sample:?}"),
+        Event::Probed { n, saw, .. } => format!("probe {n}: {saw:?}"),
         Event::Finished { .. } => "finished".to_owned(),
         Event::Stopping { why, .. } => format!("stopping: {why:?}"),
         Event::Stopped { .. } => "stopped".to_owned(),
@@ -76,6 +83,7 @@ fn effect(effect: &Effect) -> Option<String> {
             format!("→ plan {head} on {base}{}{}", if ours.is_empty() { String::new() } else { format!(", {} ours", ours.len()) }, if *restore { ", the way back" } else { "" })
         }
         Effect::Observe { ask, wants, .. } => format!("→ read {} ({})", ask_words(ask), wants.len()),
+        Effect::Probe { n, probe } => format!("→ probe {n}: {}", probe.ask),
         Effect::Act { step, attempt, skip } if skip.is_empty() => format!("→ act {step}.{attempt}"),
         Effect::Act { step, attempt, skip } => format!("→ act {step}.{attempt} without {skip:?}"),
         Effect::Claim { n, claims, incident } => format!("→ claim {n}: {}{}", claims.len(), if *incident { ", an incident" } else { "" }),

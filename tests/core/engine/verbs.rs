@@ -6,7 +6,7 @@ use super::{
     world::{World, right},
 };
 use trueup::core::{
-    model::{CommitId, Digest, Health, MrId, Place, Refusal, RefusalKind, RepoId, Span, Time, TreeId, User},
+    model::{CommitId, Digest, Health, MrId, Place, Refusal, RefusalKind, RepoId, Saw, Span, Time, TreeId, User},
     review::{Check, Depended, Dependency, MrState, Review, command},
     run::{ClaimAnswer, Effect, Input, MergeAnswer, PlanResult},
 };
@@ -25,6 +25,7 @@ pub fn run(world: &mut World, line: &str) -> Vec<String> {
         "next" => world.next_plan = plans::read(rest),
         "live" => live(world, rest),
         "health" => world.health = if rest[0] == "good" { Health::Current } else { Health::InProgress(rest.join(" ").into()) },
+        "probe" => probe(world, rest),
         "fact" => drop(world.facts.insert(rest[0].to_owned(), rest[1].parse().expect("a number"))),
         "claims" => claims(world, rest),
         "act" => world.act(rest[0], &rest[1..]),
@@ -146,6 +147,24 @@ fn plan(world: &mut World, words: &[&str]) {
         }
     };
     world.plan(result);
+}
+
+/// What a probe sees from here on: `probe /a good`, `probe /a bad answered 503`, `probe /a nothing timed out`; or the open one is answered late: `probe /a`.
+fn probe(world: &mut World, words: &[&str]) {
+    let text = || words[2..].join(" ").into();
+    let saw = match words.get(1) {
+        None => return world.probed(words[0]),
+        Some(&"good") => Saw::Good("answered 200".into()),
+        Some(&"bad") => Saw::Bad(text()),
+        Some(&"nothing") => Saw::Nothing(text()),
+        Some(&"hangs") => {
+            world.hangs.insert(words[0].to_owned());
+            return;
+        }
+        Some(other) => panic!("no such answer: {other}"),
+    };
+    world.hangs.remove(words[0]);
+    world.probes.insert(words[0].to_owned(), saw);
 }
 
 /// A hand edits the live system: `live www=5`.

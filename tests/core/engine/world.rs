@@ -6,7 +6,7 @@ use std::{
     sync::Arc,
 };
 use trueup::core::{
-    model::{CommitId, Health, MrId, Observed, Policy, Reading, RepoId, ResourceId, Time, Token, TreeId, User, Value, Want},
+    model::{CommitId, Health, MrId, Observed, Policy, Probe, Question, Reading, RepoId, ResourceId, Saw, Time, Token, TreeId, User, Value, Want},
     plan::{Act, Plan},
     review::{Comment, CommentId, MrState, Right, Sighting},
     run::{Ask, Change, ClaimAnswer, Effect, Event, Input, Item, MergeAnswer, Outcome, PlanAnswer, PlanKey, PlanResult},
@@ -19,6 +19,10 @@ pub struct World {
     pub sighting: Sighting,
     pub live: BTreeMap<ResourceId, Value>,
     pub health: Health,
+    /// What probes see, by the path they ask for; good unless told.
+    pub probes: BTreeMap<String, Saw>,
+    /// Paths that answer only when a scenario says so.
+    pub hangs: BTreeSet<String>,
     pub facts: BTreeMap<String, i64>,
     /// Released and not answered, by what they are about.
     pub open: BTreeMap<String, Effect>,
@@ -53,6 +57,7 @@ pub fn about(effect: &Effect) -> String {
         Effect::Look => "look".to_owned(),
         Effect::Replan { .. } => "plan".to_owned(),
         Effect::Observe { ask, .. } => format!("read {}", ask_words(ask)),
+        Effect::Probe { n, .. } => format!("probe {n}"),
         Effect::Act { step, attempt, .. } => format!("act {step}.{attempt}"),
         Effect::Claim { n, .. } => format!("claim {n}"),
         Effect::Unclaim => "unclaim".to_owned(),
@@ -61,6 +66,12 @@ pub fn about(effect: &Effect) -> String {
         Effect::Merge(_) => "merge".to_owned(),
         Effect::Wake(_) => "wake".to_owned(),
     }
+}
+
+/// The path a probe asks for.
+fn path(probe: &Probe) -> String {
+    let Question::Http(http) = &probe.ask else { panic!("scenarios ask by HTTP") };
+    http.url.trim_start_matches("http://app").to_owned()
 }
 
 pub fn ask_words(ask: &Ask) -> String {
@@ -99,6 +110,8 @@ impl World {
             sighting,
             live: BTreeMap::new(),
             health: Health::NotAsked,
+            probes: BTreeMap::new(),
+            hangs: BTreeSet::new(),
             facts: BTreeMap::new(),
             open: BTreeMap::from([("look".to_owned(), Effect::Look)]),
             comments: 0,
@@ -133,6 +146,7 @@ impl World {
             Input::Sighted(_) => "look".to_owned(),
             Input::Planned(_) => "plan".to_owned(),
             Input::Observed { ask, .. } => format!("read {}", ask_words(ask)),
+            Input::Probed { n, .. } => format!("probe {n}"),
             Input::Acted { step, attempt, .. } => format!("act {step}.{attempt}"),
             Input::Claimed { n, answer: ClaimAnswer::Granted } => format!("claim {n}"),
             Input::Claimed { answer: ClaimAnswer::Queued { .. }, .. } | Input::Command { .. } | Input::Halt(_) => return,
@@ -287,8 +301,21 @@ impl World {
         panic!("timers ring without end");
     }
 
-    /// Answers every open read from the live state.
+    /// Answers the open probe of a path.
+    pub fn probed(&mut self, asked: &str) {
+        let open = self.open.values().find_map(|effect| if let Effect::Probe { n, probe } = effect { (path(probe) == asked).then(|| (*n, probe.key())) } else { None });
+        let (n, probe) = open.unwrap_or_else(|| panic!("no probe of {asked} is open: {:?}", self.open.keys()));
+        let saw = self.probes.get(asked).cloned().unwrap_or(Saw::Good("answered 200".into()));
+        self.hear(&[Input::Probed { probe, n, saw }]);
+    }
+
+    /// Answers every open read and probe from the live state; what hangs stays open.
     pub fn reads(&mut self) {
+        while let Some(asked) =
+            self.open.values().find_map(|effect| if let Effect::Probe { probe, .. } = effect { Some(path(probe)).filter(|path| !self.hangs.contains(path)) } else { None })
+        {
+            self.probed(&asked);
+        }
         while let Some(about) = self.open.keys().find(|about| about.starts_with("read ")).cloned() {
             self.read(&about[5..], None);
         }
@@ -316,6 +343,7 @@ impl World {
                     self.plan(PlanResult::Plan { plan, policy });
                 }
                 Effect::Observe { ask, .. } => self.read(&ask_words(&ask), None),
+                Effect::Probe { probe, .. } => self.probed(&path(&probe)),
                 Effect::Act { step, attempt, .. } => self.act(&format!("{step}.{attempt}"), &["done"]),
                 Effect::Claim { n, .. } => self.hear(&[Input::Claimed { n, answer: ClaimAnswer::Granted }]),
                 Effect::Unclaim => self.hear(&[Input::Unclaimed]),

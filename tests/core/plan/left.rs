@@ -47,6 +47,7 @@ fn plan(base: &Desired, merged: &Desired, live: &BTreeMap<ResourceId, Value>, ou
         conditions: &super::toy::Some0,
         templates: &[],
         notes: Vec::new(),
+        health: &[],
         parent: None,
     })
 }

@@ -4,6 +4,7 @@ mod atomic;
 mod diff;
 mod digest;
 mod golden;
+mod health;
 mod laws;
 mod left;
 mod lint;

@@ -5,7 +5,7 @@ use trueup::core::{
     model::{
         Desired, Fingerprint, Grant, Health, Kind, Limits, Mention, MrId, Observed, Place, Policy, Reading, Refusal, RefusalKind, ResourceId, Str, Time, Token, Unit, Value, Wanted,
     },
-    plan::{Act, CompileError, Conditions, Edge, Material, Note, Plan, PlanFacts, Scope, Sight, Sources, Template, Undo, wants},
+    plan::{Act, Beside, CompileError, Conditions, Edge, Material, Note, Plan, PlanFacts, Scope, Sight, Sources, Template, Undo, wants},
 };
 
 /// Names are `unit/thing/form`. A value is text: words with `>` in front point at a thing, with `?` perhaps; every thing provides its own name.
@@ -135,6 +135,7 @@ pub struct World {
     pub sizes: BTreeMap<(Str, Unit), u64>,
     pub templates: Vec<Template>,
     pub notes: Vec<Note>,
+    pub health: Vec<Beside>,
     pub offline: bool,
 }
 
@@ -157,6 +158,7 @@ impl World {
             sizes: BTreeMap::new(),
             templates: Vec::new(),
             notes: Vec::new(),
+            health: Vec::new(),
             offline: false,
         }
     }
@@ -198,6 +200,7 @@ impl World {
             conditions: &Some0,
             templates: &self.templates,
             notes: self.notes.clone(),
+            health: &self.health,
             parent: None,
         })
     }

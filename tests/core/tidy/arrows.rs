@@ -100,7 +100,8 @@ fn arrows_between_modules_point_one_way() {
 }
 
 /// Concrete adapters, by how code names them.
-const ADAPTERS: [&str; 11] = ["drivers::dns", "drivers::config", "rfc2136::", "forges::local", "LocalForge", "LocalSecrets", "RedbKv", "SledKv", "EtcdKv", "MemoryKv", "GitRepo"];
+const ADAPTERS: [&str; 12] =
+    ["drivers::dns", "drivers::config", "drivers::probes", "rfc2136::", "forges::local", "LocalForge", "LocalSecrets", "RedbKv", "SledKv", "EtcdKv", "MemoryKv", "GitRepo"];
 
 #[test]
 fn only_the_wiring_names_concrete_adapters() {

@@ -35,6 +35,8 @@ fn every_driver_climbs_the_ladder() {
         let parts: Vec<&str> = file.split('/').collect();
         if let [_, _, kind, driver, ..] = parts[..]
             && driver != "mod.rs"
+            // Probes write nothing, so there is nothing to climb: tests/real/probes asks each of them.
+            && kind != "probes"
         {
             drivers.insert((kind.to_owned(), driver.trim_end_matches(".rs").to_owned()));
         }

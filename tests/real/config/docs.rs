@@ -138,6 +138,8 @@ approval like one that writes) when `release:` names it, when its source or all 
 A branch whose `trueup.yaml` or templates cannot be read (a hand in the repository, a newer server) is governed by the last that could be, and an admin
 approves until a merge request has mended them.
 
+`health:` says what else must hold before a change merges; [Health](health.md) tells what each probe does.
+
 {}
 ### Example
 
@@ -148,7 +150,8 @@ approves until a merge request has mended them.
 
 Secrets stand in the environment or in files, never in `server.yaml`. Relative paths start at the folder of the file. `trueup doctor --config server.yaml`
 examines what the file names as a run would use it, and writes nothing: secrets, data folder, git, protected branches, grants, whether approvals can be met,
-and of each target whether it answers, takes the key, serves, transfers and would update the zones, and whether every name server answers for them.
+and of each target whether it answers, takes the key, serves, transfers and would update the zones, and whether every name server answers for them; of
+health probes whether what policy names is there, may be reached, and what each sees now.
 
 {}
 ### Example

@@ -13,7 +13,9 @@ mod knot;
 mod lab;
 mod ports;
 mod process;
+mod prometheus;
 mod proxy;
+mod site;
 
 pub use browser::Browser;
 pub use canary::Canaries;
@@ -26,4 +28,6 @@ pub use http_proxy::HttpProxy;
 pub use lab::Lab;
 pub use ports::free_port;
 pub use process::{Process, built, wait_for};
+pub use prometheus::Prometheus;
 pub use proxy::{Loss, Proxy};
+pub use site::Site;

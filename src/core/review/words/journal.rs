@@ -3,7 +3,7 @@
 use super::{code, count, list, phase_words, short, steps_list};
 use crate::core::{
     gate::Reason,
-    model::{MrId, ResourceId, Str, Time, User},
+    model::{MrId, ResourceId, Saw, Str, Time, User},
     review::{Check, MrState, Phase, Sighting},
     run::{ClaimAnswer, Event, MergeAnswer, PlanResult, PlanWhy, Sample, Stop},
 };
@@ -136,6 +136,8 @@ fn words(event: &Event) -> Option<Words<'_>> {
         | Event::Parked { .. }
         | Event::Elapsed { .. }
         | Event::SampleAsked { .. }
+        | Event::ProbeAsked { .. }
+        | Event::Probed { saw: Saw::Good(_), .. }
         | Event::MergeDue { .. } => return None,
         Event::Held { reasons, until: _ } if reasons.is_empty() => return None,
         // The board has not answered yet; when it has, the next line says what.
@@ -182,6 +184,8 @@ fn words(event: &Event) -> Option<Words<'_>> {
         Event::Retried { by, at } => (Some(*at), Some(by), "said retry".to_owned()),
         Event::Finished { at } => (Some(*at), None, "the run is over".to_owned()),
         Event::Sampled { n: _, sample, at } => (Some(*at), None, sampled(sample)?),
+        Event::Probed { probe: _, n: _, saw: Saw::Bad(saw), at } => (Some(*at), None, format!("not healthy: {}", code(saw))),
+        Event::Probed { probe: _, n: _, saw: Saw::Nothing(saw), at } => (Some(*at), None, format!("no answer to a probe: {}", code(saw))),
         Event::GaveUp { why, at } => (Some(*at), None, format!("gave up waiting for health: {}", code(why))),
         Event::MergeAsked { pin: _, at } => (Some(*at), None, "merging".to_owned()),
         Event::MergeAnswered { answer, at } => (Some(*at), None, merge(answer)),

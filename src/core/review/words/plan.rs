@@ -5,7 +5,7 @@ use crate::core::{
     diff::{Op, Reason},
     gate::Obstacle,
     model::{ResourceId, Span, StepId, Str, Sure, User},
-    plan::{Edge, EdgeReason, LOW, MatchedRule, Needs, Note, Plan, Step, Undo},
+    plan::{Edge, EdgeReason, Healthy, LOW, MatchedRule, Needs, Note, Plan, Step, Undo},
     render::{Kinds, Summary},
     review::{Failure, FailureKind, Given, View},
 };
@@ -127,6 +127,15 @@ pub fn note(note: &Note, kinds: &Kinds) -> String {
         }
         Note::Remark { text } => format!("Remark: {}.", code(text)),
     }
+}
+
+/// One probe with what it is for.
+pub fn healthy(one: &Healthy, kinds: &Kinds) -> String {
+    let mut of = one.of.iter();
+    let first = of.next().map_or_else(String::new, |id| format!("{} on {}", code(&kinds.title(id)), code(&id.target)));
+    let more = if one.of.len() > 1 { format!(" and {} more", one.of.len() - 1) } else { String::new() };
+    let by = if one.policy { "policy says so".to_owned() } else { code(&one.place.to_string()) };
+    format!("{} (for {first}{more}; {by})", code(&one.probe.to_string()))
 }
 
 /// A rule of policy that fired.

@@ -1,6 +1,6 @@
 //! What a change waits for and who can unblock it.
 
-use super::{code, count, list, short, steps_list};
+use super::{code, count, list, short, steps_list, when};
 use crate::core::{
     model::{CommitId, Digest, MrId, Refusal, RefusalKind, Span, StepId, Str, Time, User},
     review::{Depended, Dependency},
@@ -81,6 +81,13 @@ pub enum Waiting {
     /// The last sample saw nothing.
     Blind {
         why: String,
+    },
+    /// A probe does not hold, or does not answer.
+    Probe {
+        probe: String,
+        saw: Str,
+        since: Time,
+        silent: bool,
     },
     /// Health or equality was lost; samples start again.
     Unhealthy {
@@ -270,6 +277,14 @@ impl fmt::Display for Waiting {
                 write!(f, "Everything is true; waiting for it to stay healthy: {taken} of {needed} samples, one every {every}.")
             }
             Self::Blind { why } => write!(f, "Written and proven, but the live systems cannot be looked at now, so the samples start again: {}.", code(why)),
+            Self::Probe { probe, saw, since, silent: false } => {
+                let (probe, saw, since) = (code(probe), code(saw), when(*since));
+                write!(f, "Waiting for health: {probe} is not so since {since} ({saw}); it goes on once that has held; a new push mends it, and `/trueup restore` goes back.")
+            }
+            Self::Probe { probe, saw, since, silent: true } => {
+                let (probe, saw, since) = (code(probe), code(saw), when(*since));
+                write!(f, "Waiting for health: nothing tells whether {probe} since {since} ({saw}); whoever runs what it asks can mend that, and `/trueup restore` goes back.")
+            }
             Self::Unhealthy { what } => write!(f, "Waiting for health, samples start again: {}; `/trueup restore` goes back.", code(what)),
             Self::Merge => f.write_str("True and healthy; merging now."),
             Self::MergeRefused { why } => write!(f, "True and healthy, but the forge does not merge it ({}); tried again by itself.", code(why)),

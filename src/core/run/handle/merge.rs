@@ -2,10 +2,10 @@
 
 use super::Pass;
 use crate::core::{
-    gate::{Conditions, MergeGate, Reason, Verdict},
-    model::Time,
+    gate::{Conditions, MergeGate, Reason, Verdict, Window},
+    model::{Fingerprint, Saw, Time},
     review::Phase,
-    run::{Change, Event, MergeAnswer},
+    run::{Change, Event, MergeAnswer, health::sentence},
 };
 
 impl Change {
@@ -35,9 +35,11 @@ impl Pass<'_> {
     pub(super) fn verify(&mut self) {
         let Some(window) = &self.change.window else { return };
         if window.expired() {
-            let why = match self.change.unhealthy.first() {
-                Some((id, why)) => format!("{id} was not healthy in time: {why}"),
-                None => "what was written could not be seen equal and healthy for the whole window in time".to_owned(),
+            let late = window.late().and_then(|late| Some(sentence(late, late.wrong.as_ref()?)));
+            let why = match (self.change.unhealthy.first(), late) {
+                (Some((id, why)), _) => format!("{id} was not healthy in time: {why}"),
+                (None, Some(late)) => format!("not healthy in time: {late}"),
+                (None, None) => "what was written could not be seen equal and healthy for the whole window in time".to_owned(),
             };
             return self.emit(Event::GaveUp { why, at: self.now });
         }
@@ -51,7 +53,40 @@ impl Pass<'_> {
     fn sample(&mut self) {
         if self.change.sample_at().is_some_and(|at| at <= self.now) {
             let n = self.change.samples + 1;
-            self.emit(Event::SampleAsked { n, at: self.now });
+            self.emit(Event::SampleAsked { n, step: None, at: self.now });
+        }
+        for probe in self.change.sampling().map(|window| window.probes_due(self.now)).unwrap_or_default() {
+            let n = self.change.probes_asked + 1;
+            self.emit(Event::ProbeAsked { probe, n, step: None, at: self.now });
+        }
+    }
+
+    /// Asks for the health of steps that others wait for.
+    pub(super) fn ask_health(&mut self) {
+        if self.change.stopping.is_some() {
+            return;
+        }
+        let due = |(at, window): (&u32, &Window)| {
+            let own = window.due().is_some_and(|at| at <= self.now);
+            (self.change.ledger.frontier.id(*at), own, window.probes_due(self.now))
+        };
+        let due: Vec<_> = self.change.ledger.health.iter().map(due).collect();
+        for (step, own, probes) in due {
+            if own {
+                let n = self.change.samples + 1;
+                self.emit(Event::SampleAsked { n, step: Some(step), at: self.now });
+            }
+            for probe in probes {
+                let n = self.change.probes_asked + 1;
+                self.emit(Event::ProbeAsked { probe, n, step: Some(step), at: self.now });
+            }
+        }
+    }
+
+    pub(super) fn probed(&mut self, probe: Fingerprint, n: u64, saw: &Saw) {
+        let mut windows = self.change.window.iter().chain(self.change.ledger.health.values());
+        if windows.any(|window| window.probes_asked().any(|(key, asked, _)| key == probe && asked == n)) {
+            self.emit(Event::Probed { probe, n, saw: saw.clone(), at: self.now });
         }
     }
 

@@ -80,7 +80,9 @@ impl Pass<'_> {
             Event::StartAsked { .. } => Some(Due::Start),
             Event::ActIntended { step, .. } => at(*step).map(Due::Act),
             Event::Acted { step, .. } | Event::ProofAsked { step, .. } | Event::Parked { step, .. } => at(*step).map(Due::Read),
-            Event::SampleAsked { .. } => Some(Due::Sample),
+            Event::SampleAsked { step: None, .. } => Some(Due::Sample),
+            Event::SampleAsked { step: Some(step), .. } => at(*step).map(Due::StepSample),
+            Event::ProbeAsked { probe, step, .. } => Some(Due::Probe(step.and_then(at), *probe)),
             Event::MergeAsked { .. } => Some(Due::Merge),
             Event::Sighted { .. }
             | Event::Heard { .. }
@@ -106,6 +108,7 @@ impl Pass<'_> {
             | Event::Retried { .. }
             | Event::Finished { .. }
             | Event::Sampled { .. }
+            | Event::Probed { .. }
             | Event::GaveUp { .. }
             | Event::MergeAnswered { .. }
             | Event::Paused { .. }
@@ -137,6 +140,7 @@ impl Pass<'_> {
             }
             Input::Planned(answer) => self.planned(answer),
             Input::Observed { ask, seen } => self.observed(ask, seen),
+            Input::Probed { probe, n, saw } => self.probed(*probe, *n, saw),
             Input::Acted { step, attempt, outcome } => self.acted(*step, *attempt, outcome),
             Input::Claimed { n, answer } => self.claimed(*n, answer),
             Input::Unclaimed => self.unclaimed(),

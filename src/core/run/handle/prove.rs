@@ -4,7 +4,7 @@ use super::Pass;
 use crate::core::{
     gate::moved,
     model::{FactValue, Health, Observed, Reading, StepId, Value},
-    plan::{Needs, Proof, Step, Test, Until},
+    plan::{Proof, Step, Test, Until},
     review::Veil,
     run::{
         Ask, Event, Item, Outcome, PlanWhy, Sample, Verdict, backoff,
@@ -81,8 +81,7 @@ impl Pass<'_> {
         let Some(spec) = plan.steps.get(&id) else { return };
         let veil = self.change.veil();
         // A cache may take the old answer from a server that lags, so time counts from where all answer with the new one.
-        let counts = |needs| matches!(needs, Needs::Healthy | Needs::Elapsed(_));
-        let healthy = self.change.ledger.frontier.leaving(step).any(|place| counts(self.change.ledger.frontier.out(place).1));
+        let healthy = self.change.health_first(step);
         let change = &*self.change;
         let verdicts: Vec<(u32, Verdict)> = match seen {
             Err(why) => change.in_doubt(step).map(|item| (item, Verdict::NotYet { why: why.clone() })).collect(),
@@ -121,15 +120,20 @@ impl Pass<'_> {
 
     fn sample_seen(&mut self, n: u64, seen: &Result<Vec<Observed>, String>) {
         let change = &*self.change;
-        if change.window.as_ref().and_then(|window| window.asked()) != Some(n) {
-            return;
-        }
+        let own = change.window.as_ref().and_then(|window| window.asked()) == Some(n);
+        let step = change.ledger.health.iter().find(|(_, window)| window.asked() == Some(n)).map(|(step, _)| *step);
+        let asked = match (own, step) {
+            (true, _) => change.sampled(),
+            (false, Some(step)) => change.step_wants(step).into_iter().map(|want| (want.id, want.merged)).collect(),
+            (false, None) => return,
+        };
         let sample = match seen {
             Err(why) => Sample::Gap(why.clone()),
-            Ok(seen) => sample(change.sampled(), seen),
+            Ok(seen) => sample(asked, seen),
         };
         let drift = match &sample {
-            Sample::Drift(ids) => Some(ids.clone()),
+            // While the run is under way, whoever waits for the step hears of it.
+            Sample::Drift(ids) => own.then(|| ids.clone()),
             Sample::Good | Sample::Unhealthy(_) | Sample::Gap(_) => None,
         };
         self.emit(Event::Sampled { n, sample, at: self.now });

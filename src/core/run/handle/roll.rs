@@ -29,6 +29,7 @@ impl Pass<'_> {
                 self.dispatch(step);
             }
         }
+        self.ask_health();
         let ledger = &self.change.ledger;
         if ledger.over == ledger.frontier.len() {
             let stopping = self.change.stopping.clone();
