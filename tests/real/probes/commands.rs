@@ -61,7 +61,7 @@ async fn an_argument_is_put_in_once_and_never_read_by_a_shell() {
 async fn one_that_does_not_end_is_killed_with_all_it_started() {
     let dir = tempfile::tempdir().expect("a temporary folder");
     let pids = dir.path().join("pids");
-    let script = format!("sleep 1000 & echo $! $$ > {}; wait", pids.display());
+    let script = format!("tail -f /dev/null & echo $! $$ > {}; wait", pids.display());
     let said = nothing(ask(with(&script, Duration::from_secs(2)), smoke("staging")).await);
     assert_eq!(said, "the command smoke did not end within 2s");
     let pids = std::fs::read_to_string(pids).expect("it had begun");

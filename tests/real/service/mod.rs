@@ -7,6 +7,7 @@ mod crash;
 mod disk;
 mod doctor;
 mod drift;
+mod health;
 mod http;
 mod input;
 mod looks;

@@ -79,12 +79,17 @@ impl World {
 
     /// The same, where `others` makes more name servers of the zone (by its name and the lines of its file) that must answer too.
     pub fn start_over(policy: &str, others: impl FnOnce(&str, &str) -> Vec<SocketAddr>) -> Self {
-        Self::build(DnsServer::bind(), None, None, policy, others)
+        Self::build(DnsServer::bind(), None, None, policy, "", others)
+    }
+
+    /// The same as `start_with`, with more of `server.yaml`.
+    pub fn start_knowing(policy: &str, server: &str) -> Self {
+        Self::build(DnsServer::bind(), None, None, policy, server, |_, _| Vec::new())
     }
 
     /// A running server whose target is reached at another address than the name server's own: a proxy's.
     pub fn start_behind(dns: &'static DnsServer, address: SocketAddr) -> Self {
-        Self::build(dns, Some(address), None, "", |_, _| Vec::new())
+        Self::build(dns, Some(address), None, "", "", |_, _| Vec::new())
     }
 
     /// The same with its store on a small disk; none where this process may not mount one.
@@ -93,23 +98,30 @@ impl World {
         let store = dir.path().join("data").join("store");
         std::fs::create_dir_all(&store).expect("the folder is writable");
         let disk = SmallDisk::mount(&store, "40m")?;
-        Some(Self::build(dns, Some(address), Some((dir, disk)), "", |_, _| Vec::new()))
+        Some(Self::build(dns, Some(address), Some((dir, disk)), "", "", |_, _| Vec::new()))
     }
 
-    fn build(dns: &'static DnsServer, address: Option<SocketAddr>, place: Option<(TempDir, SmallDisk)>, policy: &str, others: impl FnOnce(&str, &str) -> Vec<SocketAddr>) -> Self {
+    fn build(
+        dns: &'static DnsServer,
+        address: Option<SocketAddr>,
+        place: Option<(TempDir, SmallDisk)>,
+        policy: &str,
+        server: &str,
+        others: impl FnOnce(&str, &str) -> Vec<SocketAddr>,
+    ) -> Self {
         let lines = "www 300 IN A 192.0.2.1\nmail 300 IN A 192.0.2.2\n@ 300 IN MX 10 mail";
         let zone = dns.fresh_zone(lines);
         let nameservers = others(&zone, lines);
         let (dir, disk) = place.map_or_else(|| (tempfile::tempdir().expect("a temporary folder"), None), |(dir, disk)| (dir, Some(disk)));
         let address = address.unwrap_or(dns.addr);
         let mut world = Self { dir, disk, dns, address, port: free_port(), zones: vec![zone], nameservers, server: None, env: Vec::new() };
-        world.configure();
+        world.configure(server);
         world.serve();
         world.first_commit(policy);
         world
     }
 
-    fn configure(&self) {
+    fn configure(&self, more: &str) {
         let dir = self.dir.path();
         for person in PEOPLE {
             std::fs::write(dir.join(format!("{person}.token")), format!("{person}-token\n")).expect("the folder is writable");
@@ -119,7 +131,7 @@ impl World {
         let users: String = PEOPLE.iter().map(|name| format!("  - name: {name}\n    token: {{ file: {name}.token }}\n")).collect();
         let units: String = self.zones.iter().map(|zone| format!("          - \"{zone}\"\n")).collect();
         let text = format!(
-            "listen: 127.0.0.1:{port}\ndata: {data}\nsecrets: {secrets}\nseal_key: {{ file: seal.key }}\nusers:\n{users}repositories:\n  - name: dns\n    branch: main\n    writers: [ana, ben, cleo]\n    approvers: [ana, ben]\n    admins: [root]\n    grants:\n      - target: inside\n        units:\n{units}          - missing.test.\ntargets:\n  inside:\n    kind: dns/rfc2136\n    address: {addr}\n    nameservers: [{nameservers}]\n    tsig: {{ name: {KEY_NAME}, algorithm: {KEY_ALGORITHM}, secret: {{ file: tsig.key }} }}\n",
+            "listen: 127.0.0.1:{port}\ndata: {data}\nsecrets: {secrets}\nseal_key: {{ file: seal.key }}\nusers:\n{users}repositories:\n  - name: dns\n    branch: main\n    writers: [ana, ben, cleo]\n    approvers: [ana, ben]\n    admins: [root]\n    grants:\n      - target: inside\n        units:\n{units}          - missing.test.\ntargets:\n  inside:\n    kind: dns/rfc2136\n    address: {addr}\n    nameservers: [{nameservers}]\n    tsig: {{ name: {KEY_NAME}, algorithm: {KEY_ALGORITHM}, secret: {{ file: tsig.key }} }}\n{more}",
             port = self.port,
             data = dir.join("data").display(),
             addr = self.address,

@@ -1,0 +1,137 @@
+//! Stories of probes: a real site, a real Prometheus, and a merge that waits for both.
+
+use super::world::World;
+use crate::harness::{Prometheus, Site};
+
+/// The networks of most stories: this machine, where the sites are.
+const HERE: &str = "networks: [127.0.0.0/8]\n";
+
+/// Policy with one probe of everything, asked twice in a window of two seconds.
+fn policy(probe: &str) -> String {
+    format!("  health:\n    - match: [\"*\"]\n      {probe}\n")
+}
+
+fn moved(world: &World) -> u64 {
+    let number = world.propose("move-www", |world| world.edit_zone("192.0.2.1\n", "192.0.2.77\n"));
+    world.wait(number, "awaiting_approval");
+    number
+}
+
+fn waits(world: &World, number: u64, what: &str) {
+    world.until(|world| world.show(number)["waits_for"].as_str().is_some_and(|waits| waits.contains(what)));
+}
+
+fn is_live(world: &World, address: &str) -> bool {
+    world.live().iter().any(|line| line.starts_with("www.") && line.ends_with(address))
+}
+
+#[test]
+fn a_merge_request_merges_only_once_its_probe_held_for_the_window() {
+    let site = Site::start();
+    site.says("/healthz", 503, "starting");
+    let world = World::start_knowing(&policy(&format!("http: {{ url: \"{}\" }}", site.url("/healthz"))), HERE);
+    let number = moved(&world);
+    let shown = world.trueup("ana", &["mr", "plan", &number.to_string(), "--repo", "dns"]).ok();
+    assert!(shown.contains("Healthy when") && shown.contains("answers 200"), "approvers see it: {shown}");
+    world.approve(number);
+    waits(&world, number, "answered 503 Service Unavailable: \"starting\"");
+    assert!(is_live(&world, "A 192.0.2.77"), "it is written, and waits for health");
+    assert_eq!(world.show(number)["phase"], "verifying");
+    site.says("/healthz", 200, "ok");
+    let before = site.asked("/healthz");
+    world.wait(number, "merged");
+    assert!(site.asked("/healthz") >= before + 2, "asked over the whole window");
+}
+
+#[test]
+fn a_probe_that_begins_to_fail_in_the_window_fails_the_change_and_a_retry_merges_it() {
+    let site = Site::start();
+    site.says("/", 200, "ok");
+    let probe = format!("http: {{ url: \"{}\" }}\n      every: 500ms\n      window: 60s\n      deadline: 3s", site.url("/"));
+    let world = World::start_knowing(&policy(&probe.replace("window: 60s", "window: 20s")), HERE);
+    let number = moved(&world);
+    world.approve(number);
+    world.until(|_| site.asked("/") >= 3);
+    site.says("/", 500, "broken");
+    world.wait(number, "failed");
+    let why = world.show(number)["waits_for"].as_str().unwrap_or_default().to_owned();
+    assert!(why.contains("answered 500") && why.contains("since") && why.contains("/trueup retry"), "{why}");
+    site.says("/", 200, "ok");
+    world.trueup("ben", &["mr", "say", &number.to_string(), "--repo", "dns", "retry"]).ok();
+    world.wait(number, "merged");
+}
+
+#[test]
+fn a_real_prometheus_decides_and_no_number_is_no_health() {
+    let prometheus = Prometheus::start();
+    prometheus.measures("up_to 0\n");
+    let server = format!("probes: {{ prometheus: {{ main: {{ url: \"{}\" }} }} }}\n", prometheus.url());
+    let world = World::start_knowing(&policy("prometheus: { server: main, query: 'errors_ratio{job=\"app\"}', test: '< 0.01' }"), &server);
+    let number = moved(&world);
+    world.approve(number);
+    waits(&world, number, "finds no series");
+    prometheus.measures("errors_ratio NaN\n");
+    waits(&world, number, "NaN");
+    prometheus.measures("errors_ratio{a=\"1\"} 0\nerrors_ratio{a=\"2\"} 0\n");
+    waits(&world, number, "finds 2 series");
+    prometheus.measures("errors_ratio 0.5\n");
+    waits(&world, number, "it is 0.5, and must be < 0.01");
+    prometheus.measures("errors_ratio 0.001\n");
+    world.wait(number, "merged");
+}
+
+#[test]
+fn a_merge_request_adds_a_probe_of_its_own_and_cannot_take_policys_away() {
+    let (ours, theirs) = (Site::start(), Site::start());
+    ours.says("/", 200, "ok");
+    theirs.says("/", 503, "no");
+    let world = World::start_knowing(&policy(&format!("http: {{ url: \"{}\" }}", theirs.url("/"))), HERE);
+    let number = world.propose("own", |world| {
+        world.edit_zone("192.0.2.1\n", "192.0.2.77\n");
+        let text = world.read("trueup.yaml");
+        let (kept, _) = text.split_once("  health:").expect("it has a policy");
+        let own = format!("    targets: [inside]\n    health:\n      - http: {{ url: \"{}\" }}\n", ours.url("/"));
+        world.write("trueup.yaml", &kept.replace("    targets: [inside]\n", &own));
+    });
+    world.wait(number, "awaiting_approval");
+    world.approve(number);
+    waits(&world, number, "answered 503");
+    world.until(|_| ours.asked("/") > 0);
+    theirs.says("/", 200, "ok");
+    world.wait(number, "merged");
+    // From here on the merge request's policy is base's.
+    let asked = theirs.asked("/");
+    let next = world.propose("next", |world| world.edit_zone("192.0.2.2\n", "192.0.2.78\n"));
+    world.wait(next, "awaiting_approval");
+    world.approve(next);
+    world.wait(next, "merged");
+    assert_eq!(theirs.asked("/"), asked, "nobody asks it any more");
+}
+
+#[test]
+fn a_probe_led_to_a_forbidden_network_is_told_and_nothing_there_is_asked() {
+    let (open, inner) = (Site::start(), Site::start());
+    inner.says("/secret", 200, "ok");
+    open.leads("/", &format!("http://localhost:{}/secret", inner.addr.port()).replace("localhost", "127.0.0.2"));
+    let world = World::start_knowing(&policy(&format!("http: {{ url: \"{}\" }}", open.url("/"))), "networks: [127.0.0.1]\n");
+    let number = moved(&world);
+    world.approve(number);
+    waits(&world, number, "127.0.0.2 is outside the networks that probes may reach");
+    assert_eq!(inner.asked("/secret"), 0);
+    // A way back starts whatever the probes say.
+    world.trueup("ben", &["mr", "say", &number.to_string(), "--repo", "dns", "restore"]).ok();
+    world.wait(number, "restored");
+    assert!(is_live(&world, "A 192.0.2.1"));
+}
+
+#[test]
+fn a_probe_that_can_never_be_asked_is_refused_with_its_place_and_doctor_says_so() {
+    let world = World::start_knowing(&policy("command: { name: smok }"), "probes: { commands: { smoke: { argv: [/bin/true] } } }\n");
+    let number = world.propose("move-www", |world| world.edit_zone("192.0.2.1\n", "192.0.2.77\n"));
+    world.wait(number, "refused");
+    let shown = world.trueup("ana", &["mr", "show", &number.to_string(), "--repo", "dns"]).ok();
+    assert!(shown.contains("the server has no command `smok`") && shown.contains("did you mean `smoke`?") && shown.contains("trueup.yaml"), "{shown}");
+    let config = world.config().display().to_string();
+    let said = world.trueup("root", &["doctor", "--config", &config]);
+    assert!(said.code != 0 && said.out.contains("the server has no command `smok`"), "{}{}", said.out, said.err);
+}
