@@ -12,6 +12,9 @@ const LEAST_EVERY: Span = Span(250);
 /// A reader must be able to take it in, and it is part of every plan.
 const LONGEST: usize = 2000;
 
+/// A fault whose line is not repeated.
+const PASSWORD: &str = "the URL holds a user or a password, which a plan would show";
+
 /// A fault of one key: the keys below the rule that lead to it, what it is, what to do.
 type Fault = (Vec<&'static str>, RefusalKind, String, String);
 
@@ -20,9 +23,13 @@ pub(super) fn health(node: &Node, path: &[&str], rules: &[HealthRule], matched: 
     let mut found = Vec::new();
     for (i, rule) in rules.iter().enumerate() {
         let at = i.to_string();
+        let faults = of_rule(rule);
+        // One line may hold all of the rule.
+        let hides = faults.iter().any(|(_, _, what, _)| what == PASSWORD);
         let mut fault = |below: &[&str], kind, what: String, advice: String| {
             let place = node.nearest_to(&[path, &[&*at], below].concat()).place.clone();
-            found.push(Refusal::new(kind, what).at(place).advice(advice));
+            let refusal = Refusal::new(kind, what).at(place).advice(advice);
+            found.push(if hides { refusal.excerpt("(not shown)") } else { refusal });
         };
         if matched && rule.r#match.is_empty() {
             fault(&[], RefusalKind::Schema, "it does not say what it is for".into(), "add `match:` with patterns over resource ids".into());
@@ -32,7 +39,7 @@ pub(super) fn health(node: &Node, path: &[&str], rules: &[HealthRule], matched: 
                 fault(&["match", &n.to_string()], RefusalKind::Value, what, PATTERN.into());
             }
         }
-        for (below, kind, what, advice) in of_rule(rule) {
+        for (below, kind, what, advice) in faults {
             fault(&below, kind, what, advice);
         }
     }
@@ -138,7 +145,7 @@ fn url_fault(url: &Str) -> Option<String> {
     let authority = rest.split(['/', '?', '#']).next().unwrap_or_default();
     if authority.contains('@') {
         // Not repeated: what stands before the `@` may be a password.
-        return Some("the URL holds a user or a password, which a plan would show".to_owned());
+        return Some(PASSWORD.to_owned());
     }
     (authority.is_empty() || authority.starts_with(':')).then(|| format!("`{url}` names no host"))
 }

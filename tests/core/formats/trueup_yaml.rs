@@ -114,3 +114,46 @@ fn a_key_tree_has_settings_that_other_formats_have_not() {
             .collect();
     insta::assert_snapshot!(faults.join("\n\n"));
 }
+
+#[test]
+fn every_fault_of_a_health_rule_names_its_place_and_the_way_out() {
+    let rule = |text: &str| format!("policy:\n  health:\n    - match: [\"*/x\"]\n      {text}\n");
+    let cases = [
+        ("no question", rule("every: 1s")),
+        ("two questions", rule("tcp: db:1\n      http: {url: \"http://a/\"}")),
+        ("no match in policy", "policy:\n  health:\n    - tcp: db:1\n".to_owned()),
+        ("a bad pattern", "policy:\n  health:\n    - {match: [\"[\"], tcp: \"db:1\"}\n".to_owned()),
+        ("beside a source", "sources:\n  - path: a\n    format: octodns\n    targets: [t]\n    health:\n      - tcp: db\n".to_owned()),
+        ("misspelt key", rule("htp: {}")),
+        ("no scheme", rule("http: {url: \"a.test/\"}")),
+        ("a password in a URL", rule("http: {url: \"http://me:hunter2@a.test/\"}")),
+        ("no host", rule("http: {url: \"http:///x\"}")),
+        ("blanks in a URL", rule("http: {url: \"http://a b/\"}")),
+        ("no status", rule("http: {url: \"http://a/\", status: 20}")),
+        ("a body of HEAD", rule("http: {url: \"http://a/\", method: HEAD, contains: ok}")),
+        ("another method", rule("http: {url: \"http://a/\", method: POST}")),
+        ("no pointer", rule("http: {url: \"http://a/\", json: {pointer: a, equals: b}}")),
+        ("a name server without a name", rule("dns: {server: \":53\", name: www.test., type: A}")),
+        ("half a name", rule("dns: {server: ns1, name: www.test, type: A}")),
+        ("no type", rule("dns: {server: ns1, name: www.test., type: AX}")),
+        ("a type of questions", rule("dns: {server: ns1, name: www.test., type: ANY}")),
+        ("data of another type", rule("dns: {server: ns1, name: www.test., type: A, expect: [\"2001:db8::1\"]}")),
+        ("a nameless command", rule("command: {name: \"\"}")),
+        ("no query", rule("prometheus: {server: main, query: \" \", test: \"< 1\"}")),
+        ("no comparison", rule("prometheus: {server: main, query: up, test: \"~ 1\"}")),
+        ("no number", rule("prometheus: {server: main, query: up, test: \"< NaN\"}")),
+        ("no number either", rule("prometheus: {server: main, query: up, test: \"<\"}")),
+        ("too often", rule("tcp: db:1\n      every: 10ms")),
+        ("no time", rule("tcp: db:1\n      timeout: 0s")),
+    ];
+    let told: Vec<String> = cases.iter().map(|(name, text)| format!("── {name}\n{}", refused(text))).collect();
+    assert!(!told.iter().any(|text| text.contains("hunter2")), "no password is repeated");
+    insta::assert_snapshot!(told.join("\n"));
+}
+
+#[test]
+fn every_comparison_is_read() {
+    for test in ["< 0.01", "<= 1", "> -3", ">= 1e3", "== 0", "!= 5", "<0.5", " > +1 "] {
+        good(&format!("policy:\n  health:\n    - match: [\"*\"]\n      prometheus: {{server: main, query: up, test: \"{test}\"}}\n"));
+    }
+}
