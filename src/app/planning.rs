@@ -171,7 +171,7 @@ impl From<Unresolved> for Stop {
     fn from(error: Unresolved) -> Self {
         match error {
             Unresolved::Refused(faults) => Self::Compile(CompileError::Refused(faults)),
-            Unresolved::World(error) => Self::Secret(error.to_string()),
+            Unresolved::World { place, error } => Self::Secret(format!("{place}: {error}")),
         }
     }
 }

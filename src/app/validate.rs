@@ -2,7 +2,7 @@
 
 use super::wiring;
 use crate::{
-    core::model::{Desired, Place, Refusal, RefusalKind, ResourceId, Str, TreeId, Unit},
+    core::model::{Desired, Place, Refusal, RefusalKind, ResourceId, Str, TreeId, Unit, Value},
     formats::{
         Scope, templates,
         trueup_yaml::{self, FILE},
@@ -100,7 +100,9 @@ impl Reader<'_> {
         let mut units: BTreeMap<(&Str, Unit), Vec<&ResourceId>> = BTreeMap::new();
         for (id, wanted) in &self.all.resources {
             let kind = kinds::of(id);
-            self.faults.extend(kind.canon(id, wanted.value.clone()).err().map(|fault| fault.at(wanted.place.clone())));
+            // What a reference leads to is known when a plan is made.
+            let form = (!matches!(wanted.value, Value::Secret(_))).then(|| kind.canon(id, wanted.value.clone()));
+            self.faults.extend(form.and_then(Result::err).map(|fault| fault.at(wanted.place.clone())));
             units.entry((&id.target, kind.unit(id))).or_default().push(id);
         }
         for ids in units.into_values() {

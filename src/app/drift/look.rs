@@ -185,7 +185,7 @@ impl Looker<'_> {
         let (mut hiding, _) = Hiding::new(&self.safe, &ground.policy, &self.repo, &|_| kind, Sides { base: &mut base, merged: &mut merged });
         let refers = base.resources.iter().filter(|(_, wanted)| matches!(wanted.value, Value::Secret(_)));
         let wants: Vec<Want> = refers.map(|(id, wanted)| Want { id: id.clone(), base: Some(wanted.value.clone()), merged: None, ours: None }).collect();
-        if let Err(Unresolved::World(error)) = hiding.resolve(&self.safe, &self.repo, &wants, &|_| Place::default()).await {
+        if let Err(Unresolved::World { place: _, error }) = hiding.resolve(&self.safe, &self.repo, &wants, &|_| Place::default()).await {
             return Err(ObserveError { target: self.target.name.to_string(), what: error.to_string(), kind: ObserveErrorKind::Broken, about: Vec::new() });
         }
         Ok((hiding, base.resources))

@@ -80,7 +80,7 @@ impl Hiding {
                 let fault = match tried.get(secret) {
                     Some(known) => Option::clone(known),
                     None => {
-                        let found = self.one(safe, repo, secret).await?;
+                        let found = self.one(safe, repo, secret).await.map_err(|error| Unresolved::World { place: place(&want.id), error })?;
                         tried.insert(secret.clone(), found.clone());
                         found
                     }
@@ -107,7 +107,7 @@ impl Hiding {
         if faults.is_empty() { Ok(notes) } else { Err(Unresolved::Refused(faults)) }
     }
 
-    async fn one(&mut self, safe: &Safe, repo: &Repository, secret: &SecretRef) -> Result<Option<Refusal>, Unresolved> {
+    async fn one(&mut self, safe: &Safe, repo: &Repository, secret: &SecretRef) -> Result<Option<Refusal>, SecretError> {
         if !safe.gives(&repo.secrets, secret) {
             let advice = "ask the operators to name it under the repository's `secrets` in the server's configuration, or use one that is named there";
             return Ok(Some(Refusal::new(RefusalKind::Grant, format!("`{}` is not given to this repository", secret.uri)).advice(advice)));
@@ -118,7 +118,7 @@ impl Hiding {
                 Ok(None)
             }
             Err(error) => match error.kind {
-                SecretErrorKind::Unavailable => Err(Unresolved::World(error)),
+                SecretErrorKind::Unavailable => Err(error),
                 SecretErrorKind::Missing | SecretErrorKind::Denied => {
                     Ok(Some(Refusal::new(RefusalKind::Unknown, error.to_string()).advice("correct the reference, or put the secret where it points")))
                 }
@@ -147,7 +147,11 @@ impl Hiding {
 /// Why references led nowhere.
 pub(in crate::app) enum Unresolved {
     Refused(Vec<Refusal>),
-    World(SecretError),
+    /// The provider did not answer; it is asked again.
+    World {
+        place: Place,
+        error: SecretError,
+    },
 }
 
 /// Plain values that a merge request writes at sensitive places of kinds that take references.

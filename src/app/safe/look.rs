@@ -80,7 +80,8 @@ impl<'a> Look<'a> {
         if !opened.hides {
             return seen;
         }
-        let scrub = self.scrub(opened, Some(&seen));
+        // Most looks say nothing in words, and knowing all forms of a large value has its price.
+        let scrub = if speaks(&seen) { self.scrub(opened, &seen) } else { Scrub::default() };
         let Observed { id, reading, mut facts, mut health, token, at } = seen;
         let reading = match reading {
             Reading::Seen { live, base, merged } => {
@@ -123,14 +124,25 @@ impl<'a> Look<'a> {
         ObserveError { what: all.clean(error.what), ..error }
     }
 
-    fn scrub(&self, opened: &Opened, seen: Option<&Observed>) -> Scrub {
+    fn scrub(&self, opened: &Opened, seen: &Observed) -> Scrub {
         let mut scrub = Scrub::default();
         plain(opened).for_each(|value| scrub.add(value));
-        if let Some(Observed { reading: Reading::Seen { live, base, merged }, .. }) = seen {
+        if let Reading::Seen { live, base, merged } = &seen.reading {
             live.iter().chain(base).chain(merged.iter().flatten()).for_each(|value| scrub.add(value));
         }
         scrub
     }
+}
+
+/// Whether anything of a look is a sentence.
+fn speaks(seen: &Observed) -> bool {
+    let said = match &seen.reading {
+        Reading::Seen { merged, .. } => merged.is_err(),
+        Reading::Opaque { .. } => true,
+        Reading::Later { .. } => false,
+    };
+    let healthy = matches!(seen.health, Health::NotAsked | Health::Current);
+    said || !healthy || seen.facts.values().any(|fact| matches!(fact, FactValue::Text(_)))
 }
 
 fn plain(opened: &Opened) -> impl Iterator<Item = &Value> {

@@ -1,7 +1,7 @@
 //! Providers of secrets: Vault's API as its documentation says it, and the real `sops`.
 
 mod sops;
-mod twin;
+pub mod twin;
 mod vault;
 
 use trueup::{

@@ -1,6 +1,7 @@
 //! Stories of secrets: references in key trees, sealed pre-images, and who may refer to what.
 
 use super::world::{SEAL_KEY, World};
+use crate::secrets::twin::Twin;
 use std::{fs, path::PathBuf};
 
 /// A running server with a folder as second target; the repository may write all of it, and refer to the secret files that start with `app-`.
@@ -82,6 +83,43 @@ fn a_reference_is_written_as_its_secret_and_shown_as_the_reference() {
     world.approve(number);
     world.wait(number, "merged");
     assert_eq!((key(&world, "db/password").as_deref(), key(&world, "db/port").as_deref()), (Some("canary-one-0f3a"), Some("5432")));
+    let drift = || world.trueup("ana", &["drift", "--repo", "dns", "--target", "files"]);
+    let said = drift();
+    assert_eq!(said.code, 0, "what the reference leads to is live: {}{}", said.out, said.err);
+    fs::write(folder(&world).join("app/db/password"), "canary-by-hand").expect("the folder is writable");
+    let said = drift();
+    assert!(said.code == 2 && said.out.contains("db/password") && !said.out.contains("canary"), "{}{}", said.out, said.err);
+}
+
+#[test]
+fn a_version_of_vault_is_planned_and_written_and_a_sealed_vault_is_waited_for() {
+    let twin = Twin::start();
+    let versions = [serde_json::json!({ "password": "canary-vault-1" }), serde_json::json!({ "password": "canary-vault-2" })];
+    let mut held = twin.held.lock().expect("whole");
+    held.tokens.push("canary-vault-token".into());
+    held.secrets.insert("kv/app".into(), versions.into_iter().map(Some).collect());
+    drop(held);
+    let mut world = start();
+    world.kill();
+    keep(&world, "vault.token", "canary-vault-token");
+    let text = fs::read_to_string(world.config()).expect("it is there");
+    let text = text.replace("users:\n", &format!("vault: {{ address: \"{}\", token: {{ file: vault.token }} }}\nusers:\n", twin.address));
+    fs::write(world.config(), text.replace("\"file/tsig*\"", "vault/kv/app*")).expect("the folder is writable");
+    world.serve();
+    merged(&world, "first", "password: secret://vault/kv/app#password@1\n");
+    assert_eq!(key(&world, "db/password").as_deref(), Some("canary-vault-1"));
+    twin.held.lock().expect("whole").sealed = true;
+    let number = set(&world, "second", "password: secret://vault/kv/app#password@2\n");
+    world.until(|world| shown(world, number).contains("is sealed or not ready"));
+    assert!(shown(&world, number).contains("config/db.yaml:1:11"), "the place is told: {}", shown(&world, number));
+    twin.held.lock().expect("whole").sealed = false;
+    say(&world, number, &["plan"]);
+    world.wait(number, "awaiting_approval");
+    let plan = world.trueup("ana", &["mr", "plan", &number.to_string(), "--repo", "dns"]).ok();
+    assert!(plan.contains("secret://vault/kv/app#password (version 2)") && !plan.contains("canary"), "{plan}");
+    world.approve(number);
+    world.wait(number, "verifying");
+    assert_eq!(key(&world, "db/password").as_deref(), Some("canary-vault-2"));
 }
 
 #[test]

@@ -49,6 +49,15 @@ fn every_fault_of_every_file_is_told_with_its_place() {
 }
 
 #[test]
+fn a_reference_to_a_secret_is_valid_where_it_can_be_read_and_a_broken_one_is_told_with_its_place() {
+    let root = "sources:\n  - {path: config, format: keytree, targets: [app], expand: [yaml]}\n";
+    let of = |reference: &str| validate(&[("trueup.yaml", root), ("config/db.yaml", &format!("port: 5432\npassword: {reference}\n"))]);
+    assert_eq!(of("secret://vault/kv/app#password@3").0, 0, "{}", of("secret://vault/kv/app#password@3").1);
+    let (code, told) = of("secret://vault/kv/../app");
+    assert!(code == 1 && told.contains("config/db.yaml:2:11") && told.contains("a path is names between single `/`"), "{told}");
+}
+
+#[test]
 fn two_sources_that_ask_for_one_record_are_told_with_both_places() {
     let lab = LAB.replace("host", "www");
     let (code, told) = validate(&[("trueup.yaml", ROOT), ("zones/example.com.yaml", ZONE), ("lab/example.com.zone", &lab)]);
