@@ -9,7 +9,7 @@ use crate::{
         run::{ClaimAnswer, Input, StreamId},
     },
     ports::{Clock, Fence},
-    stores::{self, Store},
+    stores::{self, AppendError, Store},
 };
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -17,7 +17,7 @@ use std::{
 };
 use tokio::sync::Mutex;
 
-/// The board with its journal; every answer is given after the append, and one request is handled at a time.
+/// The board with its journal; every answer is given after the append, and one request is handled at a time. Each replica has one, folded from the one journal.
 pub struct BoardRoom {
     store: Arc<Store>,
     clock: Arc<dyn Clock>,
@@ -29,50 +29,94 @@ struct State {
     upto: u64,
     /// How many of the journal's records its image stands for.
     cut: u64,
-    fence: Fence,
     /// The number of each change's last request, which its answers carry.
     asked: BTreeMap<MrId, u64>,
+    /// Those of them that were told to wait; another replica's event may let them go on.
+    waiting: BTreeSet<MrId>,
 }
 
 impl BoardRoom {
     /// Folds the board's journal.
     pub async fn open(store: Arc<Store>, clock: Arc<dyn Clock>) -> Result<Self, String> {
-        let fence = store.own(&StreamId::Board).await.map_err(|error| error.to_string())?;
         let Folded { board, upto, cut } = fold(&store).await?;
-        let state = State { board, upto, cut, fence, asked: BTreeMap::new() };
+        let state = State { board, upto, cut, asked: BTreeMap::new(), waiting: BTreeSet::new() };
         Ok(Self { store, clock, state: Mutex::new(state) })
     }
 
-    /// Asks for everything a plan needs; the change hears `Input::Claimed` now, and again when there is news.
-    pub async fn claim(&self, desk: &Desk, mr: MrId, n: u64, claims: BTreeSet<Claim>, incident: bool) -> Result<(), String> {
+    /// Asks for everything a plan needs; the change hears `Input::Claimed` now, and again when there is news. Only the change's owner can: `fence`.
+    pub async fn claim(&self, desk: &Desk, mr: MrId, fence: &Fence, n: u64, claims: BTreeSet<Claim>, incident: bool) -> Result<(), String> {
         let mut state = self.state.lock().await;
         state.asked.insert(mr.clone(), n);
-        let held = state.board.held(&mr).is_some_and(|(held, _)| claims.is_subset(held));
-        let granted = match held {
-            true => Vec::new(),
-            false => self.apply(&mut state, BoardEvent::Requested { mr: mr.clone(), claims, incident, at: self.clock.now() }).await?,
-        };
-        state.tell(desk, &mr);
-        granted.iter().filter(|other| **other != mr).for_each(|other| state.tell(desk, other));
-        if incident {
-            // Those it went before see who is ahead of them now.
-            let waiting: Vec<MrId> = state.board.queue().into_iter().map(|(other, _)| other.clone()).filter(|other| *other != mr).collect();
-            waiting.iter().for_each(|other| state.tell(desk, other));
+        loop {
+            self.catch_up(&mut state, desk).await?;
+            let held = state.board.held(&mr).is_some_and(|(held, _)| claims.is_subset(held));
+            let asked = BoardEvent::Requested { mr: mr.clone(), claims: claims.clone(), incident, at: self.clock.now() };
+            let granted = match held {
+                true => Some(Vec::new()),
+                false => self.apply(&mut state, fence, asked).await?,
+            };
+            if let Some(granted) = granted {
+                state.tell(desk, &mr);
+                granted.iter().filter(|other| **other != mr).for_each(|other| state.tell(desk, other));
+                if incident {
+                    // Those it went before see who is ahead of them now.
+                    let waiting: Vec<MrId> = state.board.queue().into_iter().map(|(other, _)| other.clone()).filter(|other| *other != mr).collect();
+                    waiting.iter().for_each(|other| state.tell(desk, other));
+                }
+                return Ok(());
+            }
         }
-        Ok(())
     }
 
     /// Gives back everything a change holds; those whose turn it is now, and those who moved up, hear of it.
-    pub async fn release(&self, desk: &Desk, mr: MrId) -> Result<(), String> {
+    pub async fn release(&self, desk: &Desk, mr: MrId, fence: &Fence) -> Result<(), String> {
         let mut state = self.state.lock().await;
         state.asked.remove(&mr);
-        if state.board.answer(&mr).is_none() {
+        state.waiting.remove(&mr);
+        loop {
+            self.catch_up(&mut state, desk).await?;
+            if state.board.answer(&mr).is_none() {
+                return Ok(());
+            }
+            if let Some(granted) = self.apply(&mut state, fence, BoardEvent::Released { mr: mr.clone() }).await? {
+                granted.iter().for_each(|other| state.tell(desk, other));
+                let waiting: Vec<MrId> = state.board.queue().into_iter().map(|(other, _)| other.clone()).collect();
+                waiting.iter().for_each(|other| state.tell(desk, other));
+                return Ok(());
+            }
+        }
+    }
+
+    /// Reads what other replicas have appended, and tells the changes of ours that wait what it means for them.
+    pub async fn hear(&self, desk: &Desk) -> Result<(), String> {
+        let mut state = self.state.lock().await;
+        self.catch_up(&mut state, desk).await
+    }
+
+    /// Forgets a change that another replica works on now.
+    pub async fn forget(&self, mr: &MrId) {
+        let mut state = self.state.lock().await;
+        state.asked.remove(mr);
+        state.waiting.remove(mr);
+    }
+
+    async fn catch_up(&self, state: &mut State, desk: &Desk) -> Result<(), String> {
+        if !self.store.shared() {
             return Ok(());
         }
-        let granted = self.apply(&mut state, BoardEvent::Released { mr }).await?;
-        granted.iter().for_each(|other| state.tell(desk, other));
-        let waiting: Vec<MrId> = state.board.queue().into_iter().map(|(other, _)| other.clone()).collect();
-        waiting.iter().for_each(|other| state.tell(desk, other));
+        let reaches = self.store.reaches(&StreamId::Board).await.map_err(|error| error.to_string())?;
+        if reaches == state.upto {
+            return Ok(());
+        }
+        match self.store.read_on::<BoardEvent>(&StreamId::Board, state.upto).await.map_err(|error| error.to_string())? {
+            Some(more) => {
+                state.upto += more.len() as u64;
+                more.iter().for_each(|event| drop(state.board.apply(event)));
+            }
+            None => Folded { board: state.board, upto: state.upto, cut: state.cut } = fold(&self.store).await?,
+        }
+        let waiting: Vec<MrId> = state.waiting.iter().cloned().collect();
+        waiting.iter().for_each(|mr| state.tell(desk, mr));
         Ok(())
     }
 
@@ -81,26 +125,27 @@ impl BoardRoom {
         self.state.lock().await.board.writer(id).cloned()
     }
 
-    async fn apply(&self, state: &mut State, event: BoardEvent) -> Result<Vec<MrId>, String> {
-        let receipt = self.store.append_records(&StreamId::Board, state.upto, Some(&state.fence), std::slice::from_ref(&event)).await;
+    /// Appends an event and folds it; none when another replica's came first, which has been read then.
+    async fn apply(&self, state: &mut State, fence: &Fence, event: BoardEvent) -> Result<Option<Vec<MrId>>, String> {
+        let receipt = self.store.append_records(&StreamId::Board, state.upto, Some(fence), std::slice::from_ref(&event)).await;
         match receipt {
             Ok(receipt) => state.upto = receipt.upto,
             Err(error) => {
                 // It may be there or not: only the journal knows.
                 Folded { board: state.board, upto: state.upto, cut: state.cut } = fold(&self.store).await?;
-                return Err(error.to_string());
+                return if matches!(error, AppendError::Stale { .. }) { Ok(None) } else { Err(error.to_string()) };
             }
         }
         let granted = state.board.apply(&event);
         if state.upto - state.cut >= CUT_EVERY {
-            self.cut(state).await;
+            self.cut(state, fence).await;
         }
-        Ok(granted)
+        Ok(Some(granted))
     }
 
     /// Keeps the board as it stands instead of the events that led to it. One that cannot be kept is tried again with the next event.
-    async fn cut(&self, state: &mut State) {
-        match self.store.cut(&StreamId::Board, state.upto, Some(&state.fence), &BoardImage::from(&state.board)).await {
+    async fn cut(&self, state: &mut State, fence: &Fence) {
+        match self.store.cut(&StreamId::Board, state.upto, Some(fence), &BoardImage::from(&state.board)).await {
             Ok(()) => state.cut = state.upto,
             Err(error) => tracing::warn!("the board's journal cannot be cut: {error}"),
         }
@@ -129,9 +174,12 @@ async fn fold(store: &Store) -> Result<Folded, String> {
 }
 
 impl State {
-    fn tell(&self, desk: &Desk, mr: &MrId) {
+    fn tell(&mut self, desk: &Desk, mr: &MrId) {
         let (Some(n), Some(answer)) = (self.asked.get(mr), self.board.answer(mr)) else { return };
-        let answer: ClaimAnswer = answer;
+        match &answer {
+            ClaimAnswer::Granted => self.waiting.remove(mr),
+            ClaimAnswer::Queued { .. } => self.waiting.insert(mr.clone()),
+        };
         desk.send(mr, Mail::Input(Box::new(Input::Claimed { n: *n, answer })));
     }
 }

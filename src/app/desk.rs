@@ -1,6 +1,9 @@
 //! The desk: finds or starts the worker of a change and hands it its mail.
 
 use super::{
+    follow::Elsewhere,
+    orders::Asker,
+    replicas::{self, Letter},
     worker::{self, Mail},
     world::World,
 };
@@ -12,9 +15,10 @@ use crate::core::{
 use std::{
     collections::BTreeMap,
     sync::{
-        Arc, Mutex,
-        atomic::{AtomicBool, Ordering},
+        Arc, Mutex, PoisonError,
+        atomic::{AtomicBool, AtomicU64, Ordering},
     },
+    time::Duration,
 };
 use tokio::sync::{mpsc, oneshot, watch};
 
@@ -25,7 +29,14 @@ pub struct Desk {
     workers: Arc<Mutex<BTreeMap<MrId, Seat>>>,
     /// Set once the server stops: no worker starts any more.
     closed: Arc<AtomicBool>,
+    /// Who waits here for another replica's answer, by the number of the question.
+    asked: Arc<Mutex<BTreeMap<u64, oneshot::Sender<Answer>>>>,
+    asks: Arc<AtomicU64>,
+    elsewhere: Elsewhere,
 }
+
+/// How long another replica's answer is waited for: a take-over happens within it, and nobody holds the line for longer.
+const ANSWER: Duration = Duration::from_secs(45);
 
 /// One worker's place at the desk.
 #[derive(Clone)]
@@ -36,7 +47,7 @@ struct Seat {
 
 impl Desk {
     pub fn new(world: Arc<World>) -> Self {
-        Self { world, workers: Arc::default(), closed: Arc::default() }
+        Self { world, workers: Arc::default(), closed: Arc::default(), asked: Arc::default(), asks: Arc::default(), elsewhere: Elsewhere::default() }
     }
 
     /// Hands mail to the change's worker, starting it from its journal when it does not run.
@@ -95,7 +106,60 @@ impl Desk {
     pub async fn command(&self, mr: &MrId, n: u64) -> Option<Answer> {
         let (answer, said) = oneshot::channel();
         self.send(mr, Mail::Command { n, answer: Some(answer) });
-        said.await.ok()
+        if !self.world.store.shared() {
+            return said.await.ok();
+        }
+        // A replica that takes the command and leaves says nothing, and whoever follows it tells the journal alone.
+        tokio::time::timeout(ANSWER, said).await.ok()?.ok()
+    }
+
+    /// The name under which a question of ours is answered by another replica.
+    pub fn asker(&self) -> Asker {
+        Asker { member: self.world.store.me(), ask: self.asks.fetch_add(1, Ordering::Relaxed) }
+    }
+
+    /// Waits for the answer to a question.
+    pub fn expect(&self, ask: u64, answer: oneshot::Sender<Answer>) {
+        let mut asked = self.asked.lock().unwrap_or_else(PoisonError::into_inner);
+        // Whoever gave up waiting is forgotten.
+        asked.retain(|_, waits| !waits.is_closed());
+        asked.insert(ask, answer);
+    }
+
+    /// The answer to a question of ours has come.
+    pub fn answered(&self, ask: u64, answer: Answer) {
+        let waits = self.asked.lock().unwrap_or_else(PoisonError::into_inner).remove(&ask);
+        // Whoever asked may have gone away.
+        let _ = waits.map(|waits| waits.send(answer));
+    }
+
+    /// Tells whoever asked, here or at another replica.
+    pub fn tell(&self, asker: Asker, answer: Answer) {
+        if asker.member == self.world.store.me() {
+            return self.answered(asker.ask, answer);
+        }
+        let store = self.world.store.clone();
+        tokio::spawn(async move {
+            let letter = Letter::Answered { ask: asker.ask, upshot: answer.upshot(), text: answer.to_string() };
+            if let Err(error) = letter.post(&store, &asker.member).await {
+                tracing::warn!("an answer did not reach {}: {error}", asker.member);
+            }
+        });
+    }
+
+    /// Hints at news, where this replica works on the change; false: it does not.
+    pub fn hint_here(&self, mr: &MrId) -> bool {
+        let here = self.lock().get(mr).filter(|seat| seat.seen.borrow().here).cloned();
+        here.is_some_and(|seat| seat.mail.send(Mail::Look).is_ok())
+    }
+
+    /// Hints at news of changes, whichever replica works on them.
+    pub fn hint(&self, all: Vec<MrId>) {
+        if !self.world.store.shared() {
+            return all.iter().for_each(|mr| self.send(mr, Mail::Look));
+        }
+        let (world, desk) = (self.world.clone(), self.clone());
+        tokio::spawn(async move { replicas::look_at(&world, &desk, all).await });
     }
 
     /// Everything there is to show of a change.
@@ -113,7 +177,8 @@ impl Desk {
     /// What all running changes, but one perhaps, have applied ahead of base, with whose it is.
     pub async fn applied_but(&self, but: Option<&MrId>) -> Result<BTreeMap<ResourceId, (MrId, Option<Value>)>, String> {
         // A change whose card says that it is not ahead of base has nothing to tell, so the question costs the open changes only.
-        let ahead_of_base = |seat: &Seat| seat.seen.borrow().card.as_ref().is_none_or(|card| card.ahead);
+        let shared = self.world.store.shared();
+        let ahead_of_base = |seat: &Seat| seat.seen.borrow().card.as_ref().is_none_or(|card| card.ahead) && (!shared || seat.seen.borrow().here);
         let asked: Vec<MrId> = self.lock().iter().filter(|(other, seat)| Some(*other) != but && ahead_of_base(seat)).map(|(other, _)| other.clone()).collect();
         let mut ahead = BTreeMap::new();
         for other in asked {
@@ -123,7 +188,25 @@ impl Desk {
             let applied = applied.await.map_err(|_| format!("what {other} has applied cannot be read now, because it starts over from its journal"))?;
             ahead.extend(applied.into_iter().map(|(id, value)| (id, (other.clone(), value))));
         }
+        if shared {
+            self.applied_elsewhere(but, &mut ahead).await?;
+        }
         Ok(ahead)
+    }
+
+    /// The same of changes that other replicas work on, or nobody at the moment, from their journals.
+    async fn applied_elsewhere(&self, but: Option<&MrId>, ahead: &mut BTreeMap<ResourceId, (MrId, Option<Value>)>) -> Result<(), String> {
+        let cards = self.world.store.cards_upto().await.map_err(|error| error.to_string())?;
+        let open: BTreeMap<&MrId, u64> = cards.iter().filter(|(card, _)| card.ahead && Some(&card.mr) != but).map(|(card, upto)| (&card.mr, *upto)).collect();
+        self.elsewhere.keep(|mr| open.contains_key(mr));
+        for (other, upto) in open {
+            if self.lock().get(other).is_some_and(|seat| seat.seen.borrow().here) {
+                continue;
+            }
+            let applied = self.elsewhere.applied(&self.world, other, upto).await?;
+            ahead.extend(applied.into_iter().map(|(id, value)| (id, (other.clone(), value))));
+        }
+        Ok(())
     }
 
     /// Starts the workers of these changes, before anything is planned that they may be ahead of.

@@ -1,17 +1,24 @@
 //! Intake: starts the changes that have something to do, hands news from the forge to them, and sweeps for news that was lost.
 
-use super::{desk::Desk, orders, service::Service, worker::Mail, world::World};
+use super::{desk::Desk, orders, replicas, service::Service, worker::Mail, world::World};
 use crate::core::{
     model::{MrId, RepoId, Span},
     review::Phase,
     run::Card,
 };
 use crate::ports::MrRef;
-use std::{collections::BTreeMap, sync::Arc};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::Arc,
+};
 use tokio::sync::watch;
 
 /// Wakes what was under way when the last process ended; reads cards only. How many there are.
 pub async fn resume(world: &World, desk: &Desk) -> Result<usize, String> {
+    if world.store.shared() {
+        // Each replica takes its share of what nobody owns, as it does whenever one leaves.
+        return Ok(0);
+    }
     let cards = world.store.cards().await.map_err(|error| error.to_string())?;
     // Those ahead of base first: what is planned from here on asks them what they wrote.
     desk.seat_all(cards.iter().filter(|card| card.ahead).map(|card| &card.mr));
@@ -19,13 +26,17 @@ pub async fn resume(world: &World, desk: &Desk) -> Result<usize, String> {
     for (_, mr) in orders::waiting(&world.store).await.map_err(|error| error.to_string())? {
         desk.send(&mr, Mail::Look);
     }
-    let busy = cards.iter().filter(|card| card.outstanding || card.ahead || card.next_wake.is_some() || is_busy(card.phase));
     let mut woken = 0;
-    for card in busy {
+    for card in cards.iter().filter(|card| has_to_do(card)) {
         desk.send(&card.mr, Mail::Look);
         woken += 1;
     }
     Ok(woken)
+}
+
+/// Whether a change goes on by itself.
+pub fn has_to_do(card: &Card) -> bool {
+    card.outstanding || card.ahead || card.next_wake.is_some() || is_busy(card.phase)
 }
 
 /// Phases in which something happens by itself.
@@ -42,13 +53,15 @@ pub async fn look_all(world: Arc<World>, desk: Desk, by: MrId) {
         Ok(open) => open,
         Err(error) => return tracing::warn!(repo = %by.repo, "the forge did not say which changes are open; the sweep will: {error}"),
     };
+    let mut news = Vec::new();
     for found in open.into_iter().filter(|found| found.mr != by) {
         // One that was restored stays open at the forge and is over for us; what cannot be read is looked at.
         let over = matches!(world.store.card(&found.mr).await, Ok(Some(card)) if card.phase.is_over());
         if !over {
-            desk.send(&found.mr, Mail::Look);
+            news.push(found.mr);
         }
     }
+    desk.hint(news);
 }
 
 /// A merge request was merged, closed, opened again or described anew: those that wait for others before they start, in any repository, look again.
@@ -87,29 +100,40 @@ pub async fn sweep(service: Service, every: Span, mut stop: watch::Receiver<bool
         }
     };
     loop {
+        let members: BTreeSet<String> = match world.store.shared() {
+            true => world.store.members().await.unwrap_or_default().into_iter().collect(),
+            false => BTreeSet::new(),
+        };
+        let me = world.store.me();
         for repo in world.repositories.keys() {
+            // Several replicas divide the repositories among them.
+            if replicas::falls_to(&members, repo.as_str()).is_some_and(|other| *other != me) {
+                continue;
+            }
+            let mut news: Vec<MrId> = Vec::new();
             let since = cursors.get(repo).copied().unwrap_or_default();
             match world.forge.sweep(repo, since).await {
                 Ok((found, next)) => {
                     let (open, over): (Vec<MrRef>, Vec<MrRef>) = found.into_iter().partition(|found| found.open);
                     let moved = world.news.moved(repo, world.base(repo), &open);
                     if known.is_empty() {
-                        moved.iter().chain(&world.news.in_turn(repo)).for_each(|mr| service.hint(mr));
+                        news.extend(moved.into_iter().chain(world.news.in_turn(repo)));
                     } else {
                         // On the first sweep most is as the journals hold it: only what moved since is looked at.
-                        open.iter().filter(|found| known.get(&found.mr).is_none_or(|card| is_news(card, found))).for_each(|found| service.hint(&found.mr));
+                        open.iter().filter(|found| known.get(&found.mr).is_none_or(|card| is_news(card, found))).for_each(|found| news.push(found.mr.clone()));
                     }
                     for found in over {
                         // What is over here and there is left alone.
-                        let news = match known.get(&found.mr) {
+                        let moved = match known.get(&found.mr) {
                             Some(card) => is_news(card, &found),
                             None => !matches!(world.store.card(&found.mr).await, Ok(Some(card)) if card.phase.is_over()),
                         };
-                        if news {
-                            service.hint(&found.mr);
+                        if moved {
+                            news.push(found.mr);
                         }
                     }
                     cursors.insert(repo.clone(), next);
+                    service.hint_all(news);
                 }
                 Err(error) => tracing::warn!(%repo, "the sweep got no answer: {error}"),
             }

@@ -23,6 +23,18 @@ pub struct Order {
     /// It may be carried out after a restart, when another plan stands: then it is refused where it is about a plan. Orders of older versions do not say.
     #[serde(default)]
     pub plan: Option<Digest>,
+    /// Who waits for the answer, where there are several replicas.
+    #[serde(default)]
+    pub asker: Option<Asker>,
+}
+
+/// Somebody who waits for an answer at a replica.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Asker {
+    /// The replica's name.
+    pub member: String,
+    /// The number it knows the question by.
+    pub ask: u64,
 }
 
 impl Order {

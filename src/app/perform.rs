@@ -4,7 +4,7 @@ use super::{
     desk::Desk,
     faults, planning,
     safe::Look,
-    targets::observe_all,
+    targets::{Owned, observe_all},
     worker::{Mail, Tokens},
     world::World,
 };
@@ -17,7 +17,8 @@ use crate::{
         review::{CommentId, Face, Sighting},
         run::{Ask, Effect, Input, Item, MergeAnswer, Outcome, PlanAnswer, PlanKey, PlanResult},
     },
-    ports::{Fence, ForgeErrorKind, Shown},
+    ports::{Fence, ForgeErrorKind, Shown, Stands},
+    stores::Store,
 };
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -51,8 +52,25 @@ const FORGE_WAIT_MOST: Duration = Duration::from_secs(30);
 /// The wait before a board that could not be written is tried again: its disk is full or gone, which takes people.
 const BOARD_WAIT: Duration = Duration::from_secs(2);
 
+/// How often it is looked whether a lease that may have ended was renewed.
+const OURS_WAIT: Duration = Duration::from_millis(200);
+
+/// Waits until a change is certainly ours; false: it is not any more, and nothing of what was begun for it is done.
+async fn is_ours(store: &Store, fence: &Fence) -> bool {
+    while !store.is_lost(fence) {
+        if store.stands(fence) != Stands::Gone {
+            return true;
+        }
+        tokio::time::sleep(OURS_WAIT).await;
+    }
+    false
+}
+
 /// Makes one effect real and mails the answer.
 pub async fn perform(hands: Hands, effect: Effect) {
+    if !is_ours(&hands.world.store, &hands.fence).await {
+        return;
+    }
     let answer = match effect {
         Effect::Replan { base, head, ours, restore } => {
             let ahead = hands.desk.applied_by_others(&hands.mr).await;
@@ -86,16 +104,22 @@ pub async fn perform(hands: Hands, effect: Effect) {
             Some(Input::Acted { step, attempt, outcome })
         }
         Effect::Claim { n, claims, incident } => {
-            while let Err(why) = hands.world.board.claim(&hands.desk, hands.mr.clone(), n, claims.clone(), incident).await {
+            while let Err(why) = hands.world.board.claim(&hands.desk, hands.mr.clone(), &hands.fence, n, claims.clone(), incident).await {
                 tracing::error!(change = %hands.mr, "the board cannot be written, trying again: {why}");
                 tokio::time::sleep(BOARD_WAIT).await;
+                if !is_ours(&hands.world.store, &hands.fence).await {
+                    return;
+                }
             }
             None
         }
         Effect::Unclaim => {
-            while let Err(why) = hands.world.board.release(&hands.desk, hands.mr.clone()).await {
+            while let Err(why) = hands.world.board.release(&hands.desk, hands.mr.clone(), &hands.fence).await {
                 tracing::error!(change = %hands.mr, "the board cannot be written, trying again: {why}");
                 tokio::time::sleep(BOARD_WAIT).await;
+                if !is_ours(&hands.world.store, &hands.fence).await {
+                    return;
+                }
             }
             Some(Input::Unclaimed)
         }
@@ -112,7 +136,7 @@ pub async fn perform(hands: Hands, effect: Effect) {
         // The worker keeps its own timer, face and looks.
         Effect::Show(_) | Effect::Wake(_) | Effect::Look => None,
     };
-    if let Some(input) = answer {
+    if let Some(input) = answer.filter(|_| !hands.world.store.is_lost(&hands.fence)) {
         // By the desk: an answer that comes after the worker ended starts it again.
         hands.desk.send(&hands.mr, Mail::Input(Box::new(input)));
     }
@@ -170,7 +194,8 @@ async fn act(hands: &Hands, step: StepId, skip: &BTreeSet<u32>) -> Outcome {
         return Outcome::all(items, Item::Failed { transient: false, why });
     };
     let tokens = tokens_of(hands, &step.act);
-    hands.world.safe.act(target, &hands.fence, step, skip, &tokens).await
+    let stands = || hands.world.store.stands(&hands.fence);
+    hands.world.safe.act(target, Owned { fence: &hands.fence, stands: &stands }, step, skip, &tokens).await
 }
 
 fn tokens_of(hands: &Hands, act: &Act) -> Vec<Token> {
@@ -192,7 +217,7 @@ pub fn keep_tokens(tokens: &Tokens, inputs: &[Input]) {
 async fn reply(hands: &Hands, to: CommentId, text: &str) {
     let mut wait = FORGE_WAIT;
     while let Err(error) = hands.world.forge.reply(&hands.mr, to, text).await {
-        if error.kind == ForgeErrorKind::NotFound {
+        if error.kind == ForgeErrorKind::NotFound || hands.world.store.is_lost(&hands.fence) {
             return;
         }
         tracing::warn!(change = %hands.mr, "a reply waits for the forge: {error}");
@@ -202,6 +227,10 @@ async fn reply(hands: &Hands, to: CommentId, text: &str) {
 }
 
 async fn merge(hands: &Hands, ticket: MergeTicket) -> MergeAnswer {
+    // Just before, as for an act; the forge itself takes the branch only from the pinned base to the pinned head.
+    if hands.world.store.stands(&hands.fence) == Stands::Gone {
+        return MergeAnswer::Refused { transient: true, why: "the lease on the change may have ended; another replica may work on it".into() };
+    }
     match hands.world.forge.merge(ticket).await {
         Ok(answer) => answer,
         Err(error) => MergeAnswer::Refused { transient: error.kind == ForgeErrorKind::Unavailable, why: error.to_string() },
@@ -218,7 +247,7 @@ pub struct FaceWriter {
 
 impl FaceWriter {
     /// Starts the writer of one change; it ends when this handle is dropped and the last face is shown.
-    pub fn start(world: Arc<World>, mr: MrId) -> Self {
+    pub fn start(world: Arc<World>, mr: MrId, fence: Fence) -> Self {
         let (newest, mut faces) = watch::channel((0, None::<Face>));
         let number = Arc::new(AtomicU64::new(0));
         let done = number.clone();
@@ -228,6 +257,9 @@ impl FaceWriter {
                 let mut wait = FORGE_WAIT;
                 loop {
                     let (n, Some(face)) = faces.borrow_and_update().clone() else { break };
+                    if !is_ours(&world.store, &fence).await {
+                        return;
+                    }
                     match world.forge.show(&mr, &face, &shown).await {
                         Ok(now) => {
                             shown = now;

@@ -4,7 +4,8 @@ use super::{
     desk::Desk,
     drift, faults, intake,
     orders::{self, Order},
-    worker::{Glance, Mail},
+    replicas,
+    worker::Glance,
     world::World,
 };
 use crate::core::{
@@ -144,6 +145,11 @@ impl Service {
     /// Lets every change finish its turn.
     pub async fn stop(&self) {
         self.desk.stop().await;
+        if self.world.store.shared()
+            && let Err(error) = self.world.store.leave().await
+        {
+            tracing::warn!("the other replicas wait until this one's session has run out: {error}");
+        }
     }
 
     /// Opens a merge request; its worker looks at once.
@@ -189,7 +195,8 @@ impl Service {
         self.known(mr).await?;
         let right = self.right(by, &mr.repo).await?;
         let plan = if command.is_of_a_plan() { self.desk.view(mr).await.and_then(|view| view.digest) } else { None };
-        let order = Order { mr: mr.clone(), by: by.clone(), right, command, plan };
+        let asker = self.world.store.shared().then(|| self.desk.asker());
+        let order = Order { mr: mr.clone(), by: by.clone(), right, command, plan, asker };
         let unkept = |error: KvError| {
             self.world.trouble.said(error.to_string());
             ServiceError::new(ServiceErrorKind::Unavailable, format!("nothing was done: {error}"))
@@ -262,7 +269,7 @@ impl Service {
         self.judges_others(by, repo, head).await?;
         self.mr_desk()?.set_check(by, repo, head, name, check, about).await?;
         let open = self.world.forge.open(repo).await.map_err(|error| ServiceError::new(ServiceErrorKind::Unavailable, error.to_string()))?;
-        open.iter().filter(|found| found.head == *head).for_each(|found| self.hint(&found.mr));
+        self.hint_all(open.into_iter().filter(|found| found.head == *head).map(|found| found.mr).collect());
         Ok(())
     }
 
@@ -285,7 +292,12 @@ impl Service {
 
     /// Something happened on the forge: the change's worker reads it.
     pub fn hint(&self, mr: &MrId) {
-        self.desk.send(mr, Mail::Look);
+        self.desk.hint(vec![mr.clone()]);
+    }
+
+    /// The same for many at once.
+    pub fn hint_all(&self, all: Vec<MrId>) {
+        self.desk.hint(all);
     }
 
     /// Changes whose descriptions name this one see where it is now.
@@ -296,8 +308,20 @@ impl Service {
     /// After a push: reads the open merge requests that moved with it again, and all of the repository when its base did.
     pub async fn swept(&self, repo: &RepoId) {
         match self.world.forge.open(repo).await {
-            Ok(found) => self.world.news.moved(repo, self.world.base(repo), &found).iter().for_each(|mr| self.hint(mr)),
+            Ok(found) => self.hint_all(self.world.news.moved(repo, self.world.base(repo), &found)),
             Err(error) => tracing::warn!(%repo, "the forge did not say which changes are open; the sweep will: {error}"),
+        }
+    }
+
+    /// Whether the store keeps that the server is halted, for every replica.
+    pub async fn kept_halt(world: &World) -> Result<bool, KvError> {
+        Ok(world.store.row::<bool>(&Self::halt_row()).await?.is_some_and(|row| row.value))
+    }
+
+    /// Does this replica's part among the others until told to stop; where there is one server alone there is none.
+    pub async fn attend(self, stop: watch::Receiver<bool>) {
+        if self.world.store.shared() {
+            replicas::attend(self.clone(), self.desk.clone(), stop).await;
         }
     }
 

@@ -7,7 +7,7 @@ use crate::{
         plan::Step,
         run::{Item, Outcome},
     },
-    ports::{Cancel, Cx, Driver, Exam, Fence, ObserveError, ObserveErrorKind, Secrets},
+    ports::{Cancel, Cx, Driver, Exam, Fence, ObserveError, ObserveErrorKind, Secrets, Stands},
 };
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -15,6 +15,7 @@ use std::{
         Arc, Mutex, PoisonError,
         atomic::{AtomicU64, Ordering},
     },
+    task::Poll,
     time::{Duration, Instant},
 };
 use tokio::sync::{Semaphore, oneshot};
@@ -150,16 +151,51 @@ impl Target {
         prober.probe(&cx, units).await
     }
 
-    /// Does one step with plain values: `Safe::act` is what calls this. An act that outlives its deadline has an unknown outcome: only observing tells.
-    pub(super) async fn act(&self, secrets: &dyn Secrets, fence: &Fence, step: &Step, skip: &BTreeSet<u32>, tokens: &[Token]) -> Outcome {
-        let deadline = step.deadline.std();
+    /// Does one step with plain values: `Safe::act` is what calls this. An act that outlives its deadline, or the time for which the change is certainly ours, has an unknown outcome: only observing tells.
+    pub(super) async fn act(&self, secrets: &dyn Secrets, owned: Owned<'_>, step: &Step, skip: &BTreeSet<u32>, tokens: &[Token]) -> Outcome {
         let _slot = self.slots.acquire().await;
-        let cx = Cx { fence: Some(fence), deadline: Instant::now() + deadline, cancel: Cancel::default(), together: step.together.is_some(), secrets };
-        match tokio::time::timeout(deadline, self.driver.act(&cx, &step.act, skip, tokens)).await {
-            Ok(outcome) => outcome,
-            Err(_) => Outcome { items: vec![Item::Unknown; step.items() as usize], report: Some(format!("no answer within {}s", deadline.as_secs())) },
+        // Only now: waiting for the slot may have taken longer than the lease.
+        let end = Instant::now() + step.deadline.std();
+        let end = match (owned.stands)() {
+            Stands::Always => end,
+            Stands::Until(lease) => end.min(lease),
+            Stands::Gone => {
+                let why = "the lease on the change may have ended; nothing was sent".to_owned();
+                return Outcome::all(step.items() as usize, Item::Failed { transient: true, why });
+            }
+        };
+        let cx = Cx { fence: Some(owned.fence), deadline: end, cancel: Cancel::default(), together: step.together.is_some(), secrets };
+        let started = Instant::now();
+        match before(end, owned.stands, self.driver.act(&cx, &step.act, skip, tokens)).await {
+            Some(outcome) => outcome,
+            None => Outcome { items: vec![Item::Unknown; step.items() as usize], report: Some(format!("no answer within {}s", started.elapsed().as_secs())) },
         }
     }
+}
+
+/// The right to act for a change, and how long it certainly stands.
+#[derive(Clone, Copy)]
+pub struct Owned<'a> {
+    pub fence: &'a Fence,
+    pub stands: &'a (dyn Fn() -> Stands + Sync),
+}
+
+/// What comes of some work before an instant, and while a lease stands.
+///
+/// Both are looked at before the work goes on, each time: a process that was stopped and goes on later does not send its next message.
+async fn before<T>(end: Instant, stands: &(dyn Fn() -> Stands + Sync), work: impl Future<Output = T>) -> Option<T> {
+    let mut work = std::pin::pin!(work);
+    let mut timer = std::pin::pin!(tokio::time::sleep_until(end.into()));
+    std::future::poll_fn(|cx| {
+        if Instant::now() >= end || stands() == Stands::Gone {
+            return Poll::Ready(None);
+        }
+        match work.as_mut().poll(cx) {
+            Poll::Ready(done) => Poll::Ready(Some(done)),
+            Poll::Pending => timer.as_mut().poll(cx).map(|()| None),
+        }
+    })
+    .await
 }
 
 /// Reads wants of several targets at once and gives the answers back in the order asked. `health`: with the facts that are health for each target's kind.

@@ -1,6 +1,6 @@
 //! The one place that names concrete adapters: configuration in, a world out.
 
-pub(super) mod store;
+pub mod store;
 
 use super::{
     board::BoardRoom,

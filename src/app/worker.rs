@@ -2,20 +2,22 @@
 
 use super::{
     desk::Desk,
-    faults, intake,
+    faults,
+    follow::{self, Ended},
+    intake,
     looks::Looks,
-    orders::{self, Order},
+    orders::{self, Asker, Order},
     perform,
     world::World,
 };
 use crate::{
     core::{
         model::{MrId, ResourceId, StepId, Time, Token, Value},
-        review::{Answer, Links, Phase, Sighting, View},
+        review::{Answer, Phase, Sighting, View},
         run::{Ask, Card, Change, Effect, Event, Input, StreamId},
     },
     ports::Fence,
-    stores::AppendError,
+    stores::{AppendError, LeaseError},
 };
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -54,6 +56,8 @@ pub struct Glance {
     pub card: Option<Card>,
     /// Grows with every turn.
     pub turns: u64,
+    /// Whether this replica works on it.
+    pub here: bool,
 }
 
 /// What another change's run has applied and base does not have yet, by resource.
@@ -71,6 +75,9 @@ const LINGER: Duration = Duration::from_secs(5);
 /// The longest sleep before the clock is read again: timers count another time than the clock when that jumps or the machine was suspended.
 const NAP: Duration = Duration::from_secs(60);
 
+/// Each is a write more in the turn's one commit, of which etcd takes 128.
+const COMMANDS_A_TURN: usize = 64;
+
 /// How many inputs one turn takes at most, so that a burst is one append and not a thousand.
 const INPUTS_A_TURN: usize = 256;
 
@@ -84,7 +91,15 @@ pub async fn run(world: Arc<World>, desk: Desk, mr: MrId, own: mpsc::UnboundedSe
                 Ok(()) => return,
                 Err(why) => tracing::error!(change = %mr, "starting over from the journal: {why}"),
             },
-            Err(why) => tracing::error!(change = %mr, "cannot open the change: {why}"),
+            Err(Unopened::Held(by)) => match follow::follow(&world, &desk, &mr, by, &own, &mut inbox, &show).await {
+                Ended::Retired => return,
+                // Whatever happened while nobody owned it is read from the forge.
+                Ended::Free => {
+                    let _ = own.send(Mail::Look);
+                    continue;
+                }
+            },
+            Err(Unopened::Failed(why)) => tracing::error!(change = %mr, "cannot open the change: {why}"),
         }
         // Whoever waits for an answer gets none instead of waiting for ever; commands are in the inbox, and what the forge said is read again.
         while let Ok(mail) = inbox.try_recv() {
@@ -97,12 +112,19 @@ pub async fn run(world: Arc<World>, desk: Desk, mr: MrId, own: mpsc::UnboundedSe
     }
 }
 
+/// Why a change was not opened.
+enum Unopened {
+    /// Another replica owns it.
+    Held(String),
+    Failed(String),
+}
+
 /// What one turn hears.
 #[derive(Default)]
 struct Heard {
     inputs: Vec<Input>,
     /// Who waits for the answer of each command among them, in their order.
-    asked: Vec<Option<oneshot::Sender<Answer>>>,
+    asked: Vec<(Option<oneshot::Sender<Answer>>, Option<Asker>)>,
     /// The numbers of those commands in the inbox.
     taken: Vec<u64>,
 }
@@ -127,24 +149,27 @@ struct Worker {
 }
 
 impl Worker {
-    async fn open(world: Arc<World>, desk: Desk, mr: MrId, own: mpsc::UnboundedSender<Mail>) -> Result<Self, String> {
-        let stream = StreamId::Change(mr.clone());
-        let fence = world.store.own(&stream).await.map_err(|error| error.to_string())?;
-        let events = world.store.read(&stream).await.map_err(|error| error.to_string())?;
-        let upto = events.len() as u64;
-        let mut change = Change::recover(mr.clone(), &events).map_err(|error| error.to_string())?;
-        let approvers = world.repositories.get(&mr.repo).and_then(|repository| repository.approvers.clone());
-        change.dress(Links::new(&world.url, &mr), world.kinds.clone(), approvers);
-        let face = perform::FaceWriter::start(world.clone(), mr.clone());
+    async fn open(world: Arc<World>, desk: Desk, mr: MrId, own: mpsc::UnboundedSender<Mail>) -> Result<Self, Unopened> {
+        let fence = world.store.own(&StreamId::Change(mr.clone())).await.map_err(|error| match error {
+            LeaseError::Held { stream: _, by } => Unopened::Held(by),
+            LeaseError::Store(error) => Unopened::Failed(error.to_string()),
+        })?;
+        let (change, upto) = follow::fold(&world, &mr).await.map_err(Unopened::Failed)?;
+        let face = perform::FaceWriter::start(world.clone(), mr.clone(), fence.clone());
         let phase = (upto > 0).then(|| change.phase());
         Ok(Self { world, desk, mr, own, change, phase, upto, fence, tokens: Tokens::default(), face, reissued: BTreeSet::new(), wake: None })
     }
 
     async fn work(&mut self, looks: &mut Looks, inbox: &mut mpsc::UnboundedReceiver<Mail>, show: &watch::Sender<Glance>) -> Result<(), String> {
-        // A change whose worker starts late hears of a halt before it does anything.
+        show.send_modify(|glance| glance.here = true);
+        // A change whose worker starts late hears of a halt before it does anything, and its journal says who works on it.
+        let mut first = Vec::new();
         if self.world.halted.load(Ordering::SeqCst) || self.upto > 0 {
-            let halted = Input::Halt(self.world.halted.load(Ordering::SeqCst));
-            self.turn(Heard { inputs: vec![halted], ..Heard::default() }, looks, show).await?;
+            first.push(Input::Halt(self.world.halted.load(Ordering::SeqCst)));
+        }
+        first.extend(self.carried());
+        if !first.is_empty() {
+            self.turn(Heard { inputs: first, ..Heard::default() }, looks, show).await?;
         }
         // Everything outstanding when the last process ended; safe to do again.
         for effect in self.change.due() {
@@ -164,6 +189,11 @@ impl Worker {
                 if tokio::time::timeout(LINGER, inbox.recv_many(&mut mails, INPUTS_A_TURN)).await.is_err() {
                     if self.rests(looks, show) && self.desk.retire(&self.mr, inbox) {
                         self.world.store.forget(&StreamId::Change(self.mr.clone()));
+                        if self.world.store.shared()
+                            && let Err(error) = self.world.store.disown(&self.fence).await
+                        {
+                            tracing::warn!(change = %self.mr, "a change that is over was not given back; it is when this replica stops: {error}");
+                        }
                         return Ok(());
                     }
                     continue;
@@ -174,6 +204,9 @@ impl Worker {
             // The worker holds a sender of its own inbox, so nothing received means that it is closed.
             if mails.is_empty() {
                 return Ok(());
+            }
+            if self.world.store.is_lost(&self.fence) {
+                return Err("the lease on it is lost; another replica may work on it".into());
             }
             let mut heard = Heard::default();
             let mut again = false;
@@ -189,6 +222,8 @@ impl Worker {
                         }
                         heard.inputs.push(self.own_doing(*input));
                     }
+                    // More than fit into one append with its card are heard in the next turn.
+                    Mail::Command { n, answer } if heard.taken.len() >= COMMANDS_A_TURN => drop(self.own.send(Mail::Command { n, answer })),
                     Mail::Command { n, answer } => unread = unread.or(self.command(&mut heard, n, answer).await.err()),
                     Mail::Look => {
                         let n = looks.hinted();
@@ -222,6 +257,18 @@ impl Worker {
         }
     }
 
+    /// Where there are several replicas, the journal says which of them works on it, and since when.
+    fn carried(&self) -> Option<Input> {
+        let by = Some(self.world.store.me()).filter(|_| self.world.store.shared())?;
+        let before = self.change.carried_by().filter(|before| *before != by);
+        if let Some(before) = before.filter(|_| !self.change.phase().is_over()) {
+            tracing::warn!(change = %self.mr, "taken over from {before}");
+            metrics::counter!("trueup_takeovers_total").increment(1);
+        }
+        // Of one that is over nothing is left to do, and readers need not write.
+        Some(Input::Carried { by }).filter(|_| self.upto == 0 || !self.change.phase().is_over())
+    }
+
     /// Whether the change is over, shown as it is, not being looked at, and watched by nobody.
     fn rests(&self, looks: &Looks, show: &watch::Sender<Glance>) -> bool {
         // The desk's own receiver is the one.
@@ -240,14 +287,15 @@ impl Worker {
     async fn command(&self, heard: &mut Heard, n: u64, answer: Option<oneshot::Sender<Answer>>) -> Result<(), String> {
         if let Some(at) = heard.taken.iter().position(|taken| *taken == n) {
             if answer.is_some() {
-                heard.asked[at] = answer;
+                heard.asked[at].0 = answer;
             }
             return Ok(());
         }
         let order = orders::read(&self.world.store, n).await.map_err(|error| error.to_string())?;
-        if let Some(Order { mr: _, by, right, command, plan }) = order {
+        // A number that is free is used again, by another replica for another change even.
+        if let Some(Order { mr: _, by, right, command, plan, asker }) = order.filter(|order| order.mr == self.mr) {
             heard.inputs.push(Input::Command { by, right, command, plan });
-            heard.asked.push(answer);
+            heard.asked.push((answer, asker));
             heard.taken.push(n);
         }
         Ok(())
@@ -284,9 +332,13 @@ impl Worker {
             }
         }
         self.glance(show, card);
-        for (asked, answer) in asked.into_iter().zip(std::mem::take(&mut turn.said)) {
+        for ((asked, asker), answer) in asked.into_iter().zip(std::mem::take(&mut turn.said)) {
             // Whoever asked may have gone away, with an earlier process even.
-            let _ = asked.map(|asked| asked.send(answer));
+            match (asked, asker) {
+                (Some(asked), _) => drop(asked.send(answer)),
+                (None, Some(asker)) => self.desk.tell(asker, answer),
+                (None, None) => {}
+            }
         }
         for effect in turn.release(&receipt) {
             self.perform(effect, looks);

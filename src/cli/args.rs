@@ -1,6 +1,6 @@
 //! The commands and their dispatch.
 
-use super::{Exit, completions, demo, doctor, drift, graph, halt, import, mr, plan, schema, serve, status, term, validate};
+use super::{Exit, completions, demo, doctor, drift, graph, halt, import, mr, plan, schema, serve, status, store, term, validate};
 use clap::{CommandFactory, Parser, Subcommand};
 use std::process::ExitCode;
 
@@ -62,6 +62,9 @@ enum Commands {
     Graph(graph::GraphArgs),
     /// Stop new writes of all changes, or let them go on.
     Halt(halt::HaltArgs),
+    /// Look after the store of a server that is stopped.
+    #[command(subcommand)]
+    Store(store::StoreCommand),
     /// Print what your shell needs to complete commands.
     Completions(completions::CompletionsArgs),
 }
@@ -96,6 +99,7 @@ pub fn run() -> ExitCode {
         Commands::Doctor(args) => doctor::run(&args, cli.color),
         Commands::Schema(args) => schema::run(&args),
         Commands::Import(args) => import::run(&args),
+        Commands::Store(command) => store::run(&command),
     };
     match ended {
         Ok(exit) => exit.into(),

@@ -18,6 +18,7 @@ mod plan;
 pub mod schema;
 mod serve;
 mod status;
+mod store;
 mod term;
 mod validate;
 

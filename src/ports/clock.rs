@@ -16,8 +16,20 @@ pub struct SystemClock;
 impl Clock for SystemClock {
     fn now(&self) -> Time {
         let since = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap_or_default();
-        Time(i64::try_from(since.as_millis()).unwrap_or(i64::MAX))
+        Time(i64::try_from(since.as_millis()).unwrap_or(i64::MAX).saturating_add(wrong_by()))
     }
+}
+
+/// How many milliseconds a test lets this machine's clock be wrong by: `TRUEUP_CLOCK_OFF`, with the feature `faults` alone.
+#[cfg(feature = "faults")]
+fn wrong_by() -> i64 {
+    static OFF: std::sync::OnceLock<i64> = std::sync::OnceLock::new();
+    *OFF.get_or_init(|| std::env::var("TRUEUP_CLOCK_OFF").ok().and_then(|off| off.parse().ok()).unwrap_or_default())
+}
+
+#[cfg(not(feature = "faults"))]
+fn wrong_by() -> i64 {
+    0
 }
 
 /// A clock that tests set.

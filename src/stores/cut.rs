@@ -17,14 +17,14 @@ use serde::{Deserialize, Serialize, de::DeserializeOwned};
 
 /// The first line of a stream's image; the image's packed JSON follows, or is a blob.
 #[derive(Serialize, Deserialize)]
-struct Cut {
+pub(super) struct Cut {
     /// How many records the image stands for.
-    records: u64,
+    pub records: u64,
     /// The hash of the last row it stands for: what the first row after it is chained to.
-    hash: Fingerprint,
+    pub hash: Fingerprint,
     /// The image's own, so that damage shows.
-    image: Fingerprint,
-    body: Body,
+    pub image: Fingerprint,
+    pub body: Body,
 }
 
 /// A stream that may have been cut.
@@ -69,12 +69,15 @@ impl Store {
         if !large {
             row.extend(packed);
         }
-        let when = fence.map(|fence| Compare::At(fence.key.clone(), Rev(fence.rev))).into_iter().collect();
-        if self.0.kv.commit(when, vec![Put::Set(key, row, None)]).await.map_err(unkept)?.is_err() {
-            return Err(AppendError::Lost { stream: Named(stream.clone()) });
+        // Another replica may have cut it in between, further on even: what its image stands for is gone.
+        let image_is = before.as_ref().map_or_else(|| Compare::Absent(key.clone()), |(_, _, rev)| Compare::At(key.clone(), *rev));
+        let when = std::iter::once(image_is).chain(fence.map(|fence| Compare::At(fence.key.clone(), Rev(fence.rev)))).collect();
+        if let Err(miss) = self.0.kv.commit(when, vec![Put::Set(key.clone(), row, None)]).await.map_err(unkept)? {
+            let stream = Named(stream.clone());
+            return Err(if miss.key == key { AppendError::Stale { stream, at } } else { AppendError::Lost { stream } });
         }
         self.remove_before(stream, at).await.map_err(unkept)?;
-        if let Some(old) = before.and_then(|(cut, _)| blob_of(&cut.body)).filter(|old| Some(old) != blob.as_ref()) {
+        if let Some(old) = before.and_then(|(cut, _, _)| blob_of(&cut.body)).filter(|old| Some(old) != blob.as_ref()) {
             self.drop_blob(&old).await.map_err(unkept)?;
         }
         Ok(())
@@ -82,9 +85,21 @@ impl Store {
 
     /// The image of a stream and every record since, with the chain verified.
     pub async fn read_cut<S: DeserializeOwned, E: DeserializeOwned>(&self, stream: &StreamId) -> Result<Folded<S, E>, ReadError> {
+        loop {
+            let before = self.at(&keys::image(stream)).await.map_err(|source| ReadError::Store { stream: Named(stream.clone()), source })?.map(|row| row.rev);
+            match self.read_image(stream).await {
+                Err(ReadError::Broken { .. }) if self.at(&keys::image(stream)).await.is_ok_and(|row| row.map(|row| row.rev) != before) => {
+                    // Another replica cut it while it was read: what is missing is in its image.
+                }
+                read => return read,
+            }
+        }
+    }
+
+    async fn read_image<S: DeserializeOwned, E: DeserializeOwned>(&self, stream: &StreamId) -> Result<Folded<S, E>, ReadError> {
         let unread = |source| ReadError::Store { stream: Named(stream.clone()), source };
         let key = keys::image(stream);
-        let Some((cut, packed)) = self.stored_cut(&key).await.map_err(unread)? else {
+        let Some((cut, packed, _)) = self.stored_cut(&key).await.map_err(unread)? else {
             return Ok(Folded { image: None, cut: 0, since: self.read_records(stream).await? });
         };
         let broken = |what: String| ReadError::Broken { stream: Named(stream.clone()), record: cut.records, what };
@@ -100,11 +115,11 @@ impl Store {
         Ok(Folded { image: Some(image), cut: cut.records, since })
     }
 
-    async fn stored_cut(&self, key: &Key) -> Result<Option<(Cut, Vec<u8>)>, KvError> {
+    async fn stored_cut(&self, key: &Key) -> Result<Option<(Cut, Vec<u8>, Rev)>, KvError> {
         let Some(row) = self.at(key).await? else { return Ok(None) };
         let line = row.value.iter().position(|byte| *byte == b'\n').ok_or_else(|| corrupt(key, "has no first line"))?;
         let cut = serde_json::from_slice(&row.value[..line]).map_err(|error| corrupt(key, &format!("cannot be understood ({error})")))?;
-        Ok(Some((cut, row.value[line + 1..].to_vec())))
+        Ok(Some((cut, row.value[line + 1..].to_vec(), row.rev)))
     }
 
     /// Removes the rows of a stream before record `at`, rows first, so that none is left without its blob.

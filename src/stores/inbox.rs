@@ -35,12 +35,12 @@ pub enum Enqueued {
 
 /// The first line of a stored delivery; its packed bytes follow.
 #[derive(Serialize, Deserialize)]
-struct Slip {
-    source: String,
-    id: String,
-    at: Time,
+pub(super) struct Slip {
+    pub source: String,
+    pub id: String,
+    pub at: Time,
     /// Where the bytes are when they are too large for a row.
-    blob: Option<BlobId>,
+    pub blob: Option<BlobId>,
 }
 
 impl Store {

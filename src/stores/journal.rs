@@ -32,12 +32,12 @@ impl Head {
 
 /// One stored row: the records of one append, chained to the row before.
 #[derive(Serialize, Deserialize)]
-struct Link {
+pub(super) struct Link {
     /// The hash of the row before; of the first row, zeros.
-    prev: Fingerprint,
-    records: u64,
+    pub prev: Fingerprint,
+    pub records: u64,
     #[serde(flatten)]
-    body: Body,
+    pub body: Body,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -167,6 +167,23 @@ impl Store {
     /// Every record of a stream of another type, with the chain verified.
     pub async fn read_records<E: DeserializeOwned>(&self, stream: &StreamId) -> Result<Vec<E>, ReadError> {
         self.read_after(stream, 0, Head::empty().hash).await
+    }
+
+    /// How many records a stream holds.
+    pub async fn reaches(&self, stream: &StreamId) -> Result<u64, KvError> {
+        Ok(self.stored_head(stream).await?.map_or(0, |head| head.records))
+    }
+
+    /// The records after the first `at`, which this process has read or written; none when it has not, or when they were cut.
+    pub async fn read_on<E: DeserializeOwned>(&self, stream: &StreamId, at: u64) -> Result<Option<Vec<E>>, ReadError> {
+        let known = self.0.heads.lock().unwrap_or_else(PoisonError::into_inner).get(stream).filter(|head| head.records == at).map(|head| head.hash);
+        let Some(hash) = known else { return Ok(None) };
+        match self.read_after(stream, at, hash).await {
+            Ok(more) => Ok(Some(more)),
+            // Cut, or damaged: reading it whole tells.
+            Err(ReadError::Broken { .. }) => Ok(None),
+            Err(error) => Err(error),
+        }
     }
 
     /// The records of a stream from record `start` on, the first of which is chained to `hash`.

@@ -145,6 +145,44 @@ pub(super) fn change_of(lease: &[u8]) -> Option<MrId> {
     Some(MrId { repo: RepoId::new(unescape(repo)), number: n.parse().ok()? })
 }
 
+/// After every key there is.
+pub(super) fn all_end() -> Key {
+    vec![0xff]
+}
+
+pub(super) fn journals() -> Key {
+    path(&["journal"])
+}
+
+pub(super) fn images() -> Key {
+    path(&["image"])
+}
+
+pub(super) fn blobs() -> Key {
+    path(&["blob"])
+}
+
+/// The blob whose head stands at a key; none at a page.
+pub(super) fn blob_of(key: &[u8]) -> Option<BlobId> {
+    let rest = std::str::from_utf8(key).ok()?.strip_prefix("blob/")?;
+    rest.strip_suffix("/head/").filter(|id| !id.contains('/')).map(|id| BlobId::new(unescape(id)))
+}
+
+/// Stands in a store while it is filled from another.
+pub(super) fn filling() -> Key {
+    path(&["filling"])
+}
+
+/// Stands in a store, with a session, while it is moved to another.
+pub(super) fn closed() -> Key {
+    path(&["closed"])
+}
+
+/// Whether a key belongs to a session, and so to a process and to no other store.
+pub(super) fn is_of_a_session(key: &[u8]) -> bool {
+    [path(&["lease"]), members(), path(&["letter"]), closed()].iter().any(|prefix| key.starts_with(prefix))
+}
+
 /// The last segment of a key, as it was given.
 pub(super) fn last_segment(key: &[u8]) -> Option<String> {
     std::str::from_utf8(key).ok()?.trim_end_matches('/').rsplit('/').next().map(unescape)

@@ -63,6 +63,11 @@ impl Store {
         self.0.kv.stands(fence.session)
     }
 
+    /// Whether the session that a lease belonged to is over for us: we have another one, and own nothing by the old.
+    pub fn is_lost(&self, fence: &Fence) -> bool {
+        self.seat().session != fence.session
+    }
+
     /// Who owns a stream at present.
     pub async fn owner(&self, stream: &StreamId) -> Result<Option<String>, KvError> {
         let row = self.at(&keys::lease(stream)).await?;

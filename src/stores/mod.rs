@@ -12,6 +12,7 @@ mod journal;
 mod keys;
 mod lease;
 mod members;
+mod migrate;
 mod redb;
 mod rows;
 #[cfg(feature = "sled")]
@@ -24,6 +25,7 @@ pub use inbox::{Delivery, Enqueued};
 pub use journal::{AppendError, ReadError};
 pub use keys::RowKey;
 pub use lease::LeaseError;
+pub use migrate::{Counted, MigrateError, Migrated, migrate};
 pub use redb::RedbKv;
 pub use rows::{Batch, Stored};
 #[cfg(feature = "sled")]

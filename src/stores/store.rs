@@ -114,6 +114,11 @@ impl Store {
         Ok(all)
     }
 
+    /// The rows of the whole key space from a key on, at most `limit`.
+    pub(super) async fn below_all(&self, from: &Key, limit: usize) -> Result<Vec<Row>, KvError> {
+        self.0.kv.range(from.clone(), super::keys::all_end(), limit).await
+    }
+
     /// The row at a key.
     pub(super) async fn at(&self, key: &Key) -> Result<Option<Row>, KvError> {
         Ok(self.0.kv.range(key.clone(), next(key), 1).await?.pop())
@@ -129,7 +134,7 @@ fn member(kv: &dyn Kv, holder: &str, session: SessionId) -> String {
 const SESSION_TTL: Span = Span::secs(15);
 
 /// The smallest key after `key`.
-fn next(key: &Key) -> Key {
+pub(super) fn next(key: &Key) -> Key {
     let mut next = key.clone();
     next.push(0);
     next

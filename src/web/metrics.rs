@@ -30,6 +30,8 @@ fn recorder() -> &'static PrometheusHandle {
         metrics::describe_gauge!("trueup_changes", "Changes by phase.");
         metrics::describe_gauge!("trueup_workers", "Running workers, one a change; those of changes that are over end.");
         metrics::describe_gauge!("trueup_halted", "1 while writes are halted.");
+        metrics::describe_gauge!("trueup_replicas", "Replicas whose session with the shared store stands; absent where the store is embedded.");
+        metrics::describe_counter!("trueup_takeovers_total", "Open changes that this replica took over from another.");
         handle
     })
 }

@@ -45,8 +45,9 @@ pub async fn start(mut server: config::Server) -> anyhow::Result<Running> {
     let web = tokio::spawn(door::answer(listener, routes, stopped.clone()));
     let woken = service.resume().await?;
     tracing::info!(%addr, woken, "listening");
-    let sweep = tokio::spawn(service.clone().sweep(limits.sweep, stopped));
-    Ok(Running { addr, service, stop, tasks: vec![web, sweep] })
+    let sweep = tokio::spawn(service.clone().sweep(limits.sweep, stopped.clone()));
+    let attend = tokio::spawn(service.clone().attend(stopped));
+    Ok(Running { addr, service, stop, tasks: vec![web, sweep, attend] })
 }
 
 impl Running {

@@ -25,7 +25,7 @@ pub async fn events(State(app): State<App>, Person(by): Person, At(mr): At) -> R
     let updates = stream::unfold((seen, app, mr), |(mut seen, app, mr)| async move {
         // The worker ended: the server stops, and the reader connects again to the next.
         seen.changed().await.ok()?;
-        let Glance { card, turns } = seen.borrow_and_update().clone();
+        let Glance { card, turns, here: _ } = seen.borrow_and_update().clone();
         // A change that rests has had no turn since the server started; its card is in the store.
         let card = match card {
             Some(card) => Some(card),

@@ -8,6 +8,8 @@ mod lab;
 mod ladder;
 mod pages;
 mod probes;
+#[cfg(feature = "faults")]
+mod replicas;
 mod secrets;
 mod service;
 mod stores;

@@ -6,7 +6,7 @@ use crate::{
     core::model::{Span, Str},
     etcd,
     ports::{Exam, Kv, KvErrorKind, MemoryKv, SecretText, Secrets},
-    stores::{EtcdKv, EtcdPlace, RedbKv, Store},
+    stores::{self, EtcdKv, EtcdPlace, Migrated, RedbKv, Store},
 };
 use anyhow::Context as _;
 use std::sync::Arc;
@@ -19,7 +19,41 @@ pub async fn open(server: &config::Server, secrets: &dyn Secrets) -> anyhow::Res
     let kv = kv(server, secrets).await?;
     // One machine's process ids say nothing on another.
     let holder = if kv.shared() { format!("pid {} on {}", std::process::id(), host()) } else { format!("pid {}", std::process::id()) };
-    Store::open_for(kv, &holder, server.store.lease).await.context("the store cannot be opened")
+    let store = Store::open_for(kv, &holder, server.store.lease).await.context("the store cannot be opened")?;
+    // After it is on the list of replicas, so that a migration and a server never miss each other.
+    store.serves().await?;
+    Ok(store)
+}
+
+/// Moves everything from one configuration's store to another's; no server may use either.
+pub async fn migrate(from: &config::Server, to: &config::Server) -> anyhow::Result<Migrated> {
+    let names = (name(from), name(to));
+    anyhow::ensure!(names.0 != names.1, "both configurations name the same store, {}", names.0);
+    for (server, name) in [(from, &names.0), (to, &names.1)] {
+        anyhow::ensure!(server.store.kind != config::StoreKind::Memory, "{name} is lost with its process; there is nothing to move");
+    }
+    let open = async |server: &config::Server, name: &str| -> anyhow::Result<Store> {
+        let kv = kv(server, &*super::secrets(server).await?).await.with_context(|| format!("cannot open {name}"))?;
+        Store::open_for(kv, &format!("migration, pid {}", std::process::id()), server.store.lease).await.with_context(|| format!("cannot open {name}"))
+    };
+    let (old, new) = (open(from, &names.0).await?, open(to, &names.1).await?);
+    let migrated = stores::migrate(&old, &new, (&names.0, &names.1)).await;
+    // Both are let go at once; an embedded one with this process.
+    for store in [&old, &new] {
+        let _ = store.leave().await;
+    }
+    Ok(migrated?)
+}
+
+/// What people call a store, and what tells it from others.
+fn name(server: &config::Server) -> String {
+    let folder = server.data.join("store");
+    match server.store.kind {
+        config::StoreKind::Redb => format!("redb in {}", folder.display()),
+        config::StoreKind::Sled => format!("sled in {}", folder.display()),
+        config::StoreKind::Etcd => format!("etcd at {} below `{}`", server.store.endpoints.join(", "), server.store.prefix),
+        config::StoreKind::Memory => "a store in memory".to_owned(),
+    }
 }
 
 /// The key space of the store.

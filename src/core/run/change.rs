@@ -71,6 +71,8 @@ pub struct Change {
     /// Who let go of what this change wrote, and why.
     pub(super) freed: Option<(User, String)>,
     pub(super) halted: bool,
+    /// The replica of the server that works on it, where there are several.
+    pub(super) carried_by: Option<String>,
 
     // The window and the merge.
     pub(super) window: Option<Window>,
@@ -188,6 +190,7 @@ impl Change {
             paused: None,
             stopped_by: None,
             halted: false,
+            carried_by: None,
             window: None,
             samples: 0,
             probes_asked: 0,
@@ -274,6 +277,11 @@ impl Change {
 
     pub fn conflicts(&self) -> &[Str] {
         &self.conflicts
+    }
+
+    /// The replica of the server that works on it, as its journal says; none where there is one server alone.
+    pub fn carried_by(&self) -> Option<&str> {
+        self.carried_by.as_deref()
     }
 
     /// The last comment taken in; ask the forge for those after it.

@@ -267,6 +267,11 @@ pub enum Event {
         by: User,
     },
     Halted(bool),
+    /// The replica of the server that works on it from here on; one server alone says nothing.
+    Carried {
+        by: String,
+        at: Time,
+    },
     /// The clock went back: every timer is armed again from here, and the window starts over.
     ClockBack {
         now: Time,

@@ -240,6 +240,7 @@ impl Change {
             Event::Freed { by, reason, .. } => self.freed(by, reason)?,
             Event::Taken { by } => self.owner = Some(by.clone()),
             Event::Halted(halted) => self.halted = *halted,
+            Event::Carried { by, at: _ } => self.carried_by = Some(by.clone()),
             Event::ClockBack { now } => self.clock_back(*now),
         }
         Ok(())

@@ -37,6 +37,8 @@ pub enum Input {
     Unbacked(BTreeSet<MrId>),
     /// The server halts or lifts the halt: no new act starts while halted.
     Halt(bool),
+    /// This replica of the server works on it now.
+    Carried { by: String },
     /// Time passed; `now` says how far.
     Tick,
 }

@@ -44,7 +44,7 @@ impl LocalForge {
     pub fn open(store: Store, clock: Arc<dyn Clock>, people: Arc<dyn People>, bot: User, repositories: &[LocalRepository]) -> Result<Self, LocalError> {
         let mut places = BTreeMap::new();
         for repository in repositories {
-            places.insert(repository.id.clone(), Arc::new(Place::prepare(repository)?));
+            places.insert(repository.id.clone(), Arc::new(Place::prepare(repository, store.shared())?));
         }
         Ok(Self { store, clock, people, bot, places, merging: tokio::sync::Mutex::default() })
     }

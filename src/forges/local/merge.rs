@@ -110,6 +110,7 @@ fn merge(place: &Place, wanted: &Wanted) -> Result<MergeAnswer, LocalError> {
         Merge::Conflicts(paths) => return Ok(MergeAnswer::Refused { transient: false, why: format!("merging conflicts in {}", paths.join(", ")) }),
     }
     let commit = commit(place, wanted)?;
+    place.unlock();
     if let Err(why) = swap(place, wanted, &commit)? {
         let now = self::tip(place, &wanted.target)?;
         return Ok(match now == wanted.base {

@@ -41,6 +41,9 @@ const SETTINGS: [(&str, &str); 13] = [
     ("receive.fsck.zeroPaddedFilemode", "ignore"),
 ];
 
+/// git holds the lock on a branch for the length of one small write; nothing alive holds it this long.
+const LOCKED: std::time::Duration = std::time::Duration::from_secs(60);
+
 /// An open repository with its configuration.
 pub struct Place {
     pub id: RepoId,
@@ -50,8 +53,8 @@ pub struct Place {
 }
 
 impl Place {
-    /// Opens or makes the repository and installs what protects it.
-    pub fn prepare(repository: &LocalRepository) -> Result<Self, LocalError> {
+    /// Opens or makes the repository and installs what protects it. `shared`: other processes may be moving its branch.
+    pub fn prepare(repository: &LocalRepository, shared: bool) -> Result<Self, LocalError> {
         let LocalRepository { id, path, branch } = repository;
         let wrong = |what: String| LocalError::new(LocalErrorKind::Unavailable, format!("repository {id}: {what}"));
         let full = branch_ref(branch).ok_or_else(|| LocalError::new(LocalErrorKind::Invalid, format!("repository {id}: `{branch}` is no branch name")))?;
@@ -79,9 +82,27 @@ impl Place {
             Ok(())
         })?;
         hooks::install(git.dir(), branch)?;
-        // Only we move this branch, and we do not run yet: a lock is what a killed process left.
-        let _ = std::fs::remove_file(git.dir().join(format!("{full}.lock")));
-        Ok(Self { id: id.clone(), branch: branch.clone(), git, held: Held::default() })
+        let place = Self { id: id.clone(), branch: branch.clone(), git, held: Held::default() };
+        if shared {
+            place.unlock();
+        } else {
+            // Only we move this branch, and we do not run yet: a lock is what a killed process left.
+            let _ = std::fs::remove_file(place.lock(&full));
+        }
+        Ok(place)
+    }
+
+    fn lock(&self, full: &str) -> std::path::PathBuf {
+        self.git.dir().join(format!("{full}.lock"))
+    }
+
+    /// Removes the lock on the governed branch when it is too old to be of a merge that is under way: what a killed replica left.
+    pub fn unlock(&self) {
+        let Some(lock) = branch_ref(&self.branch).map(|full| self.lock(&full)) else { return };
+        let age = std::fs::metadata(&lock).and_then(|about| about.modified()).ok().and_then(|at| at.elapsed().ok());
+        if age.is_some_and(|age| age > LOCKED) {
+            let _ = std::fs::remove_file(lock);
+        }
     }
 
     /// The tip of a branch; `None`: no such branch.

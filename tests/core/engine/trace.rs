@@ -68,6 +68,7 @@ fn event(event: &Event) -> Option<String> {
         | Event::Freed { .. }
         | Event::Taken { .. }
         | Event::Halted(_)
+        | Event::Carried { .. }
         | Event::ClockBack { .. } => {
             let text = format!("{event:?}");
             text.split([' ', '(']).next().unwrap_or_default().to_lowercase()

@@ -149,7 +149,7 @@ impl World {
             Input::Probed { n, .. } => format!("probe {n}"),
             Input::Acted { step, attempt, .. } => format!("act {step}.{attempt}"),
             Input::Claimed { n, answer: ClaimAnswer::Granted } => format!("claim {n}"),
-            Input::Claimed { answer: ClaimAnswer::Queued { .. }, .. } | Input::Command { .. } | Input::Halt(_) => return,
+            Input::Claimed { answer: ClaimAnswer::Queued { .. }, .. } | Input::Command { .. } | Input::Halt(_) | Input::Carried { .. } => return,
             Input::Unbacked(_) => return,
             Input::Unclaimed => "unclaim".to_owned(),
             Input::Replied { to } => format!("reply {}", to.0),

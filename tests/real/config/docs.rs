@@ -8,6 +8,7 @@ use trueup::{
 
 const TRUEUP: &str = include_str!("../../../examples/local/trueup.yaml");
 const SERVER: &str = include_str!("../../../examples/local/server.yaml");
+const REPLICAS: &str = include_str!("../../../examples/replicas/server.yaml");
 
 /// One key as a reader sees it.
 struct Row {
@@ -158,6 +159,11 @@ health probes whether what policy names is there, may be reached, and what each 
 
 ```yaml
 {SERVER}```
+
+Several replicas over one etcd (docs/decisions/replicas.md):
+
+```yaml
+{REPLICAS}```
 ",
         table(File::Trueup),
         table(File::Server),
@@ -177,11 +183,11 @@ fn the_page_says_what_the_types_say() {
 
 #[test]
 fn every_key_stands_in_the_example() {
-    for (file, text) in [(File::Trueup, TRUEUP), (File::Server, SERVER)] {
-        let example = load("example", text.as_bytes(), &Budget::default()).unwrap();
+    for (file, texts) in [(File::Trueup, &[TRUEUP][..]), (File::Server, &[SERVER, REPLICAS])] {
+        let examples: Vec<Node> = texts.iter().map(|text| load("example", text.as_bytes(), &Budget::default()).unwrap()).collect();
         for row in rows(file) {
             let path: Vec<&str> = row.key.split('.').flat_map(|part| part.split("[]").take(1).chain(part.ends_with("[]").then_some("[]"))).collect();
-            assert!(stands(&example, &path), "{file:?}: no example of {}", row.key);
+            assert!(examples.iter().any(|example| stands(example, &path)), "{file:?}: no example of {}", row.key);
         }
     }
 }

@@ -27,6 +27,24 @@ fn refused(text: &str) -> String {
 }
 
 #[test]
+fn the_example_of_several_replicas_is_read_whole() {
+    let server = read(include_str!("../../../examples/replicas/server.yaml"));
+    assert_eq!((server.store.kind, &*server.store.prefix, server.store.lease, server.store.endpoints.len()), (StoreKind::Etcd, "trueup", Span::secs(15), 3));
+}
+
+#[test]
+fn a_store_that_cannot_be_is_refused_with_its_place() {
+    let store = |lines: &str| refused(&format!("data: d\nstore:\n{lines}"));
+    assert!(store("  kind: etcd\n").contains("`endpoints` is missing"));
+    assert!(store("  kind: etcd\n  endpoints: [\"localhost:2379\"]\n").contains("is no URL of a member"));
+    assert!(store("  kind: etcd\n  endpoints: [\"http://e:2379\"]\n  user: x\n").contains("`user` and `password` go together"));
+    assert!(store("  kind: etcd\n  endpoints: [\"http://e:2379\"]\n  lease: 1s\n").contains("lost at every pause"));
+    assert!(store("  kind: etcd\n  endpoints: [\"http://e:2379\"]\n  prefix: /\n").contains("without a prefix"));
+    assert!(store("  kind: etcd\n  endpoints: [\"http://e:2379\"]\n  max_txn_ops: 4\n").contains("does not fit into less than 16"));
+    assert!(store("  kind: redb\n  prefix: x\n").contains("`prefix` means nothing to an embedded store"));
+}
+
+#[test]
 fn the_example_is_read_whole() {
     let server = read(WHOLE);
     assert_eq!((&*server.listen, &*server.bot, server.store.kind), ("127.0.0.1:8080", "trueup", StoreKind::Redb));

@@ -24,7 +24,8 @@ pub struct EtcdServer {
     pub addr: SocketAddr,
     process: Process,
     token: Option<String>,
-    _dir: TempDir,
+    args: Vec<String>,
+    dir: TempDir,
 }
 
 impl EtcdServer {
@@ -33,15 +34,49 @@ impl EtcdServer {
         let dir = tempfile::tempdir().expect("a temporary folder can be made");
         let (client, peer) = (free_port(), free_port());
         let (client_url, peer_url) = (format!("http://127.0.0.1:{client}"), format!("http://127.0.0.1:{peer}"));
-        let program = built("etcd", VERSION).display().to_string();
         let args = ["--name", "n1", "--data-dir", "data", "--unsafe-no-fsync", "--bcrypt-cost", "4", "--log-level", "warn"];
         let urls = ["--listen-client-urls", &client_url, "--advertise-client-urls", &client_url, "--listen-peer-urls", &peer_url, "--initial-advertise-peer-urls", &peer_url];
         let cluster = format!("n1={peer_url}");
-        let args = [&args[..], &urls, &["--initial-cluster", &cluster], more].concat();
-        let process = Process::start("etcd", dir.path(), &program, &args);
+        let args: Vec<String> = [&args[..], &urls, &["--initial-cluster", &cluster], more].concat().into_iter().map(str::to_owned).collect();
         let addr = SocketAddr::from(([127, 0, 0, 1], client));
-        process.until_ready(|| TcpStream::connect(addr).is_ok() && post(addr, "/v3/maintenance/status", &json!({}), None).is_some_and(|status| status["leader"].is_string()));
-        Self { addr, process, token: None, _dir: dir }
+        Self { addr, process: run(addr, &dir, &args), token: None, args, dir }
+    }
+
+    /// Stops it and starts it again with its data.
+    pub fn restart(&mut self) {
+        self.process.stop();
+        self.process = run(self.addr, &self.dir, &self.args);
+    }
+
+    /// Every key with its bytes, whatever they are.
+    pub fn all_bytes(&self) -> Vec<(Vec<u8>, Vec<u8>)> {
+        let answer = self.ask("/v3/kv/range", &json!({ "key": STANDARD.encode([0]), "range_end": STANDARD.encode([0]) }));
+        let bytes = |field: &Value| STANDARD.decode(field.as_str().unwrap_or_default()).expect("it is base64");
+        answer["kvs"].as_array().map(Vec::as_slice).unwrap_or_default().iter().map(|kv| (bytes(&kv["key"]), bytes(&kv["value"]))).collect()
+    }
+
+    /// Writes large values below a prefix until the quota is used up.
+    pub fn fill(&self, prefix: &str) {
+        let large = STANDARD.encode(vec![b'x'; 1 << 20]);
+        for n in 0..1000 {
+            let answer = post(self.addr, "/v3/kv/put", &json!({ "key": STANDARD.encode(format!("{prefix}{n}")), "value": large }), self.token.as_deref());
+            if answer.is_some_and(|answer| answer["message"].as_str().is_some_and(|text| text.contains("database space exceeded"))) {
+                return;
+            }
+        }
+        panic!("a gigabyte filled no quota");
+    }
+
+    /// Does what etcd's manual says about a quota that is used up: delete, compact, defragment, disarm.
+    pub fn make_room(&self, prefix: &str) {
+        let end = prefix.trim_end_matches('/').to_owned() + "0";
+        self.ask("/v3/kv/deleterange", &json!({ "key": STANDARD.encode(prefix), "range_end": STANDARD.encode(end) }));
+        self.ask("/v3/kv/compaction", &json!({ "revision": self.revision().to_string(), "physical": true }));
+        self.ask("/v3/maintenance/defragment", &json!({}));
+        let alarms = self.ask("/v3/maintenance/alarm", &json!({ "action": "GET" }));
+        for alarm in alarms["alarms"].as_array().map(Vec::as_slice).unwrap_or_default() {
+            self.ask("/v3/maintenance/alarm", &json!({ "action": "DEACTIVATE", "memberID": alarm["memberID"], "alarm": alarm["alarm"] }));
+        }
     }
 
     /// Starts one where everybody must sign in: `root`, or the user that tests deploy as.
@@ -95,6 +130,13 @@ impl EtcdServer {
         let answer = self.ask("/v3/kv/range", &json!({ "key": STANDARD.encode("none") }));
         answer["header"]["revision"].as_str().and_then(|text| text.parse().ok()).expect("every answer says it")
     }
+}
+
+fn run(addr: SocketAddr, dir: &TempDir, args: &[String]) -> Process {
+    let args: Vec<&str> = args.iter().map(String::as_str).collect();
+    let process = Process::start("etcd", dir.path(), &built("etcd", VERSION).display().to_string(), &args);
+    process.until_ready(|| TcpStream::connect(addr).is_ok() && post(addr, "/v3/maintenance/status", &json!({}), None).is_some_and(|status| status["leader"].is_string()));
+    process
 }
 
 /// One question over plain HTTP.

@@ -19,4 +19,4 @@ mod secrets;
 mod stories;
 mod together;
 mod trouble;
-mod world;
+pub mod world;

@@ -10,7 +10,7 @@ use std::{
 use tempfile::TempDir;
 
 /// The program under test.
-const TRUEUP: &str = env!("CARGO_BIN_EXE_trueup");
+pub const TRUEUP: &str = env!("CARGO_BIN_EXE_trueup");
 
 /// How long a story waits for a phase: far above what it takes on a busy machine, so that only a real fault reaches it.
 pub const LONG: &str = "180s";
@@ -274,7 +274,12 @@ impl World {
 
     /// Asks the server for a page; the status code and the text.
     pub fn get(&self, path: &str) -> (u16, String) {
-        let url = format!("http://127.0.0.1:{}/{path}", self.port);
+        self.get_at(self.port, path)
+    }
+
+    /// The same of a server at another port.
+    pub fn get_at(&self, port: u16, path: &str) -> (u16, String) {
+        let url = format!("http://127.0.0.1:{port}/{path}");
         answer(async { reqwest::Client::new().get(url).send().await })
     }
 

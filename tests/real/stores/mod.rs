@@ -3,6 +3,8 @@
 mod conformance;
 mod crash;
 mod cut;
+mod etcd;
 mod full;
 mod journal;
 mod keeps;
+mod migrate;

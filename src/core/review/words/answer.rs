@@ -5,6 +5,7 @@ use crate::core::{
     model::{Digest, StepId, Str, User},
     review::{Phase, command},
 };
+use serde::{Deserialize, Serialize};
 use std::fmt;
 
 /// An answer to a command, posted below it.
@@ -93,10 +94,16 @@ pub enum Answer {
         text: String,
         nearest: Option<String>,
     },
+    /// What another replica of the server answered, in its words.
+    Relayed {
+        upshot: Upshot,
+        text: String,
+    },
 }
 
 /// What an answer means for a program that asked.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum Upshot {
     /// What was asked holds now.
     Done,
@@ -133,6 +140,7 @@ impl Answer {
             | Self::NothingToRestore
             | Self::FreeNeedsReason { .. }
             | Self::Unknown { .. } => Upshot::Refused,
+            Self::Relayed { upshot, text: _ } => *upshot,
         }
     }
 }
@@ -194,6 +202,7 @@ impl fmt::Display for Answer {
             }
             Self::Taken { by } => write!(f, "{} is responsible for this change now.", code(by.as_str())),
             Self::Unknown { text, nearest: Some(nearest) } => write!(f, "{} is no command; did you mean `/trueup {nearest}`? `/trueup help` lists all.", code(text)),
+            Self::Relayed { upshot: _, text } => f.write_str(text),
             Self::Unknown { text, nearest: None } => write!(f, "{} is no command; `/trueup help` lists all.", code(text)),
         }
     }

@@ -201,6 +201,7 @@ fn words(event: &Event) -> Option<Words<'_>> {
         Event::Taken { by } => (None, Some(by), "answers for it from here on".to_owned()),
         Event::Halted(true) => (None, None, "halted by an operator".to_owned()),
         Event::Halted(false) => (None, None, "the halt was lifted".to_owned()),
+        Event::Carried { by, at } => (Some(*at), None, format!("{} works on it from here on", code(by))),
         Event::ClockBack { now } => (Some(*now), None, "the clock went back; timers start again".to_owned()),
     })
 }

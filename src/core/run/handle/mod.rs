@@ -118,6 +118,7 @@ impl Pass<'_> {
             | Event::Freed { .. }
             | Event::Taken { .. }
             | Event::Halted(_)
+            | Event::Carried { .. }
             | Event::ClockBack { .. } => None,
         };
         self.dues.extend(due);
@@ -154,6 +155,11 @@ impl Pass<'_> {
             Input::Halt(halted) => {
                 if self.change.halted != *halted {
                     self.emit(Event::Halted(*halted));
+                }
+            }
+            Input::Carried { by } => {
+                if self.change.carried_by.as_ref() != Some(by) {
+                    self.emit(Event::Carried { by: by.clone(), at: self.now });
                 }
             }
             Input::Tick => {}

@@ -1,0 +1,5 @@
+//! Several replicas of the server over one etcd: kills, stops, cuts, and what may never happen meanwhile.
+
+mod house;
+mod kills;
+mod stories;
