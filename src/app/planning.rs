@@ -278,6 +278,7 @@ fn scope<'a>(repo: &'a Repository, found: &'a Survey, request: &'a Request, kind
         base: &found.base,
         merged: &found.merged,
         sources: Sources { released: &found.released, fresh: &found.fresh, moved: &found.moved, together: &found.together },
+        orders: &found.orders,
         ours: &request.ours,
         kinds,
         policy: &found.policy,

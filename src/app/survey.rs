@@ -10,12 +10,12 @@ use super::{
 use crate::{
     core::{
         model::{CommitId, Desired, OnDrift, Place, Policy, Refusal, RefusalKind, ResourceId, Str, TreeId, Unit},
-        plan::{Beside, Note, Patterns, Template},
+        plan::{Beside, Note, Order, Patterns, Template},
         run::PlanResult,
     },
     formats::{
         Format, Scope, templates,
-        trueup_yaml::{FILE, Source},
+        trueup_yaml::{self, FILE, Source},
     },
     git::{self, UnitSide},
     ports::{Changed, Merge, Mode, RepoError},
@@ -37,6 +37,8 @@ pub struct Survey {
     pub together: BTreeMap<ResourceId, Str>,
     /// Read from base (I9).
     pub policy: Arc<Policy>,
+    /// Read from the merged tree.
+    pub orders: Vec<Order>,
     pub templates: Vec<Template>,
     /// How many resources base holds in each unit read.
     pub sizes: BTreeMap<(Str, Unit), u64>,
@@ -86,6 +88,7 @@ pub fn survey(repo: &Repository, targets: &Targets, base: &CommitId, head: &Comm
     let moved = after.iter().flat_map(|root| &root.moved).map(|moved| (moved.to.clone(), moved.from.clone())).collect();
     let given_up: Vec<Str> = after.iter().flat_map(|root| root.release.clone()).collect();
     let given_up = Patterns::new("release", &given_up).map_err(|fault| refuse(vec![fault]))?;
+    let orders = after.as_ref().map(trueup_yaml::Repository::orders).unwrap_or_default();
     let bootstrap = before.is_none();
     let policy = Arc::new(governing::policy(repo, &governing));
     let mut faults: Faults = Vec::new();
@@ -135,7 +138,7 @@ pub fn survey(repo: &Repository, targets: &Targets, base: &CommitId, head: &Comm
     released.extend(base.resources.keys().filter(|id| !merged.resources.contains_key(*id) && given_up.matches(id)).cloned());
     let after = dangling::Sides { base: &base, merged: &merged, released: &released };
     notes.extend(dangling::dangling(repo, targets, &sources.merged, &policy, &tree, &after)?);
-    Ok(Survey { tree, base, merged, released, fresh, moved, together, policy, templates: governing::templates(repo, &governing), sizes, notes, health, bootstrap })
+    Ok(Survey { tree, base, merged, released, fresh, moved, together, policy, orders, templates: governing::templates(repo, &governing), sizes, notes, health, bootstrap })
 }
 
 /// The sources of both sides.

@@ -8,7 +8,7 @@ use super::{
     lint::lint,
     order::{self, Caches, Said},
     pattern::Patterns,
-    rules, safety,
+    rules, safety, said,
     scope::{InScope, Scoped, in_scope},
     unit::unit_faults,
     waits,
@@ -60,7 +60,8 @@ pub fn compile(material: &Material<'_>) -> Result<Plan, CompileError> {
         absent: &absent,
     };
     let homes = homes(material.sight);
-    parts.assemble(deltas, |items| Ok([order::said(items, scope.base, scope.merged)?, lives_in(items, &homes)?].into_iter().flatten().collect()))
+    parts
+        .assemble(deltas, |items| Ok([order::said(items, scope.base, scope.merged)?, said::orders(items, scope.orders)?, lives_in(items, &homes)?].into_iter().flatten().collect()))
 }
 
 /// How long caches remember that a resource was not there, by resource.

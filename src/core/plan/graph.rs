@@ -131,7 +131,7 @@ fn split_orders(items: &[Item<'_>], edges: &[ItemEdge], part_of: &[usize]) -> Ve
     let inside = edges.iter().filter(|edge| part_of[edge.before] == part_of[edge.after] && !settled(edge));
     let fault = |edge: &ItemEdge| {
         let what = format!("`{}` waits for `{}` ({}), and both can only be written in one message", items[edge.after].id(), items[edge.before].id(), why(&edge.reason));
-        Refusal::new(RefusalKind::Cycle, what).at(edge.place.clone()).also(items[edge.before].delta.place.clone()).advice("remove this `after:`")
+        Refusal::new(RefusalKind::Cycle, what).at(edge.place.clone()).also(items[edge.before].delta.place.clone()).advice("take this order out")
     };
     inside.map(fault).collect()
 }
@@ -164,7 +164,7 @@ fn cycle(items: &[Item<'_>], edges: &[ItemEdge], part_of: &[usize], next: &[Vec<
     let said: Vec<String> = links.iter().rev().map(|edge| format!("`{}` waits for `{}` ({})", items[edge.after].id(), items[edge.before].id(), why(&edge.reason))).collect();
     let mut places = links.iter().rev().map(|edge| edge.place.clone());
     let mut fault = Refusal::new(RefusalKind::Cycle, format!("an order that waits for itself: {}", said.join(", ")))
-        .advice("take one of them out of this merge request, or remove an `after:`");
+        .advice("take one of them out of this merge request, or remove an `after:` or `order:`");
     fault.place = places.next();
     fault.also = places.find(|place| Some(place) != fault.place.as_ref());
     fault
@@ -174,7 +174,7 @@ pub(super) fn why(reason: &EdgeReason) -> String {
     match reason {
         EdgeReason::Refers { rule, .. } => rule.to_string(),
         EdgeReason::LetsGo { rule, .. } => format!("lets go first: {rule}"),
-        EdgeReason::Said { .. } => "`after:`".to_owned(),
+        EdgeReason::Said { .. } => "as `after:` or `order:` says".to_owned(),
         EdgeReason::Chain { .. } => "two writes of one resource".to_owned(),
         EdgeReason::Batch { .. } => "the target takes only so much at once".to_owned(),
         EdgeReason::Wave { template, .. } => format!("waves of template `{template}`"),

@@ -3,7 +3,7 @@
 use crate::core::{
     drift::Overrides,
     model::{Desired, Digest, Fingerprint, Grant, Kind, MrId, Observed, Policy, Refusal, RepoId, ResourceId, Str, Unit, Value},
-    plan::{Beside, Conditions, Finding, Note, Template},
+    plan::{Beside, Conditions, Finding, Note, Order, Template},
 };
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -16,6 +16,8 @@ pub struct Scope<'a> {
     pub merged: &'a Desired,
     /// What became of sources, where it matters.
     pub sources: Sources<'a>,
+    /// Orders that the merged tree says.
+    pub orders: &'a [Order],
     /// What this change's own run wrote last, by resource; `None`: it deleted it.
     pub ours: &'a BTreeMap<ResourceId, Option<Fingerprint>>,
     pub kinds: &'a dyn Fn(&ResourceId) -> &'static dyn Kind,

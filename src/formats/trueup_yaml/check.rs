@@ -14,6 +14,13 @@ pub(super) fn check(repository: &mut Repository, node: &Node, formats: &[&str], 
         check.source(source, &i.to_string(), formats);
     }
     check.overlaps(&repository.sources);
+    check.afters(&mut repository.sources);
+    for (i, ordered) in repository.order.iter_mut().enumerate() {
+        let at = i.to_string();
+        ordered.place = check.place(&["order", &at]);
+        check.pattern(&ordered.first, &["order", &at, "first"]);
+        check.pattern(&ordered.then, &["order", &at, "then"]);
+    }
     check.moved(repository);
     let policy = &repository.policy;
     let patterns: [(&[&str], &[Str]); 4] = [
@@ -141,6 +148,39 @@ impl Check<'_> {
         }
     }
 
+    /// `after:` of sources names other sources, and no source comes after itself, however far round.
+    fn afters(&mut self, sources: &mut [Source]) {
+        let paths: Vec<Str> = sources.iter().map(|source| source.path.clone()).collect();
+        for (i, source) in sources.iter_mut().enumerate() {
+            let at = i.to_string();
+            source.after_places = (0..source.after.len()).map(|n| self.place(&["sources", &at, "after", &n.to_string()])).collect();
+            for (first, place) in source.after.iter_mut().zip(&source.after_places) {
+                if let Ok(path) = folder(first) {
+                    *first = path;
+                }
+                if !paths.contains(first) {
+                    let advice = match nearest(first, paths.iter().filter(|path| **path != source.path).map(|path| &**path)) {
+                        Some(near) => format!("did you mean `{near}`?"),
+                        None => "name the `path` of another source".to_owned(),
+                    };
+                    self.found.push(Refusal::new(RefusalKind::Unknown, format!("no source has the path `{first}`")).at(place.clone()).advice(advice));
+                }
+            }
+        }
+        for source in sources.iter() {
+            if let Some((first, second)) = around(sources, source) {
+                let what = format!("`{}` comes after itself", source.path);
+                let fault = Refusal::new(RefusalKind::Cycle, what).at(first).advice("remove one of these `after:`");
+                self.found.push(match second {
+                    Some(second) => fault.also(second),
+                    None => fault,
+                });
+                // One loop a time: its other sources would say the same again.
+                break;
+            }
+        }
+    }
+
     fn moved(&mut self, repository: &Repository) {
         let mut ends = BTreeSet::new();
         for (i, moved) in repository.moved.iter().enumerate() {
@@ -221,6 +261,25 @@ pub(super) fn pattern_fault(pattern: &str) -> Option<String> {
         Ok(_) if glob.is_empty() || !(glob.contains('/') || glob.contains('*')) => Some(format!("`{pattern}` matches no resource id")),
         Ok(_) => None,
     }
+}
+
+/// The places of the first and the last `after:` on a way from a source back to itself.
+fn around(sources: &[Source], start: &Source) -> Option<(Place, Option<Place>)> {
+    let steps = |source: &Source, way: Option<Place>| -> Vec<(Str, Place, Option<Place>)> {
+        let own = source.after.iter().zip(&source.after_places);
+        own.map(|(path, place)| (path.clone(), way.clone().unwrap_or_else(|| place.clone()), way.is_some().then(|| place.clone()))).collect()
+    };
+    let mut seen = BTreeSet::new();
+    let mut open = steps(start, None);
+    while let Some((path, first, last)) = open.pop() {
+        if path == start.path {
+            return Some((first, last));
+        }
+        if seen.insert(path.clone()) {
+            open.extend(sources.iter().filter(|source| source.path == path).flat_map(|source| steps(source, Some(first.clone()))));
+        }
+    }
+    None
 }
 
 /// A folder's path in its one form (`dns/zones`), or what is wrong with it.

@@ -1,7 +1,10 @@
 //! The keys of `trueup.yaml`; the doc of each field is its line in docs/configuration.md.
 
 use crate::{
-    core::model::{HealthRule, Place, Policy, ResourceId, Str},
+    core::{
+        model::{HealthRule, Place, Policy, ResourceId, Str},
+        plan::{Order, Side},
+    },
     formats::keytree::{Expand, KeyTree},
 };
 use schemars::JsonSchema;
@@ -17,6 +20,8 @@ pub struct Repository {
     pub release: Vec<Str>,
     /// Resources that have another id now and are the same live object.
     pub moved: Vec<Moved>,
+    /// Orders between resources that the data cannot say: all that `first` matches is proven before anything that `then` matches is begun. Read from the merged tree.
+    pub order: Vec<Ordered>,
     /// Who approves, how much at once, when, and what to leave alone. Read from base.
     pub policy: Policy,
     /// Everybody whom `policy.approvals` names, each with its place.
@@ -52,6 +57,9 @@ pub struct Source {
     /// What else must hold, for what this source asks for, before a change of it merges: added to what policy asks.
     #[serde(default)]
     pub health: Vec<HealthRule>,
+    /// Paths of other sources: what they ask for is proven before anything that this one asks for is begun.
+    #[serde(default)]
+    pub after: Vec<Str>,
     /// Where the source is declared.
     #[serde(skip)]
     pub place: Place,
@@ -61,6 +69,22 @@ pub struct Source {
     /// Where each of `health` stands.
     #[serde(skip)]
     pub health_places: Vec<Place>,
+    /// Where each of `after` is named.
+    #[serde(skip)]
+    pub after_places: Vec<Place>,
+}
+
+/// One order between the resources of two patterns.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize, Serialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Ordered {
+    /// What comes first: a glob over `target/kind/name`.
+    pub first: Str,
+    /// What waits for it: a glob over `target/kind/name`.
+    pub then: Str,
+    /// Where it is said.
+    #[serde(skip)]
+    pub place: Place,
 }
 
 /// One resource under its old and its new id.
@@ -99,6 +123,15 @@ impl Source {
 }
 
 impl Repository {
+    /// What `order:` and the sources' `after:` say.
+    pub fn orders(&self) -> Vec<Order> {
+        let ordered =
+            self.order.iter().map(|Ordered { first, then, place }| Order { first: Side::Resources(first.clone()), then: Side::Resources(then.clone()), place: place.clone() });
+        let after = self.sources.iter().flat_map(|source| source.after.iter().zip(&source.after_places).map(move |(first, place)| (source, first, place)));
+        let after = after.map(|(source, first, place)| Order { first: Side::Folder(first.clone()), then: Side::Folder(source.path.clone()), place: place.clone() });
+        ordered.chain(after).collect()
+    }
+
     /// The source that maps a file, by its path in the repository.
     pub fn source_of(&self, file: &str) -> Option<&Source> {
         self.sources.iter().find(|source| source.inside(file).is_some())

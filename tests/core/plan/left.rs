@@ -35,7 +35,16 @@ fn plan(base: &Desired, merged: &Desired, live: &BTreeMap<ResourceId, Value>, ou
     let (none, moved) = (BTreeSet::new(), BTreeMap::new());
     let grants = TARGETS.map(|target| Grant { target: target.into(), units: Vec::new(), sensitive: Vec::new() });
     let kinds = |_: &ResourceId| -> &'static dyn Kind { &DNS };
-    let scope = Scope { base, merged, sources: Sources { released: &none, fresh: &none, moved: &moved, together: &BTreeMap::new() }, ours, kinds: &kinds, policy, grants: &grants };
+    let scope = Scope {
+        base,
+        merged,
+        sources: Sources { released: &none, fresh: &none, moved: &moved, together: &BTreeMap::new() },
+        orders: &[],
+        ours,
+        kinds: &kinds,
+        policy,
+        grants: &grants,
+    };
     let seen: Vec<_> = wants(&scope)?.into_iter().map(|want| super::toy::seen(want.id.clone(), live.get(&want.id).cloned(), want.base, Ok(want.merged))).collect();
     compile(&Material {
         scope,

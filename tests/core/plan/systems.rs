@@ -6,8 +6,8 @@ use std::collections::BTreeMap;
 use trueup::{
     core::{
         model::{ABSENCE_LINGERS, Desired, FactValue, Grant, Place, Policy, RepoId, ResourceId, Rollout, Span, Value, Wanted},
-        plan::{Plan, Restoring, Written, lint, restore, restore_wants},
-        render::{Kinds, Sheet, Style, text},
+        plan::{Order, Plan, Restoring, Side, Written, lint, restore, restore_wants},
+        render::{Kinds, Sheet, Style, mermaid, text},
     },
     kinds::{
         config::key_id,
@@ -177,4 +177,51 @@ fn the_way_back_waits_as_well() {
         ahead: &BTreeMap::new(),
     });
     assert_snapshot!(read(&back.unwrap()));
+}
+
+fn ordered(first: Side, then: Side) -> Order {
+    Order { first, then, place: Place::new("trueup.yaml", 9, 5) }
+}
+
+#[test]
+fn what_people_order_is_kept_and_turned_round_for_what_goes() {
+    let mut world = systems(&["etcd:/old = 1", "dir:old = 1", "etcd:/both = 1"], &["etcd:/new = 2", "dir:new = 2", "etcd:/both = 2"]);
+    world.orders = vec![ordered(Side::Resources("etcd/key/*".into()), Side::Resources("dir/*".into()))];
+    assert_snapshot!(read(&world.plan()));
+}
+
+#[test]
+fn a_source_after_another_waits_for_all_of_it_and_an_overlap_is_no_loop() {
+    let mut world = systems(&[], &["a A 300 192.0.2.1", "etcd:/a = 1", "dir:b = 1"]);
+    for (id, wanted) in &mut world.merged.resources {
+        wanted.place = Place::new(format!("{}/file", id.target), 1, 1);
+    }
+    world.orders = vec![ordered(Side::Folder("dir".into()), Side::Folder("inside".into())), ordered(Side::Resources("dir/key/b".into()), Side::Resources("dir/*".into()))];
+    let plan = world.plan();
+    let edges: Vec<_> = plan.edges.iter().map(|edge| (&*plan.steps[&edge.before].target, &*plan.steps[&edge.after].target)).collect();
+    assert_eq!(edges, [("dir", "inside")]);
+}
+
+#[test]
+fn orders_that_go_round_are_refused_with_both_places() {
+    let mut world = systems(&[], &["etcd:/a = 1", "dir:b = 1"]);
+    let back = Order { place: Place::new("trueup.yaml", 12, 5), ..ordered(Side::Resources("dir/*".into()), Side::Resources("etcd/*".into())) };
+    world.orders = vec![ordered(Side::Resources("etcd/*".into()), Side::Resources("dir/*".into())), back];
+    assert_snapshot!(world.refusals());
+}
+
+#[test]
+fn an_order_of_too_many_pairs_is_refused_with_its_place() {
+    let lines = |target: &str| (0..500).map(|n| format!("{target}:k{n} = 1")).collect::<Vec<_>>();
+    let all = [lines("etcd"), lines("dir")].concat();
+    let mut world = systems(&[], &all.iter().map(String::as_str).collect::<Vec<_>>());
+    world.orders = vec![ordered(Side::Resources("etcd/*".into()), Side::Resources("dir/*".into()))];
+    assert_snapshot!(world.refusals());
+}
+
+#[test]
+fn the_graph_of_several_systems_says_why_each_waits() {
+    let plan = rolled(&OLD, &NEW, Rollout::Wait).plan();
+    let kinds = Kinds::new(plan.deltas.iter().map(|delta| (delta.id.target.clone(), toys(&delta.id))));
+    assert_snapshot!(mermaid(&Sheet::new(&plan, &kinds), &|_| None));
 }

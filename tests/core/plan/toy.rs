@@ -136,6 +136,7 @@ pub struct World {
     pub templates: Vec<Template>,
     pub notes: Vec<Note>,
     pub health: Vec<Beside>,
+    pub orders: Vec<trueup::core::plan::Order>,
     pub offline: bool,
 }
 
@@ -159,6 +160,7 @@ impl World {
             templates: Vec::new(),
             notes: Vec::new(),
             health: Vec::new(),
+            orders: Vec::new(),
             offline: false,
         }
     }
@@ -170,7 +172,7 @@ impl World {
 
     pub fn scope(&self) -> Scope<'_> {
         let sources = Sources { released: &self.released, fresh: &self.fresh, moved: &self.moved, together: &self.together };
-        Scope { base: &self.base, merged: &self.merged, sources, ours: &self.ours, kinds: &toys, policy: &self.policy, grants: &self.grants }
+        Scope { base: &self.base, merged: &self.merged, sources, orders: &self.orders, ours: &self.ours, kinds: &toys, policy: &self.policy, grants: &self.grants }
     }
 
     /// Sees what `wants` asks for, as a driver would.

@@ -52,7 +52,7 @@ pub fn edge(edge: &Edge, kinds: &Kinds) -> String {
     let why = match &edge.reason {
         EdgeReason::Refers { consumer, provider, rule } => format!("{} points at {}, which comes first ({})", title(consumer), title(provider), code(rule)),
         EdgeReason::LetsGo { consumer, provider, rule } => format!("{} lets go of {} before that is removed ({})", title(consumer), title(provider), code(rule)),
-        EdgeReason::Said { first, then } => format!("`after:` puts {} before {}", title(first), title(then)),
+        EdgeReason::Said { first, then } => format!("{} is said to come before {}", title(first), title(then)),
         EdgeReason::Chain { id } => format!("the next write of {}", title(id)),
         EdgeReason::Batch { unit } => format!("{} takes only so much at once", code(unit.as_str())),
         EdgeReason::Wave { template, wave } => format!("wave {wave} of the template {}", code(template)),
