@@ -17,6 +17,7 @@ mod rolling;
 mod rules;
 mod secrets;
 mod stories;
+mod systems;
 mod together;
 mod trouble;
 pub mod world;
