@@ -118,8 +118,8 @@ impl House {
     }
 
     async fn phases(&self, wanted: &[&str]) -> usize {
-        let changes = self.ask(0, "ana", "repos/infra/mrs", None).await.unwrap_or_default();
-        changes.as_array().map(Vec::as_slice).unwrap_or_default().iter().filter(|card| card["phase"].as_str().is_some_and(|phase| wanted.contains(&phase))).count()
+        let listed = self.ask(0, "ana", "repos/infra/mrs", None).await.unwrap_or_default();
+        listed["changes"].as_array().map(Vec::as_slice).unwrap_or_default().iter().filter(|card| card["phase"].as_str().is_some_and(|phase| wanted.contains(&phase))).count()
     }
 
     async fn until(&self, what: &str, least: usize, wanted: &[&str]) {
