@@ -160,7 +160,6 @@ impl Ledger {
     }
 
     /// What a step wrote and proved: each resource with what was there before its first write and after its last.
-    #[expect(clippy::type_complexity, reason = "two values by id, read once by each of two callers")]
     fn proven_writes(&self, step: u32) -> BTreeMap<&ResourceId, (&Option<crate::core::model::Value>, &Option<crate::core::model::Value>)> {
         let mut found: BTreeMap<&ResourceId, (_, _)> = BTreeMap::new();
         let Some(spec) = self.plan.steps.get(&self.frontier.id(step)) else { return found };
