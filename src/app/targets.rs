@@ -134,21 +134,21 @@ impl Target {
         self.waiting.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Lists everything in a unit, wanted or not.
-    pub async fn list(&self, secrets: &dyn Secrets, unit: &Unit) -> Result<Vec<Observed>, ObserveError> {
+    /// Lists everything in a unit whose name starts so, wanted or not.
+    pub async fn list(&self, secrets: &dyn Secrets, unit: &Unit, prefix: &str) -> Result<Vec<Observed>, ObserveError> {
         let fault = |what: String, kind| ObserveError { target: self.name.to_string(), what, kind, about: Vec::new() };
         let census = self.driver.census().ok_or_else(|| fault("this kind of target cannot list what it holds".into(), ObserveErrorKind::Broken))?;
         let _slot = self.slots.acquire().await;
         let cx = Cx { fence: None, deadline: Instant::now() + READ_DEADLINE, cancel: Cancel::default(), together: false, secrets };
-        census.list(&cx, unit).await
+        census.list_below(&cx, unit, prefix).await
     }
 
     /// Examines the target as `doctor` does; writes nothing.
-    pub async fn probe(&self, secrets: &dyn Secrets, units: &[Unit]) -> Vec<Exam> {
+    pub async fn probe(&self, secrets: &dyn Secrets, units: &[Unit], granted: &[Str]) -> Vec<Exam> {
         let about = format!("target {}", self.name);
         let Some(prober) = self.driver.prober() else { return vec![Exam::warn(about, "this kind of target cannot be examined", "make a plan to see whether it answers")] };
         let cx = Cx { fence: None, deadline: Instant::now() + READ_DEADLINE, cancel: Cancel::default(), together: false, secrets };
-        prober.probe(&cx, units).await
+        prober.probe(&cx, units, granted).await
     }
 
     /// Does one step with plain values: `Safe::act` is what calls this. An act that outlives its deadline, or the time for which the change is certainly ours, has an unknown outcome: only observing tells.

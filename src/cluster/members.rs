@@ -63,6 +63,11 @@ impl Members {
         Ok(Self { client, endpoints, first: AtomicUsize::new(0), answer })
     }
 
+    /// The members' URLs, in the order configured.
+    pub fn endpoints(&self) -> &[String] {
+        &self.endpoints
+    }
+
     /// Asks the members in turn until one takes the connection; `question` makes the request of the client and the member's URL.
     pub async fn ask(&self, deadline: Instant, question: impl Fn(&reqwest::Client, &str) -> reqwest::RequestBuilder) -> Result<Answer, Fault> {
         let first = self.first.load(Ordering::Relaxed);

@@ -70,20 +70,43 @@ impl Wire {
         Ok(Some(token))
     }
 
+    /// The members' URLs, in the order configured.
+    pub fn endpoints(&self) -> &[String] {
+        self.members.endpoints()
+    }
+
+    /// Asks one member about itself, by its place among the endpoints.
+    pub async fn ask_member(&self, at: usize, path: &str, body: &Json, deadline: Instant) -> Result<Json, Fault> {
+        let token = self.signed_in(false, deadline).await?;
+        match reply(&self.members.ask_one(at, deadline, question(path, body, token.as_deref())).await?) {
+            Reply::Good(answer) => Ok(answer),
+            Reply::Bad { status, code, text } => Err(fault(status, code, &text)),
+        }
+    }
+
     async fn send(&self, path: &str, body: &Json, token: Option<&str>, deadline: Instant) -> Result<Reply, Fault> {
-        let question = |client: &reqwest::Client, endpoint: &str| {
-            let request = client.post(format!("{endpoint}{path}")).json(body);
-            match token {
-                Some(token) => request.header("Authorization", token),
-                None => request,
-            }
-        };
-        Ok(reply(&self.members.ask(deadline, question).await?))
+        Ok(reply(&self.members.ask(deadline, question(path, body, token)).await?))
+    }
+
+    /// Whether it signs in at all.
+    pub fn signs_in(&self) -> bool {
+        self.config.user.is_some()
     }
 
     /// As whom it signs in.
     pub fn user(&self) -> &str {
         self.config.user.as_ref().map_or("nobody", |user| &user.name)
+    }
+}
+
+/// Makes the request of a client and a member's URL.
+fn question(path: &str, body: &Json, token: Option<&str>) -> impl Fn(&reqwest::Client, &str) -> reqwest::RequestBuilder {
+    move |client, endpoint| {
+        let request = client.post(format!("{endpoint}{path}")).json(body);
+        match token {
+            Some(token) => request.header("Authorization", token),
+            None => request,
+        }
     }
 }
 

@@ -1,12 +1,14 @@
 //! What can be learned of a target without changing it, for `trueup doctor`.
 
 use super::{Cx, Driver, Fut};
-use crate::core::model::Unit;
+use crate::core::model::{Str, Unit};
 
 /// Looks at a target the way a run would use it, and writes nothing.
 pub trait Probe: Driver {
-    /// On return there is at least one exam for each thing a run needs of the target and of `units`, good or bad.
-    fn probe<'a>(&'a self, cx: &'a Cx<'a>, units: &'a [Unit]) -> Fut<'a, Vec<Exam>>;
+    /// On return there is at least one exam for each thing a run needs of the target, of `units` and of what is granted, good or bad.
+    ///
+    /// `granted`: the patterns of all grants on this target (`/app/*`); `*` stands for a grant of the whole.
+    fn probe<'a>(&'a self, cx: &'a Cx<'a>, units: &'a [Unit], granted: &'a [Str]) -> Fut<'a, Vec<Exam>>;
 }
 
 /// One thing looked at.

@@ -46,12 +46,19 @@ pub async fn examine(server: &Server, checkout: Option<(&str, &Path)>) -> Vec<Ex
         Ok(targets) => {
             for (name, target) in &targets {
                 let asked: Vec<Unit> = units.remove(name).unwrap_or_default().into_iter().collect();
-                exams.extend(target.probe(&*secrets, &asked).await);
+                exams.extend(target.probe(&*secrets, &asked, &granted(server, name)).await);
             }
         }
         Err(error) => exams.push(Exam::fail("targets", format!("{error:#}"), "mend the key first; no target was asked")),
     }
     exams
+}
+
+/// What all repositories together may write of a target, as grants say it.
+fn granted(server: &Server, target: &Str) -> Vec<Str> {
+    let grants = server.repositories.iter().flat_map(|repository| &repository.grants).filter(|grant| grant.target == *target);
+    let patterns: BTreeSet<Str> = grants.flat_map(|grant| if grant.units.is_empty() { vec!["*".into()] } else { grant.units.clone() }).collect();
+    patterns.into_iter().collect()
 }
 
 /// The exams for programs. Version 1: `version`, `ok` (nothing failed), and `checks`, each with `about`, `found` (`ok`, `warn`, `fail`), `said`, and `next` (text or null).

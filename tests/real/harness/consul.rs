@@ -29,6 +29,11 @@ pub struct ConsulServer {
     closed: bool,
 }
 
+/// The program.
+pub fn program() -> std::path::PathBuf {
+    built("consul", VERSION)
+}
+
 impl ConsulServer {
     /// Starts one where nobody has to show a token.
     pub fn open() -> Self {
@@ -56,7 +61,7 @@ impl ConsulServer {
         settings["performance"] = json!({ "raft_multiplier": 1 });
         settings["ports"] = json!({ "http": http, "server": rpc, "serf_lan": lan, "serf_wan": wan, "grpc": -1, "grpc_tls": -1, "dns": -1 });
         std::fs::write(dir.path().join("consul.json"), settings.to_string()).expect("the folder is writable");
-        let program = built("consul", VERSION).display().to_string();
+        let program = program().display().to_string();
         let args = ["agent", "-server", "-bootstrap-expect=1", "-data-dir", "data", "-config-file", "consul.json", "-bind", "127.0.0.1", "-client", "127.0.0.1"];
         let process = Process::start("consul", dir.path(), &program, &[&args[..], &["-disable-host-node-id", "-node", "n1", "-log-level", "warn"]].concat());
         let addr = SocketAddr::from(([127, 0, 0, 1], http));
@@ -65,6 +70,11 @@ impl ConsulServer {
         server.process.until_ready(|| server.send("PUT", "/v1/kv/ready", b"1").is_some_and(|(status, body)| status == 200 && body == b"true"));
         server.delete("ready");
         server
+    }
+
+    /// Sends the server a signal: `KILL`, `STOP`, `CONT`.
+    pub fn signal(&self, name: &str) {
+        self.process.signal(name);
     }
 
     /// Names a policy with its rules.

@@ -1,6 +1,7 @@
 //! A real etcd for tests, with authentication on, and a hand that speaks to it beside the driver.
 
 use super::{
+    certificates::Certificates,
     ports::free_port,
     process::{Process, built},
 };
@@ -77,6 +78,54 @@ impl EtcdServer {
         for alarm in alarms["alarms"].as_array().map(Vec::as_slice).unwrap_or_default() {
             self.ask("/v3/maintenance/alarm", &json!({ "action": "DEACTIVATE", "memberID": alarm["memberID"], "alarm": alarm["alarm"] }));
         }
+    }
+
+    /// Starts one that speaks TLS alone, to clients with a certificate of the same authority.
+    pub fn tls(certificates: &Certificates) -> (Process, SocketAddr, TempDir) {
+        let dir = tempfile::tempdir().expect("a temporary folder can be made");
+        let (client, peer) = (free_port(), free_port());
+        let (client_url, peer_url) = (format!("https://127.0.0.1:{client}"), format!("http://127.0.0.1:{peer}"));
+        let [ca, cert, key] = [&certificates.ca, &certificates.server, &certificates.server_key].map(|path| path.display().to_string());
+        let args = ["--data-dir", "data", "--unsafe-no-fsync", "--log-level", "warn", "--cert-file", &cert, "--key-file", &key, "--trusted-ca-file", &ca, "--client-cert-auth"];
+        let urls = ["--listen-client-urls", &client_url, "--advertise-client-urls", &client_url, "--listen-peer-urls", &peer_url, "--initial-advertise-peer-urls", &peer_url];
+        let cluster = format!("default={peer_url}");
+        let process = Process::start("etcd", dir.path(), &built("etcd", VERSION).display().to_string(), &[&args[..], &urls, &["--initial-cluster", &cluster]].concat());
+        let addr = SocketAddr::from(([127, 0, 0, 1], client));
+        process.until_ready(|| TcpStream::connect(addr).is_ok());
+        (process, addr, dir)
+    }
+
+    /// Starts three members of one cluster.
+    pub fn three() -> Vec<Self> {
+        let ports: Vec<(u16, u16)> = (0..3).map(|_| (free_port(), free_port())).collect();
+        let cluster = ports.iter().enumerate().map(|(n, (_, peer))| format!("n{n}=http://127.0.0.1:{peer}")).collect::<Vec<_>>().join(",");
+        let start = |(n, (client, peer)): (usize, &(u16, u16))| {
+            let dir = tempfile::tempdir().expect("a temporary folder can be made");
+            let (name, client_url, peer_url) = (format!("n{n}"), format!("http://127.0.0.1:{client}"), format!("http://127.0.0.1:{peer}"));
+            let args = ["--name", &name, "--data-dir", "data", "--unsafe-no-fsync", "--log-level", "warn", "--initial-cluster", &cluster];
+            let urls = ["--listen-client-urls", &client_url, "--advertise-client-urls", &client_url, "--listen-peer-urls", &peer_url, "--initial-advertise-peer-urls", &peer_url];
+            let process = Process::start("etcd", dir.path(), &built("etcd", VERSION).display().to_string(), &[&args[..], &urls].concat());
+            Self { addr: SocketAddr::from(([127, 0, 0, 1], *client)), process, token: None, _dir: dir }
+        };
+        let members: Vec<Self> = ports.iter().enumerate().map(start).collect();
+        for member in &members {
+            member.process.until_ready(|| member.status().is_some_and(|status| status["leader"].as_str().is_some_and(|leader| leader != "0")));
+        }
+        members
+    }
+
+    fn status(&self) -> Option<Value> {
+        post(self.addr, "/v3/maintenance/status", &json!({}), None)
+    }
+
+    /// Whether it leads its cluster.
+    pub fn leads(&self) -> bool {
+        self.status().is_some_and(|status| status["leader"] == status["header"]["member_id"])
+    }
+
+    /// Sends the member a signal: `KILL`, `STOP`, `CONT`.
+    pub fn signal(&self, name: &str) {
+        self.process.signal(name);
     }
 
     /// Starts one where everybody must sign in: `root`, or the user that tests deploy as.

@@ -3,6 +3,7 @@
 mod bind;
 mod browser;
 mod canary;
+mod certificates;
 mod client;
 mod consul;
 mod cut;
@@ -20,6 +21,7 @@ mod site;
 
 pub use browser::Browser;
 pub use canary::Canaries;
+pub use certificates::Certificates;
 pub use client::Client;
 pub use consul::{ConsulServer, TOKEN as CONSUL_TOKEN};
 pub use cut::CutProxy;

@@ -52,6 +52,12 @@ impl Process {
         self.pid
     }
 
+    /// Sends the server a signal: `KILL`, `STOP`, `CONT`.
+    pub fn signal(&self, name: &str) {
+        let sent = Command::new("kill").args([&format!("-{name}"), &self.pid.to_string()]).status().expect("kill runs");
+        assert!(sent.success(), "{} takes the signal", self.name);
+    }
+
     /// Whether the server still runs; a zombie does not.
     pub fn alive(&self) -> bool {
         let stat = fs::read_to_string(format!("/proc/{}/stat", self.pid)).unwrap_or_default();

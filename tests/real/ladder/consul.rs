@@ -291,3 +291,27 @@ async fn a_datacenter_that_nobody_knows_is_said_to_be_one() {
         }
     }
 }
+
+#[tokio::test]
+async fn a_server_that_hangs_in_the_middle_leaves_nothing_in_doubt_that_reading_does_not_tell() {
+    let world = Center::open();
+    let driver = Consul::new(Config { answer: Duration::from_secs(2), ..config(world.server.addr, None) }).expect("the configuration is good");
+    let world = Center { driver, ..world };
+    let writes = plan(&world, &some(&world, 3, 1)).await;
+    world.server.signal("STOP");
+    let tokens: Vec<_> = writes.iter().map(|_| trueup::core::model::Token(Some("0:none".into()))).collect();
+    let outcome = world.driver.act(&cx(), &Act::Write(writes), &BTreeSet::new(), &tokens).await;
+    world.server.signal("CONT");
+    assert!(outcome.items.iter().all(|item| *item == Item::Unknown) && outcome.report.is_some(), "{outcome:?}");
+    super::climb::converge(&world, &some(&world, 3, 1)).await;
+    assert_settled(&world, &some(&world, 3, 1)).await;
+}
+
+#[tokio::test]
+async fn ten_thousand_keys_go_in_as_few_transactions_as_consul_takes() {
+    let world = Center::open();
+    let desired: Vec<_> = (0..10_000).map(|n| (id(&format!("open/{n}")), Some(Value::str("1")))).collect();
+    apply(&world, &desired).await;
+    assert_settled(&world, &desired).await;
+    assert_eq!(world.driver.transactions(), 79);
+}

@@ -18,12 +18,12 @@ use trueup::{
     ports::{Driver, ObserveErrorKind, Precondition, SecretText},
 };
 
-fn config(addr: SocketAddr, password: Option<&str>) -> Config {
+pub fn config(addr: SocketAddr, password: Option<&str>) -> Config {
     let user = password.map(|password| User { name: ETCD_USER.into(), password: SecretText::new(password) });
     Config { target: "etcd".into(), endpoints: vec![format!("http://{addr}")], user, tls: None, limits: Limits::default(), answer: Duration::from_secs(30) }
 }
 
-fn id(key: &str) -> ResourceId {
+pub fn id(key: &str) -> ResourceId {
     key_id("etcd", key)
 }
 

@@ -8,6 +8,7 @@ mod consul;
 mod directory;
 mod dns;
 mod etcd;
+mod etcd_trouble;
 mod rungs;
 mod sample;
 mod world;

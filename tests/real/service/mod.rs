@@ -9,6 +9,7 @@ mod doctor;
 mod drift;
 mod health;
 mod http;
+mod import;
 mod input;
 mod looks;
 mod others;

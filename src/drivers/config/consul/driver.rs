@@ -2,19 +2,19 @@
 
 use super::{
     config::{Config, Limits},
-    list,
+    list, probe,
     wire::{KvOp, Op, Txn, TxnError, Wire, encoded},
 };
 use crate::{
     cluster::{ConfigError, Fault},
     core::{
-        model::{Fact, Kind, Observed, Token, Unit, Want},
+        model::{Fact, Kind, Observed, Str, Token, Unit, Want},
         plan::Act,
         run::Outcome,
     },
     drivers::config::center::{Center, Learned, Live, Put, Sent, Words, act, observe, read},
     kinds::config::{self, Names, Shape},
-    ports::{Census, Cx, Driver, Fut, ObserveError, Precondition},
+    ports::{Census, Cx, Driver, Exam, Fut, ObserveError, Precondition, Probe},
 };
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -52,6 +52,10 @@ impl Consul {
     /// How many writing transactions were sent since the driver was made.
     pub fn transactions(&self) -> u64 {
         self.learned.transactions()
+    }
+
+    pub(super) fn shape(&self) -> &Shape {
+        self.kind.shape()
     }
 
     /// What the caller may not read is left out of an answer without a word, so what is missing is denied and never absent.
@@ -200,6 +204,16 @@ impl Driver for Consul {
 
     fn census(&self) -> Option<&dyn Census> {
         Some(self)
+    }
+
+    fn prober(&self) -> Option<&dyn Probe> {
+        Some(self)
+    }
+}
+
+impl Probe for Consul {
+    fn probe<'a>(&'a self, cx: &'a Cx<'a>, _units: &'a [Unit], granted: &'a [Str]) -> Fut<'a, Vec<Exam>> {
+        Box::pin(probe::probe(self, cx.deadline, granted))
     }
 }
 

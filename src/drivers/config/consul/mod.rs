@@ -6,6 +6,7 @@
 mod config;
 mod driver;
 mod list;
+mod probe;
 mod wire;
 
 pub use config::{Config, Limits};

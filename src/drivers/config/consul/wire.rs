@@ -158,6 +158,11 @@ fn number_after(text: &str, mark: &str) -> Option<usize> {
     rest.split(|c: char| !c.is_ascii_digit()).next()?.parse().ok()
 }
 
+/// A body of JSON, made once.
+pub(super) fn encoded_json(body: &[serde_json::Value]) -> String {
+    serde_json::Value::Array(body.to_vec()).to_string()
+}
+
 pub(super) fn encoded(bytes: &[u8]) -> String {
     STANDARD.encode(bytes)
 }

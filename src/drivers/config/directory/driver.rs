@@ -1,14 +1,17 @@
 //! The driver: observe, act and list over one folder.
 
-use super::folder::{Folder, Found, Trouble};
+use super::{
+    folder::{Folder, Found, Trouble},
+    probe,
+};
 use crate::{
     core::{
-        model::{Fact, Health, Kind, Observed, Reading, Refusal, RefusalKind, ResourceId, Token, Unit, Value, Want},
+        model::{Fact, Health, Kind, Observed, Reading, Refusal, RefusalKind, ResourceId, Str, Token, Unit, Value, Want},
         plan::{Act, Write},
         run::{Item, Outcome},
     },
     kinds::config::{self, Names, Shape, bytes, key_id, value},
-    ports::{Cancel, Census, Clock, Cx, Driver, Fut, ObserveError, ObserveErrorKind, Precondition, SystemClock},
+    ports::{Cancel, Census, Clock, Cx, Driver, Exam, Fut, ObserveError, ObserveErrorKind, Precondition, Probe, SystemClock},
 };
 use std::{
     collections::BTreeSet,
@@ -49,7 +52,7 @@ impl Directory {
         // Linux takes paths of 4,096 bytes, the root's own among them; an act of a thousand files syncs for seconds, not minutes.
         let shape = Shape { names: Names::Files, key_bytes: 2048, value_bytes: VALUE_BYTES, ops: 1000, bytes: 16 << 20, atomic: false };
         let kind = config::Config::of_target(shape);
-        let folder = Folder { root: config.path, most: VALUE_BYTES as u64 };
+        let folder = Folder::new(config.path, VALUE_BYTES as u64);
         Self { inner: Arc::new(Inner { target: config.target, folder, kind, writes: AtomicU64::new(0) }), kind }
     }
 
@@ -69,7 +72,7 @@ impl Inner {
         let kind = match trouble {
             Trouble::NoRoot(_) => ObserveErrorKind::Missing,
             Trouble::Denied(_) => ObserveErrorKind::Denied,
-            Trouble::Blocked(_) | Trouble::Large(..) | Trouble::Full | Trouble::Other(..) => ObserveErrorKind::Broken,
+            Trouble::Blocked(_) | Trouble::Large(..) | Trouble::Full | Trouble::Unsure(..) | Trouble::Other(..) => ObserveErrorKind::Broken,
         };
         ObserveError { target: self.target.clone(), what: trouble.to_string(), kind, about }
     }
@@ -166,6 +169,8 @@ fn failed(trouble: &Trouble) -> Item {
             Item::Refused(Refusal::new(RefusalKind::Target, what).advice(advice))
         }
         Trouble::NoRoot(_) | Trouble::Denied(_) => Item::Failed { transient: false, why },
+        // It stands there, and nobody knows whether it stays: reading tells what it came to.
+        Trouble::Unsure(..) => Item::Unknown,
         Trouble::Full | Trouble::Other(..) => Item::Failed { transient: true, why },
     }
 }
@@ -210,6 +215,20 @@ impl Driver for Directory {
 
     fn census(&self) -> Option<&dyn Census> {
         Some(self)
+    }
+
+    fn prober(&self) -> Option<&dyn Probe> {
+        Some(self)
+    }
+}
+
+impl Probe for Directory {
+    fn probe<'a>(&'a self, _cx: &'a Cx<'a>, _units: &'a [Unit], granted: &'a [Str]) -> Fut<'a, Vec<Exam>> {
+        Box::pin(async move {
+            let granted = granted.to_vec();
+            let looked = self.blocking(move |inner| probe::probe(&inner.target, &inner.folder, &granted)).await;
+            looked.unwrap_or_else(|why| vec![Exam::fail(format!("target {}: folder", self.inner.target), why, "look at the folder")])
+        })
     }
 }
 

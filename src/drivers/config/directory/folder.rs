@@ -7,9 +7,11 @@ use rustix::{
 };
 use sha2::{Digest as _, Sha256};
 use std::{
+    collections::BTreeSet,
     fs::File,
     io::{Read as _, Write as _},
     path::{Path, PathBuf},
+    sync::{Mutex, PoisonError},
 };
 
 /// How the files are called that are being written; a crash leaves one, the next write of its key takes it.
@@ -40,6 +42,9 @@ pub(super) enum Trouble {
     Large(String, u64),
     #[error("`{0}` may not be touched by the server's user; give it the right to")]
     Denied(String),
+    /// It was written, and whether a crash would take it back is not known.
+    #[error("`{0}` was written, but its folder could not be synced: {1}; look at the disk")]
+    Unsure(String, Errno),
     #[error("the disk is full; free some space")]
     Full,
     #[error("`{0}`: {1}")]
@@ -47,9 +52,13 @@ pub(super) enum Trouble {
 }
 
 pub(super) struct Folder {
-    pub root: PathBuf,
+    root: PathBuf,
     /// The largest file that is read.
-    pub most: u64,
+    most: u64,
+    /// Makes what stands in a folder last; tests put one here that fails.
+    sync: fn(&OwnedFd) -> Result<(), Errno>,
+    /// Keys whose folder could not be synced after they were written or removed: before they are read, it must be.
+    unsure: Mutex<BTreeSet<String>>,
 }
 
 /// The way down to a key: every folder on it, the root first.
@@ -69,6 +78,25 @@ enum End {
 const FOLDER: OFlags = OFlags::RDONLY.union(OFlags::DIRECTORY).union(OFlags::NOFOLLOW).union(OFlags::CLOEXEC);
 
 impl Folder {
+    pub fn new(root: PathBuf, most: u64) -> Self {
+        Self { root, most, sync: |folder| fs::fsync(folder), unsure: Mutex::default() }
+    }
+
+    /// Syncs a folder in which a key was just written or removed.
+    fn settle(&self, folder: &OwnedFd, key: &str) -> Result<(), Trouble> {
+        let mut unsure = self.unsure.lock().unwrap_or_else(PoisonError::into_inner);
+        match (self.sync)(folder) {
+            Ok(()) => {
+                unsure.remove(key);
+                Ok(())
+            }
+            Err(error) => {
+                unsure.insert(key.to_owned());
+                Err(Trouble::Unsure(key.to_owned(), error))
+            }
+        }
+    }
+
     fn root(&self) -> Result<OwnedFd, Trouble> {
         // The root itself may be a link: the operators named it.
         fs::open(&self.root, OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC, Mode::empty()).map_err(|error| match error {
@@ -106,7 +134,15 @@ impl Folder {
     /// What stands where the key would be.
     pub fn read(&self, key: &str) -> Result<Found, Trouble> {
         let (above, name) = parts(key);
-        let way = match self.way(&above, false)? {
+        let way = self.way(&above, false)?;
+        // What was not made to last is not said to be there, or gone.
+        if self.unsure.lock().unwrap_or_else(PoisonError::into_inner).contains(key) {
+            match &way {
+                End::There(way) => self.settle(way.last(), key)?,
+                End::Missing | End::File(_) => self.settle(&self.root()?, key)?,
+            }
+        }
+        let way = match way {
             End::There(way) => way,
             End::Missing => return Ok(Found::Absent),
             End::File(path) => return Ok(Found::Below(path)),
@@ -168,7 +204,7 @@ impl Folder {
             let _ = fs::unlinkat(folder, &*half, AtFlags::empty());
             return Err(of(error));
         }
-        fs::fsync(folder).map_err(of)
+        self.settle(folder, key)
     }
 
     /// Removes the key, and the folders above it that this leaves empty.
@@ -177,13 +213,13 @@ impl Folder {
         let End::There(way) = self.way(&above, false)? else { return Ok(()) };
         let of = |error: Errno| trouble(key, error);
         fs::unlinkat(way.last(), name, AtFlags::empty()).map_err(of)?;
-        fs::fsync(way.last()).map_err(of)?;
+        self.settle(way.last(), key)?;
         for (depth, part) in above.iter().enumerate().rev() {
             // Not empty, or gone by another hand: either way it is not ours to remove.
             if fs::unlinkat(&way.folders[depth], *part, AtFlags::REMOVEDIR).is_err() {
                 break;
             }
-            fs::fsync(&way.folders[depth]).map_err(of)?;
+            self.settle(&way.folders[depth], key)?;
         }
         Ok(())
     }
@@ -250,5 +286,33 @@ fn trouble(key: &str, error: Errno) -> Trouble {
         Errno::NOSPC | Errno::DQUOT => Trouble::Full,
         Errno::LOOP | Errno::NOTDIR | Errno::ISDIR => Trouble::Blocked(key.to_owned()),
         other => Trouble::Other(key.to_owned(), other),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Errno, Folder, Found, Trouble};
+    use std::cell::Cell;
+
+    thread_local! {
+        static BROKEN: Cell<bool> = const { Cell::new(false) };
+    }
+
+    #[test]
+    fn what_could_not_be_synced_is_unsure_until_it_is() {
+        let dir = tempfile::tempdir().unwrap();
+        let mut folder = Folder::new(dir.path().to_owned(), 100);
+        folder.sync = |_| if BROKEN.get() { Err(Errno::IO) } else { Ok(()) };
+        folder.write("app/a", b"1").unwrap();
+        BROKEN.set(true);
+        assert!(matches!(folder.write("app/a", b"2"), Err(Trouble::Unsure(..))));
+        assert!(matches!(folder.read("app/a"), Err(Trouble::Unsure(..))), "neither the old nor the new is sure");
+        BROKEN.set(false);
+        assert_eq!(folder.read("app/a").unwrap(), Found::File(b"2".to_vec()));
+        BROKEN.set(true);
+        assert!(matches!(folder.delete("app/a"), Err(Trouble::Unsure(..))));
+        assert!(matches!(folder.read("app/a"), Err(Trouble::Unsure(..))));
+        BROKEN.set(false);
+        assert_eq!(folder.read("app/a").unwrap(), Found::Absent);
     }
 }

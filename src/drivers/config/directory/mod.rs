@@ -5,5 +5,6 @@
 
 mod driver;
 mod folder;
+mod probe;
 
 pub use driver::{Config, Directory};

@@ -1,16 +1,16 @@
 //! The driver itself: one cluster, how a read and a transaction look on its wire.
 
-use super::list;
+use super::{list, probe};
 use crate::{
     core::{
-        model::{Fact, Kind, Observed, Token, Unit, Want},
+        model::{Fact, Kind, Observed, Str, Token, Unit, Want},
         plan::Act,
         run::Outcome,
     },
     drivers::config::center::{Center, Learned, Live, Put, Sent, Words, act, observe},
     etcd::{self, Config, ConfigError, Fault, Limits, Wire, encoded, ranges},
     kinds::config::{self, Names, Shape},
-    ports::{Census, Cx, Driver, Fut, ObserveError, Precondition},
+    ports::{Census, Cx, Driver, Exam, Fut, ObserveError, Precondition, Probe},
 };
 use serde_json::{Value as Json, json};
 use std::{collections::BTreeSet, time::Instant};
@@ -42,6 +42,10 @@ impl Etcd {
     /// How many writing transactions were sent since the driver was made.
     pub fn transactions(&self) -> u64 {
         self.learned.transactions()
+    }
+
+    pub(super) fn shape(&self) -> &Shape {
+        self.kind.shape()
     }
 
     async fn range_of_each(&self, keys: &[&str], deadline: Instant) -> Result<Vec<Live>, Fault> {
@@ -122,6 +126,16 @@ impl Driver for Etcd {
 
     fn census(&self) -> Option<&dyn Census> {
         Some(self)
+    }
+
+    fn prober(&self) -> Option<&dyn Probe> {
+        Some(self)
+    }
+}
+
+impl Probe for Etcd {
+    fn probe<'a>(&'a self, cx: &'a Cx<'a>, _units: &'a [Unit], granted: &'a [Str]) -> Fut<'a, Vec<Exam>> {
+        Box::pin(probe::probe(self, cx.deadline, granted))
     }
 }
 

@@ -13,16 +13,30 @@ use std::time::Instant;
 /// Keys of one page.
 const PAGE: usize = 1000;
 
+/// A listing whose revision was compacted away under it begins anew so often; after that its pages are of whatever revision there is.
+const BEGINNINGS: u32 = 3;
+
 /// Every key that starts so and is text.
 pub(super) async fn list(driver: &Etcd, prefix: &str, deadline: Instant) -> Result<Vec<Observed>, ObserveError> {
     let of = |fault: Fault| error(driver, &fault, Vec::new());
     let (mut from, end) = (first(prefix), after(prefix.as_bytes()));
-    let (mut revision, mut found) = ("0".to_owned(), Vec::new());
+    let (mut revision, mut found, mut begun) = ("0".to_owned(), Vec::new(), 1);
     loop {
         let body = json!({ "key": encoded(&from), "range_end": encoded(&end), "limit": PAGE, "revision": revision });
-        let answer = driver.wire.ask("/v3/kv/range", &body, deadline).await.map_err(of)?;
+        let answer = match driver.wire.ask("/v3/kv/range", &body, deadline).await {
+            Err(Fault::Other(why)) if why.contains("has been compacted") => {
+                revision = "0".to_owned();
+                if begun < BEGINNINGS {
+                    begun += 1;
+                    from = first(prefix);
+                    found.clear();
+                }
+                continue;
+            }
+            answer => answer.map_err(of)?,
+        };
         let page = kvs(&answer).map_err(of)?;
-        if revision == "0" {
+        if revision == "0" && begun < BEGINNINGS {
             revision = answer["header"]["revision"].as_str().unwrap_or("0").to_owned();
         }
         let Some((last, _)) = page.last() else { break };

@@ -5,6 +5,7 @@
 
 mod driver;
 mod list;
+mod probe;
 
 pub use crate::etcd::{Config, ConfigError, Limits, Tls, User};
 pub use driver::Etcd;

@@ -8,7 +8,7 @@ use super::{
 };
 use crate::{
     core::{
-        model::{ABSENCE_LINGERS, Fact, Kind, Observed, Token, Unit, Want},
+        model::{ABSENCE_LINGERS, Fact, Kind, Observed, Str, Token, Unit, Want},
         plan::Act,
         run::Outcome,
     },
@@ -131,7 +131,7 @@ impl Driver for Rfc2136 {
 
 impl Probe for Rfc2136 {
     /// Sends questions, transfers that stop at once, and an update of nothing under a condition that does not hold.
-    fn probe<'a>(&'a self, cx: &'a Cx<'a>, units: &'a [Unit]) -> Fut<'a, Vec<Exam>> {
+    fn probe<'a>(&'a self, cx: &'a Cx<'a>, units: &'a [Unit], _granted: &'a [Str]) -> Fut<'a, Vec<Exam>> {
         Box::pin(probe::probe(self, cx.deadline, units))
     }
 }
