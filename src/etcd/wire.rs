@@ -84,6 +84,12 @@ impl Wire {
         }
     }
 
+    /// What one member tells anybody, whatever its status says: `/health`, `/version`.
+    pub async fn get_member(&self, at: usize, path: &str, deadline: Instant) -> Result<Json, Fault> {
+        let answer = self.members.ask_one(at, deadline, |client, endpoint| client.get(format!("{endpoint}{path}"))).await?;
+        serde_json::from_slice(&answer.body).map_err(|_| Fault::Other(format!("{path} answers {} without JSON; check that `endpoints` name etcd's client port", answer.status)))
+    }
+
     async fn send(&self, path: &str, body: &Json, token: Option<&str>, deadline: Instant) -> Result<Reply, Fault> {
         Ok(reply(&self.members.ask(deadline, question(path, body, token)).await?))
     }

@@ -151,8 +151,9 @@ approves until a merge request has mended them.
 
 Secrets stand in the environment or in files, never in `server.yaml`. Relative paths start at the folder of the file. `trueup doctor --config server.yaml`
 examines what the file names as a run would use it, and writes nothing: secrets, data folder, git, protected branches, grants, whether approvals can be met,
-and of each target whether it answers, takes the key, serves, transfers and would update the zones, and whether every name server answers for them; of
-health probes whether what policy names is there, may be reached, and what each sees now.
+and of each target whether it answers, takes the key, serves, transfers and would update the zones, and whether every name server answers for them;
+of config centers their members, the sign-in, whether what is granted may be read and written, limits, quota and alarms; of health probes whether
+what policy names is there, may be reached, and what each sees now.
 
 {}
 ### Example

@@ -162,6 +162,14 @@ impl EtcdServer {
         self.ask("/v3/kv/put", &json!({ "key": STANDARD.encode(key), "value": STANDARD.encode(bytes) }));
     }
 
+    /// Writes until its quota is used up.
+    pub fn fill(&self) {
+        let body = json!({ "key": STANDARD.encode("filler"), "value": STANDARD.encode(vec![b'x'; 200_000]) });
+        let refused =
+            (0..100).any(|_| post(self.addr, "/v3/kv/put", &body, None).is_some_and(|answer| answer["message"].as_str().is_some_and(|text| text.contains("space exceeded"))));
+        assert!(refused, "its quota is small enough");
+    }
+
     pub fn delete(&self, key: &str) {
         self.ask("/v3/kv/deleterange", &json!({ "key": STANDARD.encode(key) }));
     }

@@ -101,7 +101,8 @@ fn what_import_writes_is_planned_as_nothing_to_do_on_etcd_consul_and_a_folder() 
     assert_eq!(code, 0, "the first plan is empty: {out}{err}");
     fs::write(desk.work().join("app-consul/host"), "db2.example.com").expect("it is writable");
     desk.git(&["commit", "-qam", "a change"]);
-    assert_eq!(desk.trueup(&plan).0, 2, "and the next is not");
+    let (code, out, err) = desk.trueup(&["plan", "--repo", ".", "--base", "import~1", "--head", "import"]);
+    assert!(code == 2 && out.contains("db2.example.com"), "and the next is not: {out}{err}");
 }
 
 #[test]
@@ -178,4 +179,20 @@ fn doctor_says_what_config_targets_would_refuse() {
     let is = |start: &str, what: &str| assert!(out.lines().any(|line| line.starts_with(start) && line.contains(what)), "`{start}` says `{what}` in\n{out}{err}");
     is("fail  target app-etcd: sign-in:", "cannot sign in");
     is("fail  target app-consul: token:", "no such token");
+}
+
+#[test]
+fn doctor_tells_of_a_full_quota() {
+    let desk = Desk::new();
+    let full = EtcdServer::open(&["--quota-backend-bytes", "1000000"]);
+    let path = desk.dir.path().join("server.yaml");
+    let text = fs::read_to_string(&path).expect("it is there");
+    let text = text.replace(&format!("{}\"], user: {ETCD_USER}, password: {{ file: password }}", desk.etcd.addr), &format!("{}\"]", full.addr));
+    fs::write(&path, text).expect("it is writable");
+    assert!(desk.trueup(&["doctor"]).1.contains("warn  target app-etcd: sign-in: nobody signs in"));
+    full.fill();
+    let (code, out, err) = desk.trueup(&["doctor"]);
+    let told =
+        |line: &str| line.starts_with(&format!("fail  target app-etcd: member http://{}:", full.addr)) && line.contains("alarm NOSPACE") && line.contains("etcdctl alarm disarm");
+    assert!(code == 1 && out.lines().any(told), "{out}{err}");
 }

@@ -39,6 +39,8 @@ pub(super) async fn probe(driver: &Etcd, deadline: Instant, granted: &[Str]) -> 
         let name = about(&format!("member {endpoint}"));
         match driver.wire.ask_member(at, "/v3/maintenance/status", &json!({}), deadline).await {
             Ok(status) => exams.extend(member(name, &status)),
+            // Only root may ask for the state of a member; what it tells anybody has to do.
+            Err(Fault::Denied(_)) => exams.push(as_anybody(driver, at, name, deadline).await),
             Err(fault) => exams.push(Exam::warn(name, why(&fault), "the others carry on without it: start it, or take it out of `endpoints`")),
         }
     }
@@ -68,6 +70,25 @@ fn member(about: String, status: &Json) -> Vec<Exam> {
         vec![Exam::warn(about, format!("{said} of {} MiB that it may have", quota >> 20), "compact and defragment it, or raise --quota-backend-bytes, before it takes no write")]
     } else {
         vec![Exam::ok(about, said)]
+    }
+}
+
+/// Health and version, as a member tells anybody.
+async fn as_anybody(driver: &Etcd, at: usize, about: String, deadline: Instant) -> Exam {
+    let asked = async { Ok::<_, Fault>((driver.wire.get_member(at, "/version", deadline).await?, driver.wire.get_member(at, "/health", deadline).await?)) };
+    match asked.await {
+        Ok((version, health)) => {
+            let said = format!("version {}", version["etcdserver"].as_str().unwrap_or("unknown"));
+            let reason = health["reason"].as_str().unwrap_or_default();
+            if health["health"].as_str() == Some("true") {
+                Exam::ok(about, format!("{said}, healthy"))
+            } else if reason.contains("NOSPACE") {
+                Exam::fail(about, format!("{said}; alarm NOSPACE: it takes no write"), NO_SPACE)
+            } else {
+                Exam::fail(about, format!("{said}, not healthy: {reason}"), "look at the member's log; `etcdctl alarm list` tells more")
+            }
+        }
+        Err(fault) => Exam::warn(about, error(driver, &fault, Vec::new()).what, "look at the member's log"),
     }
 }
 
