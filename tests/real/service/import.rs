@@ -190,7 +190,7 @@ fn doctor_tells_of_a_full_quota() {
     let text = text.replace(&format!("{}\"], user: {ETCD_USER}, password: {{ file: password }}", desk.etcd.addr), &format!("{}\"]", full.addr));
     fs::write(&path, text).expect("it is writable");
     assert!(desk.trueup(&["doctor"]).1.contains("warn  target app-etcd: sign-in: nobody signs in"));
-    full.fill();
+    full.fill("/filler/");
     let (code, out, err) = desk.trueup(&["doctor"]);
     let told =
         |line: &str| line.starts_with(&format!("fail  target app-etcd: member http://{}:", full.addr)) && line.contains("alarm NOSPACE") && line.contains("etcdctl alarm disarm");
