@@ -19,6 +19,8 @@ mod rules;
 mod secrets;
 mod stories;
 mod systems;
+mod stubborn;
 mod together;
 mod trouble;
 pub mod world;
+mod whole;
