@@ -98,7 +98,7 @@ impl Attending {
             }
         }
         world.board.hear(desk).await?;
-        if round % ROLL_CALL == 0 {
+        if round.is_multiple_of(ROLL_CALL) {
             let halted = Service::kept_halt(world).await.map_err(failed)?;
             if world.halted.swap(halted, Ordering::SeqCst) != halted {
                 desk.send_all(&Input::Halt(halted));
@@ -106,7 +106,7 @@ impl Attending {
             let members: BTreeSet<String> = world.store.members().await.map_err(failed)?.into_iter().collect();
             metrics::gauge!("trueup_replicas").set(u32::try_from(members.len()).unwrap_or(u32::MAX));
             let left = self.members.difference(&members).count() > 0;
-            if left || round % ROUND == 0 || !self.unowned.is_empty() {
+            if left || round.is_multiple_of(ROUND) || !self.unowned.is_empty() {
                 self.unowned = take_over(world, desk, &members, &self.unowned).await?;
             }
             self.members = members;

@@ -83,9 +83,9 @@ impl Client {
     /// The `data` of every event of a stream, until the server ends it.
     pub async fn events(&self, path: &[&str]) -> anyhow::Result<impl Stream<Item = anyhow::Result<Value>> + Unpin> {
         let lines = Self::lines(self.send(self.http.get(self.url(path)?)).await?);
-        Ok(Box::pin(lines.try_filter_map(async |line| {
-            Ok(line.strip_prefix(b"data:").map(|data| serde_json::from_slice(data).context("the server sent an event that is no JSON")).transpose()?)
-        })))
+        Ok(Box::pin(
+            lines.try_filter_map(async |line| line.strip_prefix(b"data:").map(|data| serde_json::from_slice(data).context("the server sent an event that is no JSON")).transpose()),
+        ))
     }
 
     /// The rows of an answer that comes line by line, until the server ends it.

@@ -155,7 +155,7 @@ fn fault(status: u16, code: i64, text: &str) -> Fault {
         Fault::Denied(Vec::new())
     } else if code == PERMISSION_DENIED || code == UNAUTHENTICATED || status == 401 || status == 403 {
         Fault::Stranger(text.to_owned())
-    } else if UNAVAILABLE.contains(&code) || (code < 0 && (status >= 500 || status < 300)) {
+    } else if UNAVAILABLE.contains(&code) || (code < 0 && !(300..500).contains(&status)) {
         Fault::Lost(text.to_owned())
     } else {
         Fault::Other(text.to_owned())

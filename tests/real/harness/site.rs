@@ -24,7 +24,7 @@ struct State {
 
 impl Site {
     pub fn start() -> Self {
-        Self::with(|stream, state| serve(stream, state))
+        Self::with(serve)
     }
 
     /// The same with TLS, by this configuration.

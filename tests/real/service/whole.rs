@@ -34,7 +34,8 @@ impl Company {
         let mut world = World::start();
         world.kill();
         let text = fs::read_to_string(world.config()).expect("it is there");
-        let text = text.replace("targets:\n  inside:", "      - target: etcd\n        units: [\"/shop/*\"]\n      - target: consul\n        units: [\"shop/*\"]\ntargets:\n  inside:");
+        let text =
+            text.replace("targets:\n  inside:", "      - target: etcd\n        units: [\"/shop/*\"]\n      - target: consul\n        units: [\"shop/*\"]\ntargets:\n  inside:");
         let text = format!(
             "{text}  etcd:\n    kind: config/etcd\n    endpoints: [\"http://{}\"]\n  consul:\n    kind: config/consul\n    endpoints: [\"http://{}\"]\nnetworks: [127.0.0.1]\nprobes:\n  prometheus:\n    main: {{ url: \"{}\" }}\n",
             company.etcd.addr,
@@ -46,7 +47,8 @@ impl Company {
         // The rules first: they hold for what comes after them.
         let rules = world.propose("rules", |world| {
             let root = world.read("trueup.yaml");
-            let sources = "  - path: etcd\n    format: keytree\n    targets: [etcd]\n    prefix: /shop/\n  - path: consul\n    format: keytree\n    targets: [consul]\n    prefix: shop/\n";
+            let sources =
+                "  - path: etcd\n    format: keytree\n    targets: [etcd]\n    prefix: /shop/\n  - path: consul\n    format: keytree\n    targets: [consul]\n    prefix: shop/\n";
             world.write("trueup.yaml", &format!("{}{policy}", root.replace("policy:\n", &format!("{sources}policy:\n"))));
             world.write("etcd/name", "shop");
             world.write("consul/name", "shop");
