@@ -22,12 +22,13 @@ pub struct OverrideBook {
     known: RwLock<(u64, Arc<Overrides>)>,
     /// One write at a time, so that this server is never in its own way.
     writing: tokio::sync::Mutex<()>,
+    news: tokio::sync::Notify,
 }
 
 impl OverrideBook {
     /// Folds the journal.
     pub async fn open(store: Arc<Store>, clock: Arc<dyn Clock>) -> Result<Self, String> {
-        let book = Self { store, clock, known: RwLock::default(), writing: tokio::sync::Mutex::default() };
+        let book = Self { store, clock, known: RwLock::default(), writing: tokio::sync::Mutex::default(), news: tokio::sync::Notify::new() };
         book.read().await?;
         Ok(book)
     }
@@ -48,6 +49,11 @@ impl OverrideBook {
         self.known.read().unwrap_or_else(PoisonError::into_inner).1.clone()
     }
 
+    /// Waits until this server wrote again.
+    pub async fn written(&self) {
+        self.news.notified().await;
+    }
+
     /// Decides on the overrides as they stand now and keeps what comes of it; starts over when another server wrote in between.
     ///
     /// `Err(Ok(fault))`: the decision itself says no. `Err(Err(what))`: the store does.
@@ -65,6 +71,7 @@ impl OverrideBook {
                     let mut after = (*now).clone();
                     events.iter().for_each(|event| after.apply(event));
                     self.keep(receipt.upto, after);
+                    self.news.notify_one();
                     return Ok(());
                 }
                 Err(AppendError::Stale { .. }) => {}

@@ -2,7 +2,7 @@
 
 use super::{
     desk::Desk,
-    faults, planning,
+    drift, faults, planning,
     safe::Look,
     targets::{Owned, observe_all},
     worker::{Mail, Tokens},
@@ -11,6 +11,7 @@ use super::{
 use crate::{
     core::{
         diff::{Delta, Op},
+        drift::OverrideAsk,
         gate::MergeTicket,
         model::{MrId, ResourceId, StepId, Token, TreeId},
         plan::{Act, Plan, Written},
@@ -38,6 +39,8 @@ pub struct Hands {
     pub plan: Option<Arc<Plan>>,
     /// What this change wrote and is not merged or restored yet; filled where a plan is asked for.
     pub written: BTreeMap<ResourceId, Written>,
+    /// The way back is of what somebody changed by hand.
+    pub reverts: bool,
     /// What the change knows of its merge request; filled where a run is about to start.
     pub known: Option<Sighting>,
     pub fence: Fence,
@@ -74,7 +77,7 @@ pub async fn perform(hands: Hands, effect: Effect) {
     let answer = match effect {
         Effect::Replan { base, head, ours, restore } => {
             let ahead = hands.desk.applied_by_others(&hands.mr).await;
-            let restore = restore.then(|| planning::Restore { plan: hands.plan.clone() });
+            let restore = restore.then(|| planning::Restore { plan: hands.plan.clone(), reverts: hands.reverts });
             let answer = match ahead {
                 Ok(ahead) => {
                     let overrides = hands.world.overrides.now().await;
@@ -123,7 +126,8 @@ pub async fn perform(hands: Hands, effect: Effect) {
             }
             Some(Input::Unclaimed)
         }
-        Effect::Reply { to, text } => {
+        Effect::Reply { to, text, overrides } => {
+            let text = claimed(&hands, text, overrides).await;
             reply(&hands, to, &text).await;
             Some(Input::Replied { to })
         }
@@ -212,6 +216,21 @@ pub fn keep_tokens(tokens: &Tokens, inputs: &[Input]) {
             known.extend(seen.iter().filter(|one| one.token.0.is_some()).map(|one| (one.id.clone(), one.token.clone())));
         }
     }
+}
+
+/// Claims what a comment overrides; the answer tells what came of each. A merge request that was held up by it is planned again.
+async fn claimed(hands: &Hands, text: String, overrides: Vec<OverrideAsk>) -> String {
+    let mut said: Vec<String> = (!text.is_empty()).then_some(text).into_iter().collect();
+    for ask in overrides {
+        match drift::claim(&hands.world, &hands.desk, &hands.mr.repo, &ask, Some(hands.mr.clone())).await {
+            Ok(done) => {
+                drift::plan_again(&hands.world, &hands.desk, &hands.mr.repo, &ask.by, Some(&hands.mr)).await;
+                said.push(done);
+            }
+            Err(fault) => said.push(format!("Not overridden: {}.", fault.what())),
+        }
+    }
+    said.join("\n\n")
 }
 
 async fn reply(hands: &Hands, to: CommentId, text: &str) {

@@ -9,7 +9,7 @@ use super::{
 };
 use crate::{
     core::{
-        diff::{Delta, Op},
+        diff::{Delta, Op, Reason},
         drift::Overrides,
         model::{
             ABSENCE_LINGERS, CommitId, Fact, Fingerprint, Health, Kind, MrId, Observed, Place, Policy, Reading, Refusal, RefusalKind, RepoId, ResourceId, Rollout, Time, Token,
@@ -48,6 +48,8 @@ pub struct Request {
 pub struct Restore {
     /// The plan that ran last.
     pub plan: Option<Arc<Plan>>,
+    /// Nothing was written: what the merge request takes over from live goes back to what base asks for.
+    pub reverts: bool,
 }
 
 /// Whether live systems are asked.
@@ -130,7 +132,7 @@ pub async fn compile_for(repo: Arc<Repository>, targets: &Targets, sighted: Sigh
     let surveyed = {
         let (repo, targets, base, head) = (repo.clone(), targets.clone(), request.base.clone(), request.head.clone());
         let also: BTreeSet<ResourceId> = request.ours.keys().cloned().collect();
-        let restoring = request.restore.is_some();
+        let restoring = request.restore.as_ref().is_some_and(|restore| !restore.reverts);
         // The way back needs policy and places only: a head that conflicts or does not parse must not lock it.
         let look = move || match survey(&repo, &targets, &base, &head, &also) {
             Err(NoSurvey::Answer(..)) if restoring => survey(&repo, &targets, &base, &base, &also),
@@ -148,6 +150,7 @@ pub async fn compile_for(repo: Arc<Repository>, targets: &Targets, sighted: Sigh
     let policy = found.policy.clone();
     let planned = match &request.restore {
         None => compiled(&repo, targets, sighted, &request, found).await,
+        Some(restore) if restore.reverts => reverted(&repo, targets, sighted, &request, found).await,
         Some(restore) => taken_back(&repo, targets, sighted, &request, found, restore).await,
     };
     let result = match planned {
@@ -289,6 +292,22 @@ fn scope<'a>(repo: &'a Repository, found: &'a Survey, request: &'a Request, kind
 /// What a resource means. The survey refused every target that is not configured, so one without is what a run wrote before its target went.
 fn kind(targets: &Targets, id: &ResourceId) -> &'static dyn Kind {
     targets.get(&id.target).map_or_else(|| kinds::of(id), |target| target.kind())
+}
+
+/// What a merge request takes over from live goes back to what base asks for: its two sides the other way round, so that what is live now must be what people saw.
+async fn reverted(repo: &Repository, targets: &Targets, sighted: Sighted<'_>, request: &Request, mut found: Survey) -> Result<Plan, Stop> {
+    if !found.fresh.is_empty() || !found.released.is_empty() || !found.moved.is_empty() {
+        let fault = Refusal::new(RefusalKind::Value, "this merge request changes sources too, and not only what drifted: there is no way back of that");
+        return Err(CompileError::Refused(vec![fault.advice("take the change of trueup.yaml out of it, or undo the drift by hand")]).into());
+    }
+    std::mem::swap(&mut found.base, &mut found.merged);
+    // Merging is not what this plan does, so what merging would change beside the resources is not approved with it.
+    found.notes.clear();
+    let mut plan = compiled(repo, targets, sighted, request, found).await?;
+    for delta in &mut plan.deltas {
+        delta.reason = Reason::Restores;
+    }
+    Ok(plan)
 }
 
 /// The way back of what this change wrote: what the runs left counts as base, what was there before as merged.

@@ -1,6 +1,7 @@
 //! What people and programs ask of a running server: the one handle behind pages, API and CLI.
 
 use super::{
+    config,
     desk::Desk,
     drift, faults, intake,
     orders::{self, Order},
@@ -9,8 +10,8 @@ use super::{
     world::World,
 };
 use crate::core::{
-    drift::Row,
-    model::{CommitId, MrId, RepoId, Span, User},
+    drift::{OverrideAsk, Overrides, Row},
+    model::{ResourceId, CommitId, MrId, RepoId, Span, Str, User},
     review::{Answer, Check, Command, CommentId, MrState, Right, View, veiled, words::Upshot},
     run::{Card, Event, Input, StreamId},
 };
@@ -18,7 +19,10 @@ use crate::{
     ports::{ForgeError, KvError},
     stores::{Batch, RowKey},
 };
-use std::sync::{Arc, atomic::Ordering};
+use std::{
+    collections::BTreeMap,
+    sync::{Arc, atomic::Ordering},
+};
 use tokio::sync::watch;
 
 /// A running server. Cheap to clone.
@@ -59,6 +63,15 @@ pub enum ServiceErrorKind {
     Conflict,
     /// Try again later.
     Unavailable,
+}
+
+impl From<drift::ClaimFault> for ServiceError {
+    fn from(fault: drift::ClaimFault) -> Self {
+        match fault {
+            drift::ClaimFault::Refused(what) => Self::new(ServiceErrorKind::Invalid, what),
+            drift::ClaimFault::Unavailable(what) => Self::new(ServiceErrorKind::Unavailable, what),
+        }
+    }
 }
 
 impl ServiceError {
@@ -193,6 +206,10 @@ impl Service {
     /// Says a command directly; works while the forge is down. Who may is judged by the change itself, whose answer comes back.
     pub async fn command(&self, by: &User, mr: &MrId, command: Command) -> Result<Answer, ServiceError> {
         self.known(mr).await?;
+        if let Command::Override { resource, until, reason } = command {
+            let ask = OverrideAsk { by: by.clone(), resource, until, reason, at: self.world.clock.now() };
+            return Ok(Answer::Overridden { text: self.override_claim(by, &mr.repo, ask, Some(mr.clone())).await? });
+        }
         let right = self.right(by, &mr.repo).await?;
         let plan = if command.is_of_a_plan() { self.desk.view(mr).await.and_then(|view| view.digest) } else { None };
         let asker = self.world.store.shared().then(|| self.desk.asker());
@@ -361,6 +378,51 @@ impl Service {
         let open = drift::Open::Server { desk: self.desk.clone(), world: self.world.clone() };
         let rows = drift::search(known, self.world.targets.clone(), self.world.safe.clone(), open, base, asked).await;
         rows.map_err(|what| ServiceError::new(ServiceErrorKind::Invalid, what))
+    }
+
+    /// Answers for what is live of a resource; what it covers comes back. Merge requests that this drift held up are planned again.
+    pub async fn override_claim(&self, by: &User, repo: &RepoId, ask: OverrideAsk, on: Option<MrId>) -> Result<String, ServiceError> {
+        self.needs(by, repo, Right::Approve, "override").await?;
+        let done = drift::claim(&self.world, &self.desk, repo, &ask, on.clone()).await?;
+        drift::plan_again(&self.world, &self.desk, repo, by, on.as_ref()).await;
+        Ok(done)
+    }
+
+    /// Ends an override before its time.
+    pub async fn override_end(&self, by: &User, repo: &RepoId, id: &ResourceId) -> Result<(), ServiceError> {
+        self.needs(by, repo, Right::Approve, "end overrides").await?;
+        if self.world.overrides.now().await.get(id).is_some_and(|known| known.repo != *repo) {
+            return Err(ServiceError::new(ServiceErrorKind::NotFound, format!("no override of `{id}` stands in {repo}; `trueup override list` shows those there are")));
+        }
+        Ok(drift::end(&self.world, id, by).await?)
+    }
+
+    /// Every override of the server, those that are over too as far as they are remembered.
+    pub async fn overrides(&self) -> Arc<Overrides> {
+        self.world.overrides.now().await
+    }
+
+    /// What sweeps found, by repository and target.
+    pub fn sweeps(&self) -> BTreeMap<(RepoId, Str), drift::Swept> {
+        self.world.sweeps.known()
+    }
+
+    /// Looks at everything of a repository now, and proposes what is found as a merge request of the server's own; the asker cannot approve it.
+    pub async fn propose_drift(&self, by: &User, repo: &RepoId) -> Result<Option<MrId>, ServiceError> {
+        self.needs(by, repo, Right::Write, "have drift proposed").await?;
+        let known = self.world.repositories.get(repo).cloned().ok_or_else(|| ServiceError::new(ServiceErrorKind::NotFound, format!("no repository `{repo}` here")))?;
+        drift::propose_now(&self.world, &self.desk, &known, by).await.map_err(|what| ServiceError::new(ServiceErrorKind::Unavailable, what))
+    }
+
+    /// Looks for drift again and again, until told to stop.
+    pub async fn sweep_drift(self, drift: config::Drift, stop: watch::Receiver<bool>) {
+        let sweeps = self.world.repositories.values().map(|repo| drift::sweep(self.world.clone(), self.desk.clone(), repo.clone(), drift.clone(), stop.clone()));
+        futures::future::join_all(sweeps).await;
+    }
+
+    /// Announces and ends overrides in time, until told to stop.
+    pub async fn keep_overrides(self, stop: watch::Receiver<bool>) {
+        drift::keep_overrides(self.world.clone(), stop).await;
     }
 
     /// What a person may do in a repository.

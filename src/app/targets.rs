@@ -18,16 +18,21 @@ use std::{
     task::Poll,
     time::{Duration, Instant},
 };
-use tokio::sync::{Semaphore, oneshot};
+use tokio::sync::{AcquireError, Notify, Semaphore, SemaphorePermit, oneshot};
 
 /// How long one read of a target may take, all its round trips together.
 pub const READ_DEADLINE: Duration = Duration::from_secs(60);
+
+/// How often whoever reads last looks whether a slot is free.
+const IDLE: Duration = Duration::from_millis(100);
 
 /// One configured target. All changes share it, so its dispatcher is fair between them: waiters are served in the order they came.
 pub struct Target {
     pub name: Str,
     driver: Arc<dyn Driver>,
     slots: Semaphore,
+    /// Told whenever somebody has to wait for a slot.
+    wanted: Notify,
     /// Reads that wait for a slot.
     waiting: Mutex<Vec<Read>>,
     next: AtomicU64,
@@ -50,7 +55,7 @@ pub type Targets = BTreeMap<Str, Arc<Target>>;
 impl Target {
     /// `in_flight`: how many calls the target takes at once.
     pub fn new(name: impl Into<Str>, driver: Arc<dyn Driver>, in_flight: usize) -> Self {
-        Self { name: name.into(), driver, slots: Semaphore::new(in_flight.max(1)), waiting: Mutex::default(), next: AtomicU64::default() }
+        Self { name: name.into(), driver, slots: Semaphore::new(in_flight.max(1)), wanted: Notify::new(), waiting: Mutex::default(), next: AtomicU64::default() }
     }
 
     pub fn kind(&self) -> &'static dyn Kind {
@@ -73,7 +78,7 @@ impl Target {
             let told = tokio::select! {
                 biased;
                 told = &mut seen => told,
-                slot = self.slots.acquire() => {
+                slot = self.slot() => {
                     if let Some(reads) = self.like(number) {
                         self.read_all(secrets, reads).await;
                     }
@@ -86,6 +91,31 @@ impl Target {
                 return told;
             }
         }
+    }
+
+    /// Reads when nobody else wants the target, and lets go in the middle as soon as somebody does: it is asked again from the start then.
+    pub async fn observe_last(&self, secrets: &dyn Secrets, wants: &[Want], facts: &[Fact]) -> Seen {
+        loop {
+            let wanted = self.wanted.notified();
+            // Nobody waits while a slot is free: whoever lets go of one hands it to the next in line.
+            let Ok(_slot) = self.slots.try_acquire() else {
+                tokio::time::sleep(IDLE).await;
+                continue;
+            };
+            tokio::select! {
+                biased;
+                seen = self.read(secrets, wants, facts) => return seen,
+                () = wanted => {}
+            }
+        }
+    }
+
+    /// The next free slot, in the order asked; whoever reads only while nobody else does hears of it.
+    async fn slot(&self) -> Result<SemaphorePermit<'_>, AcquireError> {
+        if self.slots.available_permits() == 0 {
+            self.wanted.notify_waiters();
+        }
+        self.slots.acquire().await
     }
 
     /// Takes a waiting read with all that can be read with it; `None`: it is being read.
@@ -138,7 +168,7 @@ impl Target {
     pub async fn list(&self, secrets: &dyn Secrets, unit: &Unit, prefix: &str) -> Result<Vec<Observed>, ObserveError> {
         let fault = |what: String, kind| ObserveError { target: self.name.to_string(), what, kind, about: Vec::new() };
         let census = self.driver.census().ok_or_else(|| fault("this kind of target cannot list what it holds".into(), ObserveErrorKind::Broken))?;
-        let _slot = self.slots.acquire().await;
+        let _slot = self.slot().await;
         let cx = Cx { fence: None, deadline: Instant::now() + READ_DEADLINE, cancel: Cancel::default(), together: false, secrets };
         census.list_below(&cx, unit, prefix).await
     }
@@ -153,7 +183,7 @@ impl Target {
 
     /// Does one step with plain values: `Safe::act` is what calls this. An act that outlives its deadline, or the time for which the change is certainly ours, has an unknown outcome: only observing tells.
     pub(super) async fn act(&self, secrets: &dyn Secrets, owned: Owned<'_>, step: &Step, skip: &BTreeSet<u32>, tokens: &[Token]) -> Outcome {
-        let _slot = self.slots.acquire().await;
+        let _slot = self.slot().await;
         // Only now: waiting for the slot may have taken longer than the lease.
         let end = Instant::now() + step.deadline.std();
         let end = match (owned.stands)() {
@@ -335,5 +365,27 @@ mod tests {
     async fn a_read_that_fails_together_is_read_alone_and_fails_its_own_asker_only() {
         let (reads, answered) = asked(&["a./x/A", "a./bad/A", "a./y/A"]).await;
         assert_eq!((reads, answered), (vec![1, 3, 1, 1, 1], vec![true, false, true]));
+    }
+
+    #[tokio::test]
+    async fn a_read_that_comes_last_gives_way_in_the_middle_to_any_other() {
+        let driver = Arc::new(Slow { reads: Mutex::default(), go: Semaphore::new(0) });
+        let target = Arc::new(Target::new("dns", driver.clone(), 1));
+        let want = |name: &str| Want { id: ResourceId::new("dns", "rrset", name), base: None, merged: None, ours: None };
+        let (sweep, own) = (target.clone(), want("sweep./@/A"));
+        let last = tokio::spawn(async move { sweep.observe_last(&Nobody, std::slice::from_ref(&own), &[]).await.is_ok() });
+        while driver.reads.lock().unwrap().is_empty() {
+            tokio::task::yield_now().await;
+        }
+        let (other, own) = (target.clone(), want("other./@/A"));
+        let other = tokio::spawn(async move { other.observe(&Nobody, std::slice::from_ref(&own), &[]).await.is_ok() });
+        // It is read although the first was never answered.
+        while driver.reads.lock().unwrap().len() < 2 {
+            tokio::task::yield_now().await;
+        }
+        driver.go.add_permits(100);
+        assert!(other.await.unwrap());
+        assert!(last.await.unwrap());
+        assert_eq!(*driver.reads.lock().unwrap(), [1, 1, 1], "the one that gave way began anew");
     }
 }

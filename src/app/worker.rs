@@ -12,9 +12,10 @@ use super::{
 };
 use crate::{
     core::{
+        drift::{OverrideFault, Overrides},
         model::{MrId, ResourceId, StepId, Time, Token, Value},
         review::{Answer, Phase, Sighting, View},
-        run::{Ask, Card, Change, Effect, Event, Input, StreamId},
+        run::{Ask, Card, Change, Effect, Event, Input, MergeAnswer, StreamId},
     },
     ports::Fence,
     stores::{AppendError, LeaseError},
@@ -331,6 +332,11 @@ impl Worker {
                 tokio::spawn(intake::look_queued(self.world.clone(), self.desk.clone(), self.mr.clone()));
             }
         }
+        self.ends_overrides(&turn.events);
+        if matches!(card.phase, Phase::Restored | Phase::Merged) && self.change.sighting().is_some_and(|sighting| sighting.proposed.is_some()) {
+            // What it proposed is gone, one way or the other: whoever proposed it looks again.
+            self.world.sweeps.look_again();
+        }
         self.glance(show, card);
         for ((asked, asker), answer) in asked.into_iter().zip(std::mem::take(&mut turn.said)) {
             // Whoever asked may have gone away, with an earlier process even.
@@ -344,6 +350,31 @@ impl Worker {
             self.perform(effect, looks);
         }
         Ok(())
+    }
+
+    /// What this turn wrote, or merged, was the next change of its resources: overrides of just that are over.
+    fn ends_overrides(&self, events: &[Event]) {
+        let known = self.world.overrides.known();
+        let Some(plan) = self.change.plan().filter(|_| known.standing().next().is_some()) else { return };
+        let mut over: BTreeMap<ResourceId, Option<Value>> = BTreeMap::new();
+        for event in events {
+            if let Event::Proven { step, .. } = event {
+                over.extend(plan.steps.get(step).into_iter().flat_map(|step| step.writes()).map(|write| (write.id.clone(), write.from.clone())));
+            } else if let Event::MergeAnswered { answer: MergeAnswer::Merged { .. }, .. } = event {
+                over.extend(plan.deltas.iter().map(|delta| (delta.id.clone(), delta.from.clone())));
+            }
+        }
+        let touched = |over: &BTreeMap<ResourceId, Option<Value>>, now: &Overrides, mr: &MrId, at| now.changed(mr, over.iter().map(|(id, from)| (id, from.as_ref())), at);
+        if touched(&over, &known, &self.mr, Time::default()).is_empty() {
+            return;
+        }
+        let (world, mr) = (self.world.clone(), self.mr.clone());
+        tokio::spawn(async move {
+            let ended = world.overrides.write(|now, at| Ok::<_, OverrideFault>(touched(&over, now, &mr, at))).await;
+            if let Err(Err(why)) = ended {
+                tracing::warn!(change = %mr, "the overrides it ended are not kept as over: {why}");
+            }
+        });
     }
 
     /// Begins a look, when the one at a time says so.
@@ -396,6 +427,7 @@ impl Worker {
                     mr: self.mr.clone(),
                     plan: self.change.plan().cloned(),
                     written,
+                    reverts: self.change.reverts(),
                     known,
                     fence: self.fence.clone(),
                     tokens: self.tokens.clone(),

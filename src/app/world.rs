@@ -1,6 +1,6 @@
 //! Everything a change may reach, behind ports; made once by the wiring.
 
-use super::{board::BoardRoom, news::News, overrides::OverrideBook, safe::Safe, service::MrDesk, targets::Targets};
+use super::{board::BoardRoom, drift::SweepBook, news::News, overrides::OverrideBook, safe::Safe, service::MrDesk, targets::Targets};
 use crate::{
     core::{
         model::{CommitId, Grant, RepoId, Str, User},
@@ -37,6 +37,8 @@ pub struct World {
     pub prober: Arc<dyn Probes>,
     pub board: BoardRoom,
     pub overrides: OverrideBook,
+    /// What sweeps for drift found.
+    pub sweeps: SweepBook,
     pub kinds: Kinds,
     /// Whether new writes are stopped on the whole server.
     pub halted: AtomicBool,

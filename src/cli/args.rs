@@ -1,6 +1,6 @@
 //! The commands and their dispatch.
 
-use super::{Exit, completions, demo, doctor, drift, graph, halt, import, mr, plan, schema, serve, status, store, term, validate};
+use super::{Exit, completions, demo, doctor, drift, graph, halt, import, mr, overrides, plan, schema, serve, status, store, term, validate};
 use clap::{CommandFactory, Parser, Subcommand};
 use std::process::ExitCode;
 
@@ -58,6 +58,9 @@ enum Commands {
     Status(status::StatusArgs),
     /// Find where live systems are not what the governed branch asks for.
     Drift(drift::DriftArgs),
+    /// Answer for a change made by hand until some time, list who does, or end it.
+    #[command(subcommand)]
+    Override(overrides::OverrideCommand),
     /// Draw the order of a change's plan as a Mermaid flowchart.
     Graph(graph::GraphArgs),
     /// Stop new writes of all changes, or let them go on.
@@ -92,6 +95,7 @@ pub fn run() -> ExitCode {
         Commands::Mr(command) => talk(mr::run(&command, cli.color)),
         Commands::Status(args) => talk(status::run(&args)),
         Commands::Drift(args) => talk(drift::run(&args, cli.color)),
+        Commands::Override(command) => talk(overrides::run(&command)),
         Commands::Graph(args) => talk(graph::run(&args)),
         Commands::Halt(args) => talk(halt::run(&args)),
         Commands::Completions(args) => completions::run(&args, Cli::command()),

@@ -71,6 +71,13 @@ impl Client {
         self.json(Method::DELETE, path, None).await
     }
 
+    /// Deletes what a query names.
+    pub async fn delete_named(&self, path: &[&str], query: (&str, &str)) -> anyhow::Result<Value> {
+        let mut url = self.url(path)?;
+        url.query_pairs_mut().append_pair(query.0, query.1);
+        self.send(self.http.delete(url)).await?.json().await.context("the server's answer is no JSON; is this a trueup server?")
+    }
+
     /// An answer as text, asked for with query parameters.
     pub async fn text(&self, path: &[&str], query: &[(&str, &str)]) -> anyhow::Result<String> {
         let mut url = self.url(path)?;

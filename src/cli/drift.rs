@@ -48,6 +48,9 @@ pub struct DriftArgs {
     /// Count drift that an override covers, too.
     #[arg(long)]
     strict: bool,
+    /// Have what is found proposed as a merge request of the server's own, which you cannot approve then.
+    #[arg(long, conflicts_with = "config")]
+    propose: bool,
     /// How to print what is found.
     #[arg(short, long, value_enum, default_value_t)]
     output: Output,
@@ -79,6 +82,13 @@ pub async fn run(args: &DriftArgs, color: Color) -> anyhow::Result<Exit> {
         None => asked(args).await?,
     };
     let told = tell(args, &repo, rows, color).await?;
+    if args.propose {
+        let answer = client(args)?.post(&["repos", &repo, "drift", "proposal"], serde_json::json!({})).await?;
+        match answer["number"].as_u64() {
+            Some(number) => eprintln!("proposed as {repo}!{number}: merging adopts, `trueup mr say {number} restore` brings back what the branch asks for"),
+            None => eprintln!("nothing to propose"),
+        }
+    }
     let drifted = told.drifted + if args.strict { told.overridden } else { 0 };
     Ok(match (told.faults, drifted) {
         (0, 0) => Exit::Ok,
@@ -90,13 +100,17 @@ pub async fn run(args: &DriftArgs, color: Color) -> anyhow::Result<Exit> {
 
 /// Asks the server.
 async fn asked(args: &DriftArgs) -> anyhow::Result<(String, Rows)> {
-    let (server, token) = (args.server.clone().context("say which server with --server (TRUEUP_SERVER)")?, args.token.clone().context("say who you are with TRUEUP_TOKEN")?);
-    let client = Client::new(&ServerArgs { server, token, json: false })?;
+    let client = client(args)?;
     let repo = client.repo(args.repo.as_deref()).await?;
     let narrowed = [("target", &args.target), ("unit", &args.unit), ("pattern", &args.pattern)];
     let query: Vec<(&str, &str)> = narrowed.into_iter().filter_map(|(name, value)| Some((name, value.as_deref()?))).collect();
     let rows = client.rows(&["repos", &repo, "drift"], &query).await?;
     Ok((repo, Box::pin(rows)))
+}
+
+fn client(args: &DriftArgs) -> anyhow::Result<Client> {
+    let (server, token) = (args.server.clone().context("say which server with --server (TRUEUP_SERVER)")?, args.token.clone().context("say who you are with TRUEUP_TOKEN")?);
+    Client::new(&ServerArgs { server, token, json: false })
 }
 
 /// Looks from here.

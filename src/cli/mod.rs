@@ -14,6 +14,7 @@ mod import;
 mod live;
 mod load;
 mod mr;
+mod overrides;
 mod plan;
 pub mod schema;
 mod serve;

@@ -29,6 +29,13 @@ pub async fn run(args: &StatusArgs) -> anyhow::Result<Exit> {
     println!("trueup {} as {}{halted}", field(&status, "version"), field(&status, "user"));
     let counts: Vec<String> = status["changes"].as_object().into_iter().flatten().map(|(phase, n)| format!("{n} {phase}")).collect();
     println!("{}", if counts.is_empty() { "no changes".to_owned() } else { counts.join(", ") });
+    for sweep in client.get(&["drift"]).await?["sweeps"].as_array().into_iter().flatten() {
+        let (drifted, overridden) = (&sweep["drifted"], &sweep["overridden"]);
+        let unread = sweep["faults"].as_array().map_or(0, Vec::len);
+        let unread = if unread > 0 { format!(", {unread} not looked at") } else { String::new() };
+        let when = if sweep["ended"].is_null() { "its first sweep is under way".to_owned() } else { format!("swept {}", field(sweep, "ended")) };
+        println!("drift of {} on {}: {drifted} drifted, {overridden} overridden{unread}; {when}", field(sweep, "repo"), field(sweep, "target"));
+    }
     let all = client.get(&["changes"]).await?;
     let over = ["merged", "closed", "restored"];
     let open: Vec<&Value> = all["changes"].as_array().into_iter().flatten().filter(|change| !over.iter().any(|phase| change["phase"] == *phase)).collect();

@@ -3,10 +3,11 @@
 use super::Fut;
 use crate::core::{
     gate::MergeTicket,
-    model::{CommitId, MrId, RepoId, Time, User},
+    model::{CommitId, MrId, RepoId, Str, Time, User},
     review::{CommentId, Face, Right, Sighting},
     run::MergeAnswer,
 };
+use std::collections::BTreeMap;
 
 /// Reads a forge.
 pub trait ForgeReader: Send + Sync {
@@ -36,8 +37,46 @@ pub trait ForgeWriter: Send + Sync {
     /// Answers below a comment, once: a repeated call with the same `to` and text changes nothing.
     fn reply<'a>(&'a self, mr: &'a MrId, to: CommentId, text: &'a str) -> Fut<'a, Result<(), ForgeError>>;
 
+    /// Comments as the server, once: a repeated call with the same key changes nothing.
+    fn tell<'a>(&'a self, mr: &'a MrId, key: &'a str, text: &'a str) -> Fut<'a, Result<(), ForgeError>>;
+
+    /// Finds or makes the server's own merge request of that key, and makes its branch hold exactly what is proposed.
+    fn propose<'a>(&'a self, proposal: &'a Proposal) -> Fut<'a, Result<Proposed, ForgeError>>;
+
+    /// Closes the server's own merge request of that key, with a word why; `None`: none is open, or somebody pushed to it and so made it theirs.
+    fn withdraw<'a>(&'a self, repo: &'a RepoId, key: &'a str, why: &'a str) -> Fut<'a, Result<Option<MrId>, ForgeError>>;
+
     /// Merges exactly what the ticket pins and reads the result back.
     fn merge<'a>(&'a self, ticket: MergeTicket) -> Fut<'a, Result<MergeAnswer, ForgeError>>;
+}
+
+/// A merge request that the server opens by itself.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Proposal {
+    pub repo: RepoId,
+    /// One is open at a time for each key.
+    pub key: Str,
+    /// The branch of its own that it stands on.
+    pub branch: Str,
+    pub title: String,
+    /// The commit message.
+    pub message: String,
+    pub base: CommitId,
+    /// What differs from base, whole files by path; `None`: the file goes.
+    pub files: BTreeMap<Str, Option<Vec<u8>>>,
+    /// Whoever had it made; they do not approve it (I2).
+    pub asked_by: Option<User>,
+}
+
+/// What became of a proposal.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Proposed {
+    /// It is open and holds exactly this.
+    Open(MrId),
+    /// Somebody pushed to its branch: it is theirs, and left as it is.
+    Taken(MrId),
+    /// A person closed exactly this proposal: it is not opened again until it says something else.
+    Declined(MrId),
 }
 
 /// A merge request in a sweep: enough to know whether to look.

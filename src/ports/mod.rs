@@ -12,7 +12,7 @@ mod secrets;
 
 pub use clock::{Clock, SystemClock, TestClock};
 pub use driver::{Cancel, Census, Cx, Driver, Fence, Guarded, ObserveError, ObserveErrorKind, Precondition};
-pub use forge::{ForgeError, ForgeErrorKind, ForgeReader, ForgeWriter, MrRef, Shown};
+pub use forge::{ForgeError, ForgeErrorKind, ForgeReader, ForgeWriter, MrRef, Proposal, Proposed, Shown};
 pub use health::Probes;
 pub use kv::{Compare, Key, Kv, KvError, KvErrorKind, KvLimits, Miss, Put, Rev, Row, SessionId, Stands};
 pub use kv_memory::{Fault, MemoryKv};

@@ -29,6 +29,10 @@ fn recorder() -> &'static PrometheusHandle {
         metrics::describe_histogram!("trueup_http_request_seconds", metrics::Unit::Seconds, "Time to the first byte of an answer, by route.");
         metrics::describe_gauge!("trueup_changes", "Changes by phase.");
         metrics::describe_gauge!("trueup_workers", "Running workers, one a change; those of changes that are over end.");
+        metrics::describe_gauge!("trueup_drift", "Drifted resources that no override covers, as the sweep last saw them.");
+        metrics::describe_gauge!("trueup_drift_unread_parts", "Parts that the sweep could not look at.");
+        metrics::describe_gauge!("trueup_drift_swept_timestamp_seconds", "When the last whole sweep ended.");
+        metrics::describe_gauge!("trueup_overrides", "Overrides that stand; `ending` are those whose end was announced.");
         metrics::describe_gauge!("trueup_halted", "1 while writes are halted.");
         metrics::describe_gauge!("trueup_replicas", "Replicas whose session with the shared store stands; absent where the store is embedded.");
         metrics::describe_counter!("trueup_takeovers_total", "Open changes that this replica took over from another.");
@@ -74,6 +78,20 @@ pub async fn show(State(app): State<App>) -> Result<Response, Fault> {
     }
     metrics::gauge!("trueup_workers").set(u32::try_from(app.service.workers()).unwrap_or(u32::MAX));
     metrics::gauge!("trueup_halted").set(u32::from(app.service.is_halted()));
+    let overrides = app.service.overrides().await;
+    let ending = overrides.standing().filter(|known| known.noticed).count();
+    for (state, n) in [("standing", overrides.standing().count() - ending), ("ending", ending)] {
+        metrics::gauge!("trueup_overrides", "state" => state).set(u32::try_from(n).unwrap_or(u32::MAX));
+    }
+    for ((repo, target), swept) in app.service.sweeps() {
+        let of = [("repo", repo.to_string()), ("target", target.to_string())];
+        // More drift than this is no finer number to anybody.
+        metrics::gauge!("trueup_drift", &of).set(u32::try_from(swept.drifted()).unwrap_or(u32::MAX));
+        metrics::gauge!("trueup_drift_unread_parts", &of).set(u32::try_from(swept.faults().count()).unwrap_or(u32::MAX));
+        if let Some(ended) = swept.ended {
+            metrics::gauge!("trueup_drift_swept_timestamp_seconds", &of).set(ended.0 as f64 / 1000.0);
+        }
+    }
     let handle = recorder();
     handle.run_upkeep();
     Ok(([(header::CONTENT_TYPE, "text/plain; version=0.0.4")], handle.render()).into_response())

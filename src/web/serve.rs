@@ -37,7 +37,7 @@ pub async fn start(mut server: config::Server) -> anyhow::Result<Running> {
     let listener = TcpListener::bind(&*server.listen).await.with_context(|| format!("cannot listen on {}", server.listen))?;
     let addr = listener.local_addr()?;
     server.url.get_or_insert_with(|| format!("http://{addr}").into());
-    let limits = server.limits.clone();
+    let (limits, drift) = (server.limits.clone(), server.drift.clone());
     let Wired { service, people, folders } = wiring::service(server).await?;
     let (stop, stopped) = watch::channel(false);
     let door = Arc::new(Door { people: people.clone(), service: service.clone(), folders });
@@ -45,9 +45,11 @@ pub async fn start(mut server: config::Server) -> anyhow::Result<Running> {
     let web = tokio::spawn(door::answer(listener, routes, stopped.clone()));
     let woken = service.resume().await?;
     tracing::info!(%addr, woken, "listening");
+    let drift = tokio::spawn(service.clone().sweep_drift(drift, stopped.clone()));
+    let overrides = tokio::spawn(service.clone().keep_overrides(stopped.clone()));
     let sweep = tokio::spawn(service.clone().sweep(limits.sweep, stopped.clone()));
     let attend = tokio::spawn(service.clone().attend(stopped));
-    Ok(Running { addr, service, stop, tasks: vec![web, sweep, attend] })
+    Ok(Running { addr, service, stop, tasks: vec![web, sweep, attend, overrides, drift] })
 }
 
 impl Running {

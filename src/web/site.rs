@@ -25,6 +25,7 @@ pub fn routes() -> Router<App> {
         .route("/changes/{repo}/{number}", get(change))
         .route("/changes/{repo}/{number}/command", post(command))
         .route("/changes/{repo}/{number}/comment", post(comment))
+        .route("/drift", get(drift))
         .route("/login", get(login).post(sign_in))
         .route("/logout", post(sign_out))
 }
@@ -88,6 +89,12 @@ fn reader(app: &App, by: User) -> Reader {
 async fn changes(State(app): State<App>, Visitor(by): Visitor) -> Result<Page, NoPage> {
     let cards = api::visible(&app, &by, None).await?;
     Ok(Page(StatusCode::OK, pages::changes(&cards, &reader(&app, by))))
+}
+
+async fn drift(State(app): State<App>, Visitor(by): Visitor) -> Page {
+    let (standing, ended) = super::drift::visible(&app, &by).await;
+    let swept = super::drift::found(&app, &by).await;
+    Page(StatusCode::OK, pages::drift(&swept, &standing, &ended, &reader(&app, by)))
 }
 
 /// One change, or with `?part=live` only what the page's script puts in the place of the old.

@@ -2,6 +2,7 @@
 
 mod config;
 mod dns;
+mod drift;
 mod engine;
 mod formats;
 mod gate;

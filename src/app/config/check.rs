@@ -21,6 +21,7 @@ pub(super) fn check(server: &Server, node: &Node) -> Vec<Refusal> {
     check.seal_keys();
     check.providers();
     check.limits();
+    check.drift();
     check.store();
     check.probes();
     check.found.sort_by(|a, b| (&a.place, &a.what).cmp(&(&b.place, &b.what)));
@@ -163,6 +164,20 @@ impl Check<'_> {
         }
         if server.probes.at_once == 0 {
             self.fault(RefusalKind::Value, &["probes", "at_once"], "no probe at a time is no probe".into(), "write 1 or more");
+        }
+    }
+
+    /// A sweep of nothing finds nothing, and one without a pause is an attack.
+    fn drift(&mut self) {
+        let drift = &self.server.drift;
+        if drift.every == Some(Span(0)) {
+            self.fault(RefusalKind::Value, &["drift", "every"], "a sweep without a pause would read for ever".into(), "write `1h`, or leave it out");
+        }
+        if drift.reads == 0 {
+            self.fault(RefusalKind::Value, &["drift", "reads"], "with `reads` of nothing no drift is found".into(), "write 1 or more, or leave out `every`");
+        }
+        if drift.propose && drift.every.is_none() {
+            self.fault(RefusalKind::Value, &["drift", "propose"], "`propose` proposes what the sweep finds, and there is none".into(), "write `every: 1h` beside it");
         }
     }
 

@@ -13,4 +13,4 @@ pub use owners::{Places, pairs, places};
 pub use probes::{Command, Probes, Prometheus};
 pub use providers::{AppRole, Sops, Vault};
 pub use secret::{SealKeys, SecretSource, TokenSource};
-pub use types::{Forge, Limits, Repository, Server, Store, StoreKind, Target, TargetKind, Tls, Tsig, TsigAlgorithm, User};
+pub use types::{Drift, Forge, Limits, Repository, Server, Store, StoreKind, Target, TargetKind, Tls, Tsig, TsigAlgorithm, User};

@@ -64,6 +64,9 @@ pub struct Server {
     /// What the server takes on at once.
     #[serde(default)]
     pub limits: Limits,
+    /// How drift is looked for without being asked.
+    #[serde(default)]
+    pub drift: Drift,
 }
 
 fn default_listen() -> Str {
@@ -72,6 +75,24 @@ fn default_listen() -> Str {
 
 fn default_bot() -> Str {
     "trueup".into()
+}
+
+/// How drift is looked for without being asked.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize, Serialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct Drift {
+    /// How often everything that is governed is looked at: `1h`. Without it nothing is read unless somebody asks.
+    pub every: Option<Span>,
+    /// How many reads a minute one target gives to it: each is one zone, or up to 500 files of a key tree. It waits for whatever else wants the target.
+    pub reads: u32,
+    /// Whether what is found is proposed as a merge request, one a repository, on the branch `trueup/drift`.
+    pub propose: bool,
+}
+
+impl Default for Drift {
+    fn default() -> Self {
+        Self { every: None, reads: 60, propose: false }
+    }
 }
 
 /// Where changes are kept.

@@ -55,18 +55,15 @@ impl Bundle {
 pub struct Only {
     /// A unit as grants name them: a zone, a key, `app/*`.
     pub unit: Option<Str>,
+    /// One resource.
+    pub id: Option<ResourceId>,
     /// Globs over `target/kind/name`.
     pub pattern: Option<Patterns>,
 }
 
 impl Only {
     pub fn takes(&self, id: &ResourceId, kind: &dyn Kind) -> bool {
-        self.unit.as_ref().is_none_or(|unit| kind.granted(id, unit)) && self.pattern.as_ref().is_none_or(|pattern| pattern.matches(id))
-    }
-
-    /// Whether it takes everything.
-    pub fn is_all(&self) -> bool {
-        self.unit.is_none() && self.pattern.is_none()
+        self.id.as_ref().is_none_or(|only| only == id) && self.unit.as_ref().is_none_or(|unit| kind.granted(id, unit)) && self.pattern.as_ref().is_none_or(|pattern| pattern.matches(id))
     }
 }
 

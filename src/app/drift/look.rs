@@ -9,7 +9,7 @@ use crate::{
         world::{Repository, World},
     },
     core::{
-        drift::{Ahead, Asked, Fault, Found, How, Part, Row, Verdict, Writer, compare},
+        drift::{Ahead, Asked, Covered, Fault, Found, How, Overrides, Part, Row, Verdict, Writer, compare},
         model::{CHANGED, CommitId, Desired, Fact, FactValue, Kind, MrId, Observed, Place, Reading, ResourceId, VEIL, Value, Want, Wanted},
         review::Phase,
     },
@@ -46,6 +46,14 @@ impl Open {
                 Ok(all)
             }
             Self::Unknown => Ok(Applied::new()),
+        }
+    }
+
+    /// The overrides that stand.
+    pub async fn overrides(&self) -> Arc<Overrides> {
+        match self {
+            Self::Server { desk: _, world } => world.overrides.now().await,
+            Self::Unknown => Arc::default(),
         }
     }
 
@@ -91,6 +99,8 @@ pub struct Drifted {
     /// The open change that wrote what is asked for.
     pub ahead: Option<MrId>,
     pub sensitive: bool,
+    /// An override covers exactly this.
+    pub covered: bool,
 }
 
 /// What one look told.
@@ -132,6 +142,7 @@ pub struct Looker<'a> {
     pub ahead: Applied,
     /// Resources that base asks for and open changes have written.
     pub met: BTreeSet<ResourceId>,
+    pub overrides: Arc<Overrides>,
 }
 
 impl Looker<'_> {
@@ -158,10 +169,23 @@ impl Looker<'_> {
                 continue;
             }
             let mut looked = seen;
+            if let Open::Server { desk: _, world } = &self.open {
+                super::claim::gone(world, &self.repo.id, &looked).await;
+            }
             looked.rows.extend(wishes.faults.into_iter().map(|(unit, fault)| Row::Fault(Fault { target: String::new(), area: unit.to_string(), what: fault.to_string() })));
             return looked;
         }
         fault("the branch moves faster than it can be looked at; try again".to_owned())
+    }
+
+    /// One resource that no file asks for.
+    pub async fn unasked(&mut self, ground: &Ground, id: &ResourceId) -> Looked {
+        let wanted = Wanted { value: Value::Null, place: Place::default(), after: Vec::new() };
+        match self.compare_beyond(ground, BTreeMap::from([(id.clone(), wanted)]), String::new()).await {
+            // Not live and not asked for: nothing to speak of.
+            Ok(looked) => Looked { same: BTreeSet::new(), ..looked },
+            Err(error) => Looked { rows: vec![Row::Fault(Fault { target: self.target.name.to_string(), area: String::new(), what: error.what })], ..Looked::default() },
+        }
     }
 
     /// What only open changes ask for: they made it, and base does not have it yet.
@@ -273,6 +297,7 @@ impl Looker<'_> {
             writers.insert(&suspect.id, self.open.writer(&suspect.id).await);
         }
         if !suspects.is_empty() {
+            self.overrides = self.open.overrides().await;
             // After the writers: whoever does not write any more has told what it wrote by now, and what merged since shows in the branch.
             self.ahead =
                 self.open.ahead(&self.repo).await.map_err(|what| ObserveError { target: self.target.name.to_string(), what, kind: ObserveErrorKind::Broken, about: Vec::new() })?;
@@ -292,11 +317,17 @@ impl Looker<'_> {
                     let asked = Asked::of(&one.id, base.as_ref(), &self.ahead);
                     let secret = |value: Option<&Value>| matches!(value, Some(Value::Hidden(_) | Value::Secret(_)));
                     let sensitive = ground.veil.hides(&one.id) || secret(live.as_ref()) || secret(asked.effective());
-                    let found = found(kind, one, &wanted.place, asked, live.as_ref(), sensitive);
-                    part.drifted += 1;
+                    let mut found = found(kind, one, &wanted.place, asked, live.as_ref(), sensitive);
+                    let known = self.overrides.get(&one.id);
+                    let told = known.map(|known| Covered { by: known.by.to_string(), reason: known.reason.clone(), until: known.until });
+                    let covered = known.is_some_and(|known| known.covers(live.as_ref()));
+                    match covered {
+                        true => (part.overridden, found.covered) = (part.overridden + 1, told),
+                        false => (part.drifted, found.uncovered) = (part.drifted + 1, told),
+                    }
                     looked.rows.push(Row::Drift(Box::new(found)));
                     let ahead = asked.ahead.map(|(change, _)| change.clone());
-                    looked.drifted.push(Drifted { id: one.id.clone(), place: wanted.place.clone(), base, live, ahead, sensitive });
+                    looked.drifted.push(Drifted { id: one.id.clone(), place: wanted.place.clone(), base, live, ahead, sensitive, covered });
                 }
             }
         }

@@ -39,7 +39,7 @@ pub async fn search(repo: Arc<Repository>, targets: Targets, safe: Arc<Safe>, op
         return Err(format!("{} asks nothing of a target `{target}`; it speaks of {names}", repo.id));
     }
     let ahead = open.ahead(&repo).await?;
-    let (only, ground) = (Arc::new(Only { unit: asked.unit, pattern }), Arc::new(ground));
+    let (only, ground) = (Arc::new(Only { id: None, unit: asked.unit, pattern }), Arc::new(ground));
     let (tell, rows) = mpsc::channel(AHEAD);
     tokio::spawn(async move {
         let walks = named.into_iter().filter(|name| asked.target.as_ref().is_none_or(|only| only == name)).map(|name| {
@@ -53,7 +53,8 @@ pub async fn search(repo: Arc<Repository>, targets: Targets, safe: Arc<Safe>, op
                     return teller.tally;
                 };
                 let reads = AtOnce(safe.clone());
-                let mut looker = Looker { repo, safe, target, open, reads: &reads, only, ahead, met: Default::default() };
+                let overrides = open.overrides().await;
+                let mut looker = Looker { repo, safe, target, open, reads: &reads, only, ahead, met: Default::default(), overrides };
                 walk(&mut looker, ground, &mut teller).await;
                 teller.tally
             }

@@ -83,6 +83,17 @@ pub struct Overrides {
     ended: VecDeque<Ended>,
 }
 
+/// What somebody said to override, as it was said.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct OverrideAsk {
+    pub by: User,
+    pub resource: String,
+    pub until: String,
+    pub reason: String,
+    /// When it was said: a span counts from here.
+    pub at: Time,
+}
+
 /// Why something cannot be overridden so.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum OverrideFault {

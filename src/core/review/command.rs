@@ -31,6 +31,12 @@ pub enum Command {
         reason: String,
     },
     Take,
+    /// Answers for what is live of a resource until some time, so that it is no drift and the next change may write over it.
+    Override {
+        resource: String,
+        until: String,
+        reason: String,
+    },
     Help,
     /// Looked like a command and is none: what was written, and the nearest known.
     Unknown {
@@ -67,7 +73,7 @@ impl Command {
         match self {
             Self::Approve { digest, steps: _ } => digest.is_none(),
             Self::Start | Self::Retry | Self::Skip { .. } => true,
-            Self::Plan | Self::Pause | Self::Resume | Self::Abort | Self::Restore | Self::Free { .. } | Self::Take | Self::Help | Self::Unknown { .. } => false,
+            Self::Plan | Self::Pause | Self::Resume | Self::Abort | Self::Restore | Self::Free { .. } | Self::Take | Self::Override { .. } | Self::Help | Self::Unknown { .. } => false,
         }
     }
 
@@ -89,6 +95,12 @@ impl Command {
                 usage("free", "[REASON…]", "gives back what this change holds, so that others go on; where it has written something, which then stays, say why", Right::Approve)
             }
             Self::Take => usage("take", "", "makes you responsible for this change", Right::Approve),
+            Self::Override { resource: _, until: _, reason: _ } => usage(
+                "override",
+                "RESOURCE until WHEN REASON…",
+                "answers for what is live of `target/kind/name` until then (`1d`, `2026-12-01`): it is no drift, and the next change of it may write over it, which ends the override",
+                Right::Approve,
+            ),
             Self::Help => usage("help", "", "lists the commands", Right::Read),
             Self::Unknown { text: _, nearest: _ } => None,
         }
@@ -107,7 +119,8 @@ impl Command {
             Self::Abort => Some(Self::Restore),
             Self::Restore => Some(Self::Free { reason: String::new() }),
             Self::Free { reason: _ } => Some(Self::Take),
-            Self::Take => Some(Self::Help),
+            Self::Take => Some(Self::Override { resource: String::new(), until: String::new(), reason: String::new() }),
+            Self::Override { resource: _, until: _, reason: _ } => Some(Self::Help),
             Self::Help => None,
             Self::Unknown { text: _, nearest: _ } => None,
         }
@@ -198,6 +211,7 @@ fn read(said: &str) -> Command {
         Command::Approve { .. } => approve(&args),
         Command::Skip { .. } => skip(&args),
         Command::Free { .. } => Some(Command::Free { reason: args.join(" ") }),
+        Command::Override { .. } => overrides(&args),
         Command::Plan
         | Command::Start
         | Command::Pause
@@ -227,6 +241,16 @@ fn approve(args: &[&str]) -> Option<Command> {
 /// A step's number as plans print it; `0123` looks like the start of a digest.
 fn step(word: &str) -> Option<StepId> {
     (!word.starts_with(['0', '+'])).then(|| word.parse().ok().map(StepId))?
+}
+
+/// `override RESOURCE until WHEN REASON…`; what is missing behind the time is said by whoever carries it out.
+fn overrides(args: &[&str]) -> Option<Command> {
+    match args {
+        [resource, until, when, reason @ ..] if until.eq_ignore_ascii_case("until") => {
+            Some(Command::Override { resource: (*resource).to_owned(), until: (*when).to_owned(), reason: reason.join(" ") })
+        }
+        _ => None,
+    }
 }
 
 fn skip(args: &[&str]) -> Option<Command> {

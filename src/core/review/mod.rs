@@ -19,7 +19,7 @@ pub use comment::{MARKER, MOST_CHARS, face};
 pub use depends::{Depended, Dependency, depends_on};
 pub use face::{Face, Label, Status, StatusState};
 pub use phase::Phase;
-pub use sighting::{Check, Comment, CommentId, MrState, Review, Right, Sighting};
+pub use sighting::{Check, Comment, CommentId, DRIFT, MrState, Review, Right, Sighting};
 pub use veil::{Veil, veiled};
 pub use view::{ApprovalView, Direction, Failure, FailureKind, Given, HealthView, ItemState, Left, Links, Queue, Since, StepState, StepView, Times, View};
 pub use words::{Answer, Waiting};

@@ -5,6 +5,9 @@ use crate::core::model::{CommitId, MrId, Str, Time, User};
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet};
 
+/// The key of the merge request that drift is proposed in.
+pub const DRIFT: &str = "drift";
+
 /// One merge request as the forge holds it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Sighting {
@@ -22,6 +25,9 @@ pub struct Sighting {
     pub base: CommitId,
     /// Whether `author` may write the repository (I10).
     pub author_trusted: bool,
+    /// The key of one that the server opened by itself: `drift`.
+    #[serde(default)]
+    pub proposed: Option<Str>,
     pub reviews: Vec<Review>,
     /// Statuses that others set on the head; our own are left out.
     pub checks: BTreeMap<Str, Check>,

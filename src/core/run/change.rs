@@ -3,11 +3,12 @@
 use super::{Event, IllegalEvent, Ledger, PlanKey, PlanWhy, Stop};
 use crate::core::{
     diff::Op,
+    drift::OverrideAsk,
     gate::{Approval, Leaves, Pin, Reason, RuleStanding, Shown, Window, standing},
     model::{CommitId, Digest, Fingerprint, MrId, Policy, Refusal, ResourceId, Str, Time, User, Value},
     plan::{Claim, Plan},
     render::Kinds,
-    review::{CommentId, Face, Links, Phase, Sighting, Times, Veil},
+    review::{CommentId, DRIFT, Face, Links, MrState, Phase, Sighting, Times, Veil},
 };
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -27,7 +28,7 @@ pub struct Change {
     // The forge.
     pub(super) sighting: Option<Box<Sighting>>,
     pub(super) heard: Option<CommentId>,
-    pub(super) owed: BTreeMap<CommentId, String>,
+    pub(super) owed: BTreeMap<CommentId, (String, Vec<OverrideAsk>)>,
     pub(super) look: bool,
     pub(super) vouched: Option<CommitId>,
 
@@ -393,6 +394,12 @@ impl Change {
     /// Whether anything this change wrote is still there and not merged.
     pub(super) fn wrote(&self) -> bool {
         !self.ledger.written.is_empty()
+    }
+
+    /// Whether the way back leads from what somebody changed by hand to what base asks for: of a merge request that proposes drift and wrote nothing itself.
+    pub fn reverts(&self) -> bool {
+        let proposed = self.sighting.as_ref().is_some_and(|sighting| sighting.proposed.as_deref() == Some(DRIFT) && sighting.state == MrState::Open);
+        proposed && !self.wrote() && self.ledger.given_up.is_empty() && matches!(self.stage, Phase::Planning | Phase::AwaitingApproval | Phase::Empty | Phase::Refused | Phase::Failed | Phase::Restoring)
     }
 
     /// Whether the plan on the desk writes or does anything at all.

@@ -1,6 +1,7 @@
 //! Everything a change can want done; each is released only by the receipt of the append that holds its events.
 
 use crate::core::{
+    drift::OverrideAsk,
     gate::MergeTicket,
     model::{CommitId, Fact, Fingerprint, Probe, ResourceId, StepId, Time, Want},
     plan::Claim,
@@ -29,8 +30,8 @@ pub enum Effect {
     Unclaim,
     /// Make comment, statuses and labels equal this.
     Show(Box<Face>),
-    /// Answer a person below their comment; answered by `Input::Replied`.
-    Reply { to: CommentId, text: String },
+    /// Claim these overrides, then answer a person below their comment with what came of it; answered by `Input::Replied`.
+    Reply { to: CommentId, text: String, overrides: Vec<OverrideAsk> },
     /// Merge, pinned; answered by `Input::Merged`.
     Merge(MergeTicket),
     /// Hand in `Input::Tick` at this time.

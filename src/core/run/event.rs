@@ -1,6 +1,7 @@
 //! What is kept of a change: the journal's records.
 
 use crate::core::{
+    drift::OverrideAsk,
     gate::{Pin, Reason},
     model::{CommitId, Digest, Fingerprint, MrId, ResourceId, Saw, StepId, Time, User},
     review::{CommentId, Sighting},
@@ -28,6 +29,9 @@ pub enum Event {
     Replying {
         to: CommentId,
         text: String,
+        /// Claimed on the way; what becomes of each is told with the answer.
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        overrides: Vec<OverrideAsk>,
     },
     /// The answer stands on the forge.
     Replied {

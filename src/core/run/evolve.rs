@@ -55,7 +55,7 @@ impl Change {
                 must(self.heard.is_none_or(|heard| heard < *comment), "the comment was heard before")?;
                 self.heard = Some(*comment);
             }
-            Event::Replying { to, text } => drop(self.owed.insert(*to, text.clone())),
+            Event::Replying { to, text, overrides } => drop(self.owed.insert(*to, (text.clone(), overrides.clone()))),
             Event::Replied { to } => must(self.owed.remove(to).is_some(), "nobody waits for that answer")?,
 
             Event::Vouched { head, .. } => self.vouched = Some(head.clone()),

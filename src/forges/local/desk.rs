@@ -101,6 +101,11 @@ fn described(text: &str) -> Result<(), LocalError> {
 impl LocalForge {
     /// Opens a merge request of a pushed branch on the governed branch.
     pub async fn open_mr(&self, by: &User, repo: &RepoId, new: NewRequest) -> Result<MrId, LocalError> {
+        self.open_as(by, repo, new, None).await
+    }
+
+    /// The same, for one that the server opens by itself under a key.
+    pub(super) async fn open_as(&self, by: &User, repo: &RepoId, new: NewRequest, proposed: Option<Str>) -> Result<MrId, LocalError> {
         let branch = self.place(repo)?.branch.clone();
         let title = new.title.trim();
         if title.is_empty() || title.chars().count() > TITLE || title.chars().any(char::is_control) {
@@ -141,6 +146,7 @@ impl LocalForge {
                 sticky: None,
                 last_comment: 0,
                 updated: self.clock.now(),
+                proposed: proposed.clone(),
             };
             let batch = Batch::new().create(&rows::mr(repo, number), &row).create(&rows::open_for(repo, &new.source), &number);
             let batch = match &last {

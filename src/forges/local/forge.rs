@@ -119,7 +119,7 @@ impl LocalForge {
         Ok(())
     }
 
-    async fn add_pusher(&self, repo: &RepoId, branch: &str, by: User) -> Result<(), LocalError> {
+    pub(super) async fn add_pusher(&self, repo: &RepoId, branch: &str, by: User) -> Result<(), LocalError> {
         let key = rows::pushers(repo, branch);
         for _ in 0..RETRIES {
             let found = self.store.row::<Pushers>(&key).await?;

@@ -166,7 +166,7 @@ fn swap(place: &Place, wanted: &Wanted, commit: &CommitId) -> Result<Result<(), 
 }
 
 /// Runs git with `input`: its output, or what it complained of.
-fn ran(mut git: std::process::Command, input: &[u8]) -> Result<Result<String, String>, LocalError> {
+pub(super) fn ran(mut git: std::process::Command, input: &[u8]) -> Result<Result<String, String>, LocalError> {
     let world = |error: std::io::Error| LocalError::new(LocalErrorKind::Unavailable, format!("cannot run git: {error}"));
     let mut child = git.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().map_err(world)?;
     if let Some(mut stdin) = child.stdin.take() {

@@ -10,6 +10,7 @@ mod forge;
 mod hooks;
 mod merge;
 mod place;
+mod propose;
 mod reader;
 mod rows;
 mod writer;

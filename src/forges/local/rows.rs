@@ -36,6 +36,9 @@ pub struct MrRow {
     pub sticky: Option<CommentId>,
     pub last_comment: u64,
     pub updated: Time,
+    /// The key of a merge request that the server opened by itself.
+    #[serde(default)]
+    pub proposed: Option<Str>,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -108,6 +111,11 @@ pub fn comment(repo: &RepoId, number: u64, id: CommentId) -> RowKey {
 /// Marks that a text was answered to a comment.
 pub fn answered(repo: &RepoId, number: u64, to: CommentId, text_hash: &str) -> RowKey {
     root(repo).text("answered").num(number).num(to.0).text(text_hash)
+}
+
+/// What was proposed last under a key.
+pub fn proposed(repo: &RepoId, key: &str) -> RowKey {
+    root(repo).text("proposed").text(key)
 }
 
 pub fn statuses(repo: &RepoId, head: &CommitId) -> RowKey {

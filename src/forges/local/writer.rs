@@ -9,11 +9,11 @@ use super::{
 use crate::{
     core::{
         gate::MergeTicket,
-        model::{MrId, Str},
+        model::{MrId, RepoId, Str},
         review::{CommentId, Face},
         run::MergeAnswer,
     },
-    ports::{ForgeError, ForgeWriter, Fut, Shown},
+    ports::{ForgeError, ForgeWriter, Fut, Proposal, Proposed, Shown},
     stores::Batch,
 };
 use sha2::{Digest, Sha256};
@@ -30,6 +30,18 @@ impl ForgeWriter for LocalForge {
 
     fn reply<'a>(&'a self, mr: &'a MrId, to: CommentId, text: &'a str) -> Fut<'a, Result<(), ForgeError>> {
         Box::pin(async move { Ok(self.answer(mr, to, text).await?) })
+    }
+
+    fn tell<'a>(&'a self, mr: &'a MrId, key: &'a str, text: &'a str) -> Fut<'a, Result<(), ForgeError>> {
+        Box::pin(async move { Ok(self.said(mr, key, text).await?) })
+    }
+
+    fn propose<'a>(&'a self, proposal: &'a Proposal) -> Fut<'a, Result<Proposed, ForgeError>> {
+        Box::pin(async move { Ok(self.proposed(proposal).await?) })
+    }
+
+    fn withdraw<'a>(&'a self, repo: &'a RepoId, key: &'a str, why: &'a str) -> Fut<'a, Result<Option<MrId>, ForgeError>> {
+        Box::pin(async move { Ok(self.withdrawn(repo, key, why).await?) })
     }
 
     fn merge<'a>(&'a self, ticket: MergeTicket) -> Fut<'a, Result<MergeAnswer, ForgeError>> {

@@ -32,6 +32,7 @@ pub fn command(fields: &[(String, String)]) -> Result<Command, FormError> {
         // The change itself says when a reason is needed.
         Command::Free { .. } => Ok(Command::Free { reason: field("reason").unwrap_or_default().to_owned() }),
         Command::Plan | Command::Start | Command::Pause | Command::Resume | Command::Retry | Command::Abort | Command::Restore | Command::Take | Command::Help => Ok(known),
-        Command::Unknown { .. } => Err(FormError::Unknown),
+        // Claimed from the page of drift, by resource.
+        Command::Override { .. } | Command::Unknown { .. } => Err(FormError::Unknown),
     }
 }

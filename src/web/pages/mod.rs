@@ -4,12 +4,14 @@
 //! something happened. Templates are embedded and escape everything; sentences of ours keep their code spans.
 
 mod change;
+mod drift;
 mod form;
 mod list;
 mod page;
 mod template;
 
 pub use change::{Record, change, live};
+pub use drift::drift;
 pub use form::{FormError, command};
 pub use list::changes;
 pub use page::{Reader, content_security_policy, fault, login, own_path};

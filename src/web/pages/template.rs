@@ -8,7 +8,7 @@ use minijinja::{AutoEscape, Environment, Value};
 use serde_json::{Value as Json, json};
 use std::{collections::BTreeMap, sync::LazyLock};
 
-const TEMPLATES: [(&str, &str); 10] = [
+const TEMPLATES: [(&str, &str); 11] = [
     ("base.html", include_str!("templates/base.html")),
     ("changes.html", include_str!("templates/changes.html")),
     ("change.html", include_str!("templates/change.html")),
@@ -17,6 +17,7 @@ const TEMPLATES: [(&str, &str); 10] = [
     ("rest.html", include_str!("templates/rest.html")),
     ("parts.html", include_str!("templates/parts.html")),
     ("live.html", include_str!("templates/live.html")),
+    ("drift.html", include_str!("templates/drift.html")),
     ("login.html", include_str!("templates/login.html")),
     ("fault.html", include_str!("templates/fault.html")),
 ];

@@ -96,6 +96,7 @@ impl World {
             head: CommitId::new("h1"),
             base: CommitId::new("b1"),
             author_trusted: true,
+            proposed: None,
             reviews: Vec::new(),
             checks: BTreeMap::new(),
             unresolved_threads: 0,

@@ -93,6 +93,12 @@ fn every_command_is_read_back_from_its_name() {
     for command in Command::all() {
         let body = match &command {
             Command::Skip { .. } => "/trueup skip 1".to_owned(),
+            Command::Override { .. } => {
+                let said = Command::Override { resource: "inside/rrset/a./@/A".into(), until: "1d".into(), reason: "moved by hand".into() };
+                assert_eq!(parse("/trueup override `inside/rrset/a./@/A` until 1d moved by hand"), [said]);
+                assert!(matches!(parse("/trueup override inside/rrset/a./@/A 1d x")[..], [Command::Unknown { .. }]), "an override must not be guessed");
+                continue;
+            }
             other => format!("/trueup {}", other.verb()),
         };
         assert_eq!(parse(&body), std::slice::from_ref(&command));

@@ -6,7 +6,7 @@ use std::{
 };
 use tokio::sync::{Semaphore, oneshot};
 use trueup::{
-    app::{BoardRoom, Desk, News, OverrideBook, Targets, Trouble, World, safe::Safe, service::Service},
+    app::{BoardRoom, Desk, News, OverrideBook, Targets, Trouble, World, drift::SweepBook, safe::Safe, service::Service},
     core::{
         gate::MergeTicket,
         model::{CommitId, MrId, RepoId, SecretRef, Time, User},
@@ -15,7 +15,7 @@ use trueup::{
         run::MergeAnswer,
     },
     drivers::probes::{Asker, Config},
-    ports::{ForgeError, ForgeReader, ForgeWriter, Fut, MemoryKv, MrRef, SecretError, SecretText, Secrets, Shown, TestClock},
+    ports::{ForgeError, ForgeReader, ForgeWriter, Fut, MemoryKv, MrRef, Proposal, Proposed, SecretError, SecretText, Secrets, Shown, TestClock},
     secrets::Seal,
     stores::Store,
 };
@@ -49,6 +49,7 @@ impl ForgeReader for Late {
             head: CommitId::new("h1"),
             base: CommitId::new("b1"),
             author_trusted: true,
+            proposed: None,
             reviews: Vec::new(),
             checks: BTreeMap::new(),
             unresolved_threads: 0,
@@ -78,6 +79,18 @@ impl ForgeWriter for Late {
         Box::pin(async { Ok(()) })
     }
 
+    fn tell<'a>(&'a self, _: &'a MrId, _: &'a str, _: &'a str) -> Fut<'a, Result<(), ForgeError>> {
+        Box::pin(async { Ok(()) })
+    }
+
+    fn propose<'a>(&'a self, _: &'a Proposal) -> Fut<'a, Result<Proposed, ForgeError>> {
+        Box::pin(async { panic!("nothing is proposed here") })
+    }
+
+    fn withdraw<'a>(&'a self, _: &'a RepoId, _: &'a str, _: &'a str) -> Fut<'a, Result<Option<MrId>, ForgeError>> {
+        Box::pin(async { Ok(None) })
+    }
+
     fn merge<'a>(&'a self, _: MergeTicket) -> Fut<'a, Result<MergeAnswer, ForgeError>> {
         Box::pin(async { panic!("nothing is merged here") })
     }
@@ -105,6 +118,7 @@ async fn an_older_sighting_never_replaces_a_newer_one() {
         clock: clock.clone(),
         board: BoardRoom::open(store.clone(), clock.clone()).await.expect("opens"),
         overrides: OverrideBook::open(store.clone(), clock).await.expect("opens"),
+        sweeps: SweepBook::default(),
         store,
         forge: forge.clone(),
         mr_desk: None,

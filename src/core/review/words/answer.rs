@@ -90,6 +90,10 @@ pub enum Answer {
     Taken {
         by: User,
     },
+    /// What became of claiming an override.
+    Overridden {
+        text: String,
+    },
     Unknown {
         text: String,
         nearest: Option<String>,
@@ -129,7 +133,8 @@ impl Answer {
             | Self::Aborted { .. }
             | Self::Restoring { .. }
             | Self::Freed { .. }
-            | Self::Taken { .. } => Upshot::Done,
+            | Self::Taken { .. }
+            | Self::Overridden { .. } => Upshot::Done,
             Self::OwnChange { .. } | Self::NotAllowed { .. } | Self::NotNamed { .. } => Upshot::Denied,
             Self::StaleDigest { .. }
             | Self::PlanChanged { .. }
@@ -200,6 +205,7 @@ impl fmt::Display for Answer {
                     "Not freed: this change wrote {what} and it is not merged, so freeing leaves it live and lets other changes write over it. To go back first, say `/trueup restore`; to let go all the same, say why: `/trueup free REASON`."
                 )
             }
+            Self::Overridden { text } => f.write_str(text),
             Self::Taken { by } => write!(f, "{} is responsible for this change now.", code(by.as_str())),
             Self::Unknown { text, nearest: Some(nearest) } => write!(f, "{} is no command; did you mean `/trueup {nearest}`? `/trueup help` lists all.", code(text)),
             Self::Relayed { upshot: _, text } => f.write_str(text),

@@ -71,7 +71,7 @@ impl Pass<'_> {
     pub(super) fn after(&mut self, why: Stop) {
         match why {
             Stop::Restore(by) => {
-                if self.change.wrote() || !self.change.ledger.given_up.is_empty() {
+                if self.change.wrote() || !self.change.ledger.given_up.is_empty() || self.change.reverts() {
                     self.replan(PlanWhy::Restore(by));
                 }
             }

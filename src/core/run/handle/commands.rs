@@ -37,6 +37,8 @@ impl Pass<'_> {
                 self.emit(Event::Taken { by: by.clone() });
                 Answer::Taken { by: by.clone() }
             }
+            // Said in a comment it is kept with the reply, and by page or CLI it never comes here.
+            Command::Override { .. } => self.not_now("override"),
             Command::Help => Answer::Help,
             Command::Unknown { text, nearest } => Answer::Unknown { text: text.clone(), nearest: nearest.clone() },
         }
@@ -298,7 +300,7 @@ impl Pass<'_> {
         if change.merge.is_some() || change.stage == Phase::Restoring || matches!(change.stopping, Some(Stop::Restore(_))) {
             return self.not_now("restore");
         }
-        if !change.running && !change.wrote() && change.ledger.given_up.is_empty() {
+        if !change.running && !change.wrote() && change.ledger.given_up.is_empty() && !change.reverts() {
             return Answer::NothingToRestore;
         }
         let items = change.ledger.written.len().max(change.ledger.given_up.len());

@@ -2,6 +2,7 @@
 
 use super::Pass;
 use crate::core::{
+    drift::OverrideAsk,
     review::{Answer, Command, Comment, MrState, Phase, Right, Sighting, command},
     run::{Event, PlanWhy, Stop},
 };
@@ -28,9 +29,18 @@ impl Pass<'_> {
     fn heard(&mut self, comment: &Comment) {
         self.emit(Event::Heard { comment: comment.id });
         let said = command::parse(&comment.body);
-        let answers: Vec<String> = said.iter().map(|said| self.said_in(comment, said).to_string()).collect();
-        if !answers.is_empty() {
-            self.emit(Event::Replying { to: comment.id, text: answers.join("\n\n") });
+        let (mut answers, mut overrides) = (Vec::new(), Vec::new());
+        for said in &said {
+            match said {
+                Command::Override { resource, until, reason } if comment.right >= said.needs() => {
+                    let (resource, until, reason) = (resource.clone(), until.clone(), reason.clone());
+                    overrides.push(OverrideAsk { by: comment.by.clone(), resource, until, reason, at: comment.at });
+                }
+                other => answers.push(self.said_in(comment, other).to_string()),
+            }
+        }
+        if !answers.is_empty() || !overrides.is_empty() {
+            self.emit(Event::Replying { to: comment.id, text: answers.join("\n\n"), overrides });
         }
     }
 

@@ -1,0 +1,70 @@
+//! What time brings to overrides: their ends announced, and their ends.
+
+use crate::{
+    app::world::World,
+    core::{
+        drift::{Ending, Override, OverrideEvent, OverrideFault},
+        model::Time,
+        review::escape::code,
+    },
+};
+use std::{sync::Arc, time::Duration};
+use tokio::sync::watch;
+
+/// The longest sleep: clocks jump, machines are suspended, and another server may have written.
+const NAP: Duration = Duration::from_secs(30);
+
+/// Announces and ends overrides in time, until told to stop.
+pub async fn keep(world: Arc<World>, mut stop: watch::Receiver<bool>) {
+    loop {
+        let now = world.overrides.now().await;
+        let due = now.due(world.clock.now());
+        if !due.is_empty() {
+            // Told after it is kept: what a crash swallows is on the page and in the numbers all the same.
+            match world.overrides.write(|now, at| Ok::<_, OverrideFault>(now.due(at))).await {
+                Ok(()) => tell(&world, &due, |id| now.get(id)).await,
+                Err(Ok(fault)) => tracing::warn!("overrides: {fault}"),
+                Err(Err(why)) => tracing::warn!("what is due of overrides cannot be kept, trying again: {why}"),
+            }
+        }
+        let wake = world.overrides.known().next_wake().map_or(NAP, |at| (at - world.clock.now()).std().clamp(Duration::from_millis(100), NAP));
+        tokio::select! {
+            () = tokio::time::sleep(wake) => {}
+            () = world.overrides.written() => {}
+            changed = stop.wait_for(|stop| *stop) => {
+                drop(changed);
+                return;
+            }
+        }
+    }
+}
+
+async fn tell<'a>(world: &World, due: &[OverrideEvent], of: impl Fn(&crate::core::model::ResourceId) -> Option<&'a Override>) {
+    for event in due {
+        let (id, text, at): (_, fn(&Override) -> String, Time) = match event {
+            OverrideEvent::Noticed { id, at } => (id, soon, *at),
+            OverrideEvent::Ended { id, why: Ending::Deadline, at } => (id, over, *at),
+            OverrideEvent::Claimed(_) | OverrideEvent::Ended { .. } => continue,
+        };
+        let Some(known) = of(id) else { continue };
+        let text = text(known);
+        tracing::warn!(repo = %known.repo, "{text}");
+        if let Some(mr) = &known.on
+            && let Err(error) = world.forge.tell(mr, &format!("{id} {at}"), &text).await
+        {
+            tracing::warn!(change = %mr, "a notice does not reach the merge request: {error}");
+        }
+    }
+}
+
+fn named(known: &Override) -> String {
+    format!("The override of {} by {} ({})", code(&known.id.to_string()), code(known.by.as_str()), code(&known.reason))
+}
+
+fn soon(known: &Override) -> String {
+    format!("{} ends at {}: bring what is live into the repository, undo it, or claim it again.", named(known), known.until)
+}
+
+fn over(known: &Override) -> String {
+    format!("{} is over: what is live there is drift from now on.", named(known))
+}

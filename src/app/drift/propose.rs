@@ -1,0 +1,241 @@
+//! Drift as a merge request: what the repository would say if what is live were asked for, so that merging it adopts.
+
+use super::{
+    ground::{Ground, Only},
+    look::{Drifted, Looker, Open, Reads},
+};
+use crate::{
+    app::{
+        desk::Desk,
+        wiring,
+        world::{Repository, World},
+    },
+    core::{
+        drift::Row,
+        model::{Desired, Fingerprint, MrId, Refusal, ResourceId, Str, Unit, User, Value, Wanted},
+        review::{
+            DRIFT,
+            escape::code,
+            words::{count, list},
+        },
+    },
+    formats::{Scope, UnitFiles, trueup_yaml::Source},
+    git,
+    ports::{Proposal, Proposed, RepoError},
+};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::Arc,
+};
+
+/// The branch that drift stands on.
+const BRANCH: &str = "trueup/drift";
+
+/// What is said one by one; of more there is the diff.
+const TOLD: usize = 50;
+
+/// The largest file that is edited.
+const LARGEST: u64 = 16 << 20;
+
+/// What can be proposed, and what cannot, with why.
+#[derive(Default)]
+struct Edit {
+    files: BTreeMap<Str, Option<Vec<u8>>>,
+    /// Adopted by merging: title and target.
+    taken: Vec<(String, Str)>,
+    left: Vec<String>,
+}
+
+/// Makes the repository's drift merge request say what is found, or closes it where nothing is.
+pub async fn propose(world: &Arc<World>, desk: &Desk, repo: &Arc<Repository>, reads: &dyn Reads, by: Option<&User>) -> Result<Option<MrId>, String> {
+    let base = world.base(&repo.id).ok_or_else(|| format!("{} has no governed branch yet", repo.id))?;
+    let ground = {
+        let (repo, base) = (repo.clone(), base.clone());
+        Arc::new(tokio::task::spawn_blocking(move || Ground::at(&repo, &base)).await.map_err(|panic| panic.to_string())??)
+    };
+    let (drifted, unread) = found(world, desk, repo, &ground, reads).await?;
+    let unclaimed: Vec<Drifted> = drifted.into_iter().filter(|drifted| !drifted.covered).collect();
+    let edit = {
+        let (world, repo, ground, unclaimed) = (world.clone(), repo.clone(), ground.clone(), unclaimed.clone());
+        tokio::task::spawn_blocking(move || edited(&world, &repo, &ground, &unclaimed)).await.map_err(|panic| panic.to_string())?.map_err(|error| error.to_string())?
+    };
+    if edit.files.is_empty() {
+        // What could not be read may still differ: nothing is closed on a guess.
+        if unread {
+            return Ok(None);
+        }
+        let why = match unclaimed.len() {
+            0 => "The drift is gone: what is live is what the branch asks for, or somebody answers for it. Closed.",
+            _ => "What still differs cannot be said in this repository's files, so there is nothing left to merge here. Closed; `trueup drift` shows it.",
+        };
+        return world.forge.withdraw(&repo.id, DRIFT, why).await.map_err(|error| error.to_string());
+    }
+    let targets: BTreeSet<Str> = edit.taken.iter().map(|(_, target)| target.clone()).collect();
+    let targets: Vec<Str> = targets.into_iter().collect();
+    let title = format!("Drift: {} on {}", count(edit.taken.len(), "resource"), targets.join(", "));
+    let names: Vec<String> = edit.taken.iter().take(TOLD).map(|(title, target)| format!("{title} on {target}")).collect();
+    let message = format!("{title}\n\nAsks for what is live:\n{}\n", names.join("\n"));
+    let about = about(&edit, &targets);
+    let proposal =
+        Proposal { repo: repo.id.clone(), key: DRIFT.into(), branch: BRANCH.into(), title, message, base, files: edit.files, asked_by: by.cloned() };
+    match world.forge.propose(&proposal).await.map_err(|error| error.to_string())? {
+        Proposed::Open(mr) => {
+            let key = Fingerprint::of("about", &[about.as_bytes()]).to_string();
+            world.forge.tell(&mr, &key, &about).await.map_err(|error| error.to_string())?;
+            desk.send(&mr, crate::app::worker::Mail::Look);
+            Ok(Some(mr))
+        }
+        Proposed::Taken(mr) => {
+            tracing::info!(change = %mr, "somebody pushed to the drift merge request; it is left as it is");
+            Ok(Some(mr))
+        }
+        Proposed::Declined(_) => Ok(None),
+    }
+}
+
+/// The first comment: what merging does, what restoring does, and what is not in it.
+fn about(edit: &Edit, targets: &[Str]) -> String {
+    let mut out = format!("What is live on {} is not what this branch asks for. This merge request asks for what is live:\n\n", list(targets, "and"));
+    for (title, target) in edit.taken.iter().take(TOLD) {
+        out.push_str(&format!("- {} on {}\n", code(title), code(target)));
+    }
+    if edit.taken.len() > TOLD {
+        out.push_str(&format!("- and {} more\n", edit.taken.len() - TOLD));
+    }
+    out.push_str("\nApproving and merging it **adopts** that; nothing is written. `/trueup restore` **brings the live systems back** to what the branch asks for: a plan that is approved and run like any other. `/trueup override RESOURCE until WHEN REASON` answers for it until then. This merge request follows the drift, and closes itself when that is gone.\n");
+    if !edit.left.is_empty() {
+        out.push_str("\nNot in it:\n\n");
+        for line in edit.left.iter().take(TOLD) {
+            out.push_str(&format!("- {line}\n"));
+        }
+    }
+    out
+}
+
+/// What differs now in the parts where the sweep found something, with its values; and whether a part could not be read.
+async fn found(world: &Arc<World>, desk: &Desk, repo: &Arc<Repository>, ground: &Arc<Ground>, reads: &dyn Reads) -> Result<(Vec<Drifted>, bool), String> {
+    let (mut all, mut unread) = (Vec::new(), false);
+    let open = Open::Server { desk: desk.clone(), world: world.clone() };
+    for ((_, name), swept) in world.sweeps.known().into_iter().filter(|((of, _), _)| *of == repo.id) {
+        let Some(target) = world.targets.get(&name).cloned() else { continue };
+        let bundles = {
+            let (repo, ground, name) = (repo.clone(), ground.clone(), name.clone());
+            tokio::task::spawn_blocking(move || ground.bundles(&repo, &name)).await.map_err(|panic| panic.to_string())??
+        };
+        let (ahead, overrides) = (open.ahead(repo).await?, open.overrides().await);
+        let mut looker = Looker { repo: repo.clone(), safe: world.safe.clone(), target, open: open.clone(), reads, only: Arc::new(Only::default()), ahead, met: BTreeSet::new(), overrides };
+        let mut now = ground.clone();
+        for bundle in bundles.iter().filter(|bundle| swept.parts.contains_key(&bundle.key())) {
+            let looked = looker.part(&mut now, bundle).await;
+            unread |= looked.rows.iter().any(|row| match row {
+                Row::Fault(_) => true,
+                Row::Part(part) => !part.writing.is_empty(),
+                Row::Drift(_) | Row::End(_) => false,
+            });
+            all.extend(looked.drifted);
+            if looked.away {
+                break;
+            }
+        }
+        if now.base != ground.base {
+            return Err("the branch moved meanwhile; it is proposed with the next look".to_owned());
+        }
+    }
+    Ok((all, unread))
+}
+
+/// The files that ask for what is live. Blocking, reads git objects only.
+fn edited(world: &World, repo: &Repository, ground: &Ground, drifted: &[Drifted]) -> Result<Edit, RepoError> {
+    let mut edit = Edit::default();
+    let title = |id: &ResourceId| world.targets.get(&id.target).map_or_else(|| id.to_string(), |target| target.kind().title(id));
+    let mut by_unit: BTreeMap<(usize, Unit), Vec<&Drifted>> = BTreeMap::new();
+    for one in drifted {
+        let named = format!("{} on {}", code(&title(&one.id)), code(&one.id.target));
+        let source = ground.sources.iter().position(|source| source.targets.contains(&one.id.target) && source.inside(&one.place.file).is_some());
+        match (source, &one.ahead) {
+            _ if one.sensitive => edit.left.push(format!("{named} differs, and is sensitive: `/trueup override` answers for it, or undo it")),
+            (_, Some(change)) => edit.left.push(format!("{named} differs from what the open change {} wrote: that change shows it", code(&change.to_string()))),
+            (None, None) => edit.left.push(format!("{named} differs, and no file asks for it")),
+            (Some(source), None) => {
+                let Some(format) = wiring::format(&ground.sources[source]) else { continue };
+                by_unit.entry((source, format.unit_for(&one.id))).or_default().push(one);
+            }
+        }
+    }
+    for ((source, unit), drifted) in by_unit {
+        let source = &ground.sources[source];
+        let (fits, differs) = same_everywhere(source, &drifted);
+        edit.left.extend(differs.iter().map(|id| {
+            let others: Vec<Str> = source.targets.iter().filter(|target| **target != id.target).cloned().collect();
+            format!("{} differs on {} and not alike on {}, for which the same file speaks: restore it by hand, or split the file", code(&title(id)), code(&id.target), list(&others, "and"))
+        }));
+        if fits.is_empty() {
+            continue;
+        }
+        match unit_files(repo, ground, source, &unit, &fits)? {
+            Ok(files) => {
+                edit.taken.extend(drifted.iter().filter(|one| !differs.contains(&one.id)).map(|one| (title(&one.id), one.id.target.clone())));
+                edit.files.extend(files);
+            }
+            Err(faults) => {
+                let why = faults.iter().map(ToString::to_string).collect::<Vec<_>>().join("; ");
+                edit.left.push(format!("{} of {} cannot be written as files: {}", count(fits.len(), "resource"), code(unit.as_str()), code(&why)));
+            }
+        }
+    }
+    Ok(edit)
+}
+
+/// What a file that speaks for several targets can say: what drifted alike on all of them. By kind and name, and those that did not.
+fn same_everywhere(source: &Source, drifted: &[&Drifted]) -> (BTreeMap<(Str, Str), Option<Value>>, BTreeSet<ResourceId>) {
+    let mut by_name: BTreeMap<(Str, Str), Vec<&Drifted>> = BTreeMap::new();
+    for one in drifted {
+        by_name.entry((one.id.kind.clone(), one.id.name.clone())).or_default().push(one);
+    }
+    let (mut fits, mut differs) = (BTreeMap::new(), BTreeSet::new());
+    for (name, all) in by_name {
+        let alike = all.len() == source.targets.len() && all.windows(2).all(|pair| pair[0].live == pair[1].live);
+        match all.first() {
+            Some(first) if alike => drop(fits.insert(name, first.live.clone())),
+            Some(_) | None => differs.extend(all.iter().map(|one| one.id.clone())),
+        }
+    }
+    (fits, differs)
+}
+
+type Files = BTreeMap<Str, Option<Vec<u8>>>;
+
+/// The files of one unit with these resources as they are live, as far as they differ from what is there.
+fn unit_files(repo: &Repository, ground: &Ground, source: &Source, unit: &Unit, live: &BTreeMap<(Str, Str), Option<Value>>) -> Result<Result<Files, Vec<Refusal>>, RepoError> {
+    let (Some(format), Some(target)) = (wiring::format(source), source.targets.first()) else { return Ok(Ok(Files::new())) };
+    let scope = Scope { targets: vec![target.clone()], policy: (*ground.policy).clone() };
+    let from = git::Source { folder: &source.path, format: &*format, scope: &scope };
+    let side = repo.units.once(&*repo.state, &from, &ground.tree, unit)?;
+    let read = match &*side {
+        Ok(read) => read,
+        Err(faults) => return Ok(Err(faults.clone())),
+    };
+    let mut previous = UnitFiles::new();
+    for path in &read.inputs {
+        if let Some(entry) = repo.state.entry(&ground.tree, &format!("{}/{path}", source.path))? {
+            previous.insert(path.clone(), repo.state.blob(&entry.id, LARGEST)?);
+        }
+    }
+    let mut desired = Desired { resources: read.desired.resources.clone(), ..Desired::default() };
+    for ((kind, name), value) in live {
+        let id = ResourceId { target: target.clone(), kind: kind.clone(), name: name.clone() };
+        match value {
+            Some(value) => {
+                let place = desired.get(&id).map(|wanted| wanted.place.clone()).unwrap_or_default();
+                desired.resources.insert(id, Wanted { value: value.clone(), place, after: Vec::new() });
+            }
+            None => drop(desired.resources.remove(&id)),
+        }
+    }
+    Ok(format.write(unit, &desired, &previous).map(|after| {
+        let path = |path: &Str| -> Str { format!("{}/{path}", source.path).into() };
+        let changed = after.iter().filter(|(name, bytes)| previous.get(*name) != Some(*bytes)).map(|(name, bytes)| (path(name), Some(bytes.clone())));
+        let gone = previous.keys().filter(|name| !after.contains_key(*name)).map(|name| (path(name), None));
+        changed.chain(gone).collect()
+    }))
+}

@@ -1,0 +1,3 @@
+//! Drift and overrides, as values.
+
+mod overrides;

@@ -1,0 +1,100 @@
+//! Scenarios of overrides: each is a list of events and what stands after it.
+
+use trueup::core::{
+    drift::{Ending, LONGEST, Override, OverrideEvent, OverrideFault, Overrides, terms},
+    model::{MrId, RepoId, ResourceId, Span, Time, User, Value},
+};
+
+const NOON: Time = Time(1_800_000_000_000);
+
+fn id(name: &str) -> ResourceId {
+    ResourceId::new("inside", "rrset", format!("example.com./{name}/A"))
+}
+
+fn mr() -> MrId {
+    MrId { repo: RepoId::new("dns"), number: 7 }
+}
+
+fn claimed(name: &str, live: Option<&str>, lasts: Span) -> Override {
+    let covers = live.map(|live| Value::str(live).fingerprint());
+    Override { id: id(name), repo: RepoId::new("dns"), by: User::new("ben"), reason: "moved by hand".into(), until: NOON + lasts, covers, on: None, at: NOON, noticed: false }
+}
+
+fn folded(events: &[OverrideEvent]) -> Overrides {
+    let mut all = Overrides::default();
+    events.iter().for_each(|event| all.apply(event));
+    all
+}
+
+fn endings(all: &Overrides) -> Vec<(String, Ending)> {
+    all.ended().map(|ended| (ended.was.id.name.to_string(), ended.why.clone())).collect()
+}
+
+#[test]
+fn a_change_ends_exactly_the_override_of_what_it_wrote_over() {
+    let (hand, other) = (Value::str("hand"), Value::str("other"));
+    let mut all = folded(&[OverrideEvent::Claimed(claimed("www", Some("hand"), Span::mins(60))), OverrideEvent::Claimed(claimed("mail", None, Span::mins(60)))]);
+    assert!(all.changed(&mr(), [(&id("www"), Some(&other))], NOON).is_empty(), "something else was there: the override covered none of it");
+    assert!(all.changed(&mr(), [(&id("ftp"), Some(&hand))], NOON).is_empty());
+    for event in all.changed(&mr(), [(&id("www"), Some(&hand)), (&id("mail"), None)], NOON) {
+        all.apply(&event);
+    }
+    assert_eq!(all.standing().count(), 0);
+    assert_eq!(endings(&all), [("example.com./mail/A".into(), Ending::Changed(mr())), ("example.com./www/A".into(), Ending::Changed(mr()))]);
+}
+
+#[test]
+fn an_end_is_announced_once_and_in_time_and_comes_once() {
+    // Of a long one a day before, of a short one when a quarter of its time is left.
+    for (lasts, notice) in [(Span::mins(60 * 24 * 10), Span::mins(60 * 24 * 9)), (Span::mins(60), Span::mins(45))] {
+        let mut all = folded(&[OverrideEvent::Claimed(claimed("www", Some("hand"), lasts))]);
+        let (before, at) = (Time((NOON + notice).0 - 1), NOON + notice);
+        assert_eq!((all.next_wake(), all.due(before)), (Some(at), Vec::new()));
+        let due = all.due(at);
+        assert_eq!(due, [OverrideEvent::Noticed { id: id("www"), at }]);
+        due.iter().for_each(|event| all.apply(event));
+        assert_eq!((all.next_wake(), all.due(at)), (Some(NOON + lasts), Vec::new()), "said once");
+        let end = NOON + lasts;
+        let due = all.due(end);
+        assert_eq!(due, [OverrideEvent::Ended { id: id("www"), why: Ending::Deadline, at: end }]);
+        due.iter().for_each(|event| all.apply(event));
+        assert_eq!((all.next_wake(), all.due(end)), (None, Vec::new()));
+        assert_eq!(endings(&all), [("example.com./www/A".into(), Ending::Deadline)]);
+    }
+}
+
+#[test]
+fn a_server_that_slept_past_both_ends_it_without_an_announcement() {
+    let all = folded(&[OverrideEvent::Claimed(claimed("www", Some("hand"), Span::mins(1)))]);
+    assert_eq!(all.due(NOON + Span::mins(5)).len(), 1);
+}
+
+#[test]
+fn claiming_again_replaces_what_was_claimed_and_its_announcement() {
+    let again = Override { by: User::new("ana"), ..claimed("www", Some("newer"), Span::mins(120)) };
+    let events =
+        [OverrideEvent::Claimed(claimed("www", Some("hand"), Span::mins(60))), OverrideEvent::Noticed { id: id("www"), at: NOON }, OverrideEvent::Claimed(again.clone())];
+    let all = folded(&events);
+    assert_eq!(all.get(&id("www")), Some(&again));
+    assert!(all.get(&id("www")).is_some_and(|known| known.covers(Some(&Value::str("newer"))) && !known.covers(Some(&Value::str("hand"))) && !known.covers(None)));
+}
+
+#[test]
+fn what_does_not_stand_cannot_be_ended_and_facts_about_it_change_nothing() {
+    let all = folded(&[OverrideEvent::Noticed { id: id("www"), at: NOON }, OverrideEvent::Ended { id: id("www"), why: Ending::Gone, at: NOON }]);
+    assert_eq!(all, Overrides::default());
+    assert_eq!(all.end(&id("www"), &User::new("ben"), NOON), Err(OverrideFault::None { id: id("www") }));
+}
+
+#[test]
+fn terms_need_a_reason_and_a_time_that_is_near_and_not_over() {
+    assert_eq!(terms(" tonight ", "2h", NOON), Ok(("tonight".into(), NOON + Span::mins(120))));
+    assert_eq!(terms("x", "2027-01-16", NOON).map(|(_, until)| until.to_string()), Ok("2027-01-17T00:00:00Z".into()), "a day is over at its end");
+    assert_eq!(terms("x", "2027-01-15T18:00:00+01:00", NOON).map(|(_, until)| until.to_string()), Ok("2027-01-15T17:00:00Z".into()));
+    assert_eq!(terms(" ", "2h", NOON), Err(OverrideFault::NoReason));
+    assert_eq!(terms(&"x".repeat(501), "2h", NOON), Err(OverrideFault::LongReason));
+    assert_eq!(terms("x", "soon", NOON), Err(OverrideFault::NoTime { text: "soon".into() }));
+    assert_eq!(terms("x", "0s", NOON), Err(OverrideFault::Over { until: NOON }));
+    assert_eq!(terms("x", "91d", NOON), Err(OverrideFault::TooFar { until: NOON + Span::mins(91 * 24 * 60) }));
+    assert!(terms("x", "90d", NOON).is_ok_and(|(_, until)| until - NOON == LONGEST));
+}

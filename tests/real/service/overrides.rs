@@ -1,0 +1,108 @@
+//! Stories of overrides: changes made by hand that somebody answers for, until the next change or the time they named.
+
+use super::world::{Said, World};
+
+fn drift(world: &World, more: &[&str]) -> Said {
+    world.trueup("ana", &[&["drift", "--repo", "dns"], more].concat())
+}
+
+fn by_hand(world: &World, address: &str) {
+    let www = format!("www.{}", world.zones[0]);
+    world.dns.by_hand(&world.zones[0], &format!("update delete {www} A\nupdate add {www} 300 A {address}"));
+}
+
+/// The id of www.
+fn www(world: &World) -> String {
+    format!("inside/rrset/{}/www/A", world.zones[0])
+}
+
+fn claim(world: &World, person: &str, until: &str) -> Said {
+    world.trueup(person, &["override", "claim", &www(world), "--repo", "dns", "--reason", "moved by hand tonight", "--until", until])
+}
+
+fn list(world: &World) -> serde_json::Value {
+    world.trueup("ana", &["override", "list", "--json"]).json()
+}
+
+fn comments(world: &World, number: u64) -> String {
+    world.show(number)["comments"].to_string()
+}
+
+#[test]
+fn what_somebody_answers_for_is_no_drift_until_it_is_something_else_or_ended() {
+    let mut world = World::start();
+    let nothing = claim(&world, "ben", "1d");
+    assert!(nothing.code == 1 && nothing.err.contains("nothing to override"), "{}{}", nothing.out, nothing.err);
+    by_hand(&world, "192.0.2.200");
+    let denied = claim(&world, "cleo", "1d");
+    assert!(denied.code == 1 && denied.err.contains("may not override"), "{}", denied.err);
+    for (until, why) in [("soon", "no time"), ("200d", "90d")] {
+        let refused = claim(&world, "ben", until);
+        assert!(refused.code == 1 && refused.err.contains(why), "{}", refused.err);
+    }
+    let said = claim(&world, "ben", "1d").ok();
+    assert!(said.contains("300 192.0.2.200"), "it says what it covers: {said}");
+    let covered = drift(&world, &[]);
+    assert_eq!(covered.code, 0, "{}{}", covered.out, covered.err);
+    assert!(covered.out.contains("(overridden)") && covered.out.contains("moved by hand tonight") && covered.out.contains("1 overridden"), "told apart: {}", covered.out);
+    assert_eq!(drift(&world, &["--strict"]).code, 2);
+    // It survives the server.
+    world.kill();
+    world.serve();
+    assert_eq!(list(&world)["overrides"].as_array().map(Vec::len), Some(1));
+    // Another hand is drift again, and the override is named beside it.
+    by_hand(&world, "192.0.2.201");
+    let again = drift(&world, &[]);
+    assert_eq!(again.code, 2, "{}{}", again.out, again.err);
+    assert!(again.out.contains("covered something else"), "{}", again.out);
+    by_hand(&world, "192.0.2.200");
+    assert_eq!(drift(&world, &[]).code, 0);
+    let denied = world.trueup("cleo", &["override", "end", &www(&world), "--repo", "dns"]);
+    assert_eq!(denied.code, 1);
+    world.trueup("ben", &["override", "end", &www(&world), "--repo", "dns"]).ok();
+    assert_eq!(drift(&world, &[]).code, 2);
+    // What is undone has nothing to answer for.
+    claim(&world, "ben", "1d").ok();
+    by_hand(&world, "192.0.2.1");
+    assert_eq!(drift(&world, &[]).code, 0);
+    assert_eq!(list(&world)["overrides"].as_array().map(Vec::len), Some(0), "it is over: {}", list(&world));
+}
+
+#[test]
+fn a_merge_request_blocked_by_drift_goes_on_over_an_override_which_that_ends() {
+    let world = World::start();
+    by_hand(&world, "192.0.2.200");
+    let number = world.propose("move-www", |world| world.edit_zone("192.0.2.1\n", "192.0.2.77\n"));
+    world.wait(number, "refused");
+    let shown = world.trueup("ana", &["mr", "show", &number.to_string(), "--repo", "dns"]).ok();
+    assert!(shown.contains(&format!("/trueup override {}", www(&world))), "the way on is said: {shown}");
+    world.trueup("cleo", &["mr", "comment", &number.to_string(), "--repo", "dns", &format!("/trueup override {} until 1d not mine to say", www(&world))]).ok();
+    world.until(|world| comments(world, number).contains("needs the right to approve"));
+    world.trueup("ben", &["mr", "comment", &number.to_string(), "--repo", "dns", &format!("/trueup override {} until 1d the shop moves tonight", www(&world))]).ok();
+    world.wait(number, "awaiting_approval");
+    assert!(comments(&world, number).contains("Overridden by"), "the answer stands below the comment: {}", comments(&world, number));
+    let plan = world.trueup("ana", &["mr", "plan", &number.to_string(), "--repo", "dns"]).ok();
+    for part in ["overridden by `ben`", "the shop moves tonight", "so ends it", "- 300 192.0.2.200"] {
+        assert!(plan.contains(part), "the plan says `{part}` before anybody approves:\n{plan}");
+    }
+    assert_eq!(drift(&world, &[]).code, 0, "nothing is written yet, and it is claimed");
+    world.approve(number);
+    world.wait(number, "merged");
+    assert!(world.live().iter().any(|line| line.starts_with("www.") && line.ends_with("192.0.2.77")), "{:?}", world.live());
+    world.until(|world| list(world)["overrides"].as_array().is_some_and(Vec::is_empty));
+    assert!(list(&world)["ended"][0]["why"]["changed"].to_string().contains(&number.to_string()), "{}", list(&world));
+}
+
+#[test]
+fn an_override_that_nobody_ends_is_announced_and_over_at_its_time() {
+    let world = World::start();
+    by_hand(&world, "192.0.2.200");
+    let number = world.propose("move-www", |world| world.edit_zone("192.0.2.1\n", "192.0.2.77\n"));
+    world.wait(number, "refused");
+    world.trueup("ben", &["mr", "say", &number.to_string(), "--repo", "dns", "override", &www(&world), "until", "20s", "only", "for", "now"]).ok();
+    assert_eq!(drift(&world, &[]).code, 0);
+    world.until(|world| comments(world, number).contains("ends at"));
+    world.until(|world| comments(world, number).contains("is over: what is live"));
+    assert_eq!(drift(&world, &[]).code, 2);
+    assert_eq!(list(&world)["ended"][0]["why"], "deadline");
+}
