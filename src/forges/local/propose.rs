@@ -75,7 +75,7 @@ impl LocalForge {
             .await?;
             return Ok(Proposed::Open(mr));
         }
-        let new = NewRequest { title: proposal.title.clone(), source: branch.to_string(), target: String::new(), draft: false, reviewers: Vec::new() };
+        let new = NewRequest { description: String::new(), title: proposal.title.clone(), source: branch.to_string(), target: String::new(), draft: false, reviewers: Vec::new() };
         let mr = self.open_as(&self.bot, repo, new, Some(key.clone())).await?;
         let kept = self.store.row::<ProposedRow>(&place_row).await?;
         self.keep(&place_row, kept.as_ref(), &ProposedRow { number: Some(mr.number), ..row }).await?;
