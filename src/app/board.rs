@@ -120,9 +120,11 @@ impl BoardRoom {
         Ok(())
     }
 
-    /// The change that may write a resource now.
-    pub async fn writer(&self, id: &ResourceId) -> Option<MrId> {
-        self.state.lock().await.board.writer(id).cloned()
+    /// The change that may write a resource now, whichever replica granted it.
+    pub async fn writer(&self, desk: &Desk, id: &ResourceId) -> Result<Option<MrId>, String> {
+        let mut state = self.state.lock().await;
+        self.catch_up(&mut state, desk).await?;
+        Ok(state.board.writer(id).cloned())
     }
 
     /// Appends an event and folds it; none when another replica's came first, which has been read then.

@@ -11,7 +11,7 @@ use super::{
 };
 use crate::core::{
     drift::{OverrideAsk, Overrides, Row},
-    model::{ResourceId, CommitId, MrId, RepoId, Span, Str, User},
+    model::{CommitId, MrId, RepoId, ResourceId, Span, Str, User},
     review::{Answer, Check, Command, CommentId, MrState, Right, View, veiled, words::Upshot},
     run::{Card, Event, Input, StreamId},
 };

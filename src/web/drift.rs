@@ -31,22 +31,41 @@ use std::{collections::BTreeMap, convert::Infallible};
 /// The routes of drift and overrides.
 pub(super) fn routes() -> Vec<Route> {
     vec![
-    Route {
-        query: &[("target", &[]), ("unit", &[]), ("pattern", &[])],
-        media: "application/x-ndjson",
-        ..Route::get(
-            "search_drift",
-            "/repos/{repo}/drift",
-            "Searches the live systems for drift from the effective base, now.",
-            "one JSON object a line as it is found: `drift`, `part`, `fault`, and at the end `end` with all in numbers",
-            get(search),
+        Route {
+            query: &[("target", &[]), ("unit", &[]), ("pattern", &[])],
+            media: "application/x-ndjson",
+            ..Route::get(
+                "search_drift",
+                "/repos/{repo}/drift",
+                "Searches the live systems for drift from the effective base, now.",
+                "one JSON object a line as it is found: `drift`, `part`, `fault`, and at the end `end` with all in numbers",
+                get(search),
+            )
+        },
+        Route::get("show_drift", "/drift", "Shows what the sweep found when it last looked, without reading anything.", "by repository and target", get(swept)),
+        Route::post(
+            "propose_drift",
+            "/repos/{repo}/drift/proposal",
+            "Looks at everything now and proposes what is found as a merge request of the server's own.",
+            StatusCode::OK,
+            "its number, or none",
+            post(propose),
+        ),
+        Route::get("list_overrides", "/overrides", "Lists the overrides you may see: those that stand, and the last that ended.", "overrides", get(overrides)),
+        Route::post(
+            "claim_override",
+            "/repos/{repo}/overrides",
+            "Answers for what is live of a resource, so that it is no drift.",
+            StatusCode::CREATED,
+            "what it covers",
+            post(claim),
         )
-    },
-    Route::get("show_drift", "/drift", "Shows what the sweep found when it last looked, without reading anything.", "by repository and target", get(swept)),
-    Route::post("propose_drift", "/repos/{repo}/drift/proposal", "Looks at everything now and proposes what is found as a merge request of the server's own.", StatusCode::OK, "its number, or none", post(propose)),
-    Route::get("list_overrides", "/overrides", "Lists the overrides you may see: those that stand, and the last that ended.", "overrides", get(overrides)),
-    Route::post("claim_override", "/repos/{repo}/overrides", "Answers for what is live of a resource, so that it is no drift.", StatusCode::CREATED, "what it covers", post(claim)).takes::<NewOverride>(),
-    Route { method: "delete", query: &[("resource", &[])], ..Route::get("end_override", "/repos/{repo}/overrides", "Ends an override before its time.", "nothing more", delete(end)) },
+        .takes::<NewOverride>(),
+        Route {
+            method: "delete",
+            query: &[("resource", &[])],
+            ..Route::get("end_override", "/repos/{repo}/overrides", "Ends an override before its time.", "nothing more", delete(end))
+        },
     ]
 }
 

@@ -98,7 +98,7 @@ fn sighting() -> Sighting {
         head: CommitId::new("h"),
         base: CommitId::new("b"),
         author_trusted: true,
-            proposed: None,
+        proposed: None,
         reviews: Vec::new(),
         checks: BTreeMap::new(),
         unresolved_threads: 0,

@@ -123,7 +123,8 @@ async fn seen(world: &Arc<World>, desk: &Desk, repo: &Arc<Repository>, id: &Reso
     };
     let only = Arc::new(Only { id: Some(id.clone()), ..Only::default() });
     let reads = AtOnce(world.safe.clone());
-    let mut looker = Looker { repo: repo.clone(), safe: world.safe.clone(), target: target.clone(), open, reads: &reads, only, ahead, met: Default::default(), overrides: Arc::default() };
+    let mut looker =
+        Looker { repo: repo.clone(), safe: world.safe.clone(), target: target.clone(), open, reads: &reads, only, ahead, met: Default::default(), overrides: Arc::default() };
     let sources: Vec<Bundle> = ground
         .sources
         .iter()

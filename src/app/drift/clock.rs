@@ -4,7 +4,6 @@ use crate::{
     app::world::World,
     core::{
         drift::{Ending, Override, OverrideEvent, OverrideFault},
-        model::Time,
         review::escape::code,
     },
 };
@@ -41,16 +40,17 @@ pub async fn keep(world: Arc<World>, mut stop: watch::Receiver<bool>) {
 
 async fn tell<'a>(world: &World, due: &[OverrideEvent], of: impl Fn(&crate::core::model::ResourceId) -> Option<&'a Override>) {
     for event in due {
-        let (id, text, at): (_, fn(&Override) -> String, Time) = match event {
-            OverrideEvent::Noticed { id, at } => (id, soon, *at),
-            OverrideEvent::Ended { id, why: Ending::Deadline, at } => (id, over, *at),
+        let (id, text, what): (_, fn(&Override) -> String, &str) = match event {
+            OverrideEvent::Noticed { id, at: _ } => (id, soon, "ends"),
+            OverrideEvent::Ended { id, why: Ending::Deadline, at: _ } => (id, over, "over"),
             OverrideEvent::Claimed(_) | OverrideEvent::Ended { .. } => continue,
         };
+        // Named by when it was claimed: several servers may see it due at the same moment, and tell it once.
         let Some(known) = of(id) else { continue };
         let text = text(known);
         tracing::warn!(repo = %known.repo, "{text}");
         if let Some(mr) = &known.on
-            && let Err(error) = world.forge.tell(mr, &format!("{id} {at}"), &text).await
+            && let Err(error) = world.forge.tell(mr, &format!("{id} {what} {}", known.at), &text).await
         {
             tracing::warn!(change = %mr, "a notice does not reach the merge request: {error}");
         }

@@ -63,7 +63,9 @@ pub struct Only {
 
 impl Only {
     pub fn takes(&self, id: &ResourceId, kind: &dyn Kind) -> bool {
-        self.id.as_ref().is_none_or(|only| only == id) && self.unit.as_ref().is_none_or(|unit| kind.granted(id, unit)) && self.pattern.as_ref().is_none_or(|pattern| pattern.matches(id))
+        self.id.as_ref().is_none_or(|only| only == id)
+            && self.unit.as_ref().is_none_or(|unit| kind.granted(id, unit))
+            && self.pattern.as_ref().is_none_or(|pattern| pattern.matches(id))
     }
 }
 

@@ -58,14 +58,14 @@ impl Open {
     }
 
     /// Who may be in the middle of writing a resource.
-    async fn writer(&self, id: &ResourceId) -> Writer {
-        let Self::Server { desk: _, world } = self else { return Writer::Nobody };
-        let Some(holder) = world.board.writer(id).await else { return Writer::Nobody };
-        match world.store.card(&holder).await {
+    async fn writer(&self, id: &ResourceId) -> Result<Writer, String> {
+        let Self::Server { desk, world } = self else { return Ok(Writer::Nobody) };
+        let Some(holder) = world.board.writer(desk, id).await? else { return Ok(Writer::Nobody) };
+        Ok(match world.store.card(&holder).await {
             Ok(Some(card)) if !writes(card.phase) => Writer::Nobody,
             // A card that cannot be read says nothing against it.
             Ok(Some(_) | None) | Err(_) => Writer::Runs(holder),
-        }
+        })
     }
 }
 
@@ -292,15 +292,16 @@ impl Looker<'_> {
             }
         }
         let suspects: Vec<&Observed> = seen.iter().filter(|seen| !matches!(verdict(seen, &bases, &self.ahead, &Writer::Nobody), Verdict::Same | Verdict::Ahead(_))).collect();
+        // Who writes cannot be told: then nothing is called drift.
+        let broken = |what: String| ObserveError { target: self.target.name.to_string(), what, kind: ObserveErrorKind::Broken, about: Vec::new() };
         let mut writers: BTreeMap<&ResourceId, Writer> = BTreeMap::new();
         for suspect in &suspects {
-            writers.insert(&suspect.id, self.open.writer(&suspect.id).await);
+            writers.insert(&suspect.id, self.open.writer(&suspect.id).await.map_err(&broken)?);
         }
         if !suspects.is_empty() {
             self.overrides = self.open.overrides().await;
             // After the writers: whoever does not write any more has told what it wrote by now, and what merged since shows in the branch.
-            self.ahead =
-                self.open.ahead(&self.repo).await.map_err(|what| ObserveError { target: self.target.name.to_string(), what, kind: ObserveErrorKind::Broken, about: Vec::new() })?;
+            self.ahead = self.open.ahead(&self.repo).await.map_err(&broken)?;
         }
         let (mut ahead, mut writing): (BTreeMap<String, u64>, BTreeMap<String, u64>) = Default::default();
         for one in &seen {

@@ -76,8 +76,7 @@ pub async fn propose(world: &Arc<World>, desk: &Desk, repo: &Arc<Repository>, re
     let names: Vec<String> = edit.taken.iter().take(TOLD).map(|(title, target)| format!("{title} on {target}")).collect();
     let message = format!("{title}\n\nAsks for what is live:\n{}\n", names.join("\n"));
     let about = about(&edit, &targets);
-    let proposal =
-        Proposal { repo: repo.id.clone(), key: DRIFT.into(), branch: BRANCH.into(), title, message, base, files: edit.files, asked_by: by.cloned() };
+    let proposal = Proposal { repo: repo.id.clone(), key: DRIFT.into(), branch: BRANCH.into(), title, message, base, files: edit.files, asked_by: by.cloned() };
     match world.forge.propose(&proposal).await.map_err(|error| error.to_string())? {
         Proposed::Open(mr) => {
             let key = Fingerprint::of("about", &[about.as_bytes()]).to_string();
@@ -123,7 +122,8 @@ async fn found(world: &Arc<World>, desk: &Desk, repo: &Arc<Repository>, ground: 
             tokio::task::spawn_blocking(move || ground.bundles(&repo, &name)).await.map_err(|panic| panic.to_string())??
         };
         let (ahead, overrides) = (open.ahead(repo).await?, open.overrides().await);
-        let mut looker = Looker { repo: repo.clone(), safe: world.safe.clone(), target, open: open.clone(), reads, only: Arc::new(Only::default()), ahead, met: BTreeSet::new(), overrides };
+        let mut looker =
+            Looker { repo: repo.clone(), safe: world.safe.clone(), target, open: open.clone(), reads, only: Arc::new(Only::default()), ahead, met: BTreeSet::new(), overrides };
         let mut now = ground.clone();
         for bundle in bundles.iter().filter(|bundle| swept.parts.contains_key(&bundle.key())) {
             let looked = looker.part(&mut now, bundle).await;
@@ -167,7 +167,12 @@ fn edited(world: &World, repo: &Repository, ground: &Ground, drifted: &[Drifted]
         let (fits, differs) = same_everywhere(source, &drifted);
         edit.left.extend(differs.iter().map(|id| {
             let others: Vec<Str> = source.targets.iter().filter(|target| **target != id.target).cloned().collect();
-            format!("{} differs on {} and not alike on {}, for which the same file speaks: restore it by hand, or split the file", code(&title(id)), code(&id.target), list(&others, "and"))
+            format!(
+                "{} differs on {} and not alike on {}, for which the same file speaks: restore it by hand, or split the file",
+                code(&title(id)),
+                code(&id.target),
+                list(&others, "and")
+            )
         }));
         if fits.is_empty() {
             continue;

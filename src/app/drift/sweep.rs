@@ -9,6 +9,7 @@ use crate::{
     app::{
         config,
         desk::Desk,
+        replicas,
         safe::Safe,
         targets::Target,
         world::{Repository, World},
@@ -30,6 +31,9 @@ use tokio::{sync::watch, time::Instant};
 
 /// So many drifted resources of one target are kept in words; whoever has more reads `trueup drift`.
 const KEPT: usize = 500;
+
+/// How long a round waits that could look at nothing.
+const PAUSE: Duration = Duration::from_secs(5);
 
 /// What the sweep knows of one repository on one target.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -120,9 +124,12 @@ impl SweepBook {
 
     /// Takes in what was kept of one repository, so that a restart neither forgets nor looks again before it is time.
     async fn open(&self, world: &World, repo: &RepoId) -> Result<(), KvError> {
-        for row in world.store.rows::<Swept>(&RowKey::new("drift").text(repo.as_str()), None, usize::MAX).await? {
+        let rows = world.store.rows::<Swept>(&RowKey::new("drift").text(repo.as_str()), None, usize::MAX).await?;
+        let mut known = self.lock();
+        known.retain(|(of, _), _| of != repo);
+        for row in rows {
             if let Some(target) = row.key.segments().get(1) {
-                self.lock().entry((repo.clone(), target.as_str().into())).or_insert(row.value);
+                known.insert((repo.clone(), target.as_str().into()), row.value);
             }
         }
         Ok(())
@@ -210,9 +217,31 @@ pub async fn sweep(world: Arc<World>, desk: Desk, repo: Arc<Repository>, drift: 
         tracing::warn!(repo = %repo.id, "what the last sweep found cannot be read, and is found again: {error}");
     }
     loop {
+        if elsewhere(&world, &repo.id).await {
+            let follow = async {
+                tokio::time::sleep(PAUSE).await;
+                if let Err(error) = world.sweeps.open(&world, &repo.id).await {
+                    tracing::warn!(repo = %repo.id, "what another server's sweep found cannot be read: {error}");
+                }
+            };
+            tokio::select! {
+                () = follow => continue,
+                changed = stop.wait_for(|stop| *stop) => {
+                    drop(changed);
+                    return;
+                }
+            }
+        }
         let due = next_round(&world, &repo, every).await;
+        // Where several servers share the work, who sweeps is asked now and then.
+        let nap = if world.store.shared() { PAUSE } else { Duration::MAX };
         let round = tokio::select! {
-            () = tokio::time::sleep(due) => Round::Whole,
+            () = tokio::time::sleep(due.min(nap)) => {
+                if due > nap {
+                    continue;
+                }
+                Round::Whole
+            }
             Ok(()) = again.changed() => Round::Known,
             changed = stop.wait_for(|stop| *stop) => {
                 drop(changed);
@@ -222,7 +251,12 @@ pub async fn sweep(world: Arc<World>, desk: Desk, repo: Arc<Repository>, drift: 
         let swept = async {
             if let Err(why) = look_round(&world, &desk, &repo, &reads, round).await {
                 tracing::warn!(repo = %repo.id, "the sweep for drift waits: {why}");
-                tokio::time::sleep(Duration::from_secs(5)).await;
+                tokio::time::sleep(PAUSE).await;
+                return;
+            }
+            if !world.sweeps.lock().keys().any(|(of, _)| *of == repo.id) {
+                // The branch governs nothing that there is a target for.
+                tokio::time::sleep(PAUSE).await;
                 return;
             }
             if drift.propose {
@@ -240,6 +274,15 @@ pub async fn sweep(world: Arc<World>, desk: Desk, repo: Arc<Repository>, drift: 
             }
         }
     }
+}
+
+/// Whether another server over the same store is meant to sweep it, so that its targets are read once.
+async fn elsewhere(world: &World, repo: &RepoId) -> bool {
+    if !world.store.shared() {
+        return false;
+    }
+    let members: BTreeSet<String> = world.store.members().await.unwrap_or_default().into_iter().collect();
+    replicas::falls_to(&members, repo.as_str()).is_some_and(|other| *other != world.store.me())
 }
 
 /// How long until the next whole round: a round that was cut off goes on at once.

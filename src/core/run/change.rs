@@ -399,7 +399,10 @@ impl Change {
     /// Whether the way back leads from what somebody changed by hand to what base asks for: of a merge request that proposes drift and wrote nothing itself.
     pub fn reverts(&self) -> bool {
         let proposed = self.sighting.as_ref().is_some_and(|sighting| sighting.proposed.as_deref() == Some(DRIFT) && sighting.state == MrState::Open);
-        proposed && !self.wrote() && self.ledger.given_up.is_empty() && matches!(self.stage, Phase::Planning | Phase::AwaitingApproval | Phase::Empty | Phase::Refused | Phase::Failed | Phase::Restoring)
+        proposed
+            && !self.wrote()
+            && self.ledger.given_up.is_empty()
+            && matches!(self.stage, Phase::Planning | Phase::AwaitingApproval | Phase::Empty | Phase::Refused | Phase::Failed | Phase::Restoring)
     }
 
     /// Whether the plan on the desk writes or does anything at all.

@@ -157,7 +157,8 @@ impl LocalForge {
 
 /// What is proposed, whatever it stands on.
 fn content(proposal: &Proposal) -> Fingerprint {
-    let parts: Vec<&[u8]> = proposal.files.iter().flat_map(|(path, bytes)| [path.as_bytes(), if bytes.is_some() { b"is" } else { b"goes" }, bytes.as_deref().unwrap_or_default()]).collect();
+    let parts: Vec<&[u8]> =
+        proposal.files.iter().flat_map(|(path, bytes)| [path.as_bytes(), if bytes.is_some() { b"is" } else { b"goes" }, bytes.as_deref().unwrap_or_default()]).collect();
     Fingerprint::of("proposal", &parts)
 }
 

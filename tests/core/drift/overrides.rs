@@ -72,8 +72,7 @@ fn a_server_that_slept_past_both_ends_it_without_an_announcement() {
 #[test]
 fn claiming_again_replaces_what_was_claimed_and_its_announcement() {
     let again = Override { by: User::new("ana"), ..claimed("www", Some("newer"), Span::mins(120)) };
-    let events =
-        [OverrideEvent::Claimed(claimed("www", Some("hand"), Span::mins(60))), OverrideEvent::Noticed { id: id("www"), at: NOON }, OverrideEvent::Claimed(again.clone())];
+    let events = [OverrideEvent::Claimed(claimed("www", Some("hand"), Span::mins(60))), OverrideEvent::Noticed { id: id("www"), at: NOON }, OverrideEvent::Claimed(again.clone())];
     let all = folded(&events);
     assert_eq!(all.get(&id("www")), Some(&again));
     assert!(all.get(&id("www")).is_some_and(|known| known.covers(Some(&Value::str("newer"))) && !known.covers(Some(&Value::str("hand"))) && !known.covers(None)));

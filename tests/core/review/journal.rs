@@ -19,7 +19,7 @@ fn sighting(head: &str, base: &str) -> Sighting {
         head: CommitId::new(head),
         base: CommitId::new(base),
         author_trusted: true,
-            proposed: None,
+        proposed: None,
         reviews: Vec::new(),
         checks: Default::default(),
         unresolved_threads: 0,

@@ -100,9 +100,33 @@ fn an_override_that_nobody_ends_is_announced_and_over_at_its_time() {
     let number = world.propose("move-www", |world| world.edit_zone("192.0.2.1\n", "192.0.2.77\n"));
     world.wait(number, "refused");
     world.trueup("ben", &["mr", "say", &number.to_string(), "--repo", "dns", "override", &www(&world), "until", "20s", "only", "for", "now"]).ok();
-    assert_eq!(drift(&world, &[]).code, 0);
     world.until(|world| comments(world, number).contains("ends at"));
     world.until(|world| comments(world, number).contains("is over: what is live"));
     assert_eq!(drift(&world, &[]).code, 2);
     assert_eq!(list(&world)["ended"][0]["why"], "deadline");
+}
+
+#[test]
+fn an_override_of_something_sensitive_covers_it_and_shows_it_nowhere() {
+    let mut world = World::start_with("  sensitive: [\"*/www/A\"]\n");
+    by_hand(&world, "192.0.2.213");
+    let said = claim(&world, "ben", "1d").ok();
+    assert!(said.contains("sensitive") && !said.contains("192.0.2.213"), "{said}");
+    // What is sealed anew with every look is the same content.
+    assert_eq!(drift(&world, &[]).code, 0);
+    world.kill();
+    world.serve();
+    assert_eq!(drift(&world, &[]).code, 0);
+    by_hand(&world, "192.0.2.214");
+    assert_eq!(drift(&world, &[]).code, 2, "something else is drift");
+    by_hand(&world, "192.0.2.213");
+    let number = world.propose("move-www", |world| world.edit_zone("192.0.2.1\n", "192.0.2.77\n"));
+    world.wait(number, "awaiting_approval");
+    let plan = world.trueup("ana", &["mr", "plan", &number.to_string(), "--repo", "dns"]).ok();
+    assert!(plan.contains("overridden by `ben`") && !plan.contains("192.0.2.213"), "{plan}");
+    world.approve(number);
+    world.wait(number, "merged");
+    assert!(world.live().iter().any(|line| line.starts_with("www.") && line.ends_with("192.0.2.77")), "{:?}", world.live());
+    world.until(|world| list(world)["overrides"].as_array().is_some_and(Vec::is_empty));
+    assert!(!list(&world).to_string().contains("192.0.2.213"), "{}", list(&world));
 }
