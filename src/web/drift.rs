@@ -147,6 +147,26 @@ async fn overrides(State(app): State<App>, Person(by): Person) -> Json<Value> {
     Json(json!({ "version": 1, "overrides": standing, "ended": ended }))
 }
 
+/// What a button of the page claims: the fields are those of the API, and the repository's name.
+pub(super) async fn claim_by_form(app: &App, by: &User, fields: &BTreeMap<String, String>) -> Result<(), Fault> {
+    let field = |name: &str| fields.get(name).map(|text| text.trim().to_owned()).unwrap_or_default();
+    let repo = RepoId::new(field("repo"));
+    app.reads(by, &repo).await?;
+    let ask = OverrideAsk { by: by.clone(), resource: field("resource"), until: field("until"), reason: field("reason"), at: app.service.world().clock.now() };
+    app.service.override_claim(by, &repo, ask, None).await?;
+    Ok(())
+}
+
+/// What a button of the page ends.
+pub(super) async fn end_by_form(app: &App, by: &User, fields: &BTreeMap<String, String>) -> Result<(), Fault> {
+    let field = |name: &str| fields.get(name).map(|text| text.trim()).unwrap_or_default();
+    let repo = RepoId::new(field("repo"));
+    app.reads(by, &repo).await?;
+    let id = ResourceId::parse(field("resource")).ok_or_else(|| Fault::invalid("the form names no resource", "reload the page"))?;
+    app.service.override_end(by, &repo, &id).await?;
+    Ok(())
+}
+
 async fn claim(State(app): State<App>, Person(by): Person, InRepo(repo): InRepo, answer::Body(new): answer::Body<NewOverride>) -> Result<Response, Fault> {
     app.reads(&by, &repo).await?;
     let NewOverride { resource, reason, until } = new;

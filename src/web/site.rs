@@ -26,6 +26,8 @@ pub fn routes() -> Router<App> {
         .route("/changes/{repo}/{number}/command", post(command))
         .route("/changes/{repo}/{number}/comment", post(comment))
         .route("/drift", get(drift))
+        .route("/drift/override", post(override_claim))
+        .route("/drift/end", post(override_end))
         .route("/login", get(login).post(sign_in))
         .route("/logout", post(sign_out))
 }
@@ -75,7 +77,9 @@ impl FromRequestParts<App> for Visitor {
         match Person::from_request_parts(parts, app).await {
             Ok(Person(user)) => Ok(Self(user)),
             Err(fault) if fault.status == StatusCode::UNAUTHORIZED => {
-                Err(NoPage::SignIn { next: parts.uri.path().trim_end_matches("/command").trim_end_matches("/comment").to_owned() })
+                let path = parts.uri.path();
+                let page = if path.starts_with("/drift/") { "/drift" } else { path.trim_end_matches("/command").trim_end_matches("/comment") };
+                Err(NoPage::SignIn { next: page.to_owned() })
             }
             Err(fault) => Err(fault.into()),
         }
@@ -95,6 +99,17 @@ async fn drift(State(app): State<App>, Visitor(by): Visitor) -> Page {
     let (standing, ended) = super::drift::visible(&app, &by).await;
     let swept = super::drift::found(&app, &by).await;
     Page(StatusCode::OK, pages::drift(&swept, &standing, &ended, &reader(&app, by)))
+}
+
+/// Answers for what is live of a resource, as `trueup override claim` does; the page that comes back shows it.
+async fn override_claim(State(app): State<App>, Visitor(by): Visitor, Form(fields): Form<BTreeMap<String, String>>) -> Result<Redirect, NoPage> {
+    super::drift::claim_by_form(&app, &by, &fields).await?;
+    Ok(Redirect::to("/drift"))
+}
+
+async fn override_end(State(app): State<App>, Visitor(by): Visitor, Form(fields): Form<BTreeMap<String, String>>) -> Result<Redirect, NoPage> {
+    super::drift::end_by_form(&app, &by, &fields).await?;
+    Ok(Redirect::to("/drift"))
 }
 
 /// One change, or with `?part=live` only what the page's script puts in the place of the old.

@@ -59,6 +59,8 @@ pub async fn claim(world: &Arc<World>, desk: &Desk, repo: &RepoId, ask: &Overrid
         Ok(fault) => ClaimFault::Refused(fault.to_string()),
         Err(what) => ClaimFault::Unavailable(what),
     })?;
+    // What the page and the numbers say is not older than what was said here.
+    world.sweeps.look_again();
     let shown = match (&live, lines) {
         (Some(Live::Hidden(_)), _) => "differs (its value is sensitive)".to_owned(),
         (Some(Live::Shown(_)), Some(lines)) => format!("is {}", code(&lines)),
@@ -78,7 +80,9 @@ pub async fn end(world: &World, id: &ResourceId, by: &User) -> Result<(), ClaimF
     ended.map_err(|fault| match fault {
         Ok(fault) => ClaimFault::Refused(fault.to_string()),
         Err(what) => ClaimFault::Unavailable(what),
-    })
+    })?;
+    world.sweeps.look_again();
+    Ok(())
 }
 
 /// Ends overrides of what was found as it is asked for: there is nothing left to answer for.

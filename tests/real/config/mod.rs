@@ -114,6 +114,8 @@ fn every_fault_names_its_place_and_the_way_out() {
         ("secret file without a folder", "data: d\nusers: [{name: ada, token: {file: T}}]\n"),
         ("a user with the bot's name", "data: d\nusers: [{name: trueup, token: {env: T}}]\n"),
         ("duration", "data: d\nlimits: {sweep: 30}\n"),
+        ("sweeps for drift", "data: d\ndrift: {every: 0s, reads: 0}\n"),
+        ("proposing without a sweep", "data: d\ndrift: {propose: true}\n"),
         ("limits of nothing", "data: d\nlimits: {plans: 0, sweep: 0s, request_bytes: 0, push_bytes: 0}\n"),
     ];
     let all: Vec<String> = cases.iter().map(|(name, text)| format!("# {name}\n{}", refused(text))).collect();

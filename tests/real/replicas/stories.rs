@@ -231,3 +231,25 @@ fn a_full_quota_of_etcd_stops_intake_and_work_goes_on_once_there_is_room() {
     house.speak_to(1);
     house.reaches(number, "merged");
 }
+
+#[test]
+fn an_override_said_to_one_replica_holds_at_every_other_and_ends_so() {
+    let mut house = House::start(3);
+    let zone = house.world.zones[0].clone();
+    house.world.dns.by_hand(&zone, &format!("update delete www.{zone} A\nupdate add www.{zone} 300 A 192.0.2.200"));
+    let id = format!("inside/rrset/{zone}/www/A");
+    let codes = |house: &mut House| -> Vec<i32> {
+        let said = |at| {
+            house.speak_to(at);
+            house.world.trueup("ana", &["drift", "--repo", "dns"]).code
+        };
+        (0..3).map(said).collect()
+    };
+    assert_eq!(codes(&mut house), [2, 2, 2]);
+    house.speak_to(1);
+    house.world.trueup("ben", &["override", "claim", &id, "--repo", "dns", "--reason", "tonight", "--until", "1d"]).ok();
+    assert_eq!(codes(&mut house), [0, 0, 0]);
+    house.speak_to(2);
+    house.world.trueup("ben", &["override", "end", &id, "--repo", "dns"]).ok();
+    assert_eq!(codes(&mut house), [2, 2, 2]);
+}

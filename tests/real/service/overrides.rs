@@ -130,3 +130,27 @@ fn an_override_of_something_sensitive_covers_it_and_shows_it_nowhere() {
     world.until(|world| list(world)["overrides"].as_array().is_some_and(Vec::is_empty));
     assert!(!list(&world).to_string().contains("192.0.2.213"), "{}", list(&world));
 }
+
+#[test]
+fn the_page_of_drift_has_buttons_to_override_and_to_end_it_for_approvers_alone() {
+    let mut world = World::start();
+    by_hand(&world, "192.0.2.200");
+    world.kill();
+    let text = std::fs::read_to_string(world.config()).expect("it is there");
+    std::fs::write(world.config(), format!("{text}drift: {{ every: 1d, reads: 6000 }}\n")).expect("the folder is writable");
+    world.serve();
+    let page = |world: &World| world.page_as("ben", &format!("http://127.0.0.1:{}/drift", world.port)).1;
+    world.until(|world| page(world).contains("action=\"/drift/override\""));
+    let id = www(&world);
+    let fields = [("repo", "dns"), ("resource", id.as_str()), ("until", "1d"), ("reason", "tonight & tomorrow")];
+    assert_eq!(world.press_as("cleo", "/drift/override", &fields).0, 403, "whoever may not approve claims nothing");
+    assert_eq!(list(&world)["overrides"].as_array().map(Vec::len), Some(0));
+    assert_eq!(world.press_as("ben", "/drift/override", &fields).0, 303);
+    assert_eq!(list(&world)["overrides"][0]["reason"], "tonight & tomorrow");
+    // What was found is looked at again at once, not a day later.
+    world.until(|world| !page(world).contains("action=\"/drift/override\"") && page(world).contains("1 overridden"));
+    assert_eq!(world.press_as("cleo", "/drift/end", &fields[..2]).0, 403);
+    assert_eq!(world.press_as("ben", "/drift/end", &fields[..2]).0, 303);
+    assert_eq!(drift(&world, &[]).code, 2);
+    world.until(|world| page(world).contains("action=\"/drift/override\""));
+}

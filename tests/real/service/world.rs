@@ -291,6 +291,18 @@ impl World {
 
     /// Opens a page as a person who signed in; the status code and the text.
     pub fn page_as(&self, person: &str, url: &str) -> (u16, String) {
+        self.in_browser(person, |http| http.get(url))
+    }
+
+    /// Presses a button of a page as a person who signed in; the status code and what comes back.
+    pub fn press_as(&self, person: &str, path: &str, fields: &[(&str, &str)]) -> (u16, String) {
+        let origin = format!("http://127.0.0.1:{}", self.port);
+        let url = reqwest::Url::parse_with_params(&origin, fields).expect("it is one");
+        let form = url.query().unwrap_or_default().to_owned();
+        self.in_browser(person, |http| http.post(format!("{origin}{path}")).header("origin", &origin).header("content-type", "application/x-www-form-urlencoded").body(form))
+    }
+
+    fn in_browser(&self, person: &str, send: impl FnOnce(reqwest::Client) -> reqwest::RequestBuilder) -> (u16, String) {
         let sign_in = format!("http://127.0.0.1:{}/login", self.port);
         let http = reqwest::Client::builder().redirect(reqwest::redirect::Policy::none()).build().expect("a client");
         answer(async {
@@ -298,7 +310,7 @@ impl World {
             let signed =
                 http.post(&sign_in).header("origin", origin).header("content-type", "application/x-www-form-urlencoded").body(format!("token={person}-token")).send().await?;
             let cookie = signed.headers().get("set-cookie").and_then(|cookie| cookie.to_str().ok()).and_then(|cookie| cookie.split(';').next()).unwrap_or_default().to_owned();
-            http.get(url).header("cookie", cookie).send().await
+            send(http).header("cookie", cookie).send().await
         })
     }
 
