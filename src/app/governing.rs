@@ -114,6 +114,7 @@ pub(super) fn policy(repo: &Repository, governing: &Governing) -> Policy {
         // Nobody has said a policy yet: an admin of the repository approves the first one.
         None => Policy { approvals: vec![admin()], ..Policy::default() },
     };
+    policy.claim_ttl = policy.claim_ttl.or(Some(repo.claim_ttl));
     for rule in &mut policy.approvals {
         rule.by = rule.by.iter().flat_map(|name| spelled_out(repo, name)).collect();
     }

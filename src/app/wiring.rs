@@ -242,6 +242,7 @@ pub(super) fn governed(server: &config::Server, named: &config::Repository, path
         approvers: Some(approvers(server, named)),
         required_checks: named.required_checks.clone(),
         secrets: named.secrets.clone(),
+        claim_ttl: server.limits.claim_ttl,
         people: Arc::new(Known { users: server.users.iter().map(|user| user.name.clone()).collect(), groups: server.groups.clone() }),
         units: UnitCache::default(),
         pointers: Pointers::default(),

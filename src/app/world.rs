@@ -3,7 +3,7 @@
 use super::{board::BoardRoom, drift::SweepBook, news::News, overrides::OverrideBook, safe::Safe, service::MrDesk, targets::Targets};
 use crate::{
     core::{
-        model::{CommitId, Grant, RepoId, Str, User},
+        model::{CommitId, Grant, RepoId, Span, Str, User},
         render::Kinds,
     },
     git::{Pointers, UnitCache},
@@ -92,6 +92,8 @@ pub struct Repository {
     pub required_checks: Vec<Str>,
     /// The secrets that its files may refer to.
     pub secrets: Vec<Str>,
+    /// How long a stopped change holds its claims before its owner is called.
+    pub claim_ttl: Span,
     /// Whom policy may name.
     pub people: Arc<Known>,
     pub units: UnitCache,

@@ -33,6 +33,7 @@ fn recorder() -> &'static PrometheusHandle {
         metrics::describe_gauge!("trueup_drift_unread_parts", "Parts that the sweep could not look at.");
         metrics::describe_gauge!("trueup_drift_swept_timestamp_seconds", "When the last whole sweep ended.");
         metrics::describe_gauge!("trueup_overrides", "Overrides that stand; `ending` are those whose end was announced.");
+        metrics::describe_gauge!("trueup_overdue_claims", "Changes that hold claims, do nothing, and whose owners were called.");
         metrics::describe_gauge!("trueup_halted", "1 while writes are halted.");
         metrics::describe_gauge!("trueup_replicas", "Replicas whose session with the shared store stands; absent where the store is embedded.");
         metrics::describe_counter!("trueup_takeovers_total", "Open changes that this replica took over from another.");
@@ -70,9 +71,12 @@ pub async fn count(request: Request, next: Next) -> Response {
 /// `GET /metrics`.
 pub async fn show(State(app): State<App>) -> Result<Response, Fault> {
     let mut phases: BTreeMap<Phase, u32> = Phase::ALL.into_iter().map(|phase| (phase, 0)).collect();
+    let mut overdue = 0u32;
     for card in app.service.list().await? {
+        overdue += u32::from(card.overdue);
         *phases.entry(card.phase).or_default() += 1;
     }
+    metrics::gauge!("trueup_overdue_claims").set(overdue);
     for (phase, n) in phases {
         metrics::gauge!("trueup_changes", "phase" => phase.as_str()).set(n);
     }

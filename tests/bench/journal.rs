@@ -87,6 +87,7 @@ fn turn(mr: &MrId, n: u64) -> Turn {
         next_wake: None,
         outstanding: true,
         ahead: true,
+        overdue: false,
         updated: at,
     };
     Turn::new(events, card, Vec::new())

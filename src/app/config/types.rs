@@ -370,6 +370,8 @@ pub struct Limits {
     pub plans: u32,
     /// How often every open merge request is looked at again, so that no lost event stays lost.
     pub sweep: Span,
+    /// How long a change that has stopped may hold what it claims before its owner is called, where the repository's policy does not say.
+    pub claim_ttl: Span,
     /// Bytes of one request, pushes aside.
     pub request_bytes: u64,
     /// Bytes of one push.
@@ -377,10 +379,10 @@ pub struct Limits {
 }
 
 impl Default for Limits {
-    /// Two plans keep two cores busy; a lost event costs at most half a minute; comments and webhooks are far below 1 MiB, and a
+    /// Half a working day is time to look into a failure and too long to forget one. Two plans keep two cores busy; a lost event costs at most half a minute; comments and webhooks are far below 1 MiB, and a
     /// repository of 100,000 files pushes first with about 50 MB.
     fn default() -> Self {
-        Self { plans: 2, sweep: Span::secs(30), request_bytes: 1 << 20, push_bytes: 512 << 20 }
+        Self { plans: 2, sweep: Span::secs(30), claim_ttl: Span::mins(4 * 60), request_bytes: 1 << 20, push_bytes: 512 << 20 }
     }
 }
 

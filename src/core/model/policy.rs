@@ -44,6 +44,8 @@ pub struct Policy {
     pub required_checks: Vec<Str>,
     /// Whether an approving review on the forge counts as approval of the digest last published before it.
     pub reviews_count: bool,
+    /// How long a change that has stopped may hold what it claims before its owner is called. Absent: the server's `limits.claim_ttl`.
+    pub claim_ttl: Option<Span>,
 }
 
 impl Default for Policy {
@@ -67,6 +69,7 @@ impl Default for Policy {
             health: Vec::new(),
             required_checks: Vec::new(),
             reviews_count: false,
+            claim_ttl: None,
         }
     }
 }

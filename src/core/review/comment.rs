@@ -19,7 +19,7 @@ pub fn face(view: &View) -> Face {
         head: view.head.clone().unwrap_or_else(|| CommitId::new("")),
         comment: comment(view),
         statuses: statuses(view),
-        labels: vec![Label(format!("trueup: {}", words::phase_words(view.phase)).into())],
+        labels: std::iter::once(Label(format!("trueup: {}", words::phase_words(view.phase)).into())).chain(view.overdue.map(|_| Label("trueup: holds others up".into()))).collect(),
     }
 }
 

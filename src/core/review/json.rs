@@ -55,6 +55,7 @@ impl View {
             written,
             given_up,
             health,
+            overdue,
             way_back: _,
             stopped_by,
             times,
@@ -87,7 +88,7 @@ impl View {
                 "samples": samples, "needed": needed, "every": every,
                 "unhealthy": unhealthy.iter().map(|(id, why)| json!({ "id": id, "why": why })).collect::<Vec<_>>(),
             })),
-            "stopped_by": stopped_by, "times": times_json(times),
+            "overdue_since": overdue.map(|since| since.to_string()), "stopped_by": stopped_by, "times": times_json(times),
             "links": { "change": links.change(), "plan": links.plan() },
             "statuses": self.statuses(), "label": format!("trueup: {}", words::phase_words(*phase)),
         })

@@ -88,6 +88,11 @@ pub struct Comment {
 #[serde(transparent)]
 pub struct CommentId(pub u64);
 
+impl CommentId {
+    /// Where nobody's comment is answered: what is said stands by itself. Forges number theirs from 1.
+    pub const NOBODY: Self = Self(0);
+}
+
 /// What a person may do in a repository; each includes the ones before.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]

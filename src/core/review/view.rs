@@ -49,6 +49,8 @@ pub struct View {
     /// What it wrote and let go of: live as far as nobody changed it since.
     pub given_up: Vec<Left>,
     pub health: Option<HealthView>,
+    /// Since when it holds claims and does nothing, where its owner was called because of it.
+    pub overdue: Option<Time>,
     /// The forecast of the way back, shown before approval.
     pub way_back: Option<Arc<Plan>>,
     /// Who paused, aborted or asked to restore it last.
@@ -334,6 +336,7 @@ impl View {
             written: 0,
             given_up: Vec::new(),
             health: None,
+            overdue: None,
             way_back: None,
             stopped_by: None,
             times: Times::default(),

@@ -69,6 +69,10 @@ pub struct Change {
     pub(super) paused: Option<User>,
     pub(super) stopped_by: Option<User>,
     pub(super) owner: Option<User>,
+    /// Since when it holds claims and does nothing.
+    pub(super) idle_since: Option<Time>,
+    /// Its owner was called because of that.
+    pub(super) paged: bool,
     /// Who let go of what this change wrote, and why.
     pub(super) freed: Option<(User, String)>,
     pub(super) halted: bool,
@@ -181,6 +185,8 @@ impl Change {
             claims_asked_for: BTreeSet::new(),
             claims_incident: false,
             owner: None,
+            idle_since: None,
+            paged: false,
             freed: None,
             starts: 0,
             start_asked: None,

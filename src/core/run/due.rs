@@ -204,7 +204,7 @@ impl Change {
             Timer::Sample(_) | Timer::Edge(_) | Timer::Deadline(_) => self.stopping.is_none(),
         });
         let timer = timer.filter(|_| self.running).map(|(at, _)| *at);
-        let replan = self.replan_at.map(|(at, _)| at);
+        let replan = self.replan_at.map(|(at, _)| at).into_iter().chain(self.page_at()).min();
         // A timer that nothing would answer must not ring: it would ring for ever.
         let merge = self.merge_again.filter(|_| self.stage == Phase::Merging && !self.look && self.paused.is_none());
         let held = self.held_until.filter(|_| self.paused.is_none());

@@ -266,9 +266,17 @@ pub enum Event {
         #[serde(default)]
         at: Option<Time>,
     },
+    /// It has held its claims for long and does nothing: its owner was called.
+    Paged {
+        owner: User,
+        at: Time,
+    },
     /// Somebody else answers for it from here on.
     Taken {
         by: User,
+        /// When; records of older versions do not say.
+        #[serde(default)]
+        at: Option<Time>,
     },
     Halted(bool),
     /// The replica of the server that works on it from here on; one server alone says nothing.

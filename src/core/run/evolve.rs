@@ -31,7 +31,7 @@ pub(super) fn must(holds: bool, rule: &'static str) -> Fold {
 impl Change {
     /// Applies one event, or leaves the change as it is and says why the event has no place here.
     pub fn evolve(&mut self, event: &Event) -> Result<(), IllegalEvent> {
-        self.apply(event).map_err(|why| {
+        self.apply(event).map(|()| self.note_idle()).map_err(|why| {
             let text = format!("{event:?}");
             let name = text.split([' ', '(', '{']).next().unwrap_or_default();
             IllegalEvent { event: name.to_owned(), phase: self.phase(), why }
@@ -238,7 +238,18 @@ impl Change {
                 self.stopped(why, *at);
             }
             Event::Freed { by, reason, .. } => self.freed(by, reason)?,
-            Event::Taken { by } => self.owner = Some(by.clone()),
+            Event::Paged { at, .. } => {
+                must(self.idle_since.is_some() && !self.paged, "nobody is called twice")?;
+                self.tell(*at);
+                self.paged = true;
+            }
+            // Whoever takes it has the same time again.
+            Event::Taken { by, at } => {
+                if let Some(at) = at {
+                    self.tell(*at);
+                }
+                (self.owner, self.idle_since) = (Some(by.clone()), None);
+            }
             Event::Halted(halted) => self.halted = *halted,
             Event::Carried { by, at: _ } => self.carried_by = Some(by.clone()),
             Event::ClockBack { now } => self.clock_back(*now),
@@ -410,6 +421,7 @@ impl Change {
         self.replan_at = self.replan_at.map(|(at, restore)| (back(at), restore));
         self.start_again = self.start_again.map(back);
         self.merge_again = self.merge_again.map(back);
+        self.idle_since = self.idle_since.map(back);
         self.ledger.clock_back(by);
         if let Some(window) = &mut self.window {
             window.clock_back(by);

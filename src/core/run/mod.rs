@@ -12,6 +12,7 @@ mod frontier;
 mod given_up;
 mod handle;
 mod health;
+mod idle;
 mod input;
 mod ledger;
 mod outcome;

@@ -153,6 +153,8 @@ impl Change {
         view.phase = self.phase();
         view.waits_for = self.waits_for();
         view.reasons = self.held.iter().filter_map(|reason| Some(self.sentence(reason)?.to_string())).chain(self.trouble.as_ref().map(|what| words::code(what))).collect();
+        view.reasons.extend(self.overdue_sentence());
+        view.overdue = self.overdue();
         view.merged = self.merged.clone();
         if let (Some(_), Some(desk)) = (&self.merged, &self.desk) {
             // What was merged onto, not where the branch went since.

@@ -50,6 +50,9 @@ pub struct Card {
     /// It has written what base does not hold yet, which other changes must know.
     #[serde(default)]
     pub ahead: bool,
+    /// It has held claims for long and does nothing; its owner was called.
+    #[serde(default)]
+    pub overdue: bool,
     pub updated: Time,
 }
 

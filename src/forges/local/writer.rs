@@ -117,7 +117,7 @@ impl LocalForge {
         }
         let at = self.clock.now();
         let answered = self.edit(mr, |row, batch| {
-            let comment = CommentBody { ours: true, to: Some(to), ..next_comment(row, self.bot.clone(), text, at) };
+            let comment = CommentBody { ours: true, to: (to != CommentId::NOBODY).then_some(to), ..next_comment(row, self.bot.clone(), text, at) };
             Ok((Some(batch.create(&rows::comment(&mr.repo, mr.number, comment.id), &comment).create(&mark, &comment.id)), ()))
         });
         match answered.await {

@@ -45,6 +45,7 @@ pub fn read(words: &[&str]) -> (Arc<Plan>, Arc<Policy>) {
                 plan.rules.push(MatchedRule { rule, because: "always".into() });
             }
             "window" => policy.window = Span::parse(rest).expect("a span"),
+            "claim_ttl" => policy.claim_ttl = Some(Span::parse(rest).expect("a span")),
             "deadline" => policy.deadline = Span::parse(rest).expect("a span"),
             "max_age" => policy.max_age = Span::parse(rest).expect("a span"),
             "check" => policy.required_checks.push(rest.into()),

@@ -66,6 +66,7 @@ fn event(event: &Event) -> Option<String> {
         | Event::Paused { .. }
         | Event::Resumed { .. }
         | Event::Freed { .. }
+        | Event::Paged { .. }
         | Event::Taken { .. }
         | Event::Halted(_)
         | Event::Carried { .. }

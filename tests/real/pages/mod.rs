@@ -110,6 +110,7 @@ fn the_list_puts_what_waits_for_people_first() {
         next_wake: None,
         outstanding: false,
         ahead: false,
+        overdue: false,
         updated: Time(updated),
     };
     let cards = [card(1, Phase::Merged, 9000), card(2, Phase::Rolling, 1000), card(3, Phase::AwaitingApproval, 1000), card(4, Phase::Failed, 5000)];

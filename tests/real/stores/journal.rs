@@ -42,6 +42,7 @@ fn card(number: u64, title: &str) -> Card {
         next_wake: None,
         outstanding: false,
         ahead: false,
+        overdue: false,
         updated: Time(0),
     }
 }

@@ -13,7 +13,7 @@ mod waiting;
 pub use super::escape::code;
 pub use answer::{Answer, Upshot};
 pub use journal::{Row, journal};
-pub use parts::{count, keeps, list, phase_words, short, steps_list, when};
+pub use parts::{count, keeps, list, overdue, phase_words, short, steps_list, when};
 pub use plan::{
     WAY_BACK, approval, edge, failure, given, healthy, how_to_approve, never, not_by, note, nothing_to_do, obstacle, op, reason, state_line, sure, undo, waits, ways_on,
 };

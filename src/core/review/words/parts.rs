@@ -1,7 +1,7 @@
 //! The small pieces sentences are made of.
 
 use crate::core::{
-    model::{CommitId, ResourceId, StepId, Str, Time},
+    model::{CommitId, ResourceId, StepId, Str, Time, User},
     review::{Phase, escape::code},
 };
 use std::collections::BTreeSet;
@@ -14,6 +14,18 @@ pub fn keeps(holds: bool, ids: &BTreeSet<&ResourceId>) -> String {
         (Some(one), 1) => format!("{verb} {}", code(&one.to_string())),
         (Some(first), n) => format!("{verb} {} and {} more", code(&first.to_string()), n - 1),
     }
+}
+
+/// What the owner of a change that holds claims and does nothing is told.
+pub fn overdue(owner: &User, claims: usize, since: Time) -> String {
+    let plain = owner.as_str().chars().all(|c| c.is_ascii_alphanumeric() || "._-".contains(c));
+    // A name in a code span calls nobody; one of harmless characters needs none.
+    let who = if plain { format!("@{}", owner.as_str()) } else { code(owner.as_str()) };
+    format!(
+        "{who}: this change does nothing since {} and holds {}, which keeps others waiting. Go on or go back; anyone who may approve can say `/trueup take` to answer for it, or `/trueup free REASON` to let go.",
+        code(&when(since)),
+        count(claims, "claim")
+    )
 }
 
 /// A phase as words in a sentence.

@@ -4,7 +4,7 @@ use super::Pass;
 use crate::core::{
     gate::{Reason, StartGate, Verdict},
     model::{MrId, Time},
-    review::Phase,
+    review::{CommentId, Phase},
     run::{
         Event, PlanWhy,
         change::{Change, ClaimState},
@@ -31,6 +31,19 @@ impl Pass<'_> {
             }
         }
         self.tidy();
+        self.page();
+    }
+
+    /// Calls whoever answers for a change that holds claims for too long and does nothing.
+    fn page(&mut self) {
+        let (Some(at), Some(owner)) = (self.change.page_at(), self.change.answers_for()) else { return };
+        if at > self.now {
+            return;
+        }
+        self.emit(Event::Paged { owner, at: self.now });
+        if let Some(text) = self.change.overdue_sentence() {
+            self.emit(Event::Replying { to: CommentId::NOBODY, text });
+        }
     }
 
     fn round(&mut self) {

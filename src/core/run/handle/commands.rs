@@ -34,7 +34,7 @@ impl Pass<'_> {
             Command::Restore => self.say_restore(by),
             Command::Free { reason } => self.say_free(by, reason),
             Command::Take => {
-                self.emit(Event::Taken { by: by.clone() });
+                self.emit(Event::Taken { by: by.clone(), at: Some(self.now) });
                 Answer::Taken { by: by.clone() }
             }
             // Said in a comment it is kept with the reply, and by page or CLI it never comes here.

@@ -116,6 +116,7 @@ impl Pass<'_> {
             | Event::Stopping { .. }
             | Event::Stopped { .. }
             | Event::Freed { .. }
+            | Event::Paged { .. }
             | Event::Taken { .. }
             | Event::Halted(_)
             | Event::Carried { .. }
@@ -209,6 +210,7 @@ impl Change {
         Card {
             outstanding: self.is_owed(),
             ahead: self.wrote(),
+            overdue: self.overdue().is_some(),
             mr: self.mr.clone(),
             phase: self.phase(),
             title: self.sighting.as_ref().map_or_else(String::new, |sighting| sighting.title.clone()),
