@@ -1,6 +1,7 @@
 //! The whole service against a real name server.
 
 mod canary;
+mod adopt;
 mod config;
 #[cfg(feature = "faults")]
 mod crash;

@@ -173,6 +173,14 @@ impl World {
         }
     }
 
+    /// The most memory that the server had so far, in MiB.
+    pub fn memory(&self) -> u64 {
+        let pid = self.server.as_ref().map(Process::pid).expect("the server runs");
+        let status = std::fs::read_to_string(format!("/proc/{pid}/status")).expect("the system tells of its processes");
+        let peak = status.lines().find_map(|line| line.strip_prefix("VmHWM:")).and_then(|text| text.trim().trim_end_matches(" kB").trim().parse::<u64>().ok());
+        peak.expect("the peak is told") / 1024
+    }
+
     pub fn log(&self) -> String {
         self.server.as_ref().map(Process::log).unwrap_or_default()
     }
