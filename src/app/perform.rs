@@ -81,7 +81,17 @@ pub async fn perform(hands: Hands, effect: Effect) {
             let answer = match ahead {
                 Ok(ahead) => {
                     let overrides = hands.world.overrides.now().await;
-                    let request = planning::Request { mr: hands.mr.clone(), base, head, ours, written: hands.written.clone(), ahead, overrides, restore };
+                    let request = planning::Request {
+                        mr: hands.mr.clone(),
+                        base,
+                        head,
+                        ours,
+                        written: hands.written.clone(),
+                        ahead,
+                        overrides,
+                        owners: Some(hands.world.owners.clone()),
+                        restore,
+                    };
                     planning::answer(&hands.world, request).await
                 }
                 Err(why) => PlanAnswer { key: PlanKey { base, head, tree: TreeId::new("") }, restore: restore.is_some(), result: PlanResult::Failed { why }, way_back: None },
@@ -159,8 +169,21 @@ pub async fn unbacked(desk: &Desk, mr: &MrId, plan: Option<&Plan>) -> Option<BTr
     (!gone.is_empty()).then_some(gone)
 }
 
+/// Whether another repository has become the owner of something that the plan asks for, or is it no more.
+pub async fn owners_moved(world: &Arc<World>, mr: &MrId) -> bool {
+    if !world.owners.concern(&mr.repo) {
+        return false;
+    }
+    let (world, mr) = (world.clone(), mr.clone());
+    // What cannot be told is found by the plan that is made for it.
+    tokio::task::spawn_blocking(move || world.owners.moved(&mr, &world.targets)).await.unwrap_or(true)
+}
+
 /// Whether the merge request is not what the change knows any more: its base moved while nobody looked, say. Nothing starts on that.
 async fn outdated(hands: &Hands) -> Option<String> {
+    if owners_moved(&hands.world, &hands.mr).await {
+        return Some("what another repository asks for has changed".to_owned());
+    }
     let known = hands.known.as_ref()?;
     match hands.world.forge.look(&hands.mr, Some(CommentId(u64::MAX))).await {
         Ok(now) => (now != *known).then(|| "the merge request or its base moved since it was last looked at".to_owned()),
@@ -249,6 +272,11 @@ async fn merge(hands: &Hands, ticket: MergeTicket) -> MergeAnswer {
     // Just before, as for an act; the forge itself takes the branch only from the pinned base to the pinned head.
     if hands.world.store.stands(&hands.fence) == Stands::Gone {
         return MergeAnswer::Refused { transient: true, why: "the lease on the change may have ended; another replica may work on it".into() };
+    }
+    let _alone = if hands.world.owners.concern(&hands.mr.repo) { Some(hands.world.owners.merging.lock().await) } else { None };
+    // The look that follows plans again.
+    if owners_moved(&hands.world, &hands.mr).await {
+        return MergeAnswer::Moved { why: "another repository asks for some of it by now, or does no more".into() };
     }
     match hands.world.forge.merge(ticket).await {
         Ok(answer) => answer,

@@ -2,6 +2,7 @@
 
 use super::{
     neighbours::neighbours,
+    owners::Owners,
     safe::{self, Hiding, Look, Safe, Unresolved},
     survey::{NoSurvey, Survey, survey},
     targets::{Targets, observe_all},
@@ -13,7 +14,7 @@ use crate::{
         drift::Overrides,
         model::{
             ABSENCE_LINGERS, CommitId, Fact, Fingerprint, Health, Kind, MrId, Observed, Place, Policy, Reading, Refusal, RefusalKind, RepoId, ResourceId, Rollout, Time, Token,
-            TreeId, Value,
+            TreeId, Value, Want,
         },
         plan::{self, CompileError, Material, Needs, Note, Plan, Scope, Sight, Sources, Written, compile, wants},
         run::{PlanAnswer, PlanKey, PlanResult},
@@ -40,6 +41,8 @@ pub struct Request {
     pub ahead: BTreeMap<ResourceId, (MrId, Option<Value>)>,
     /// Changes made by hand that somebody answers for.
     pub overrides: Arc<Overrides>,
+    /// Who owns what other repositories may write too; none where only this repository is known.
+    pub owners: Option<Arc<Owners>>,
     /// Ask for the way back instead.
     pub restore: Option<Restore>,
 }
@@ -158,7 +161,7 @@ pub async fn compile_for(repo: Arc<Repository>, targets: &Targets, sighted: Sigh
         Err(Stop::Compile(CompileError::Refused(faults))) => PlanResult::Refused(faults),
         Err(Stop::Compile(broken @ CompileError::Broken(_))) => PlanResult::Failed { why: broken.to_string() },
         Err(Stop::World(error)) => world_fault(error),
-        Err(Stop::Secret(why)) => PlanResult::Failed { why },
+        Err(Stop::Away(why)) => PlanResult::Failed { why },
     };
     (tree, result)
 }
@@ -166,15 +169,15 @@ pub async fn compile_for(repo: Arc<Repository>, targets: &Targets, sighted: Sigh
 enum Stop {
     Compile(CompileError),
     World(ObserveError),
-    /// A provider of secrets that did not answer.
-    Secret(String),
+    /// Something beside the live systems that did not answer: a provider of secrets, another repository.
+    Away(String),
 }
 
 impl From<Unresolved> for Stop {
     fn from(error: Unresolved) -> Self {
         match error {
             Unresolved::Refused(faults) => Self::Compile(CompileError::Refused(faults)),
-            Unresolved::World { place, error } => Self::Secret(format!("{place}: {error}")),
+            Unresolved::World { place, error } => Self::Away(format!("{place}: {error}")),
         }
     }
 }
@@ -198,7 +201,7 @@ impl From<CompileError> for Stop {
 
 async fn compiled(repo: &Repository, targets: &Targets, sighted: Sighted<'_>, request: &Request, mut found: Survey) -> Result<Plan, Stop> {
     let mut notes = std::mem::take(&mut found.notes);
-    let blind = Safe::blind().map_err(|error| Stop::Secret(error.to_string()))?;
+    let blind = Safe::blind().map_err(|error| Stop::Away(error.to_string()))?;
     let safe = match sighted {
         Sighted::Observe(safe) => safe,
         Sighted::Offline => &blind,
@@ -207,6 +210,10 @@ async fn compiled(repo: &Repository, targets: &Targets, sighted: Sighted<'_>, re
     let asked = wants(&scope(repo, &found, request, &|id| kind(targets, id)))?;
     if !plain.is_empty() {
         return Err(CompileError::Refused(plain).into());
+    }
+    let taken = owned_elsewhere(targets, request, &asked, &found).await?;
+    if !taken.is_empty() {
+        return Err(CompileError::Refused(taken).into());
     }
     if let Sighted::Observe(safe) = sighted {
         let place = |id: &ResourceId| place(&found, id);
@@ -254,6 +261,17 @@ async fn compiled(repo: &Repository, targets: &Targets, sighted: Sighted<'_>, re
         return Err(CompileError::Refused(first_writes(&plan)).into());
     }
     Ok(plan)
+}
+
+/// What other repositories own of what is asked for: no second claimant reads or writes it.
+async fn owned_elsewhere(targets: &Targets, request: &Request, asked: &[Want], found: &Survey) -> Result<Vec<Refusal>, Stop> {
+    let Some(owners) = request.owners.clone().filter(|owners| owners.concern(&request.mr.repo)) else { return Ok(Vec::new()) };
+    let given_up = |want: &Want| want.merged.is_none() && (found.released.contains(&want.id) || found.merged.left.contains_key(&want.id));
+    let claimed: Vec<Want> = asked.iter().filter(|want| !given_up(want)).cloned().collect();
+    let (mr, targets) = (request.mr.clone(), targets.clone());
+    let judged = tokio::task::spawn_blocking(move || owners.judge(&mr, &targets, &claimed)).await;
+    let faults = judged.unwrap_or_else(|panic| Err(format!("planning stopped: {panic}"))).map_err(Stop::Away)?;
+    Ok(faults.into_iter().map(|(id, fault)| fault.at(place(found, &id))).collect())
 }
 
 /// What is measured for a plan beside content.

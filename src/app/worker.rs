@@ -385,10 +385,14 @@ impl Worker {
         tokio::spawn(async move {
             // Before the forge is read, so that a base that moved with a merge is seen first.
             let gone = perform::unbacked(&desk, &mr, plan.as_deref()).await;
+            let owners = perform::owners_moved(&world, &mr).await;
             let seen = perform::look(&world, &mr, last).await;
             let _ = own.send(Mail::Looked { n, seen });
             if let Some(gone) = gone {
                 let _ = own.send(Mail::Input(Box::new(Input::Unbacked(gone))));
+            }
+            if owners {
+                let _ = own.send(Mail::Input(Box::new(Input::OwnersMoved)));
             }
         });
     }

@@ -1,6 +1,6 @@
 //! Everything a change may reach, behind ports; made once by the wiring.
 
-use super::{board::BoardRoom, drift::SweepBook, news::News, overrides::OverrideBook, safe::Safe, service::MrDesk, targets::Targets};
+use super::{board::BoardRoom, drift::SweepBook, news::News, overrides::OverrideBook, owners::Owners, safe::Safe, service::MrDesk, targets::Targets};
 use crate::{
     core::{
         model::{CommitId, Grant, RepoId, Span, Str, User},
@@ -39,6 +39,8 @@ pub struct World {
     pub overrides: OverrideBook,
     /// What sweeps for drift found.
     pub sweeps: SweepBook,
+    /// Who owns what several repositories may write.
+    pub owners: Arc<Owners>,
     pub kinds: Kinds,
     /// Whether new writes are stopped on the whole server.
     pub halted: AtomicBool,

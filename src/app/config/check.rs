@@ -318,7 +318,9 @@ impl Check<'_> {
         let same = |a: &Str, b: &Str| pairs.iter().any(|(one, other, places)| *places == Places::Same && ((*one, *other) == (a, b) || (*other, *one) == (a, b)));
         for (n, (i, g, grant)) in granted.iter().enumerate() {
             // One system under two names is two owners in one repository, too.
-            let others = granted[..n].iter().filter(|(other, _, first)| if first.target == grant.target { other != i } else { same(&first.target, &grant.target) });
+            let others = granted[..n]
+                .iter()
+                .filter(|(other, _, first)| if first.target == grant.target { other != i && !(first.shared && grant.shared) } else { same(&first.target, &grant.target) });
             let Some((other, first, theirs, unit)) = others.filter_map(|(other, at, first)| Some((other, at, *first, first.overlap(grant)?))).next() else { continue };
             let alias = if theirs.target == grant.target { String::new() } else { format!(", which is `{}` under another name", theirs.target) };
             let what = match unit {
@@ -327,7 +329,7 @@ impl Check<'_> {
             };
             let place = |i: usize, g: usize| self.node.nearest_to(&["repositories", &i.to_string(), "grants", &g.to_string()]).place.clone();
             let fault = Refusal::new(RefusalKind::Overlap, what).at(place(*i, *g)).also(place(*other, *first));
-            self.found.push(fault.advice("each resource has one owner: grant each unit to one repository, with `units:`"));
+            self.found.push(fault.advice("each resource has one owner: grant each unit to one repository, with `units:`, or say `shared: true` on both grants, and what one repository asks for is refused to the other"));
         }
         for (one, other, _) in pairs.iter().filter(|(_, _, places)| *places == Places::Nested) {
             let what = format!("the folders of `{one}` and `{other}` lie one in the other, so one key has two names");

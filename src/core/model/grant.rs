@@ -18,6 +18,10 @@ pub struct Grant {
     /// hashes, and a key takes references to secrets only.
     #[serde(default)]
     pub sensitive: Vec<Str>,
+    /// Other repositories may be granted some of the same, if their grants say so too. Each resource still has one owner: what one repository's branch
+    /// asks for is refused to the others, until it gives it up (`release:`).
+    #[serde(default)]
+    pub shared: bool,
 }
 
 impl Grant {

@@ -71,7 +71,9 @@ pub fn changes(sheet: &Sheet<'_>, room: Room<'_>) -> String {
         let mut body = String::new();
         let (mut size, mut ticks) = (used + head.chars().count() + tail, 3);
         let mut shown = 0;
-        for delta in deltas {
+        let (deltas, told) = if room.chars == usize::MAX { (deltas.clone(), String::new()) } else { few_of_the_quiet(deltas) };
+        size += told.chars().count();
+        for delta in &deltas {
             let text = if left > 0 { String::new() } else { item(sheet, delta, room) };
             ticks = ticks.max(longest_ticks(&text) + 1);
             size = size.saturating_add(text.chars().count());
@@ -82,6 +84,7 @@ pub fn changes(sheet: &Sheet<'_>, room: Room<'_>) -> String {
             shown += 1;
         }
         left += deltas.len() - shown;
+        body.push_str(&told);
         if shown > 0 {
             let part = format!("{head}{}\n</details>\n\n", fence("diff", &body));
             used += part.chars().count();
@@ -93,6 +96,21 @@ pub fn changes(sheet: &Sheet<'_>, room: Room<'_>) -> String {
         out.push('\n');
     }
     out
+}
+
+/// How many changes without a write stand one by one in a unit, where there is no room for everything: whoever takes over a zone reads their number.
+const QUIET: usize = 10;
+
+/// What is written, and a few of what is only adopted or given up; the rest as a line.
+fn few_of_the_quiet<'a>(deltas: &[&'a Delta]) -> (Vec<&'a Delta>, String) {
+    let is_quiet = |delta: &Delta| matches!(delta.op, Op::Adopt | Op::Release);
+    let mut quiet = 0;
+    let (shown, rest): (Vec<&Delta>, Vec<&Delta>) = deltas.iter().copied().partition(|delta| {
+        quiet += usize::from(is_quiet(delta));
+        !is_quiet(delta) || quiet <= QUIET
+    });
+    let told = if rest.is_empty() { String::new() } else { format!("  … and {} more like these; nothing is written\n", group_summary(&rest)) };
+    (shown, told)
 }
 
 /// How many changes stand unfolded.

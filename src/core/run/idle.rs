@@ -11,9 +11,16 @@ impl Change {
     fn is_idle(&self) -> bool {
         let stopped = match self.stage {
             Phase::Failed | Phase::Closed | Phase::Refused | Phase::Conflicted | Phase::AwaitingApproval => true,
-            Phase::Planning | Phase::Queued | Phase::Rolling | Phase::Verifying | Phase::Merging | Phase::Merged | Phase::Empty | Phase::Paused | Phase::Restoring | Phase::Restored => {
-                self.paused.is_some()
-            }
+            Phase::Planning
+            | Phase::Queued
+            | Phase::Rolling
+            | Phase::Verifying
+            | Phase::Merging
+            | Phase::Merged
+            | Phase::Empty
+            | Phase::Paused
+            | Phase::Restoring
+            | Phase::Restored => self.paused.is_some(),
         };
         stopped && self.claim == ClaimState::Granted
     }

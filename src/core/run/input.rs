@@ -35,6 +35,8 @@ pub enum Input {
     Merged(MergeAnswer),
     /// These changes do not hold any more what the plan on the desk counts on: merged, restored or freed.
     Unbacked(BTreeSet<MrId>),
+    /// Another repository asks by now for what this change asks for, or does no more.
+    OwnersMoved,
     /// The server halts or lifts the halt: no new act starts while halted.
     Halt(bool),
     /// This replica of the server works on it now.

@@ -48,6 +48,7 @@ impl Planner {
             written: BTreeMap::new(),
             ahead: BTreeMap::new(),
             overrides: Default::default(),
+            owners: None,
             restore: None,
         };
         self.runtime.block_on(compile_for(self.repo.clone(), &self.targets, Sighted::Offline, request))

@@ -95,7 +95,7 @@ fn a_key_that_is_also_a_folder_is_refused_where_keys_are_files() {
 
 #[test]
 fn grants_name_keys_and_prefixes() {
-    let grant = |units: &[&str]| Grant { target: "t".into(), units: units.iter().map(|unit| (*unit).into()).collect(), sensitive: Vec::new() };
+    let grant = |units: &[&str]| Grant { target: "t".into(), units: units.iter().map(|unit| (*unit).into()).collect(), sensitive: Vec::new(), shared: false };
     let covers = |units: &[&str], key: &str| grant(units).covers(&key_id("t", key), &KEYS);
     assert!(covers(&[], "/anything"));
     assert!(covers(&["/app/*"], "/app/db/host") && covers(&["/other", "/app/db/host"], "/app/db/host"));
@@ -109,7 +109,7 @@ fn grants_name_keys_and_prefixes() {
 
 #[test]
 fn grants_of_keys_that_share_a_prefix_overlap() {
-    let grant = |unit: &str| Grant { target: "t".into(), units: vec![unit.into()], sensitive: Vec::new() };
+    let grant = |unit: &str| Grant { target: "t".into(), units: vec![unit.into()], sensitive: Vec::new(), shared: false };
     let overlap = |a: &str, b: &str| grant(a).overlap(&grant(b)).is_some() && grant(b).overlap(&grant(a)).is_some();
     for (a, b) in [("/app/*", "/app/x/*"), ("/app/*", "/app/x"), ("/app/*", "/app/*"), ("*", "/app/x"), ("*.example.com.", "a.example.com.")] {
         assert!(overlap(a, b), "{a} {b}");

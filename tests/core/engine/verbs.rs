@@ -32,6 +32,7 @@ pub fn run(world: &mut World, line: &str) -> Vec<String> {
         "read" => read(world, rest),
         "merge" => merge(world, rest),
         "unbacked" => world.hear(&[Input::Unbacked([MrId { repo: RepoId::new("infra"), number: rest[0].parse().expect("a number") }].into())]),
+        "owners" => world.hear(&[Input::OwnersMoved]),
         "halt" => world.hear(&[Input::Halt(rest[0] == "on")]),
         "tick" => world.pass(Time(world.now.0 + span(rest[0]))),
         "clock" => clock(world, rest[0]),

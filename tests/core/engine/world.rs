@@ -151,7 +151,7 @@ impl World {
             Input::Acted { step, attempt, .. } => format!("act {step}.{attempt}"),
             Input::Claimed { n, answer: ClaimAnswer::Granted } => format!("claim {n}"),
             Input::Claimed { answer: ClaimAnswer::Queued { .. }, .. } | Input::Command { .. } | Input::Halt(_) | Input::Carried { .. } => return,
-            Input::Unbacked(_) => return,
+            Input::Unbacked(_) | Input::OwnersMoved => return,
             Input::Unclaimed => "unclaim".to_owned(),
             Input::Replied { to } => format!("reply {}", to.0),
             Input::Merged(_) => "merge".to_owned(),

@@ -160,7 +160,7 @@ fn only_what_the_merge_request_changes_is_looked_at() {
 #[test]
 fn what_lies_outside_the_grants_is_refused_before_anything_is_read() {
     let mut world = World::new("", "box/a = 1\nbox/b = 1\nbag/c = 1");
-    world.grants = vec![Grant { target: "toys".into(), units: vec!["bag".into()], sensitive: Vec::new() }];
+    world.grants = vec![Grant { target: "toys".into(), units: vec!["bag".into()], sensitive: Vec::new(), shared: false }];
     let Err(CompileError::Refused(faults)) = wants(&world.scope()) else { panic!("wants were handed out") };
     assert_eq!(
         faults.iter().map(ToString::to_string).collect::<Vec<_>>(),

@@ -33,7 +33,7 @@ fn host(target: &str, n: usize) -> ResourceId {
 
 fn plan(base: &Desired, merged: &Desired, live: &BTreeMap<ResourceId, Value>, ours: &BTreeMap<ResourceId, Option<Fingerprint>>, policy: &Policy) -> Result<Plan, CompileError> {
     let (none, moved) = (BTreeSet::new(), BTreeMap::new());
-    let grants = TARGETS.map(|target| Grant { target: target.into(), units: Vec::new(), sensitive: Vec::new() });
+    let grants = TARGETS.map(|target| Grant { target: target.into(), units: Vec::new(), sensitive: Vec::new(), shared: false });
     let kinds = |_: &ResourceId| -> &'static dyn Kind { &DNS };
     let scope = Scope {
         base,

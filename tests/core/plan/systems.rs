@@ -44,7 +44,7 @@ fn record(line: &str) -> (ResourceId, Value, &'static str) {
 pub fn systems(base: &[&str], merged: &[&str]) -> World {
     let mut world = World::new("", "");
     (world.base, world.merged) = (asks(base), asks(merged));
-    world.grants.extend(["inside", "etcd", "dir"].map(|target| Grant { target: target.into(), units: Vec::new(), sensitive: Vec::new() }));
+    world.grants.extend(["inside", "etcd", "dir"].map(|target| Grant { target: target.into(), units: Vec::new(), sensitive: Vec::new(), shared: false }));
     world.policy.budgets.from_size = 1000;
     world
 }

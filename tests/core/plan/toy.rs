@@ -142,7 +142,7 @@ pub struct World {
 
 impl World {
     pub fn new(base: &str, merged: &str) -> Self {
-        let grants = ["toys", "loose", "small", "other"].map(|target| Grant { target: target.into(), units: Vec::new(), sensitive: Vec::new() }).into();
+        let grants = ["toys", "loose", "small", "other"].map(|target| Grant { target: target.into(), units: Vec::new(), sensitive: Vec::new(), shared: false }).into();
         Self {
             base: desired("toys.yaml", base),
             merged: desired("toys.yaml", merged),

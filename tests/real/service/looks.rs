@@ -6,7 +6,7 @@ use std::{
 };
 use tokio::sync::{Semaphore, oneshot};
 use trueup::{
-    app::{BoardRoom, Desk, News, OverrideBook, Targets, Trouble, World, drift::SweepBook, safe::Safe, service::Service},
+    app::{BoardRoom, Desk, News, OverrideBook, Owners, Targets, Trouble, World, drift::SweepBook, safe::Safe, service::Service},
     core::{
         gate::MergeTicket,
         model::{CommitId, MrId, RepoId, SecretRef, Time, User},
@@ -117,6 +117,7 @@ async fn an_older_sighting_never_replaces_a_newer_one() {
     let world = Arc::new(World {
         clock: clock.clone(),
         board: BoardRoom::open(store.clone(), clock.clone()).await.expect("opens"),
+        owners: Arc::new(Owners::default()),
         overrides: OverrideBook::open(store.clone(), clock).await.expect("opens"),
         sweeps: SweepBook::default(),
         store,

@@ -1,7 +1,7 @@
 //! The whole service against a real name server.
 
-mod canary;
 mod adopt;
+mod canary;
 mod config;
 #[cfg(feature = "faults")]
 mod crash;
@@ -14,6 +14,7 @@ mod http;
 mod import;
 mod input;
 mod looks;
+mod moves;
 mod others;
 mod overrides;
 mod rest;

@@ -60,6 +60,21 @@ impl Pass<'_> {
         }
     }
 
+    /// Another repository owns some of it, or does no more: whether it may be asked for is judged anew.
+    pub(super) fn owners_moved(&mut self) {
+        let change = &*self.change;
+        let judged = match change.stage {
+            Phase::AwaitingApproval | Phase::Queued | Phase::Verifying | Phase::Merging | Phase::Empty | Phase::Refused => true,
+            // What runs holds its claims, and is judged again before it is merged; the rest is planned before anything comes of it, or is over.
+            Phase::Planning | Phase::Rolling | Phase::Merged | Phase::Conflicted | Phase::Paused | Phase::Failed | Phase::Restoring | Phase::Restored | Phase::Closed => false,
+        };
+        let busy = change.running || change.asked.is_some() || change.stopping.is_some() || change.merge.is_some();
+        let trusted = change.sighting.as_ref().is_some_and(|seen| seen.author_trusted || change.vouched.as_ref() == Some(&seen.head));
+        if judged && !busy && trusted {
+            self.replan(PlanWhy::Moved);
+        }
+    }
+
     /// The safe point is reached: does what the stop was for.
     pub(super) fn stopped(&mut self) {
         let Some(why) = self.change.stopping.clone() else { return };

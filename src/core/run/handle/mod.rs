@@ -153,6 +153,7 @@ impl Pass<'_> {
             }
             Input::Merged(answer) => self.merged(answer),
             Input::Unbacked(gone) => self.unbacked(gone),
+            Input::OwnersMoved => self.owners_moved(),
             Input::Halt(halted) => {
                 if self.change.halted != *halted {
                     self.emit(Event::Halted(*halted));

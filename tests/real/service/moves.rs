@@ -1,0 +1,138 @@
+//! Stories of two repositories that share a zone: what moves from one to the other is never deleted, and each resource has one owner at rest.
+
+use super::world::World;
+use std::{fs, path::PathBuf};
+
+/// A world whose zone is shared with a second repository, `app`, which governs nothing yet.
+fn shared() -> World {
+    let mut world = World::start();
+    world.kill();
+    let zone = world.zones[0].clone();
+    let text = fs::read_to_string(world.config()).expect("it is there");
+    let app = format!(
+        "        shared: true\n  - name: app\n    branch: main\n    writers: [ana, ben, cleo]\n    approvers: [ana, ben]\n    admins: [root]\n    grants:\n      - target: inside\n        shared: true\n        units: [\"{zone}\"]\ntargets:\n  inside:"
+    );
+    fs::write(world.config(), text.replace("targets:\n  inside:", &app)).expect("the folder is writable");
+    world.serve();
+    let work = app_work(&world);
+    world.git(world.dir.path(), &["init", "-q", "-b", "main", "app"]).ok();
+    fs::write(work.join("trueup.yaml"), "sources: []\npolicy:\n  window: 2s\n  every: 2s\n").expect("the folder is writable");
+    world.git(&work, &["add", "-A"]).ok();
+    world.git(&work, &["-c", "user.name=root", "-c", "user.email=root@example.test", "commit", "-q", "-m", "a policy"]).ok();
+    let url = world.url("root").replace("dns.git", "app.git");
+    world.git(&work, &["remote", "add", "origin", &url]).ok();
+    world.git(&work, &["push", "-q", "origin", "main"]).ok();
+    world
+}
+
+fn app_work(world: &World) -> PathBuf {
+    world.dir.path().join("app")
+}
+
+/// Opens a merge request of `app` that asks for `www` as it is live.
+fn take(world: &World, branch: &str) -> u64 {
+    let work = app_work(world);
+    world.git(&work, &["fetch", "-q", "origin"]).ok();
+    world.git(&work, &["checkout", "-q", "-B", branch, "origin/main"]).ok();
+    fs::write(work.join("trueup.yaml"), "sources:\n  - path: zones\n    format: octodns\n    targets: [inside]\npolicy:\n  window: 2s\n  every: 2s\n").expect("writable");
+    fs::create_dir_all(work.join("zones")).expect("writable");
+    fs::write(work.join(world.zone_file()), "www:\n  ttl: 300\n  type: A\n  value: 192.0.2.1\n").expect("writable");
+    world.git(&work, &["add", "-A"]).ok();
+    world.git(&work, &["-c", "user.name=ana", "-c", "user.email=ana@example.test", "commit", "-q", "-m", branch]).ok();
+    let url = world.url("ana").replace("dns.git", "app.git");
+    world.git(&work, &["push", "-q", "--force", &url, &format!("{branch}:{branch}")]).ok();
+    let opened = world.trueup("ana", &["mr", "open", "--repo", "app", "--source", branch, "--title", branch, "--json"]).json();
+    opened["number"].as_u64().expect("mr open --json names the number")
+}
+
+const WWW: &str = "www:\n  ttl: 300\n  type: A\n  value: 192.0.2.1\n";
+
+/// Opens a merge request of `dns` that gives `www` up.
+fn give(world: &World) -> u64 {
+    world.propose("give", |world| {
+        world.edit_zone(WWW, "");
+        let root = world.read("trueup.yaml");
+        world.write("trueup.yaml", &format!("release: [\"inside/rrset/*/www/A\"]\n{root}"));
+    })
+}
+
+fn show(world: &World, repo: &str, number: u64) -> serde_json::Value {
+    world.trueup("ana", &["mr", "show", &number.to_string(), "--repo", repo, "--json"]).json()
+}
+
+fn phase(world: &World, repo: &str, number: u64) -> String {
+    show(world, repo, number)["phase"].as_str().unwrap_or_default().to_owned()
+}
+
+fn until(world: &World, repo: &str, number: u64, wanted: &str) {
+    world.until(|world| phase(world, repo, number) == wanted);
+}
+
+fn approve(world: &World, repo: &str, number: u64) {
+    world.trueup("ben", &["mr", "approve", &number.to_string(), "--repo", repo]).ok();
+}
+
+/// What a refusal says.
+fn refused(world: &World, repo: &str, number: u64) -> String {
+    until(world, repo, number, "refused");
+    show(world, repo, number)["refusals"].to_string()
+}
+
+fn serial(world: &World) -> String {
+    world.dns.dig(&[&world.zones[0], "SOA", "+short"])
+}
+
+#[test]
+fn a_record_that_moves_to_another_repository_is_never_written_or_deleted_and_the_second_claimant_waits_for_the_first() {
+    let world = shared();
+    let before = serial(&world);
+    // Both open at once, the claimant first: it is told whose it is, and where.
+    let taken = take(&world, "take");
+    let said = refused(&world, "app", taken);
+    assert!(said.contains("dns") && said.contains("main") && said.contains(&world.zone_file()) && said.contains("release"), "{said}");
+    let given = give(&world);
+    until(&world, "dns", given, "empty");
+    assert_eq!(phase(&world, "app", taken), "refused", "it is not given up before that is merged");
+    approve(&world, "dns", given);
+    until(&world, "dns", given, "merged");
+    // Planned again by itself.
+    until(&world, "app", taken, "empty");
+    approve(&world, "app", taken);
+    until(&world, "app", taken, "merged");
+    // The way back is refused in turn, with the new owner's place.
+    let back = world.propose("back", |world| {
+        let text = world.read(&world.zone_file());
+        world.write(&world.zone_file(), &format!("{text}{WWW}"));
+    });
+    let said = refused(&world, "dns", back);
+    assert!(said.contains("app") && said.contains(&world.zone_file()), "{said}");
+    assert_eq!(serial(&world), before, "the zone was never written");
+}
+
+#[test]
+fn of_two_repositories_that_claim_a_record_at_once_one_gets_it() {
+    let world = shared();
+    let before = serial(&world);
+    let given = give(&world);
+    until(&world, "dns", given, "empty");
+    approve(&world, "dns", given);
+    until(&world, "dns", given, "merged");
+    // Nobody's now: both may ask.
+    let taken = take(&world, "take");
+    until(&world, "app", taken, "empty");
+    let back = world.propose("back", |world| {
+        let text = world.read(&world.zone_file());
+        world.write(&world.zone_file(), &format!("{text}{WWW}"));
+        let root = world.read("trueup.yaml");
+        world.write("trueup.yaml", root.trim_start_matches("release: [\"inside/rrset/*/www/A\"]\n"));
+    });
+    until(&world, "dns", back, "empty");
+    approve(&world, "app", taken);
+    approve(&world, "dns", back);
+    world.until(|world| phase(world, "app", taken) == "merged" || phase(world, "dns", back) == "merged");
+    let (won, lost, owner) = if phase(&world, "app", taken) == "merged" { (("app", taken), ("dns", back), "app") } else { (("dns", back), ("app", taken), "dns") };
+    let said = refused(&world, lost.0, lost.1);
+    assert!(said.contains(owner), "{said}");
+    assert_eq!(phase(&world, won.0, won.1), "merged");
+    assert_eq!(serial(&world), before, "the zone was never written");
+}
