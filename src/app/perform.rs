@@ -4,6 +4,7 @@ use super::{
     desk::Desk,
     drift, faults, planning,
     safe::Look,
+    service::Service,
     targets::{Owned, observe_all},
     worker::{Mail, Tokens},
     world::World,
@@ -135,6 +136,17 @@ pub async fn perform(hands: Hands, effect: Effect) {
                 }
             }
             Some(Input::Unclaimed)
+        }
+        Effect::Halt(on) => {
+            // Its own worker hears of it with all others.
+            while let Err(error) = Service::set_halt(&hands.world, &hands.desk, on).await {
+                tracing::error!(change = %hands.mr, "the halt cannot be kept, trying again: {error}");
+                tokio::time::sleep(BOARD_WAIT).await;
+                if !is_ours(&hands.world.store, &hands.fence).await {
+                    return;
+                }
+            }
+            None
         }
         Effect::Reply { to, text, overrides } => {
             let text = claimed(&hands, text, overrides).await;

@@ -351,11 +351,15 @@ impl Service {
         if !admin {
             return Err(ServiceError::new(ServiceErrorKind::Denied, format!("{by} may not halt the server; an admin of a repository may")));
         }
+        Self::set_halt(&self.world, &self.desk, on).await.map_err(|error| ServiceError::new(ServiceErrorKind::Unavailable, error.to_string()))
+    }
+
+    /// Halts the server, or lifts the halt.
+    pub(super) async fn set_halt(world: &World, desk: &Desk, on: bool) -> Result<(), KvError> {
         // Kept first: a server that restarts stays halted, and workers that start later hear of it.
-        let kept = self.world.store.write(Batch::new().set(&Self::halt_row(), &on)).await;
-        kept.map_err(|error| ServiceError::new(ServiceErrorKind::Unavailable, error.to_string()))?.ok();
-        self.world.halted.store(on, Ordering::SeqCst);
-        self.desk.send_all(&Input::Halt(on));
+        world.store.write(Batch::new().set(&Self::halt_row(), &on)).await?.ok();
+        world.halted.store(on, Ordering::SeqCst);
+        desk.send_all(&Input::Halt(on));
         Ok(())
     }
 

@@ -418,6 +418,7 @@ impl Worker {
             | Effect::Act { .. }
             | Effect::Claim { .. }
             | Effect::Unclaim
+            | Effect::Halt(_)
             | Effect::Reply { .. }
             | Effect::Merge(_) => {
                 // Only planning needs it, and copying it for every act would cost a run the square of its length.

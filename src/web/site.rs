@@ -118,7 +118,7 @@ async fn change(State(app): State<App>, Visitor(by): Visitor, At(mr): At, Query(
     let view = app.service.view(&mr).await.map_err(Fault::from)?;
     let journal = words::journal(&app.service.journal(&mr).await.map_err(Fault::from)?);
     let said = app.service.page(&mr).await.map_err(Fault::from)?;
-    let record = Record { journal: &journal, comments: &said.comments, statuses: &said.statuses };
+    let record = Record { journal: &journal, comments: &said.comments, statuses: &said.statuses, description: &said.description, labels: &said.labels };
     let reader = reader(&app, by);
     let live = query.get("part").is_some_and(|part| part == "live");
     Ok(Page(StatusCode::OK, if live { pages::live(&view, record, &reader) } else { pages::change(&view, record, &reader) }))

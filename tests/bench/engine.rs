@@ -166,7 +166,15 @@ fn answered(plan: &Plan, effect: Effect) -> Option<Input> {
             Some(Input::Observed { ask, seen: Ok(wants.into_iter().map(|want| seen(want, start)).collect()) })
         }
         Effect::Claim { n, .. } => Some(Input::Claimed { n, answer: ClaimAnswer::Granted }),
-        Effect::Look | Effect::Replan { .. } | Effect::Probe { .. } | Effect::Unclaim | Effect::Show(_) | Effect::Reply { .. } | Effect::Merge(_) | Effect::Wake(_) => None,
+        Effect::Look
+        | Effect::Replan { .. }
+        | Effect::Probe { .. }
+        | Effect::Unclaim
+        | Effect::Halt(_)
+        | Effect::Show(_)
+        | Effect::Reply { .. }
+        | Effect::Merge(_)
+        | Effect::Wake(_) => None,
     }
 }
 

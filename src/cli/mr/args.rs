@@ -26,7 +26,7 @@ pub enum MrCommand {
     Approve(approve::ApproveArgs),
     /// Comment; `/trueup` commands in it are heard.
     Comment(CommentArgs),
-    /// Say a command: pause, resume, retry, skip, abort, restore, free, take, override, start, plan, help.
+    /// Say a command: pause, resume, retry, skip, abort, restore, free, take, override, start, plan, halt, help.
     Say(SayArgs),
     /// Wait until a change is in a phase.
     Wait(wait::WaitArgs),

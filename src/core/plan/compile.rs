@@ -17,7 +17,7 @@ use crate::core::{
     diff::{Case, Delta, Reason, three_way},
     drift::Override,
     model::{ABSENCE_LINGERS, FactValue, Kind, Observed, Policy, Reading, Refusal, RefusalKind, ResourceId, Rollout, Span, Str, Sure, Unit, Value, Why},
-    plan::{CompileError, Finding, MatchedRule, Material, Note, Plan, Scope, Sight, Template, Write},
+    plan::{Claim, CompileError, Finding, MatchedRule, Material, Note, Plan, Scope, Sight, Template, Write},
 };
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -33,6 +33,7 @@ pub fn compile(material: &Material<'_>) -> Result<Plan, CompileError> {
     let mut faults = unit_faults(scope.merged, &units, scope.kinds);
     let deltas = deltas(material, resources, &mut faults)?;
     faults.extend(safety::judge(scope, &deltas, material.sizes));
+    let shares = safety::shares(scope, &deltas, material.sizes);
     let matched = rules::matched(scope.policy, &rules::facts(&deltas, deltas.iter().filter(|delta| writes(delta)).count() as u64, scope.kinds), material.conditions);
     let matched = matched.unwrap_or_else(|more| {
         faults.extend(more);
@@ -60,8 +61,25 @@ pub fn compile(material: &Material<'_>) -> Result<Plan, CompileError> {
         absent: &absent,
     };
     let homes = homes(material.sight);
-    parts
-        .assemble(deltas, |items| Ok([order::said(items, scope.base, scope.merged)?, said::orders(items, scope.orders)?, lives_in(items, &homes)?].into_iter().flatten().collect()))
+    let mut plan = parts.assemble(deltas, |items| {
+        Ok([order::said(items, scope.base, scope.merged)?, said::orders(items, scope.orders)?, lives_in(items, &homes)?].into_iter().flatten().collect())
+    })?;
+    share(&mut plan, scope, shares);
+    Ok(plan)
+}
+
+/// Has the first step that deletes in a unit ask for its share of what may be deleted there.
+fn share(plan: &mut Plan, scope: &Scope<'_>, mut shares: BTreeMap<(Str, Unit), (u32, u32)>) {
+    for step in plan.steps.values_mut() {
+        let units: Vec<(Str, Unit)> =
+            step.writes().iter().filter(|write| write.to.is_none()).map(|write| (write.id.target.clone(), (scope.kinds)(&write.id).unit(&write.id))).collect();
+        for key in units {
+            if let Some((n, most)) = shares.remove(&key) {
+                let (target, unit) = key;
+                step.claims.push(Claim::Share { of: ResourceId::new(target, "deletes", unit.0), n, most: Some(most) });
+            }
+        }
+    }
 }
 
 /// How long caches remember that a resource was not there, by resource.

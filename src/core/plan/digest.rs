@@ -196,7 +196,7 @@ impl Plan {
                 match claim {
                     Claim::Write(_) => {}
                     Claim::Read(id) => shares.entry(id).or_default().0 = true,
-                    Claim::Share { of, n } => shares.entry(of).or_default().1 += u64::from(*n),
+                    Claim::Share { of, n, most: _ } => shares.entry(of).or_default().1 += u64::from(*n),
                 }
             }
         }

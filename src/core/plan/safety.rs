@@ -49,6 +49,25 @@ fn protected(scope: &Scope<'_>, delta: &Delta, patterns: &Patterns) -> Option<Re
     Some(Refusal::new(RefusalKind::Protected, what).at(delta.place.clone()).advice(advice))
 }
 
+/// The deletes of each unit that has a budget, with how many it has room for: a share of what all open changes delete there (I5).
+pub(super) fn shares(scope: &Scope<'_>, deltas: &[Delta], sizes: &BTreeMap<(Str, Unit), u64>) -> BTreeMap<(Str, Unit), (u32, u32)> {
+    let mut deletes: BTreeMap<(Str, Unit), u32> = BTreeMap::new();
+    for delta in deltas.iter().filter(|delta| delta.op == Op::Delete) {
+        *deletes.entry((delta.id.target.clone(), (scope.kinds)(&delta.id).unit(&delta.id))).or_default() += 1;
+    }
+    let mut counted = None;
+    let budget = &scope.policy.budgets;
+    let share = |(key, n): ((Str, Unit), u32)| {
+        let size = match sizes.get(&key) {
+            Some(size) => *size,
+            None => counted.get_or_insert_with(|| count_base(scope)).get(&key).copied().unwrap_or(0),
+        };
+        let most = u32::try_from(size * u64::from(budget.delete_percent) / 100).unwrap_or(u32::MAX);
+        (size >= u64::from(budget.from_size)).then_some((key, (n, most)))
+    };
+    deletes.into_iter().filter_map(share).collect()
+}
+
 fn budgets(scope: &Scope<'_>, deltas: &[Delta], sizes: &BTreeMap<(Str, Unit), u64>) -> Vec<Refusal> {
     let mut tallies: BTreeMap<(Str, Unit), Tally<'_>> = BTreeMap::new();
     let sent = deltas.iter().filter(|delta| writes(delta)).count() as u64;

@@ -166,6 +166,9 @@ pub enum Claim {
     Share {
         of: ResourceId,
         n: u32,
+        /// How much there is of it, as the plan saw it; none: as the board was told last.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        most: Option<u32>,
     },
 }
 

@@ -163,7 +163,7 @@ impl Board {
     /// Queues a request, and returns the resources at which others may have become free.
     fn request(&mut self, mr: &MrId, claims: &BTreeSet<Claim>, incident: bool, at: Time) -> BTreeSet<ResourceId> {
         let before = self.unask(mr);
-        let touched = before.as_ref().map(|request| resources(&request.claims)).unwrap_or_default();
+        let mut touched = before.as_ref().map(|request| resources(&request.claims)).unwrap_or_default();
         let class = match (self.held.contains_key(mr), incident) {
             (true, _) => Class::Holder,
             (false, true) => Class::Incident,
@@ -173,7 +173,21 @@ impl Board {
         let turn = Turn { class, seq };
         self.ask(mr, claims, turn);
         self.waiting.insert(mr.clone(), Request { claims: claims.clone(), turn, at });
+        touched.extend(self.told_how_much(claims));
         touched
+    }
+
+    /// Takes note of how much there is of what is shared, as the newest plan saw it; where that changed others may have become free.
+    fn told_how_much(&mut self, claims: &BTreeSet<Claim>) -> Vec<ResourceId> {
+        let mut changed = Vec::new();
+        for claim in claims {
+            if let Claim::Share { of, n: _, most: Some(most) } = claim
+                && self.capacity.insert(of.clone(), *most) != Some(*most)
+            {
+                changed.push(of.clone());
+            }
+        }
+        changed
     }
 
     /// Puts a request's claims into their lanes.
@@ -183,7 +197,7 @@ impl Board {
             match claim {
                 Claim::Write(_) => drop(lane.asked_writes.insert(turn, mr.clone())),
                 Claim::Read(_) => drop(lane.asked_reads.insert(turn, mr.clone())),
-                Claim::Share { of: _, n } => {
+                Claim::Share { of: _, n, most: _ } => {
                     let share = lane.asked_shares.entry(turn).or_insert_with(|| (mr.clone(), 0));
                     share.1 = share.1.max(*n);
                 }
@@ -198,7 +212,7 @@ impl Board {
             match claim {
                 Claim::Write(_) => drop(lane.writers.insert(mr.clone())),
                 Claim::Read(_) => drop(lane.readers.insert(mr.clone())),
-                Claim::Share { of: _, n } => {
+                Claim::Share { of: _, n, most: _ } => {
                     let share = lane.shares.entry(mr.clone()).or_insert(0);
                     *share = (*share).max(*n);
                 }
@@ -281,7 +295,7 @@ impl Board {
                 !held && lane.asked_writes.range(..turn).next().is_none() && lane.asked_reads.range(..turn).next().is_none()
             }
             Claim::Read(_) => !others(&lane.writers) && lane.asked_writes.range(..turn).next().is_none(),
-            Claim::Share { of, n } => {
+            Claim::Share { of, n, most: _ } => {
                 let taken = lane.taken(mr, turn);
                 match self.capacity.get(of) {
                     Some(capacity) => taken.values().fold(*n, |sum, n| sum.saturating_add(*n)) <= *capacity,
@@ -318,7 +332,8 @@ impl Board {
         }
         let mut ahead: Vec<_> = keeps.into_iter().collect();
         ahead.sort_by_key(|(other, _)| (self.held.get(*other).map_or(u64::MAX, |held| held.seq), self.waiting.get(*other).map(|request| request.turn)));
-        ahead.into_iter().map(|(other, ids)| (other.clone(), words::keeps(self.held.contains_key(other), &ids))).collect()
+        let asked = |other: &MrId| self.held.get(other).map(|held| held.since).or(self.waiting.get(other).map(|request| request.at));
+        ahead.into_iter().map(|(other, ids)| (other.clone(), words::keeps(self.held.contains_key(other), &ids, asked(other)))).collect()
     }
 }
 
@@ -359,7 +374,7 @@ impl Lane {
 
 fn resource(claim: &Claim) -> &ResourceId {
     match claim {
-        Claim::Write(id) | Claim::Read(id) | Claim::Share { of: id, n: _ } => id,
+        Claim::Write(id) | Claim::Read(id) | Claim::Share { of: id, n: _, most: _ } => id,
     }
 }
 

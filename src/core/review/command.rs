@@ -37,6 +37,10 @@ pub enum Command {
         until: String,
         reason: String,
     },
+    /// For the whole server: no new writes, or that they go on.
+    Halt {
+        on: bool,
+    },
     Help,
     /// Looked like a command and is none: what was written, and the nearest known.
     Unknown {
@@ -73,7 +77,7 @@ impl Command {
         match self {
             Self::Approve { digest, steps: _ } => digest.is_none(),
             Self::Start | Self::Retry | Self::Skip { .. } => true,
-            Self::Plan | Self::Pause | Self::Resume | Self::Abort | Self::Restore | Self::Free { .. } | Self::Take | Self::Override { .. } | Self::Help | Self::Unknown { .. } => {
+            Self::Plan | Self::Pause | Self::Resume | Self::Abort | Self::Restore | Self::Free { .. } | Self::Take | Self::Override { .. } | Self::Halt { .. } | Self::Help | Self::Unknown { .. } => {
                 false
             }
         }
@@ -103,6 +107,9 @@ impl Command {
                 "answers for what is live of `target/kind/name` until then (`1d`, `2026-12-01`): it is no drift, and the next change of it may write over it, which ends the override",
                 Right::Approve,
             ),
+            Self::Halt { on: _ } => {
+                usage("halt", "[lift]", "stops all changes of the whole server at their next safe point, in an emergency; nothing is undone; `lift` lets them go on", Right::Admin)
+            }
             Self::Help => usage("help", "", "lists the commands", Right::Read),
             Self::Unknown { text: _, nearest: _ } => None,
         }
@@ -122,7 +129,8 @@ impl Command {
             Self::Restore => Some(Self::Free { reason: String::new() }),
             Self::Free { reason: _ } => Some(Self::Take),
             Self::Take => Some(Self::Override { resource: String::new(), until: String::new(), reason: String::new() }),
-            Self::Override { resource: _, until: _, reason: _ } => Some(Self::Help),
+            Self::Override { resource: _, until: _, reason: _ } => Some(Self::Halt { on: true }),
+            Self::Halt { on: _ } => Some(Self::Help),
             Self::Help => None,
             Self::Unknown { text: _, nearest: _ } => None,
         }
@@ -214,6 +222,11 @@ fn read(said: &str) -> Command {
         Command::Skip { .. } => skip(&args),
         Command::Free { .. } => Some(Command::Free { reason: args.join(" ") }),
         Command::Override { .. } => overrides(&args),
+        Command::Halt { .. } => match args[..] {
+            [] => Some(Command::Halt { on: true }),
+            ["lift"] => Some(Command::Halt { on: false }),
+            _ => None,
+        },
         Command::Plan
         | Command::Start
         | Command::Pause

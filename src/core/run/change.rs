@@ -52,6 +52,8 @@ pub struct Change {
     pub(super) held: Vec<Reason>,
     pub(super) held_until: Option<Time>,
     pub(super) claim: ClaimState,
+    /// What an admin said here of the whole server, until it is so.
+    pub(super) halt_said: Option<bool>,
     pub(super) claims_asked: u64,
     /// The plan the claims were asked for.
     pub(super) claims_for: Option<Digest>,
@@ -180,6 +182,7 @@ impl Change {
             held: Vec::new(),
             held_until: None,
             claim: ClaimState::Free,
+            halt_said: None,
             claims_asked: 0,
             claims_for: None,
             claims_asked_for: BTreeSet::new(),
@@ -383,7 +386,14 @@ impl Change {
             ClaimState::Asked | ClaimState::Queued(_) | ClaimState::Freeing => true,
             ClaimState::Free | ClaimState::Granted => false,
         };
-        claiming || self.look || self.asked.is_some() || self.start_asked.is_some() || self.merge.is_some() || !self.owed.is_empty() || self.stopping.is_some()
+        claiming
+            || self.look
+            || self.halt_said.is_some()
+            || self.asked.is_some()
+            || self.start_asked.is_some()
+            || self.merge.is_some()
+            || !self.owed.is_empty()
+            || self.stopping.is_some()
     }
 
     /// What policy calls sensitive.

@@ -20,6 +20,7 @@ pub(super) enum Due {
     Plan,
     Claim,
     Unclaim,
+    Halt,
     Start,
     /// An act of a step, by position.
     Act(u32),
@@ -37,7 +38,7 @@ pub(super) enum Due {
 impl Change {
     /// Everything outstanding, each safe to do again. Asked after recovery; what a live change has asked for and not heard of is the same.
     pub fn due(&self) -> Vec<Effect> {
-        let mut all = vec![Due::Look, Due::Plan, Due::Claim, Due::Unclaim, Due::Start, Due::Sample, Due::Merge];
+        let mut all = vec![Due::Look, Due::Plan, Due::Claim, Due::Unclaim, Due::Halt, Due::Start, Due::Sample, Due::Merge];
         for step in &self.ledger.in_flight {
             all.extend([Due::Act(*step), Due::Read(*step)]);
         }
@@ -68,6 +69,7 @@ impl Change {
                 incident: self.claims_incident,
             }),
             Due::Unclaim => (self.claim == ClaimState::Freeing).then_some(Effect::Unclaim),
+            Due::Halt => self.halt_said.map(Effect::Halt),
             Due::Start => self.start_asked.map(|n| Effect::Observe { ask: Ask::Start { n }, wants: self.start_wants(), facts: Vec::new(), health: false }),
             Due::Act(step) => self.act_effect(step),
             Due::Read(step) => self.read_effect(step),

@@ -28,6 +28,8 @@ pub enum Effect {
     Claim { n: u64, claims: BTreeSet<Claim>, incident: bool },
     /// Give back everything this change holds on the board; answered by `Input::Unclaimed`.
     Unclaim,
+    /// Halt the whole server, or lift the halt; answered by `Input::Halt`.
+    Halt(bool),
     /// Make comment, statuses and labels equal this.
     Show(Box<Face>),
     /// Claim these overrides, then answer a person below their comment with what came of it; answered by `Input::Replied`.

@@ -278,6 +278,12 @@ pub enum Event {
         #[serde(default)]
         at: Option<Time>,
     },
+    /// An admin halts the whole server from this change, or lifts the halt.
+    HaltSaid {
+        by: User,
+        on: bool,
+        at: Time,
+    },
     Halted(bool),
     /// The replica of the server that works on it from here on; one server alone says nothing.
     Carried {

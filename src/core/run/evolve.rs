@@ -250,7 +250,11 @@ impl Change {
                 }
                 (self.owner, self.idle_since) = (Some(by.clone()), None);
             }
-            Event::Halted(halted) => self.halted = *halted,
+            Event::HaltSaid { by: _, on, at: _ } => self.halt_said = Some(*on),
+            Event::Halted(halted) => {
+                self.halted = *halted;
+                self.halt_said = self.halt_said.filter(|said| said != halted);
+            }
             Event::Carried { by, at: _ } => self.carried_by = Some(by.clone()),
             Event::ClockBack { now } => self.clock_back(*now),
         }

@@ -35,6 +35,9 @@ pub struct Record<'a> {
     pub comments: &'a [CommentRow],
     /// All that stand on the head; ours are shown from the view.
     pub statuses: &'a [StatusRow],
+    /// What the author says of it.
+    pub description: &'a str,
+    pub labels: &'a [String],
 }
 
 /// The whole page.
@@ -88,7 +91,9 @@ fn live_model(view: &View, record: Record<'_>, reader: &Reader) -> Json {
 }
 
 fn with_record(mut model: Json, record: Record<'_>) -> Json {
-    let Record { journal, comments, statuses } = record;
+    let Record { journal, comments, statuses, description, labels } = record;
+    model["description"] = if description.trim().is_empty() { Json::Null } else { lines(description.trim()) };
+    model["labels"] = labels.into();
     let others = statuses.iter().filter(|status| !status.context.starts_with("trueup/"));
     model["checks"] = others.map(|StatusRow { context, state, text }| json!({ "context": context, "state": state, "text": text })).collect();
     let said: Vec<&CommentRow> = comments.iter().filter(|comment| !comment.sticky).collect();

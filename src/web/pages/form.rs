@@ -31,6 +31,7 @@ pub fn command(fields: &[(String, String)]) -> Result<Command, FormError> {
         }
         // The change itself says when a reason is needed.
         Command::Free { .. } => Ok(Command::Free { reason: field("reason").unwrap_or_default().to_owned() }),
+        Command::Halt { .. } => Ok(Command::Halt { on: field("lift").is_none() }),
         Command::Plan | Command::Start | Command::Pause | Command::Resume | Command::Retry | Command::Abort | Command::Restore | Command::Take | Command::Help => Ok(known),
         // Claimed from the page of drift, by resource.
         Command::Override { .. } | Command::Unknown { .. } => Err(FormError::Unknown),

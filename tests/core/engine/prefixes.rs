@@ -90,6 +90,7 @@ fn answer(world: &mut World, which: usize, how: u8) {
         Effect::Claim { n, .. } if how.is_multiple_of(4) => world.hear(&[Input::Claimed { n, answer: ClaimAnswer::Queued { ahead: Vec::new() } }]),
         Effect::Claim { n, .. } => world.hear(&[Input::Claimed { n, answer: ClaimAnswer::Granted }]),
         Effect::Unclaim => world.hear(&[Input::Unclaimed]),
+        Effect::Halt(on) => world.hear(&[Input::Halt(on)]),
         Effect::Reply { to, .. } => world.hear(&[Input::Replied { to }]),
         Effect::Merge(ticket) => match how % 4 {
             0 => world.merge(MergeAnswer::Moved { why: "base moved".to_owned() }),

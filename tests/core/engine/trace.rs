@@ -68,6 +68,7 @@ fn event(event: &Event) -> Option<String> {
         | Event::Freed { .. }
         | Event::Paged { .. }
         | Event::Taken { .. }
+        | Event::HaltSaid { .. }
         | Event::Halted(_)
         | Event::Carried { .. }
         | Event::ClockBack { .. } => {
@@ -90,6 +91,7 @@ fn effect(effect: &Effect) -> Option<String> {
         Effect::Act { step, attempt, skip } => format!("→ act {step}.{attempt} without {skip:?}"),
         Effect::Claim { n, claims, incident } => format!("→ claim {n}: {}{}", claims.len(), if *incident { ", an incident" } else { "" }),
         Effect::Unclaim => "→ unclaim".to_owned(),
+        Effect::Halt(on) => format!("→ halt the server: {on}"),
         Effect::Reply { to, text, .. } => format!("→ reply {}: {}", to.0, text.lines().next().unwrap_or_default()),
         Effect::Merge(ticket) => format!("→ merge {} on {} as {}", ticket.head(), ticket.base(), ticket.tree()),
         Effect::Show(_) | Effect::Wake(_) => return None,

@@ -26,7 +26,7 @@ fn read(name: &str) -> Claim {
 }
 
 fn share(name: &str, n: u32) -> Claim {
-    Claim::Share { of: id(name), n }
+    Claim::Share { of: id(name), n, most: None }
 }
 
 fn ask(n: u64, claims: impl IntoIterator<Item = Claim>) -> BoardEvent {
@@ -168,7 +168,7 @@ fn the_queue_says_who_is_ahead_and_with_what() {
     board.apply(&ask(3, [write("a"), write("b"), write("c")]));
     let Some(ClaimAnswer::Queued { ahead }) = board.answer(&mr(3)) else { panic!() };
     let said: Vec<_> = ahead.iter().map(|(mr, what)| format!("{mr} {what}")).collect();
-    assert_eq!(said, ["infra!1 holds `dns/rrset/a` and 2 more", "infra!2 asked first for `dns/rrset/c`"]);
+    assert_eq!(said, ["infra!1 holds `dns/rrset/a` and 2 more, which it asked for at `1970-01-01T00:00:00Z`", "infra!2 asked first for `dns/rrset/c`, at `1970-01-01T00:00:00Z`"]);
 }
 
 #[test]
@@ -236,12 +236,12 @@ impl Model {
         match claim {
             Claim::Write(id) => !all().any(|other| matches!(other, Claim::Write(o) | Claim::Read(o) if o == id)),
             Claim::Read(id) => !all().any(|other| matches!(other, Claim::Write(o) if o == id)),
-            Claim::Share { of, n } => {
+            Claim::Share { of, n, .. } => {
                 let most = |claims: &BTreeSet<Claim>| {
                     claims
                         .iter()
                         .filter_map(|c| {
-                            if let Claim::Share { of: o, n } = c
+                            if let Claim::Share { of: o, n, .. } = c
                                 && o == of
                             {
                                 Some(*n)
@@ -305,4 +305,19 @@ proptest! {
         }
         prop_assert_eq!(kept, whole);
     }
+}
+
+#[test]
+fn deletes_in_a_zone_are_counted_over_all_open_changes() {
+    let mut board = Board::default();
+    let deletes = |n, most| Claim::Share { of: id("deletes"), n, most: Some(most) };
+    assert_eq!(board.apply(&ask(1, [write("a"), deletes(3, 5)])), [mr(1)]);
+    assert_eq!(board.apply(&ask(2, [write("b"), deletes(2, 5)])), [mr(2)], "there is room for both");
+    assert!(board.apply(&ask(3, [write("c"), deletes(1, 5)])).is_empty(), "the budget is used up");
+    assert_eq!(ahead(&board, 3), [1, 2]);
+    assert_eq!(board.apply(&ask(4, [write("d")])), [mr(4)], "whoever deletes nothing goes on");
+    assert_eq!(board.apply(&release(1)), [mr(3)], "its deletes are merged, and no more ahead of base");
+    assert!(board.apply(&ask(5, [write("e"), deletes(3, 5)])).is_empty());
+    // The zone grew meanwhile.
+    assert_eq!(board.apply(&ask(6, [write("f"), deletes(1, 9)])).len(), 2, "whoever waited goes first, and both have room");
 }

@@ -61,7 +61,7 @@ fn change(data: &str) -> View {
     view.author = User::new(data);
     view.pushers = [User::new(data)].into();
     view.since = Some(Since { digest: digest(1), by: vec![User::new(data)], kept: 1, new: vec![ItemRef { step: StepId(1), item: 0 }], gone: vec![evil.clone()] });
-    view.queue = Some(Queue { ahead: vec![(mr.clone(), trueup::core::review::words::keeps(true, &[&evil].into()))] });
+    view.queue = Some(Queue { ahead: vec![(mr.clone(), trueup::core::review::words::keeps(true, &[&evil].into(), None))] });
     view.refusals = vec![Refusal::new(RefusalKind::Value, data).at(Place::new(data, 3, 2)).excerpt(data).advice(data).also(Place::new(data, 1, 1))];
     view.conflicts = vec![s.clone()];
     view.failures = vec![Failure { step: StepId(1), item: 0, id: Some(evil), kind: FailureKind::Moved { found: Some(Value::str(data)) }, why: data.into(), attempts: 1 }];

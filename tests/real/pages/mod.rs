@@ -64,7 +64,17 @@ fn body(page: &str) -> &str {
 
 #[test]
 fn a_change_shows_state_order_approvals_plan_and_journal() {
-    insta::assert_snapshot!(body(&pages::change(&view(), Record { journal: &words::journal(&events()), comments: &comments("thanks"), statuses: &statuses("ci/lint") }, &anna())));
+    insta::assert_snapshot!(body(&pages::change(
+        &view(),
+        Record {
+            journal: &words::journal(&events()),
+            comments: &comments("thanks"),
+            statuses: &statuses("ci/lint"),
+            description: "Moves the shop.\n\nDepends-On: !6",
+            labels: &["incident".to_owned()]
+        },
+        &anna()
+    )));
 }
 
 #[test]
@@ -155,8 +165,22 @@ fn no_data_adds_a_tag_or_an_attribute() {
     for data in
         ["<script>alert(1)</script>", "\"><img src=x onerror=alert(1)>", "' onclick='x", "</pre></details>", "{{ frame.style }}{% raw %}", "`<b>`", "\u{202e}x\u{0}\u{1b}[31m"]
     {
-        let page = pages::change(&hostile(data), Record { journal: &words::journal(&events()), comments: &comments(data), statuses: &statuses(data) }, &anna());
-        let plain = pages::change(&hostile("harmless"), Record { journal: &words::journal(&events()), comments: &comments("harmless"), statuses: &statuses("harmless") }, &anna());
+        let page = pages::change(
+            &hostile(data),
+            Record { journal: &words::journal(&events()), comments: &comments(data), statuses: &statuses(data), description: data, labels: &[data.to_owned()] },
+            &anna(),
+        );
+        let plain = pages::change(
+            &hostile("harmless"),
+            Record {
+                journal: &words::journal(&events()),
+                comments: &comments("harmless"),
+                statuses: &statuses("harmless"),
+                description: "harmless",
+                labels: &["harmless".to_owned()],
+            },
+            &anna(),
+        );
         assert_eq!(tags(body(&page)), tags(body(&plain)), "{data}");
         assert!(page.chars().all(|c| c == '\n' || !c.is_control() && c != '\u{202e}'), "{data}");
     }

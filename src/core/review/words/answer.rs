@@ -94,6 +94,10 @@ pub enum Answer {
     Overridden {
         text: String,
     },
+    /// For the whole server.
+    Halting {
+        on: bool,
+    },
     Unknown {
         text: String,
         nearest: Option<String>,
@@ -134,7 +138,8 @@ impl Answer {
             | Self::Restoring { .. }
             | Self::Freed { .. }
             | Self::Taken { .. }
-            | Self::Overridden { .. } => Upshot::Done,
+            | Self::Overridden { .. }
+            | Self::Halting { .. } => Upshot::Done,
             Self::OwnChange { .. } | Self::NotAllowed { .. } | Self::NotNamed { .. } => Upshot::Denied,
             Self::StaleDigest { .. }
             | Self::PlanChanged { .. }
@@ -207,6 +212,10 @@ impl fmt::Display for Answer {
             }
             Self::Overridden { text } => f.write_str(text),
             Self::Taken { by } => write!(f, "{} is responsible for this change now.", code(by.as_str())),
+            Self::Halting { on: true } => {
+                f.write_str("Halting the whole server: no change writes anything new from here on, and nothing is undone. `/trueup halt lift` lets them go on.")
+            }
+            Self::Halting { on: false } => f.write_str("Lifting the halt: all changes go on."),
             Self::Unknown { text, nearest: Some(nearest) } => write!(f, "{} is no command; did you mean `/trueup {nearest}`? `/trueup help` lists all.", code(text)),
             Self::Relayed { upshot: _, text } => f.write_str(text),
             Self::Unknown { text, nearest: None } => write!(f, "{} is no command; `/trueup help` lists all.", code(text)),

@@ -200,6 +200,8 @@ fn words(event: &Event) -> Option<Words<'_>> {
         Event::Freed { by, reason, at } => (*at, Some(by), format!("freed what it held: {}", code(reason))),
         Event::Paged { owner, at } => (Some(*at), None, format!("{} was called, because it holds claims and does nothing", code(owner.as_str()))),
         Event::Taken { by, at } => (*at, Some(by), "answers for it from here on".to_owned()),
+        Event::HaltSaid { by, on: true, at } => (Some(*at), Some(by), "halts the whole server".to_owned()),
+        Event::HaltSaid { by, on: false, at } => (Some(*at), Some(by), "lifts the halt of the server".to_owned()),
         Event::Halted(true) => (None, None, "halted by an operator".to_owned()),
         Event::Halted(false) => (None, None, "the halt was lifted".to_owned()),
         Event::Carried { by, at } => (Some(*at), None, format!("{} works on it from here on", code(by))),

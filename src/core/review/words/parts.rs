@@ -6,13 +6,18 @@ use crate::core::{
 };
 use std::collections::BTreeSet;
 
-/// What a change ahead in the queue keeps from one behind it.
-pub fn keeps(holds: bool, ids: &BTreeSet<&ResourceId>) -> String {
+/// What a change ahead in the queue keeps from one behind it, and when it asked for that.
+pub fn keeps(holds: bool, ids: &BTreeSet<&ResourceId>, asked: Option<Time>) -> String {
     let verb = if holds { "holds" } else { "asked first for" };
-    match (ids.first(), ids.len()) {
+    let what = match (ids.first(), ids.len()) {
         (None, _) => verb.to_owned(),
         (Some(one), 1) => format!("{verb} {}", code(&one.to_string())),
         (Some(first), n) => format!("{verb} {} and {} more", code(&first.to_string()), n - 1),
+    };
+    match asked {
+        Some(at) if holds => format!("{what}, which it asked for at {}", code(&when(at))),
+        Some(at) => format!("{what}, at {}", code(&when(at))),
+        None => what,
     }
 }
 

@@ -39,6 +39,10 @@ impl Pass<'_> {
             }
             // Said in a comment it is kept with the reply, and by page or CLI it never comes here.
             Command::Override { .. } => self.not_now("override"),
+            Command::Halt { on } => {
+                self.emit(Event::HaltSaid { by: by.clone(), on: *on, at: self.now });
+                Answer::Halting { on: *on }
+            }
             Command::Help => Answer::Help,
             Command::Unknown { text, nearest } => Answer::Unknown { text: text.clone(), nearest: nearest.clone() },
         }

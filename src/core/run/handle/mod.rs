@@ -77,6 +77,7 @@ impl Pass<'_> {
             Event::ReplanAsked { .. } => Some(Due::Plan),
             Event::ClaimAsked { .. } => Some(Due::Claim),
             Event::UnclaimAsked => Some(Due::Unclaim),
+            Event::HaltSaid { .. } => Some(Due::Halt),
             Event::StartAsked { .. } => Some(Due::Start),
             Event::ActIntended { step, .. } => at(*step).map(Due::Act),
             Event::Acted { step, .. } | Event::ProofAsked { step, .. } | Event::Parked { step, .. } => at(*step).map(Due::Read),
@@ -155,7 +156,7 @@ impl Pass<'_> {
             Input::Unbacked(gone) => self.unbacked(gone),
             Input::OwnersMoved => self.owners_moved(),
             Input::Halt(halted) => {
-                if self.change.halted != *halted {
+                if self.change.halted != *halted || self.change.halt_said == Some(*halted) {
                     self.emit(Event::Halted(*halted));
                 }
             }
