@@ -59,6 +59,14 @@ impl Owners {
         self.sharing.len() > 1 && self.sharing.iter().any(|sharing| sharing.id == *repo)
     }
 
+    /// A plan is made: whatever it comes to, it knows of the others as they are now.
+    pub fn begin(&self, mr: &MrId) {
+        if self.concern(&mr.repo) {
+            let noted = Noted { ids: Arc::default(), tips: self.tips(&mr.repo), owned: BTreeSet::new() };
+            self.lock().insert(mr.clone(), noted);
+        }
+    }
+
     /// Refuses what another repository's base asks for, and takes note of what it said. Blocking.
     pub fn judge(&self, mr: &MrId, targets: &Targets, claimed: &[Want]) -> Result<Vec<(ResourceId, Refusal)>, String> {
         let Some(own) = self.sharing.iter().find(|sharing| sharing.id == mr.repo).filter(|_| self.concern(&mr.repo)) else { return Ok(Vec::new()) };
@@ -71,17 +79,14 @@ impl Owners {
         Ok(owned.iter().map(|(id, owner)| (id.clone(), refusal(targets, id, owner, wanted.contains(id)))).collect())
     }
 
-    /// Whether a change would be told otherwise now. One that this process has not told yet is told anew, once. Blocking.
+    /// Whether a change would be told otherwise now. One that this process has not planned yet is planned anew. Blocking.
     pub fn moved(&self, mr: &MrId, targets: &Targets) -> bool {
         if !self.concern(&mr.repo) {
             return false;
         }
         let tips = self.tips(&mr.repo);
         let noted = self.lock().get(mr).cloned();
-        let Some(noted) = noted else {
-            self.lock().insert(mr.clone(), Noted { ids: Arc::default(), tips, owned: BTreeSet::new() });
-            return true;
-        };
+        let Some(noted) = noted else { return true };
         if noted.tips == tips {
             return false;
         }

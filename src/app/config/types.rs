@@ -175,7 +175,7 @@ pub struct Repository {
     /// The bare repository. Without it: `repos/NAME.git` in the data folder, made when it is missing.
     #[serde(default)]
     pub path: Option<PathBuf>,
-    /// The targets the repository may touch, narrowed to units; no unit is granted to two repositories.
+    /// The targets the repository may touch, narrowed to units; no unit is granted to two repositories unless both grants say `shared: true`.
     #[serde(default)]
     pub grants: Vec<Grant>,
     /// Users and `@groups` who may read. Empty: every user.

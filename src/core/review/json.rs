@@ -6,7 +6,7 @@
 //! `state`, `attempts`, `items`), `approvals` (`count`, `by`, `when`, `because`, `missing`,
 //! `cannot` (why nobody can give it, or null), `given`), `pushers`, `since`, `queue` (`place`, `ahead`, or null), `refusals`,
 //! `conflicts`, `failures`, `written` (how many resources hold what it wrote), `given_up` (`id`, `before`, `after`),
-//! `health`, `stopped_by`, `times` (RFC 3339 or null), `links` (`change`, `plan`), `statuses`, `label`.
+//! `health`, `overdue_since` (since when it holds claims and does nothing, or null), `stopped_by`, `times` (RFC 3339 or null), `links` (`change`, `plan`), `statuses`, `label`.
 
 use super::{ApprovalView, Failure, FailureKind, Given, HealthView, ItemState, Left, Queue, Since, StepView, Times, View, words};
 use crate::core::{

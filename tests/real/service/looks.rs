@@ -2,20 +2,27 @@
 
 use std::{
     collections::BTreeMap,
-    sync::{Arc, Mutex, atomic::AtomicBool},
+    sync::{
+        Arc, Mutex,
+        atomic::{AtomicBool, Ordering},
+    },
+    time::Duration,
 };
 use tokio::sync::{Semaphore, oneshot};
 use trueup::{
     app::{BoardRoom, Desk, News, OverrideBook, Owners, Targets, Trouble, World, drift::SweepBook, safe::Safe, service::Service},
     core::{
         gate::MergeTicket,
-        model::{CommitId, MrId, RepoId, SecretRef, Time, User},
+        model::{CommitId, MrId, RepoId, SecretRef, Span, Time, User},
         render::Kinds,
         review::{CommentId, Face, MrState, Right, Sighting},
         run::MergeAnswer,
     },
     drivers::probes::{Asker, Config},
-    ports::{ForgeError, ForgeReader, ForgeWriter, Fut, MemoryKv, MrRef, Proposal, Proposed, SecretError, SecretText, Secrets, Shown, TestClock},
+    ports::{
+        Compare, ForgeError, ForgeReader, ForgeWriter, Fut, Key, Kv, KvError, KvErrorKind, KvLimits, MemoryKv, Miss, MrRef, Proposal, Proposed, Put, Rev, Row, SecretError, SecretText, Secrets,
+        SessionId, Shown, TestClock,
+    },
     secrets::Seal,
     stores::Store,
 };
@@ -109,12 +116,11 @@ async fn settle() {
     }
 }
 
-#[tokio::test]
-async fn an_older_sighting_never_replaces_a_newer_one() {
-    let forge = Arc::new(Late::default());
+/// A world without targets and repositories.
+async fn world(forge: &Arc<Late>, kv: Arc<dyn Kv>) -> Arc<World> {
     let clock = Arc::new(TestClock::at(Time(1_000_000)));
-    let store = Arc::new(Store::open(Arc::new(MemoryKv::new()), "tests").await.expect("opens"));
-    let world = Arc::new(World {
+    let store = Arc::new(Store::open(kv, "tests").await.expect("opens"));
+    Arc::new(World {
         clock: clock.clone(),
         board: BoardRoom::open(store.clone(), clock.clone()).await.expect("opens"),
         owners: Arc::new(Owners::default()),
@@ -133,7 +139,13 @@ async fn an_older_sighting_never_replaces_a_newer_one() {
         news: News::default(),
         halted: AtomicBool::new(false),
         url: "".into(),
-    });
+    })
+}
+
+#[tokio::test]
+async fn an_older_sighting_never_replaces_a_newer_one() {
+    let forge = Arc::new(Late::default());
+    let world = world(&forge, Arc::new(MemoryKv::new())).await;
     let service = Service::new(world.clone(), Desk::new(world));
     "old".clone_into(&mut forge.title.lock().expect("whole"));
     service.hint(&mr());
@@ -152,4 +164,82 @@ async fn an_older_sighting_never_replaces_a_newer_one() {
     let card = service.watch(&mr()).borrow().card.clone().expect("it was seen");
     assert_eq!(card.title, "new");
     assert!(answered >= 2, "the news was looked at: {answered}");
+}
+
+/// A store that can be told to answer nothing any more.
+struct Failing {
+    inner: MemoryKv,
+    fails: AtomicBool,
+}
+
+impl Failing {
+    fn new() -> Arc<Self> {
+        Arc::new(Self { inner: MemoryKv::new(), fails: AtomicBool::new(false) })
+    }
+
+    fn check(&self) -> Result<(), KvError> {
+        if self.fails.load(Ordering::SeqCst) { Err(KvError { what: "the disk is gone".into(), kind: KvErrorKind::Io }) } else { Ok(()) }
+    }
+}
+
+impl Kv for Failing {
+    fn commit<'a>(&'a self, when: Vec<Compare>, then: Vec<Put>) -> Fut<'a, Result<Result<Rev, Miss>, KvError>> {
+        Box::pin(async move {
+            self.check()?;
+            self.inner.commit(when, then).await
+        })
+    }
+
+    fn range<'a>(&'a self, from: Key, to: Key, limit: usize) -> Fut<'a, Result<Vec<Row>, KvError>> {
+        Box::pin(async move {
+            self.check()?;
+            self.inner.range(from, to, limit).await
+        })
+    }
+
+    fn session<'a>(&'a self, ttl: Span) -> Fut<'a, Result<SessionId, KvError>> {
+        self.inner.session(ttl)
+    }
+
+    fn limits(&self) -> KvLimits {
+        self.inner.limits()
+    }
+}
+
+/// Far above what it takes, so that only a hang reaches it.
+const LONG: Duration = Duration::from_secs(60);
+
+#[tokio::test]
+async fn a_stop_that_comes_with_a_command_that_cannot_be_read_is_heard() {
+    let (forge, kv) = (Arc::new(Late::default()), Failing::new());
+    let desk = Desk::new(world(&forge, kv.clone()).await);
+    drop(desk.watch(&mr()));
+    settle().await;
+    kv.fails.store(true, Ordering::SeqCst);
+    // Both are in the inbox before the worker wakes.
+    let mr = mr();
+    let both = async { tokio::join!(desk.command(&mr, 7), desk.stop()) };
+    let (answer, ()) = tokio::time::timeout(LONG, both).await.expect("the worker ends");
+    assert!(answer.is_none(), "nobody says that a command was done that was not read");
+}
+
+#[tokio::test]
+async fn what_a_change_that_starts_over_has_applied_is_not_taken_for_nothing() {
+    let (forge, kv) = (Arc::new(Late::default()), Failing::new());
+    let desk = Desk::new(world(&forge, kv.clone()).await);
+    let other = MrId { repo: RepoId::new("dns"), number: 2 };
+    kv.fails.store(true, Ordering::SeqCst);
+    drop(desk.watch(&other));
+    let told = tokio::time::timeout(LONG, desk.applied_by_others(&mr())).await.expect("it is told");
+    assert!(told.as_ref().is_err_and(|why| why.contains("dns!2")), "{told:?}");
+    kv.fails.store(false, Ordering::SeqCst);
+    let told = tokio::time::timeout(LONG, async {
+        // Refused until the worker has started over.
+        loop {
+            if let Ok(applied) = desk.applied_by_others(&mr()).await {
+                break applied;
+            }
+        }
+    });
+    assert!(told.await.expect("it is told").is_empty());
 }
