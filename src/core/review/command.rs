@@ -77,9 +77,17 @@ impl Command {
         match self {
             Self::Approve { digest, steps: _ } => digest.is_none(),
             Self::Start | Self::Retry | Self::Skip { .. } => true,
-            Self::Plan | Self::Pause | Self::Resume | Self::Abort | Self::Restore | Self::Free { .. } | Self::Take | Self::Override { .. } | Self::Halt { .. } | Self::Help | Self::Unknown { .. } => {
-                false
-            }
+            Self::Plan
+            | Self::Pause
+            | Self::Resume
+            | Self::Abort
+            | Self::Restore
+            | Self::Free { .. }
+            | Self::Take
+            | Self::Override { .. }
+            | Self::Halt { .. }
+            | Self::Help
+            | Self::Unknown { .. } => false,
         }
     }
 

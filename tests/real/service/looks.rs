@@ -20,8 +20,8 @@ use trueup::{
     },
     drivers::probes::{Asker, Config},
     ports::{
-        Compare, ForgeError, ForgeReader, ForgeWriter, Fut, Key, Kv, KvError, KvErrorKind, KvLimits, MemoryKv, Miss, MrRef, Proposal, Proposed, Put, Rev, Row, SecretError, SecretText, Secrets,
-        SessionId, Shown, TestClock,
+        Compare, ForgeError, ForgeReader, ForgeWriter, Fut, Key, Kv, KvError, KvErrorKind, KvLimits, MemoryKv, Miss, MrRef, Proposal, Proposed, Put, Rev, Row, SecretError,
+        SecretText, Secrets, SessionId, Shown, TestClock,
     },
     secrets::Seal,
     stores::Store,
