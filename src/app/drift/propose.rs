@@ -191,8 +191,11 @@ fn edited(world: &World, repo: &Repository, ground: &Ground, drifted: &[Drifted]
     Ok(edit)
 }
 
+/// By kind and name: what is live alike on every target of a source; `None`: gone.
+type Agreed = BTreeMap<(Str, Str), Option<Value>>;
+
 /// What a file that speaks for several targets can say: what drifted alike on all of them. By kind and name, and those that did not.
-fn same_everywhere(source: &Source, drifted: &[&Drifted]) -> (BTreeMap<(Str, Str), Option<Value>>, BTreeSet<ResourceId>) {
+fn same_everywhere(source: &Source, drifted: &[&Drifted]) -> (Agreed, BTreeSet<ResourceId>) {
     let mut by_name: BTreeMap<(Str, Str), Vec<&Drifted>> = BTreeMap::new();
     for one in drifted {
         by_name.entry((one.id.kind.clone(), one.id.name.clone())).or_default().push(one);
@@ -211,7 +214,7 @@ fn same_everywhere(source: &Source, drifted: &[&Drifted]) -> (BTreeMap<(Str, Str
 type Files = BTreeMap<Str, Option<Vec<u8>>>;
 
 /// The files of one unit with these resources as they are live, as far as they differ from what is there.
-fn unit_files(repo: &Repository, ground: &Ground, source: &Source, unit: &Unit, live: &BTreeMap<(Str, Str), Option<Value>>) -> Result<Result<Files, Vec<Refusal>>, RepoError> {
+fn unit_files(repo: &Repository, ground: &Ground, source: &Source, unit: &Unit, live: &Agreed) -> Result<Result<Files, Vec<Refusal>>, RepoError> {
     let (Some(format), Some(target)) = (wiring::format(source), source.targets.first()) else { return Ok(Ok(Files::new())) };
     let scope = Scope { targets: vec![target.clone()], policy: (*ground.policy).clone() };
     let from = git::Source { folder: &source.path, format: &*format, scope: &scope };
