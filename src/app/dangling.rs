@@ -3,7 +3,7 @@
 use super::{targets::Targets, world::Repository};
 use crate::{
     core::{
-        model::{Desired, Kind, Mention, Place, Policy, ResourceId, Str, TreeId, Value},
+        model::{Desired, Kind, Late, Mention, Place, Policy, ResourceId, Str, TreeId, Value},
         plan::Note,
     },
     formats::{Scope, trueup_yaml::Source},
@@ -32,7 +32,10 @@ pub(super) fn dangling(repo: &Repository, targets: &Targets, sources: &[Source],
     if gone.is_empty() {
         return Ok(Vec::new());
     }
-    let speaks = |id: &ResourceId, value: &Value| -> Vec<Mention> { kind(id).mentions(id, value) };
+    // Of what is written as a reference the text around it says what it says; the reference itself cannot be left dangling.
+    let speaks = |id: &ResourceId, value: &Value, late: Option<&Late>| -> Vec<Mention> {
+        late.map_or_else(|| kind(id).mentions(id, value), |late| kind(id).mentions(id, &Value::str(late.around())))
+    };
     // A record for several targets points once.
     let mut found: BTreeMap<(Place, Str), (ResourceId, Str)> = BTreeMap::new();
     let mut notes = Vec::new();
@@ -49,7 +52,7 @@ pub(super) fn dangling(repo: &Repository, targets: &Targets, sources: &[Source],
         }
     }
     for (id, wanted) in &sides.merged.resources {
-        let here = speaks(id, &wanted.value).into_iter().filter(|mention| gone.contains(&mention.key));
+        let here = speaks(id, &wanted.value, None).into_iter().filter(|mention| gone.contains(&mention.key));
         found.extend(here.map(|mention| ((wanted.place.clone(), mention.key), (id.clone(), mention.rule))));
     }
     if found.len() > TOLD {

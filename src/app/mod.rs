@@ -10,6 +10,7 @@ mod faults;
 mod follow;
 mod governing;
 mod intake;
+mod late;
 mod local_desk;
 mod looks;
 mod neighbours;

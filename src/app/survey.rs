@@ -3,7 +3,7 @@
 use super::{
     dangling,
     governing::{self, Governing, governing, own_templates, root},
-    safe,
+    late, safe,
     targets::Targets,
     world::Repository,
 };
@@ -99,7 +99,15 @@ pub fn survey(repo: &Repository, targets: &Targets, base: &CommitId, head: &Comm
     }
     let sources = Sides { base: before.as_ref().map(|root| root.sources.clone()).unwrap_or_default(), merged: after.map(|root| root.sources).unwrap_or_default() };
     let mut reader = Reader { repo, targets, policy: &policy, base_tree: &base_tree, tree: &tree, faults: Vec::new() };
-    let mut read = reader.read(&sources, &changed, also)?;
+    let mut read = reader.read(&sources, &changed, also, Units::new())?;
+    let follow = late::followers(repo, &sources.merged, &policy, &tree, late::Sides { base: &read.base, merged: &read.merged })?;
+    if !follow.is_empty() {
+        reader.faults.clear();
+        read = reader.read(&sources, &changed, also, follow)?;
+    }
+    // A base whose references lead nowhere by now asks for nothing that is known; those of the merge request are its own.
+    read.unread.extend(late::Tree::new(repo, &base_tree, &sources.base, &policy).resolve(&mut read.base)?);
+    reader.faults.extend(late::Tree::new(repo, &tree, &sources.merged, &policy).resolve(&mut read.merged)?);
     let mapped: Vec<&Source> = sources.all().collect();
     for faults in [&mut reader.faults, &mut read.unread] {
         safe::unread(faults, &mapped, &policy, &repo.grants);
@@ -234,7 +242,7 @@ impl Read {
 }
 
 /// The units to read, by the kind of their resources.
-type Units = BTreeMap<&'static str, BTreeSet<Unit>>;
+pub(super) type Units = BTreeMap<&'static str, BTreeSet<Unit>>;
 
 struct Reader<'a> {
     repo: &'a Repository,
@@ -259,10 +267,14 @@ impl Mapped<'_> {
 }
 
 impl Reader<'_> {
-    fn read(&mut self, sides: &Sides, changed: &[Changed], also: &BTreeSet<ResourceId>) -> Result<Read, RepoError> {
+    /// `follow`: units that nobody changed, whose values follow others that somebody did.
+    fn read(&mut self, sides: &Sides, changed: &[Changed], also: &BTreeSet<ResourceId>, follow: Units) -> Result<Read, RepoError> {
         let base = self.mapped(&sides.base);
         let merged = self.mapped(&sides.merged);
-        let units = self.units(&base, &merged, changed, also)?;
+        let mut units = self.units(&base, &merged, changed, also)?;
+        for (kind, follow) in follow {
+            units.entry(kind).or_default().extend(follow);
+        }
         let mut read = Read::default();
         // What each source of the merged tree asks for, or asked for on base: health is for both.
         let mut theirs: Vec<BTreeSet<ResourceId>> = vec![BTreeSet::new(); merged.len()];

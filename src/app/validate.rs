@@ -1,8 +1,8 @@
 //! Everything a tree asks for, read and judged without a server: what `trueup validate` tells.
 
-use super::wiring;
+use super::{late, wiring};
 use crate::{
-    core::model::{Desired, Place, Refusal, RefusalKind, ResourceId, Str, TreeId, Unit, Value},
+    core::model::{Desired, Place, Policy, Refusal, RefusalKind, ResourceId, Str, TreeId, Unit, Value},
     formats::{
         Scope, templates,
         trueup_yaml::{self, FILE},
@@ -40,6 +40,7 @@ pub fn validate(state: &dyn StateRepo, tree: &TreeId) -> Result<Result<Valid, Ve
     for source in &root.sources {
         reader.source(source, &root)?;
     }
+    reader.references(&root.policy);
     reader.templates()?;
     reader.whole_units();
     let Reader { all, mut faults, units, .. } = reader;
@@ -84,6 +85,15 @@ impl Reader<'_> {
             }
         }
         Ok(())
+    }
+
+    /// What values are written as, from all that was read. What only the server knows, its grants, is judged when a plan is made.
+    fn references(&mut self, policy: &Policy) {
+        if self.all.late.is_empty() {
+            return;
+        }
+        let read = self.all.clone();
+        self.faults.extend(late::within(&read, policy).resolve(&mut self.all));
     }
 
     fn templates(&mut self) -> Result<(), RepoError> {

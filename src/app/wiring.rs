@@ -247,6 +247,8 @@ pub(super) fn governed(server: &config::Server, named: &config::Repository, path
         people: Arc::new(Known { users: server.users.iter().map(|user| user.name.clone()).collect(), groups: server.groups.clone() }),
         units: UnitCache::default(),
         pointers: Pointers::default(),
+        // Whoever refers must follow, however many files there are; only those that refer are kept.
+        references: Pointers::new(usize::MAX),
     })
 }
 

@@ -101,6 +101,8 @@ pub struct Repository {
     pub units: UnitCache,
     /// Who points at what.
     pub pointers: Pointers,
+    /// Who is written as a reference to what.
+    pub references: Pointers,
 }
 
 /// The users and groups of a server's configuration.

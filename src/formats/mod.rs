@@ -4,6 +4,7 @@ pub mod cel;
 mod format;
 pub mod keytree;
 pub mod octodns;
+mod references;
 pub mod templates;
 pub mod trueup_yaml;
 

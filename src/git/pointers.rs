@@ -5,7 +5,7 @@
 
 use super::units::{Source, UnitCache, fingerprint, side_once};
 use crate::{
-    core::model::{Fingerprint, Mention, Place, ResourceId, Str, TreeId, Unit, Value, Wanted},
+    core::model::{Fingerprint, Late, Mention, Place, ResourceId, Str, TreeId, Unit, Value, Wanted},
     ports::{RepoError, StateRepo},
 };
 use std::{
@@ -26,12 +26,21 @@ pub struct Pointer {
     pub place: Place,
 }
 
-/// What a resource speaks of: `Kind::mentions`, or `Kind::provides` with a rule.
-pub type Speaks<'a> = &'a dyn Fn(&ResourceId, &Value) -> Vec<Mention>;
+/// What a resource speaks of: `Kind::mentions`, or the references it is written as.
+pub type Speaks<'a> = &'a dyn Fn(&ResourceId, &Value, Option<&Late>) -> Vec<Mention>;
 
-/// Pointers of one repository by source. One index answers one kind of question (mentions, or definitions).
-#[derive(Default)]
-pub struct Pointers(Mutex<BTreeMap<Fingerprint, Option<Known>>>);
+/// Pointers of one repository by source. One index answers one kind of question (mentions, or written references).
+pub struct Pointers {
+    known: Mutex<BTreeMap<Fingerprint, Option<Known>>>,
+    /// Sources of more units are not indexed.
+    units: usize,
+}
+
+impl Default for Pointers {
+    fn default() -> Self {
+        Self::new(UNITS)
+    }
+}
 
 /// What is known of one source in one tree.
 #[derive(Clone)]
@@ -42,6 +51,11 @@ struct Known {
 }
 
 impl Pointers {
+    /// An index of sources of at most so many units.
+    pub fn new(units: usize) -> Self {
+        Self { known: Mutex::default(), units }
+    }
+
     /// Every resource of the source that speaks of one of `keys` in `tree`, by key; `None`: the source is too large to be indexed.
     ///
     /// Units that cannot be read speak of nothing.
@@ -64,15 +78,17 @@ impl Pointers {
             }
             None => (Known { tree: tree.clone(), by_unit: BTreeMap::new() }, cache.units(repo, source, tree)?),
         };
-        if known.by_unit.len() + stale.len() > UNITS {
+        if known.by_unit.len() + stale.len() > self.units {
             self.lock().insert(of, None);
             return Ok(None);
         }
         for unit in stale {
             let side = side_once(repo, source, tree, &unit)?;
+            let none = BTreeMap::new();
+            let late = side.as_ref().as_ref().map_or(&none, |read| &read.desired.late);
             let said = |(id, wanted): (&ResourceId, &Wanted)| {
                 let pointer = |Mention { key, rule, guess: _ }| Pointer { key, id: id.clone(), rule, place: wanted.place.clone() };
-                speaks(id, &wanted.value).into_iter().map(pointer).collect::<Vec<_>>()
+                speaks(id, &wanted.value, late.get(id)).into_iter().map(pointer).collect::<Vec<_>>()
             };
             let found: BTreeSet<Pointer> = side.iter().flat_map(|read| &read.desired.resources).flat_map(said).collect();
             known.by_unit.remove(&unit);
@@ -89,6 +105,6 @@ impl Pointers {
 
     fn lock(&self) -> std::sync::MutexGuard<'_, BTreeMap<Fingerprint, Option<Known>>> {
         // What is known is replaced whole, so a panic elsewhere leaves nothing half done.
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        self.known.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

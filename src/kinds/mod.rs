@@ -4,4 +4,4 @@ mod all;
 pub mod config;
 pub mod dns;
 
-pub use all::of;
+pub use all::{of, refers};

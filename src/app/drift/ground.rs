@@ -1,6 +1,6 @@
 //! The ground a search stands on: what one commit of the governed branch asks for, part by part. Blocking, reads git objects only.
 
-use super::super::{governing, wiring, world::Repository};
+use super::super::{governing, late, wiring, world::Repository};
 use crate::{
     core::{
         model::{CommitId, Desired, Kind, Policy, Refusal, ResourceId, Str, TreeId, Unit, Wanted},
@@ -126,7 +126,13 @@ impl Ground {
         for unit in &bundle.units {
             let side = repo.units.once(&*repo.state, &from, &self.tree, unit).map_err(|error| error.to_string())?;
             match &*side {
-                Ok(read) => self.keep(&read.desired, target, kind, only, &mut wishes),
+                Ok(read) if read.desired.late.is_empty() => self.keep(&read.desired, target, kind, only, &mut wishes),
+                Ok(read) => {
+                    let mut desired = read.desired.clone();
+                    let faults = late::Tree::new(repo, &self.tree, &self.sources, &self.policy).resolve(&mut desired).map_err(|error| error.to_string())?;
+                    wishes.faults.extend(faults.into_iter().map(|fault| (unit.clone(), fault)));
+                    self.keep(&desired, target, kind, only, &mut wishes);
+                }
                 Err(faults) => wishes.faults.extend(faults.iter().map(|fault| (unit.clone(), fault.clone()))),
             }
         }

@@ -12,7 +12,7 @@ use crate::{
     },
     core::{
         drift::Row,
-        model::{Desired, Fingerprint, MrId, Refusal, ResourceId, Str, Unit, User, Value, Wanted},
+        model::{Desired, Fingerprint, Late, MrId, Refusal, RefusalKind, ResourceId, Str, Unit, User, Value, Wanted},
         review::{
             DRIFT,
             escape::code,
@@ -223,6 +223,18 @@ fn unit_files(repo: &Repository, ground: &Ground, source: &Source, unit: &Unit, 
         Ok(read) => read,
         Err(faults) => return Ok(Err(faults.clone())),
     };
+    // The other side of a reference may be what should change, and no text says what was meant.
+    let refer = live.keys().filter_map(|(kind, name)| read.desired.late.get_key_value(&ResourceId { target: target.clone(), kind: kind.clone(), name: name.clone() }));
+    let kept = |(id, late): (&ResourceId, &Late)| {
+        let place = late.refers().next().map(|refers| refers.place.clone()).unwrap_or_default();
+        Refusal::new(RefusalKind::Value, format!("`{id}` is written as a reference, which is not written over"))
+            .at(place)
+            .advice("change what it refers to, or write the value itself")
+    };
+    let kept: Vec<Refusal> = refer.map(kept).collect();
+    if !kept.is_empty() {
+        return Ok(Err(kept));
+    }
     let mut previous = UnitFiles::new();
     for path in &read.inputs {
         if let Some(entry) = repo.state.entry(&ground.tree, &format!("{}/{path}", source.path))? {

@@ -1,6 +1,6 @@
 //! Desired state: what the repository asks for, each with the place that asks.
 
-use super::{Place, ResourceId, Str, Value};
+use super::{Late, Place, ResourceId, Str, Value};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
@@ -13,6 +13,9 @@ pub struct Desired {
     /// Resources that are named only to be left alone (octoDNS: `ignored`, or not for this target): nobody governs them, so none is compared, written or deleted.
     #[serde(default)]
     pub left: BTreeMap<ResourceId, Place>,
+    /// Resources whose value refers to others, as it was written. Until it is resolved the value itself is unknown.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub late: BTreeMap<ResourceId, Late>,
 }
 
 /// One resource as a file asks for it.
@@ -41,6 +44,7 @@ impl Desired {
             *self.skipped.entry(reason).or_default() += count;
         }
         self.left.extend(other.left);
+        self.late.extend(other.late);
         Ok(())
     }
 }

@@ -39,6 +39,11 @@ pub trait Kind: Send + Sync {
         Vec::new()
     }
 
+    /// What others may take of a value by reference, each field by its name; a field without a name is the value itself.
+    fn fields(&self, _value: &Value) -> Vec<(Str, Str)> {
+        Vec::new()
+    }
+
     /// The keys under which others may point at this resource.
     fn provides(&self, _id: &ResourceId, _value: &Value) -> Vec<Str> {
         Vec::new()

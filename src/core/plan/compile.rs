@@ -6,7 +6,7 @@ use super::{
     health::{self, Healthy},
     item::{Item, ItemEdge, writes},
     lint::lint,
-    order::{self, Caches, Said},
+    order::{self, Caches, Said, SaidWhy},
     pattern::Patterns,
     rules, safety, said,
     scope::{InScope, Scoped, in_scope},
@@ -62,7 +62,8 @@ pub fn compile(material: &Material<'_>) -> Result<Plan, CompileError> {
     };
     let homes = homes(material.sight);
     let mut plan = parts.assemble(deltas, |items| {
-        Ok([order::said(items, scope.base, scope.merged)?, said::orders(items, scope.orders)?, lives_in(items, &homes)?].into_iter().flatten().collect())
+        let takes = order::takes(items, scope.base, scope.merged);
+        Ok([order::said(items, scope.base, scope.merged)?, takes, said::orders(items, scope.orders)?, lives_in(items, &homes)?].into_iter().flatten().collect())
     })?;
     share(&mut plan, scope, shares);
     Ok(plan)
@@ -112,7 +113,7 @@ fn lives_in(items: &[Item<'_>], homes: &BTreeMap<&ResourceId, &ResourceId>) -> R
     for item in items {
         let Some(home) = homes.get(item.id()) else { continue };
         if written.contains(home) {
-            said.push(Said { first: (*home).clone(), then: item.id().clone(), place: item.delta.place.clone(), lives_in: true });
+            said.push(Said { first: (*home).clone(), then: item.id().clone(), place: item.delta.place.clone(), why: SaidWhy::LivesIn });
         } else {
             let what = format!("`{}` lives in `{home}`, which does not exist and which this merge request does not make", item.id());
             faults.push(Refusal::new(RefusalKind::Unknown, what).at(item.delta.place.clone()).advice("ask for it in this merge request, or make it first"));

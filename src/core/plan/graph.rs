@@ -125,7 +125,7 @@ fn soften(items: &[Item<'_>], edges: &mut [ItemEdge], inside: impl Fn(&ItemEdge)
 fn split_orders(items: &[Item<'_>], edges: &[ItemEdge], part_of: &[usize]) -> Vec<Refusal> {
     // What refers inside one atomic message is live at once with what it refers to.
     let settled = |edge: &ItemEdge| {
-        let refers = matches!(edge.reason, EdgeReason::Refers { .. } | EdgeReason::LetsGo { .. });
+        let refers = matches!(edge.reason, EdgeReason::Refers { .. } | EdgeReason::LetsGo { .. } | EdgeReason::Takes { .. });
         edge.needs == Needs::Applied || (refers && items[edge.after].together.is_some() && items[edge.after].kind.limits().atomic)
     };
     let inside = edges.iter().filter(|edge| part_of[edge.before] == part_of[edge.after] && !settled(edge));
@@ -175,6 +175,7 @@ pub(super) fn why(reason: &EdgeReason) -> String {
         EdgeReason::Refers { rule, .. } => rule.to_string(),
         EdgeReason::LetsGo { rule, .. } => format!("lets go first: {rule}"),
         EdgeReason::Said { .. } => "as `after:` or `order:` says".to_owned(),
+        EdgeReason::Takes { what, .. } => format!("as `{what}` says"),
         EdgeReason::Chain { .. } => "two writes of one resource".to_owned(),
         EdgeReason::Batch { .. } => "the target takes only so much at once".to_owned(),
         EdgeReason::Wave { template, .. } => format!("waves of template `{template}`"),

@@ -81,7 +81,7 @@ pub(super) fn behind(
 /// Whether an order comes from what resources say of each other, and not from how they are sent.
 fn is_of_the_data(reason: &EdgeReason) -> bool {
     match reason {
-        EdgeReason::Refers { .. } | EdgeReason::LetsGo { .. } | EdgeReason::Said { .. } => true,
+        EdgeReason::Refers { .. } | EdgeReason::LetsGo { .. } | EdgeReason::Said { .. } | EdgeReason::Takes { .. } => true,
         EdgeReason::Chain { .. } | EdgeReason::Batch { .. } | EdgeReason::Wave { .. } => false,
     }
 }

@@ -8,12 +8,21 @@ use crate::core::{
 };
 use std::collections::{BTreeMap, BTreeSet};
 
-/// `then` waits until `first` is proven, because somebody said so at `place`, or because it lives in it.
+/// `then` waits until `first` is proven, for what stands at `place`.
 pub(super) struct Said {
     pub first: ResourceId,
     pub then: ResourceId,
     pub place: Place,
-    pub lives_in: bool,
+    pub why: SaidWhy,
+}
+
+/// Why one resource waits for another where their values do not tell.
+#[derive(Clone)]
+pub(super) enum SaidWhy {
+    Said,
+    LivesIn,
+    /// One is written as this reference to the other.
+    Takes(Str),
 }
 
 /// Who provides a key before the plan and after it.
@@ -47,11 +56,12 @@ pub(super) fn edges(items: &[Item<'_>], said: &[Said], caches: Caches<'_>) -> Ve
     // The last hop of what comes first, the first hop of what waits for it.
     let last: BTreeMap<&ResourceId, usize> = items.iter().enumerate().map(|(number, item)| (item.id(), number)).collect();
     let first_of: BTreeMap<&ResourceId, usize> = items.iter().enumerate().rev().map(|(number, item)| (item.id(), number)).collect();
-    for Said { first, then, place, lives_in } in said {
+    for Said { first, then, place, why } in said {
         if let (Some(&before), Some(&after)) = (last.get(first), first_of.get(then)) {
-            let reason = match lives_in {
-                true => EdgeReason::Refers { consumer: then.clone(), provider: first.clone(), rule: "it lives in what is made first".into() },
-                false => EdgeReason::Said { first: first.clone(), then: then.clone() },
+            let reason = match why {
+                SaidWhy::LivesIn => EdgeReason::Refers { consumer: then.clone(), provider: first.clone(), rule: "it lives in what is made first".into() },
+                SaidWhy::Said => EdgeReason::Said { first: first.clone(), then: then.clone() },
+                SaidWhy::Takes(what) => EdgeReason::Takes { first: first.clone(), then: then.clone(), what: what.clone() },
             };
             edges.push(ItemEdge { before, after, needs: Needs::Proven, reason, place: place.clone(), guess: false });
         }
@@ -144,17 +154,30 @@ pub(super) fn said(items: &[Item<'_>], base: &Desired, merged: &Desired) -> Resu
                         let what = format!("`{}` comes after `{first}`, which this merge request removes", item.id());
                         faults.push(Refusal::new(RefusalKind::Unknown, what).at(wanted.place.clone()).advice("take it out of `after:`, or keep it"));
                     }
-                    said.push(Said { first: first.clone(), then: item.id().clone(), place: wanted.place.clone(), lives_in: false });
+                    said.push(Said { first: first.clone(), then: item.id().clone(), place: wanted.place.clone(), why: SaidWhy::Said });
                 }
             }
             (None, Some(was)) => {
                 let gone = was.after.iter().filter(|first| merged.get(first).is_none());
-                said.extend(gone.map(|first| Said { first: item.id().clone(), then: first.clone(), place: was.place.clone(), lives_in: false }));
+                said.extend(gone.map(|first| Said { first: item.id().clone(), then: first.clone(), place: was.place.clone(), why: SaidWhy::Said }));
             }
             (None, None) => {}
         }
     }
     if faults.is_empty() { Ok(said) } else { Err(faults) }
+}
+
+/// What written references say: what is referred to first, where it is there afterwards; and before it goes, all that referred to it.
+pub(super) fn takes(items: &[Item<'_>], base: &Desired, merged: &Desired) -> Vec<Said> {
+    let mut said = Vec::new();
+    for id in items.iter().map(Item::id) {
+        for refers in merged.late.get(id).iter().flat_map(|late| late.refers()) {
+            said.push(Said { first: refers.id.clone(), then: id.clone(), place: refers.place.clone(), why: SaidWhy::Takes(refers.to_string().into()) });
+        }
+        let gone = base.late.get(id).into_iter().flat_map(|late| late.refers()).filter(|refers| merged.get(&refers.id).is_none());
+        said.extend(gone.map(|refers| Said { first: id.clone(), then: refers.id.clone(), place: refers.place.clone(), why: SaidWhy::Takes(refers.to_string().into()) }));
+    }
+    said
 }
 
 /// Loops of `after:` in what the merged tree asks for, whether or not this plan writes them: merging one would block every later change.

@@ -1,6 +1,11 @@
 //! The way back (I8): a forecast of it with every plan, and an ordinary plan made from what was written and what is seen.
 
-use super::{compile::Parts, health, order::Said, pattern::Patterns};
+use super::{
+    compile::Parts,
+    health,
+    order::{Said, SaidWhy},
+    pattern::Patterns,
+};
 use crate::core::{
     diff::{Case, Delta, Fate, Op, Reason, three_way},
     model::{Kind, MrId, Observed, Path, Place, Policy, Reading, Refusal, RefusalKind, RepoId, ResourceId, StepId, Sure, VEIL, Value, Want, lines},
@@ -99,12 +104,13 @@ pub fn restore(restoring: Restoring<'_>) -> Result<Plan, CompileError> {
         return Err(refused(left));
     }
     let said = |reason: &EdgeReason| match reason {
-        EdgeReason::Said { first, then } => Some((first.clone(), then.clone())),
+        EdgeReason::Said { first, then } => Some(((first.clone(), then.clone()), SaidWhy::Said)),
+        EdgeReason::Takes { first, then, what } => Some(((first.clone(), then.clone()), SaidWhy::Takes(what.clone()))),
         EdgeReason::Refers { .. } | EdgeReason::LetsGo { .. } | EdgeReason::Chain { .. } | EdgeReason::Batch { .. } | EdgeReason::Wave { .. } => None,
     };
-    let orders: BTreeMap<(ResourceId, ResourceId), &Place> =
-        restoring.plans.iter().flat_map(|plan| plan.edges.iter().chain(&plan.inside)).filter_map(|edge| said(&edge.reason).map(|pair| (pair, &edge.place))).collect();
-    let back = || orders.iter().map(|((first, then), place)| Said { first: then.clone(), then: first.clone(), place: (*place).clone(), lives_in: false }).collect();
+    let orders: BTreeMap<(ResourceId, ResourceId), (SaidWhy, &Place)> =
+        restoring.plans.iter().flat_map(|plan| plan.edges.iter().chain(&plan.inside)).filter_map(|edge| said(&edge.reason).map(|(pair, why)| (pair, (why, &edge.place)))).collect();
+    let back = || orders.iter().map(|((first, then), (why, place))| Said { first: then.clone(), then: first.clone(), place: (*place).clone(), why: why.clone() }).collect();
     let parent = restoring.plans.last().map(|plan| plan.digest());
     let rules = if restoring.rules.is_empty() { vec![MatchedRule::otherwise()] } else { restoring.rules };
     let steps = restoring.plans.iter().flat_map(|plan| plan.steps.values());
@@ -275,6 +281,7 @@ fn turned_reason(reason: &EdgeReason) -> EdgeReason {
         EdgeReason::Refers { consumer, provider, rule } => EdgeReason::LetsGo { consumer, provider, rule },
         EdgeReason::LetsGo { consumer, provider, rule } => EdgeReason::Refers { consumer, provider, rule },
         EdgeReason::Said { first, then } => EdgeReason::Said { first: then, then: first },
+        EdgeReason::Takes { first, then, what } => EdgeReason::Takes { first: then, then: first, what },
         other @ (EdgeReason::Chain { .. } | EdgeReason::Batch { .. } | EdgeReason::Wave { .. }) => other,
     }
 }

@@ -1,6 +1,10 @@
 //! Orders that people write down for many resources at once, where the data cannot say them.
 
-use super::{item::Item, order::Said, pattern::Patterns};
+use super::{
+    item::Item,
+    order::{Said, SaidWhy},
+    pattern::Patterns,
+};
 use crate::core::model::{Place, Refusal, RefusalKind, ResourceId, Str};
 use std::collections::BTreeSet;
 
@@ -45,7 +49,7 @@ pub(super) fn orders(items: &[Item<'_>], orders: &[Order]) -> Result<Vec<Said>, 
             // One that is on both sides does not wait for itself, and one that goes is not ordered with one that stays.
             for (b, _) in then.iter().filter(|(b, stays)| b != a && stays == a_stays) {
                 let (first, then) = if *a_stays { (a, b) } else { (b, a) };
-                said.push(Said { first: (*first).clone(), then: (*then).clone(), place: order.place.clone(), lives_in: false });
+                said.push(Said { first: (*first).clone(), then: (*then).clone(), place: order.place.clone(), why: SaidWhy::Said });
             }
         }
     }

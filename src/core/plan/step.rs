@@ -212,6 +212,8 @@ pub enum EdgeReason {
     LetsGo { consumer: ResourceId, provider: ResourceId, rule: Str },
     /// `after:` says so.
     Said { first: ResourceId, then: ResourceId },
+    /// A value is written as a reference to another: `what` is that reference. Turned round where the reference goes.
+    Takes { first: ResourceId, then: ResourceId, what: Str },
     /// Two hops of one resource.
     Chain { id: ResourceId },
     /// The target takes only so much at once.

@@ -53,11 +53,11 @@ pub(super) fn advice(plan: &Plan, kinds: &dyn Fn(&ResourceId) -> &'static dyn Ki
     };
     let lowers = |edge: &Edge| match &edge.reason {
         EdgeReason::LetsGo { consumer: id, .. } | EdgeReason::Chain { id } => span(edge).filter(|span| *span > LOW).map(|_| id.clone()),
-        EdgeReason::Refers { .. } | EdgeReason::Said { .. } | EdgeReason::Batch { .. } | EdgeReason::Wave { .. } => None,
+        EdgeReason::Refers { .. } | EdgeReason::Said { .. } | EdgeReason::Takes { .. } | EdgeReason::Batch { .. } | EdgeReason::Wave { .. } => None,
     };
     let makes = |edge: &Edge| match &edge.reason {
         EdgeReason::Refers { provider, .. } => span(edge).map(|_| provider.clone()),
-        EdgeReason::LetsGo { .. } | EdgeReason::Chain { .. } | EdgeReason::Said { .. } | EdgeReason::Batch { .. } | EdgeReason::Wave { .. } => None,
+        EdgeReason::LetsGo { .. } | EdgeReason::Chain { .. } | EdgeReason::Said { .. } | EdgeReason::Takes { .. } | EdgeReason::Batch { .. } | EdgeReason::Wave { .. } => None,
     };
     let lower: BTreeSet<ResourceId> = plan.edges.iter().filter_map(lowers).collect();
     let make: BTreeSet<ResourceId> = plan.edges.iter().filter_map(makes).collect();

@@ -115,6 +115,7 @@ fn edge_json(sheet: &Sheet<'_>, edge: &Edge) -> Json {
         EdgeReason::Refers { .. } => "refers",
         EdgeReason::LetsGo { .. } => "lets_go",
         EdgeReason::Said { .. } => "said",
+        EdgeReason::Takes { .. } => "takes",
         EdgeReason::Chain { .. } => "chain",
         EdgeReason::Batch { .. } => "batch",
         EdgeReason::Wave { .. } => "wave",

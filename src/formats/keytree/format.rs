@@ -2,8 +2,8 @@
 
 use super::{flatten, json, properties, schema, secret, toml, write};
 use crate::{
-    core::model::{Desired, Kind, Place, Refusal, RefusalKind, ResourceId, Str, Unit, Wanted},
-    formats::{Files, Format, Home, Scope, UnitFiles, yaml},
+    core::model::{Desired, Kind, Late, Place, Refusal, RefusalKind, ResourceId, Str, Unit, Value, Wanted, Why},
+    formats::{Files, Format, Home, Scope, UnitFiles, references, yaml},
     kinds::config::{KEYS, key_id},
 };
 use schemars::JsonSchema;
@@ -23,6 +23,8 @@ pub struct KeyTree {
     pub expand: BTreeSet<Expand>,
     /// Whether `NAME.schema.json` is the schema of the file `NAME`, and no key.
     pub schemas: bool,
+    /// Whether `${…}` in a value refers to another resource.
+    pub references: bool,
 }
 
 /// Files that give a key for every leaf instead of one for themselves.
@@ -41,7 +43,7 @@ pub enum Expand {
 
 impl Default for KeyTree {
     fn default() -> Self {
-        Self { prefix: "".into(), separator: "/".into(), expand: BTreeSet::new(), schemas: false }
+        Self { prefix: "".into(), separator: "/".into(), expand: BTreeSet::new(), schemas: false, references: false }
     }
 }
 
@@ -96,6 +98,17 @@ impl KeyTree {
         Ok(read.unwrap_or_else(|| vec![Leaf { below: String::new(), bytes, place: Place::new(name, 1, 1) }]))
     }
 
+    /// What a leaf asks for: a reference to a secret, text with references to others, or its bytes.
+    fn asked(&self, leaf: &Leaf, lines: Option<&references::Lines<'_>>) -> Result<(Value, Option<Late>), Vec<Refusal>> {
+        let plain = secret::asked(leaf).map_err(|refusal| vec![refusal])?;
+        let (Some(lines), Value::Str(text)) = (lines, &plain) else { return Ok((plain, None)) };
+        match references::read(text, lines, &leaf.place)? {
+            None => Ok((plain, None)),
+            Some(late) if late.refers().next().is_none() => Ok((Value::str(late.around()), None)),
+            Some(late) => Ok((Value::Unknown(Why("a reference that is not resolved".into())), Some(late))),
+        }
+    }
+
     /// The leaves of an expanded file; `None` for one that is a key as it is.
     fn grammar(&self, files: &dyn Files, path: &str, bytes: &[u8]) -> Result<Option<Vec<Leaf>>, Vec<Refusal>> {
         let schema = self.schemas.then(|| schema::beside(Expand::of(path).map_or(path, |(bare, _)| bare))).filter(|schema| files.has(schema));
@@ -138,7 +151,7 @@ impl Format for KeyTree {
     }
 
     fn settings(&self) -> String {
-        format!("{:?} {:?} {:?} {}", self.prefix, self.separator, self.expand, self.schemas)
+        format!("{:?} {:?} {:?} {} {}", self.prefix, self.separator, self.expand, self.schemas, self.references)
     }
 
     /// A unit is what one file asks for, named by the key that the file is or that all its keys start with.
@@ -199,8 +212,10 @@ impl Format for KeyTree {
                     continue;
                 }
             };
+            let file = if self.references { files.bytes(&path).unwrap_or_default() } else { Vec::new() };
+            let lines = self.references.then(|| references::Lines::of(&file));
             for leaf in leaves {
-                let asked = secret::asked(&leaf);
+                let asked = self.asked(&leaf, lines.as_ref());
                 let Leaf { below, bytes: _, place } = leaf;
                 let between = if below.is_empty() { "" } else { &*self.separator };
                 let key = format!("{}{between}{below}", unit.as_str());
@@ -209,14 +224,15 @@ impl Format for KeyTree {
                     faults.push(Refusal::new(RefusalKind::Overlap, what).at(place).also(first).advice("keep one of the two"));
                     continue;
                 }
-                let value = match asked {
-                    Ok(value) => value,
-                    Err(refusal) => {
-                        faults.push(refusal);
+                let (value, late) = match asked {
+                    Ok(asked) => asked,
+                    Err(refused) => {
+                        faults.extend(refused);
                         continue;
                     }
                 };
                 for target in &scope.targets {
+                    desired.late.extend(late.iter().map(|late| (key_id(target, &key), late.clone())));
                     let wanted = Wanted { value: value.clone(), place: place.clone(), after: Vec::new() };
                     desired.resources.insert(key_id(target, &key), wanted);
                 }

@@ -2,16 +2,19 @@
 
 use super::{format::KeyTree, secret};
 use crate::{
-    core::model::{Desired, Place, Policy, Refusal, RefusalKind, Str, Unit},
-    formats::{Files, Format, Scope, UnitFiles},
+    core::model::{Desired, Place, Policy, Refusal, RefusalKind, Str, Unit, Value},
+    formats::{Files, Format, Scope, UnitFiles, references},
 };
 use std::collections::{BTreeMap, BTreeSet};
 
 /// The files that ask for exactly `desired`.
 pub(super) fn write(format: &KeyTree, desired: &Desired, previous: &UnitFiles) -> Result<UnitFiles, Vec<Refusal>> {
+    // What a reference leads to is not known here: its file stays, and no plain value is written over it.
+    let stays = |asked: &Asked| asked.is_none();
+    let plain = |bytes: Vec<u8>| if format.references && secret::meant(&bytes).is_none() { references::escaped(bytes) } else { bytes };
     let mut left: BTreeMap<&str, Vec<u8>> = BTreeMap::new();
     let mut faults = Vec::new();
-    for (id, wanted) in &desired.resources {
+    for (id, wanted) in desired.resources.iter().filter(|(_, wanted)| !matches!(wanted.value, Value::Unknown(_))) {
         match secret::written(&wanted.value) {
             Ok(bytes) => drop(left.insert(&id.name, bytes)),
             Err(refusal) => faults.push(refusal),
@@ -21,8 +24,7 @@ pub(super) fn write(format: &KeyTree, desired: &Desired, previous: &UnitFiles) -
     // An expanded file whose every key is still wanted as it stands keeps its form and its comments.
     for (path, content) in previous.iter().filter(|(path, _)| format.expanded(path).is_some()) {
         let Some(asked) = asked(format, path, content) else { continue };
-        // What a reference leads to is not known here: it stays, and no plain value is written over it.
-        if asked.iter().all(|(key, value)| secret::meant(value).is_some() || left.get(&**key) == Some(value)) {
+        if asked.iter().all(|(key, value)| stays(value) || left.get(&**key) == value.as_ref()) {
             for key in asked.keys() {
                 left.remove(&**key);
             }
@@ -32,8 +34,8 @@ pub(super) fn write(format: &KeyTree, desired: &Desired, previous: &UnitFiles) -
             faults.push(Refusal::new(RefusalKind::Value, what).at(Place::file(path.clone())).advice("change its keys by hand"));
         }
     }
-    for (path, content) in previous.iter().filter(|(path, content)| format.expanded(path).is_none() && secret::meant(content).is_some()) {
-        if let Some(unit) = format.unit_of(path) {
+    for (path, content) in previous.iter().filter(|(path, _)| format.expanded(path).is_none()) {
+        if let Some(unit) = format.unit_of(path).filter(|_| asked(format, path, content).is_some_and(|asked| asked.values().any(stays))) {
             left.remove(unit.as_str());
             out.insert(path.clone(), content.clone());
         }
@@ -41,7 +43,7 @@ pub(super) fn write(format: &KeyTree, desired: &Desired, previous: &UnitFiles) -
     let keys: BTreeSet<&str> = left.keys().copied().collect();
     for (key, bytes) in left {
         match path(format, key, &keys) {
-            Ok(path) => drop(out.insert(path.into(), bytes)),
+            Ok(path) => drop(out.insert(path.into(), plain(bytes))),
             Err(refusal) => faults.push(refusal),
         }
     }
@@ -71,12 +73,19 @@ fn path<'k>(format: &KeyTree, key: &'k str, keys: &BTreeSet<&str>) -> Result<&'k
     Ok(path)
 }
 
+/// The bytes that a file asks a key to be; `None`: a reference, to a secret or to another resource.
+type Asked = Option<Vec<u8>>;
+
 /// What a file asks for, by key; `None` when it does not read.
-fn asked(format: &KeyTree, path: &Str, content: &[u8]) -> Option<BTreeMap<Str, Vec<u8>>> {
+fn asked(format: &KeyTree, path: &Str, content: &[u8]) -> Option<BTreeMap<Str, Asked>> {
     let unit: Unit = format.unit_of(path)?;
     let scope = Scope { targets: vec!["x".into()], policy: Policy::default() };
     let read = format.read(&unit, &One { path: path.clone(), content: content.to_vec() }, &scope).ok()?;
-    read.resources.into_iter().map(|(id, wanted)| Some((id.name, secret::written(&wanted.value).ok()?))).collect()
+    let bytes = |value: &Value| match value {
+        Value::Secret(_) | Value::Unknown(_) => Some(None),
+        plain => secret::written(plain).ok().map(Some),
+    };
+    read.resources.into_iter().map(|(id, wanted)| Some((id.name, bytes(&wanted.value)?))).collect()
 }
 
 /// A source of one file.

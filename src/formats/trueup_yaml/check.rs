@@ -108,6 +108,7 @@ impl Check<'_> {
             ("expand", !source.expand.is_empty()),
             ("separator", source.separator.is_some()),
             ("schemas", source.schemas),
+            ("references", source.references),
             ("atomic", !source.atomic.is_empty()),
         ];
         for (key, _) in given.into_iter().filter(|(_, given)| *given && *source.format != *keytree::NAME) {

@@ -109,6 +109,12 @@ impl Kind for Config {
         "config"
     }
 
+    /// The text itself. A file's line break at the end is no part of what others take of it.
+    fn fields(&self, value: &Value) -> Vec<(Str, Str)> {
+        let text = value.as_str().map(|text| text.strip_suffix('\n').map_or(text, |text| text.strip_suffix('\r').unwrap_or(text)));
+        text.map(|text| ("".into(), text.into())).into_iter().collect()
+    }
+
     fn canon(&self, id: &ResourceId, value: Value) -> Result<Value, Refusal> {
         self.holds(id)?;
         let bytes = content::bytes(&value)?;

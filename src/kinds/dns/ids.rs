@@ -4,7 +4,7 @@ use super::{DnsName, RType, fault::fault};
 use crate::core::model::{Refusal, ResourceId};
 
 /// The kind segment of every id made here.
-pub(super) const RRSET: &str = "rrset";
+pub const RRSET: &str = "rrset";
 
 /// An RRset's name in parts.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]

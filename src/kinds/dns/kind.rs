@@ -33,6 +33,13 @@ impl Kind for Dns {
         "dns"
     }
 
+    /// `ttl`, and `values.0` on in the order of the canonical form.
+    fn fields(&self, value: &Value) -> Vec<(Str, Str)> {
+        let ttl = value.get("ttl").and_then(Value::as_int).map(|ttl| ("ttl".into(), ttl.to_string().into()));
+        let values = value.get("values").map(Value::as_list).unwrap_or_default().iter().enumerate();
+        ttl.into_iter().chain(values.filter_map(|(at, data)| Some((format!("values.{at}").into(), data.as_str()?.into())))).collect()
+    }
+
     fn canon(&self, id: &ResourceId, value: Value) -> Result<Value, Refusal> {
         let parts = split(id)?;
         if parts.rtype.generated() || parts.rtype.is_meta() {

@@ -16,7 +16,7 @@ mod svcb;
 mod text;
 pub mod wire;
 
-pub use ids::{RrsetName, rrset_id, split};
+pub use ids::{RRSET, RrsetName, rrset_id, split};
 pub use kind::{DNS, Dns, rrset};
 pub use name::DnsName;
 pub use rdata::{parse as parse_rdata, parse_under as parse_rdata_under, print as print_rdata};

@@ -5,6 +5,7 @@ pub mod files;
 mod keytree;
 mod octodns;
 mod octodns_write;
+mod references;
 mod templates;
 mod trueup_yaml;
 mod yaml;

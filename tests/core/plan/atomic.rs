@@ -2,6 +2,7 @@
 
 use super::toy::{World, id, print};
 use insta::assert_snapshot;
+use trueup::core::model::{Late, Piece, Place, Refers};
 
 fn grouped(base: &str, merged: &str, group: &[&str]) -> World {
     let mut world = World::new(base, merged);
@@ -25,6 +26,14 @@ fn what_refers_inside_a_group_needs_no_order() {
     assert_eq!(plan.steps.len(), 2, "{}", print(&plan));
     let said = grouped("", "box/a after box/b = 1\nbox/b = 1", &["box/a", "box/b"]).refusals();
     assert!(said.contains("both can only be written in one message"), "{said}");
+}
+
+#[test]
+fn what_is_written_as_a_reference_inside_a_group_needs_no_order() {
+    let mut world = grouped("", "box/a = 1\nbox/b = 1", &["box/a", "box/b"]);
+    let refers = Refers { id: id("box/a"), field: "".into(), place: Place::new("toys.yaml", 2, 9) };
+    world.merged.late.insert(id("box/b"), Late { pieces: vec![Piece::Refers(refers)] });
+    assert_eq!(world.plan().steps.len(), 1);
 }
 
 #[test]

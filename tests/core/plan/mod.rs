@@ -8,6 +8,7 @@ mod health;
 mod laws;
 mod left;
 mod lint;
+mod resolve;
 mod safety;
 mod systems;
 mod toy;

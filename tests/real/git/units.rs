@@ -4,7 +4,7 @@ use super::scratch::{Put, Scratch};
 use insta::assert_snapshot;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use trueup::{
-    core::model::{CommitId, Desired, Kind, Mention, Place, Policy, Refusal, RefusalKind, ResourceId, Str, Unit, Value, Wanted},
+    core::model::{CommitId, Desired, Kind, Late, Mention, Place, Policy, Refusal, RefusalKind, ResourceId, Str, Unit, Value, Wanted},
     formats::{Files, Format, Home, Scope, UnitFiles},
     git::{GitRepo, Pointers, Source, Touched, UnitCache},
     kinds::dns::DNS,
@@ -216,7 +216,7 @@ fn a_cache_without_room_reads_again_and_gives_the_same() {
 fn pointing(world: &World, pointers: &Pointers, commit: &CommitId, keys: &[&str]) -> Vec<String> {
     let source = Source { folder: "dns", format: &world.format, scope: &world.scope };
     let keys = keys.iter().map(|key| Str::from(*key)).collect();
-    let speaks = |id: &ResourceId, _: &Value| {
+    let speaks = |id: &ResourceId, _: &Value, _: Option<&Late>| {
         id.name.rsplit('/').next().map(|line| Mention { key: line.into(), rule: "a line speaks of itself".into(), guess: false }).into_iter().collect()
     };
     let found = pointers.at(&world.cache, &world.repo, &source, &world.repo.tree(commit).unwrap(), &keys, &speaks).unwrap().expect("the source is small");

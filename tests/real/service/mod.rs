@@ -17,6 +17,7 @@ mod looks;
 mod moves;
 mod others;
 mod overrides;
+mod references;
 mod rest;
 mod rolling;
 mod rules;

@@ -49,6 +49,19 @@ fn every_fault_of_every_file_is_told_with_its_place() {
 }
 
 #[test]
+fn a_written_reference_is_valid_where_it_leads_somewhere_and_told_with_its_place_where_not() {
+    let root = "sources:\n  - {path: zones, format: octodns, targets: [inside]}\n  - {path: config, format: keytree, targets: [app], references: true, expand: [yaml]}\n";
+    let of = |reference: &str| validate(&[("trueup.yaml", root), ("zones/example.com.yaml", ZONE), ("config/web.yaml", &format!("port: 80\naddr: \"{reference}\"\n"))]);
+    assert_eq!(of("${inside/rrset/example.com./www/A.values.0}:${app/key/web/port} $${x}").0, 0, "{}", of("${inside/rrset/example.com./www/A.values.0}").1);
+    let (code, told) = of("x ${inside/rrset/example.com./ww/A.ttl}");
+    assert!(code == 1 && told.contains("config/web.yaml:2:10") && told.contains("did you mean `inside/rrset/example.com./www/A`?"), "{told}");
+    let (code, told) = of("${app/key/web/addr}");
+    assert!(code == 1 && told.contains("config/web.yaml:2:8") && told.contains("lead back"), "{told}");
+    let (code, told) = validate(&[("trueup.yaml", &ROOT.replace("format: octodns,", "format: octodns, references: true,")), ("zones/example.com.yaml", ZONE)]);
+    assert!(code == 1 && told.contains("`references` means nothing to `octodns`"), "{told}");
+}
+
+#[test]
 fn a_reference_to_a_secret_is_valid_where_it_can_be_read_and_a_broken_one_is_told_with_its_place() {
     let root = "sources:\n  - {path: config, format: keytree, targets: [app], expand: [yaml]}\n";
     let of = |reference: &str| validate(&[("trueup.yaml", root), ("config/db.yaml", &format!("port: 5432\npassword: {reference}\n"))]);

@@ -53,6 +53,7 @@ pub fn edge(edge: &Edge, kinds: &Kinds) -> String {
         EdgeReason::Refers { consumer, provider, rule } => format!("{} points at {}, which comes first ({})", title(consumer), title(provider), code(rule)),
         EdgeReason::LetsGo { consumer, provider, rule } => format!("{} lets go of {} before that is removed ({})", title(consumer), title(provider), code(rule)),
         EdgeReason::Said { first, then } => format!("{} is said to come before {}", title(first), title(then)),
+        EdgeReason::Takes { first, then, what } => format!("{} comes before {}, because one refers to the other ({})", title(first), title(then), code(what)),
         EdgeReason::Chain { id } => format!("the next write of {}", title(id)),
         EdgeReason::Batch { unit } => format!("{} takes only so much at once", code(unit.as_str())),
         EdgeReason::Wave { template, wave } => format!("wave {wave} of the template {}", code(template)),
@@ -65,7 +66,7 @@ pub fn edge(edge: &Edge, kinds: &Kinds) -> String {
             EdgeReason::LetsGo { .. } => format!("{why}, {span} later, when no cache leads there any more"),
             EdgeReason::Refers { .. } => format!("{why}, {span} later, when no cache remembers that it was not there"),
             EdgeReason::Chain { .. } => format!("{why}, {span} later, when no cache holds the old one alone"),
-            EdgeReason::Said { .. } | EdgeReason::Batch { .. } | EdgeReason::Wave { .. } => format!("{why}, {span} later"),
+            EdgeReason::Said { .. } | EdgeReason::Takes { .. } | EdgeReason::Batch { .. } | EdgeReason::Wave { .. } => format!("{why}, {span} later"),
         },
     }
 }

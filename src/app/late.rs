@@ -1,0 +1,221 @@
+//! What `${…}` stands for in one tree, wherever in the repository that is asked for, and who follows what a merge request changes.
+
+use super::{safe::Cover, survey::Units, wiring, world::Repository};
+use crate::{
+    core::{
+        model::{Desired, Kind, Late, Mention, Policy, Refusal, RefusalKind, ResourceId, Str, TreeId, Unit, Value},
+        plan::{Asked, SideOf, resolve},
+    },
+    formats::{Scope, trueup_yaml::Source},
+    git::{self, UnitSide},
+    kinds,
+    ports::RepoError,
+};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    convert::Infallible,
+};
+
+/// So many units are read to find the name that was meant; of more, only their own names are compared.
+const NEAR: usize = 200;
+
+/// One tree of a repository, as far as references ask for it.
+pub(super) struct Tree<'a> {
+    repo: &'a Repository,
+    tree: &'a TreeId,
+    sources: &'a [Source],
+    policy: &'a Policy,
+    cover: Cover,
+    known: BTreeMap<(usize, Unit), UnitSide>,
+}
+
+impl<'a> Tree<'a> {
+    pub fn new(repo: &'a Repository, tree: &'a TreeId, sources: &'a [Source], policy: &'a Policy) -> Self {
+        Self { repo, tree, sources, policy, cover: Cover::new(policy, &repo.grants), known: BTreeMap::new() }
+    }
+
+    /// Writes what references stand for into `desired`; what leads nowhere is taken out of it and told.
+    pub fn resolve(mut self, desired: &mut Desired) -> Result<Vec<Refusal>, RepoError> {
+        if desired.late.is_empty() { Ok(Vec::new()) } else { resolve(desired, &mut self) }
+    }
+
+    fn unit(&mut self, number: usize, unit: &Unit) -> Result<Option<UnitSide>, RepoError> {
+        if let Some(known) = self.known.get(&(number, unit.clone())) {
+            return Ok(Some(known.clone()));
+        }
+        let source = &self.sources[number];
+        let Some(format) = wiring::format(source) else { return Ok(None) };
+        let scope = Scope { targets: source.targets.clone(), policy: self.policy.clone() };
+        let side = self.repo.units.unit(&*self.repo.state, &git::Source { folder: &source.path, format: &*format, scope: &scope }, self.tree, unit)?;
+        self.known.insert((number, unit.clone()), side.clone());
+        Ok(Some(side))
+    }
+
+    /// The units of a source that may ask for a resource.
+    fn homes(&self, number: usize, id: &ResourceId) -> Result<BTreeSet<Unit>, RepoError> {
+        let source = &self.sources[number];
+        let Some(format) = wiring::format(source).filter(|format| source.targets.contains(&id.target) && format.kind().name() == kinds::of(id).name()) else {
+            return Ok(BTreeSet::new());
+        };
+        let scope = Scope { targets: source.targets.clone(), policy: self.policy.clone() };
+        let own = BTreeSet::from([format.unit_for(id)]);
+        let beside = self.repo.units.beside(&*self.repo.state, &git::Source { folder: &source.path, format: &*format, scope: &scope }, self.tree, &own)?;
+        Ok(own.into_iter().chain(beside).collect())
+    }
+}
+
+impl SideOf for Tree<'_> {
+    type Error = RepoError;
+
+    fn asks(&mut self, id: &ResourceId) -> Result<Asked, RepoError> {
+        let targets: BTreeSet<&str> = self.sources.iter().flat_map(|source| source.targets.iter()).map(|target| &**target).collect();
+        if targets.contains(&*id.target) && !self.repo.grants.iter().any(|grant| grant.covers(id, kinds::of(id))) {
+            let what = format!("`{id}` is not granted to this repository");
+            return Ok(Err(Refusal::new(RefusalKind::Grant, what).advice("refer to what is, or ask the operators to grant it in the server's configuration")));
+        }
+        if let Some(hidden) = hidden(&self.cover, id) {
+            return Ok(Err(hidden));
+        }
+        let mut faulty = None;
+        for number in 0..self.sources.len() {
+            for unit in self.homes(number, id)? {
+                let Some(side) = self.unit(number, &unit)? else { continue };
+                match &*side {
+                    Ok(read) => match found(&read.desired, id) {
+                        Ok(None) => {}
+                        found => return Ok(found),
+                    },
+                    Err(faults) => faulty = faulty.or_else(|| faults.first().cloned()),
+                }
+            }
+        }
+        let unread = |fault: Refusal| {
+            let what = format!("what asks for `{id}` cannot be read");
+            Refusal { place: fault.place, ..Refusal::new(RefusalKind::Unknown, what) }.advice("mend that file first")
+        };
+        Ok(faulty.map_or(Ok(None), |fault| Err(unread(fault))))
+    }
+
+    fn near(&mut self, id: &ResourceId) -> Result<Vec<String>, RepoError> {
+        let mut names = BTreeSet::new();
+        for number in 0..self.sources.len() {
+            let source = &self.sources[number];
+            let Some(format) = wiring::format(source) else { continue };
+            if !source.targets.contains(&id.target) {
+                // The same name on a target that there is.
+                names.extend(source.targets.iter().map(|target| format!("{target}/{}/{}", id.kind, id.name)));
+                continue;
+            }
+            let scope = Scope { targets: source.targets.clone(), policy: self.policy.clone() };
+            let units = self.repo.units.units(&*self.repo.state, &git::Source { folder: &source.path, format: &*format, scope: &scope }, self.tree)?;
+            let own = format.unit_for(id);
+            let read: Vec<Unit> = if units.len() > NEAR { units.iter().filter(|unit| **unit == own).cloned().collect() } else { units.iter().cloned().collect() };
+            if format.in_parts() {
+                names.extend(units.iter().map(|unit| format!("{}/{}/{unit}", id.target, id.kind)));
+            }
+            for unit in read {
+                if let Some(side) = self.unit(number, &unit)?
+                    && let Ok(read) = &*side
+                {
+                    names.extend(read.desired.resources.keys().map(ToString::to_string));
+                }
+            }
+        }
+        Ok(names.into_iter().collect())
+    }
+
+    fn kind(&self, id: &ResourceId) -> &'static dyn Kind {
+        kinds::of(id)
+    }
+}
+
+/// What desired state asks of a resource.
+fn found(desired: &Desired, id: &ResourceId) -> Asked {
+    if desired.left.contains_key(id) {
+        return Err(Refusal::new(RefusalKind::Unknown, format!("`{id}` is named only to be left alone, so what it is is not known")).advice("write the value here"));
+    }
+    Ok(desired.get(id).map(|wanted| (wanted.value.clone(), desired.late.get(id).cloned())))
+}
+
+fn hidden(cover: &Cover, id: &ResourceId) -> Option<Refusal> {
+    let what = format!("`{id}` is sensitive, and a reference would write it in the clear");
+    cover.hides(id, kinds::of(id)).then(|| Refusal::new(RefusalKind::Grant, what).advice("write a reference to the secret (`secret://…`) here as well"))
+}
+
+/// All that a tree asks for, where it was read whole.
+pub(super) fn within<'a>(read: &'a Desired, policy: &Policy) -> Within<'a> {
+    Within { read, cover: Cover::new(policy, &[]) }
+}
+
+/// References inside of what was read.
+pub(super) struct Within<'a> {
+    read: &'a Desired,
+    cover: Cover,
+}
+
+impl Within<'_> {
+    pub fn resolve(mut self, desired: &mut Desired) -> Vec<Refusal> {
+        match resolve(desired, &mut self) {
+            Ok(faults) => faults,
+            Err(never) => match never {},
+        }
+    }
+}
+
+impl SideOf for Within<'_> {
+    type Error = Infallible;
+
+    fn asks(&mut self, id: &ResourceId) -> Result<Asked, Infallible> {
+        Ok(hidden(&self.cover, id).map_or_else(|| found(self.read, id), Err))
+    }
+
+    fn near(&mut self, _id: &ResourceId) -> Result<Vec<String>, Infallible> {
+        Ok(self.read.resources.keys().map(ToString::to_string).collect())
+    }
+
+    fn kind(&self, id: &ResourceId) -> &'static dyn Kind {
+        kinds::of(id)
+    }
+}
+
+/// Both sides as they were read, before references are resolved.
+pub(super) struct Sides<'a> {
+    pub base: &'a Desired,
+    pub merged: &'a Desired,
+}
+
+/// The units of the merged tree whose values refer to what a merge request changes, however far round.
+pub(super) fn followers(repo: &Repository, sources: &[Source], policy: &Policy, tree: &TreeId, sides: Sides<'_>) -> Result<Units, RepoError> {
+    let mut units = Units::new();
+    let refer: Vec<&Source> = sources.iter().filter(|source| source.references).collect();
+    let Sides { base, merged } = sides;
+    let same = |id: &ResourceId| base.get(id).map(|was| &was.value) == merged.get(id).map(|wanted| &wanted.value) && base.late.get(id) == merged.late.get(id);
+    let mut changed: BTreeSet<Str> = base.resources.keys().chain(merged.resources.keys()).filter(|id| !same(id)).map(key).collect();
+    if refer.is_empty() || changed.is_empty() {
+        return Ok(units);
+    }
+    let speaks = |_: &ResourceId, _: &Value, late: Option<&Late>| -> Vec<Mention> {
+        let mention = |refers: &crate::core::model::Refers| Mention { key: key(&refers.id), rule: refers.to_string().into(), guess: false };
+        late.into_iter().flat_map(Late::refers).map(mention).collect()
+    };
+    loop {
+        let known = changed.len();
+        for source in &refer {
+            let Some(format) = wiring::format(source) else { continue };
+            let scope = Scope { targets: source.targets.clone(), policy: policy.clone() };
+            let from = git::Source { folder: &source.path, format: &*format, scope: &scope };
+            // The index of references holds sources of any size.
+            for pointer in repo.references.at(&repo.units, &*repo.state, &from, tree, &changed, &speaks)?.unwrap_or_default() {
+                units.entry(format.kind().name()).or_default().insert(format.unit_for(&pointer.id));
+                changed.insert(key(&pointer.id));
+            }
+        }
+        if changed.len() == known {
+            return Ok(units);
+        }
+    }
+}
+
+fn key(id: &ResourceId) -> Str {
+    id.to_string().into()
+}
