@@ -47,11 +47,11 @@ fn a_merge_request_merges_only_once_its_probe_held_for_the_window() {
 fn a_probe_that_begins_to_fail_in_the_window_fails_the_change_and_a_retry_merges_it() {
     let site = Site::start();
     site.says("/", 200, "ok");
-    let probe = format!("http: {{ url: \"{}\" }}\n      every: 500ms\n      window: 60s\n      deadline: 3s", site.url("/"));
-    let world = World::start_knowing(&policy(&probe.replace("window: 60s", "window: 20s")), HERE);
+    let probe = format!("http: {{ url: \"{}\" }}\n      every: 2s\n      window: 8s\n      deadline: 20s", site.url("/"));
+    let world = World::start_knowing(&policy(&probe), HERE);
     let number = moved(&world);
     world.approve(number);
-    world.until(|_| site.asked("/") >= 3);
+    world.until(|_| site.asked("/") >= 2);
     site.says("/", 500, "broken");
     world.wait(number, "failed");
     let why = world.show(number)["waits_for"].as_str().unwrap_or_default().to_owned();
