@@ -50,6 +50,11 @@ impl Window {
         Self { own: Row::new(policy).single(), probes: BTreeMap::new(), single: true }
     }
 
+    /// What a step is asked before others go on: its kind calls it healthy once, and its probes hold their windows. The whole window is for the merge.
+    pub fn of_step(policy: &Policy) -> Self {
+        Self { own: Row::new(policy).single(), probes: BTreeMap::new(), single: false }
+    }
+
     /// The same with these probes.
     pub fn watching(mut self, health: &[Healthy], policy: &Policy) -> Self {
         self.follow(health, policy);

@@ -155,7 +155,7 @@ impl Ledger {
         }
         let covers = |one: &&Healthy| written.iter().any(|id| one.of.contains(id));
         let health: Vec<Healthy> = self.plan.health.iter().filter(covers).cloned().collect();
-        self.health.insert(step, Window::new(&self.policy).watching(&health, &self.policy));
+        self.health.insert(step, Window::of_step(&self.policy).watching(&health, &self.policy));
         true
     }
 
