@@ -4,6 +4,7 @@
 //! wire (`Center`); what is read again, cut, halved, judged by content and answered item by item is the same for all and stands here.
 
 mod act;
+mod driver;
 mod port;
 mod read;
 

@@ -1,6 +1,11 @@
 //! What a driver of a center must bring.
 
-use crate::{cluster::Fault, kinds::config, ports::Fut};
+use crate::{
+    cluster::Fault,
+    core::model::{Observed, Str},
+    kinds::config,
+    ports::{Exam, Fut, ObserveError},
+};
 use std::{
     sync::atomic::{AtomicU64, AtomicUsize, Ordering},
     time::Instant,
@@ -29,6 +34,12 @@ pub(in crate::drivers::config) trait Center: Send + Sync {
 
     /// Writes all or nothing, each key only over the revision named.
     fn put<'a>(&'a self, puts: &'a [Put<'a>], deadline: Instant) -> Fut<'a, Result<Sent, Fault>>;
+
+    /// Every key that starts so.
+    fn list<'a>(&'a self, prefix: &'a str, deadline: Instant) -> Fut<'a, Result<Vec<Observed>, ObserveError>>;
+
+    /// What can be learned of it, and of the patterns granted, without a write.
+    fn exams<'a>(&'a self, granted: &'a [Str], deadline: Instant) -> Fut<'a, Vec<Exam>>;
 }
 
 /// A live key as the server holds it; revision 0: there is none.

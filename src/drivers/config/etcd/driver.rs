@@ -2,18 +2,14 @@
 
 use super::{list, probe};
 use crate::{
-    core::{
-        model::{Fact, Kind, Observed, Str, Token, Unit, Want},
-        plan::Act,
-        run::Outcome,
-    },
-    drivers::config::center::{Center, Learned, Live, Put, Sent, Words, act, observe},
+    core::model::{Observed, Str},
+    drivers::config::center::{Center, Learned, Live, Put, Sent, Words},
     etcd::{self, Config, ConfigError, Fault, Limits, Wire, encoded, ranges},
     kinds::config::{self, Names, Shape},
-    ports::{Census, Cx, Driver, Exam, Fut, ObserveError, Precondition, Probe},
+    ports::{Exam, Fut, ObserveError},
 };
 use serde_json::{Value as Json, json};
-use std::{collections::BTreeSet, time::Instant};
+use std::time::Instant;
 
 /// What keys, comparisons and framing take of a request beside values.
 const ROOM: usize = 16 << 10;
@@ -105,46 +101,12 @@ impl Center for Etcd {
     fn put<'a>(&'a self, puts: &'a [Put<'a>], deadline: Instant) -> Fut<'a, Result<Sent, Fault>> {
         Box::pin(self.transaction(puts, deadline))
     }
-}
 
-impl Driver for Etcd {
-    fn kind(&self) -> &'static dyn Kind {
-        self.kind
+    fn list<'a>(&'a self, prefix: &'a str, deadline: Instant) -> Fut<'a, Result<Vec<Observed>, ObserveError>> {
+        Box::pin(list::list(self, prefix, deadline))
     }
 
-    fn precondition(&self) -> Precondition {
-        Precondition::Token
-    }
-
-    fn observe<'a>(&'a self, cx: &'a Cx<'a>, wants: &'a [Want], facts: &'a [Fact]) -> Fut<'a, Result<Vec<Observed>, ObserveError>> {
-        Box::pin(observe(self, cx.deadline, wants, facts))
-    }
-
-    fn act<'a>(&'a self, cx: &'a Cx<'a>, step: &'a Act, skip: &'a BTreeSet<u32>, tokens: &'a [Token]) -> Fut<'a, Outcome> {
-        Box::pin(act(self, cx, step, skip, tokens))
-    }
-
-    fn census(&self) -> Option<&dyn Census> {
-        Some(self)
-    }
-
-    fn prober(&self) -> Option<&dyn Probe> {
-        Some(self)
-    }
-}
-
-impl Probe for Etcd {
-    fn probe<'a>(&'a self, cx: &'a Cx<'a>, _units: &'a [Unit], granted: &'a [Str]) -> Fut<'a, Vec<Exam>> {
-        Box::pin(probe::probe(self, cx.deadline, granted))
-    }
-}
-
-impl Census for Etcd {
-    fn list<'a>(&'a self, cx: &'a Cx<'a>, unit: &'a Unit) -> Fut<'a, Result<Vec<Observed>, ObserveError>> {
-        self.list_below(cx, unit, "")
-    }
-
-    fn list_below<'a>(&'a self, cx: &'a Cx<'a>, _unit: &'a Unit, prefix: &'a str) -> Fut<'a, Result<Vec<Observed>, ObserveError>> {
-        Box::pin(list::list(self, prefix, cx.deadline))
+    fn exams<'a>(&'a self, granted: &'a [Str], deadline: Instant) -> Fut<'a, Vec<Exam>> {
+        Box::pin(probe::probe(self, deadline, granted))
     }
 }
