@@ -1,13 +1,13 @@
 //! What is left pointing at names that a merge request deletes, wherever in the repository it stands.
 
-use super::{targets::Targets, world::Repository};
+use super::{mapped::Mapped, targets::Targets, world::Repository};
 use crate::{
     core::{
         model::{Desired, Kind, Late, Mention, Place, Policy, ResourceId, Str, TreeId, Value},
         plan::Note,
     },
-    formats::{Scope, trueup_yaml::Source},
-    git, kinds,
+    formats::trueup_yaml::Source,
+    kinds,
     ports::RepoError,
 };
 use std::{
@@ -40,10 +40,8 @@ pub(super) fn dangling(repo: &Repository, targets: &Targets, sources: &[Source],
     let mut found: BTreeMap<(Place, Str), (ResourceId, Str)> = BTreeMap::new();
     let mut notes = Vec::new();
     for source in sources {
-        let Some(format) = super::wiring::format(source) else { continue };
-        let scope = Scope { targets: source.targets.clone(), policy: (**policy).clone() };
-        let from = git::Source { folder: &source.path, format: &*format, scope: &scope };
-        match repo.pointers.at(&repo.units, &*repo.state, &from, tree, &gone, &speaks)? {
+        let Some(mapped) = Mapped::of(source, policy) else { continue };
+        match repo.pointers.at(&repo.units, &*repo.state, &mapped.git(), tree, &gone, &speaks)? {
             Some(pointers) => found.extend(pointers.into_iter().map(|pointer| ((pointer.place, pointer.key), (pointer.id, pointer.rule)))),
             None => {
                 let text = format!("`{}` is too large to be searched for what points at the names deleted: only what was read for this plan was", source.path);

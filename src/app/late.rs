@@ -1,19 +1,20 @@
 //! What `${…}` stands for in one tree, wherever in the repository that is asked for, and who follows what a merge request changes.
 
-use super::{safe::Cover, survey::Units, wiring, world::Repository};
+use super::{mapped::Mapped, safe::Cover, survey::Units, world::Repository};
 use crate::{
     core::{
         model::{Desired, Kind, Late, Mention, Policy, Refusal, RefusalKind, ResourceId, Str, TreeId, Unit, Value},
         plan::{Asked, SideOf, resolve},
     },
-    formats::{Scope, trueup_yaml::Source},
-    git::{self, UnitSide},
+    formats::trueup_yaml::Source,
+    git::UnitSide,
     kinds,
     ports::RepoError,
 };
 use std::{
     collections::{BTreeMap, BTreeSet},
     convert::Infallible,
+    sync::Arc,
 };
 
 /// So many units are read to find the name that was meant; of more, only their own names are compared.
@@ -26,40 +27,42 @@ pub(super) struct Tree<'a> {
     sources: &'a [Source],
     policy: &'a Policy,
     cover: Cover,
+    /// The sources, made ready once there is a reference to follow.
+    mapped: Vec<Arc<Mapped<'a>>>,
     known: BTreeMap<(usize, Unit), UnitSide>,
 }
 
 impl<'a> Tree<'a> {
     pub fn new(repo: &'a Repository, tree: &'a TreeId, sources: &'a [Source], policy: &'a Policy) -> Self {
-        Self { repo, tree, sources, policy, cover: Cover::new(policy, &repo.grants), known: BTreeMap::new() }
+        Self { repo, tree, sources, policy, cover: Cover::new(policy, &repo.grants), mapped: Vec::new(), known: BTreeMap::new() }
     }
 
     /// Writes what references stand for into `desired`; what leads nowhere is taken out of it and told.
     pub fn resolve(mut self, desired: &mut Desired) -> Result<Vec<Refusal>, RepoError> {
-        if desired.late.is_empty() { Ok(Vec::new()) } else { resolve(desired, &mut self) }
+        if desired.late.is_empty() {
+            return Ok(Vec::new());
+        }
+        self.mapped = self.sources.iter().filter_map(|source| Mapped::of(source, self.policy).map(Arc::new)).collect();
+        resolve(desired, &mut self)
     }
 
-    fn unit(&mut self, number: usize, unit: &Unit) -> Result<Option<UnitSide>, RepoError> {
+    fn unit(&mut self, number: usize, unit: &Unit) -> Result<UnitSide, RepoError> {
         if let Some(known) = self.known.get(&(number, unit.clone())) {
-            return Ok(Some(known.clone()));
+            return Ok(known.clone());
         }
-        let source = &self.sources[number];
-        let Some(format) = wiring::format(source) else { return Ok(None) };
-        let scope = Scope { targets: source.targets.clone(), policy: self.policy.clone() };
-        let side = self.repo.units.unit(&*self.repo.state, &git::Source { folder: &source.path, format: &*format, scope: &scope }, self.tree, unit)?;
+        let side = self.repo.units.unit(&*self.repo.state, &self.mapped[number].git(), self.tree, unit)?;
         self.known.insert((number, unit.clone()), side.clone());
-        Ok(Some(side))
+        Ok(side)
     }
 
     /// The units of a source that may ask for a resource.
     fn homes(&self, number: usize, id: &ResourceId) -> Result<BTreeSet<Unit>, RepoError> {
-        let source = &self.sources[number];
-        let Some(format) = wiring::format(source).filter(|format| source.targets.contains(&id.target) && format.kind().name() == kinds::of(id).name()) else {
+        let mapped = &self.mapped[number];
+        if !mapped.source.targets.contains(&id.target) || mapped.format.kind().name() != kinds::of(id).name() {
             return Ok(BTreeSet::new());
-        };
-        let scope = Scope { targets: source.targets.clone(), policy: self.policy.clone() };
-        let own = BTreeSet::from([format.unit_for(id)]);
-        let beside = self.repo.units.beside(&*self.repo.state, &git::Source { folder: &source.path, format: &*format, scope: &scope }, self.tree, &own)?;
+        }
+        let own = BTreeSet::from([mapped.format.unit_for(id)]);
+        let beside = self.repo.units.beside(&*self.repo.state, &mapped.git(), self.tree, &own)?;
         Ok(own.into_iter().chain(beside).collect())
     }
 }
@@ -77,10 +80,9 @@ impl SideOf for Tree<'_> {
             return Ok(Err(hidden));
         }
         let mut faulty = None;
-        for number in 0..self.sources.len() {
+        for number in 0..self.mapped.len() {
             for unit in self.homes(number, id)? {
-                let Some(side) = self.unit(number, &unit)? else { continue };
-                match &*side {
+                match &*self.unit(number, &unit)? {
                     Ok(read) => match found(&read.desired, id) {
                         Ok(None) => {}
                         found => return Ok(found),
@@ -98,25 +100,22 @@ impl SideOf for Tree<'_> {
 
     fn near(&mut self, id: &ResourceId) -> Result<Vec<String>, RepoError> {
         let mut names = BTreeSet::new();
-        for number in 0..self.sources.len() {
-            let source = &self.sources[number];
-            let Some(format) = wiring::format(source) else { continue };
+        for number in 0..self.mapped.len() {
+            let mapped = Arc::clone(&self.mapped[number]);
+            let Mapped { source, format, .. } = &*mapped;
             if !source.targets.contains(&id.target) {
                 // The same name on a target that there is.
                 names.extend(source.targets.iter().map(|target| format!("{target}/{}/{}", id.kind, id.name)));
                 continue;
             }
-            let scope = Scope { targets: source.targets.clone(), policy: self.policy.clone() };
-            let units = self.repo.units.units(&*self.repo.state, &git::Source { folder: &source.path, format: &*format, scope: &scope }, self.tree)?;
+            let units = self.repo.units.units(&*self.repo.state, &mapped.git(), self.tree)?;
             let own = format.unit_for(id);
             let read: Vec<Unit> = if units.len() > NEAR { units.iter().filter(|unit| **unit == own).cloned().collect() } else { units.iter().cloned().collect() };
             if format.in_parts() {
                 names.extend(units.iter().map(|unit| format!("{}/{}/{unit}", id.target, id.kind)));
             }
             for unit in read {
-                if let Some(side) = self.unit(number, &unit)?
-                    && let Ok(read) = &*side
-                {
+                if let Ok(read) = &*self.unit(number, &unit)? {
                     names.extend(read.desired.resources.keys().map(ToString::to_string));
                 }
             }
@@ -187,7 +186,7 @@ pub(super) struct Sides<'a> {
 /// The units of the merged tree whose values refer to what a merge request changes, however far round.
 pub(super) fn followers(repo: &Repository, sources: &[Source], policy: &Policy, tree: &TreeId, sides: Sides<'_>) -> Result<Units, RepoError> {
     let mut units = Units::new();
-    let refer: Vec<&Source> = sources.iter().filter(|source| source.references).collect();
+    let refer: Vec<Mapped<'_>> = sources.iter().filter(|source| source.references).filter_map(|source| Mapped::of(source, policy)).collect();
     let Sides { base, merged } = sides;
     let same = |id: &ResourceId| base.get(id).map(|was| &was.value) == merged.get(id).map(|wanted| &wanted.value) && base.late.get(id) == merged.late.get(id);
     let mut changed: BTreeSet<Str> = base.resources.keys().chain(merged.resources.keys()).filter(|id| !same(id)).map(key).collect();
@@ -201,12 +200,9 @@ pub(super) fn followers(repo: &Repository, sources: &[Source], policy: &Policy, 
     loop {
         let known = changed.len();
         for source in &refer {
-            let Some(format) = wiring::format(source) else { continue };
-            let scope = Scope { targets: source.targets.clone(), policy: policy.clone() };
-            let from = git::Source { folder: &source.path, format: &*format, scope: &scope };
             // The index of references holds sources of any size.
-            for pointer in repo.references.at(&repo.units, &*repo.state, &from, tree, &changed, &speaks)?.unwrap_or_default() {
-                units.entry(format.kind().name()).or_default().insert(format.unit_for(&pointer.id));
+            for pointer in repo.references.at(&repo.units, &*repo.state, &source.git(), tree, &changed, &speaks)?.unwrap_or_default() {
+                units.entry(source.format.kind().name()).or_default().insert(source.format.unit_for(&pointer.id));
                 changed.insert(key(&pointer.id));
             }
         }

@@ -13,6 +13,7 @@ mod intake;
 mod late;
 mod local_desk;
 mod looks;
+mod mapped;
 mod neighbours;
 mod news;
 mod orders;

@@ -2,8 +2,8 @@
 
 use super::{
     governing::{Governing, governing, policy},
+    mapped::Mapped,
     targets::Targets,
-    wiring,
     world::Repository,
 };
 use crate::{
@@ -11,8 +11,7 @@ use crate::{
         model::{CommitId, MrId, Place, Refusal, RefusalKind, RepoId, ResourceId, Str, Want},
         plan::Patterns,
     },
-    formats::Scope,
-    git, kinds,
+    kinds,
     ports::RepoError,
 };
 use std::{
@@ -144,13 +143,12 @@ fn asked_by(repo: &Repository, base: &CommitId, ids: &BTreeSet<&ResourceId>) -> 
     let ignored = Patterns::new("policy.ignore", &policy.ignore).ok();
     let (tree, mut found) = (repo.state.tree(base)?, Places::new());
     for source in &root.sources {
-        let Some(format) = wiring::format(source) else { continue };
-        let units: BTreeSet<_> = ids.iter().filter(|id| source.targets.contains(&id.target)).map(|id| format.unit_for(id)).collect();
+        let Some(mapped) = Mapped::of(source, &policy) else { continue };
+        let units: BTreeSet<_> = ids.iter().filter(|id| source.targets.contains(&id.target)).map(|id| mapped.format.unit_for(id)).collect();
         if units.is_empty() {
             continue;
         }
-        let scope = Scope { targets: source.targets.clone(), policy: policy.clone() };
-        let read = git::Source { folder: &source.path, format: &*format, scope: &scope };
+        let read = mapped.git();
         let beside = repo.units.beside(&*repo.state, &read, &tree, &units)?;
         for unit in units.union(&beside) {
             match &*repo.units.unit(&*repo.state, &read, &tree, unit)? {

@@ -3,7 +3,9 @@
 use super::{
     dangling,
     governing::{self, Governing, governing, own_templates, root},
-    late, safe,
+    late,
+    mapped::Mapped,
+    safe,
     targets::Targets,
     world::Repository,
 };
@@ -14,10 +16,10 @@ use crate::{
         run::PlanResult,
     },
     formats::{
-        Format, Scope, templates,
+        templates,
         trueup_yaml::{self, FILE, Source},
     },
-    git::{self, UnitSide},
+    git::UnitSide,
     ports::{Changed, Merge, Mode, RepoError},
 };
 use std::{
@@ -253,19 +255,6 @@ struct Reader<'a> {
     faults: Faults,
 }
 
-/// A source on one side with everything reading it takes.
-struct Mapped<'a> {
-    source: &'a Source,
-    format: Arc<dyn Format>,
-    scope: Scope,
-}
-
-impl Mapped<'_> {
-    fn git(&self) -> git::Source<'_> {
-        git::Source { folder: &self.source.path, format: &*self.format, scope: &self.scope }
-    }
-}
-
 impl Reader<'_> {
     /// `follow`: units that nobody changed, whose values follow others that somebody did.
     fn read(&mut self, sides: &Sides, changed: &[Changed], also: &BTreeSet<ResourceId>, follow: Units) -> Result<Read, RepoError> {
@@ -398,15 +387,15 @@ impl Reader<'_> {
                 self.faults.push(Refusal::new(RefusalKind::Unknown, format!("no target `{target}`")).at(place.clone()).advice(advice));
             }
             // Reading the file refused every format that is not there.
-            let format = super::wiring::format(source);
-            for (target, format) in source.targets.iter().filter_map(|target| Some((self.targets.get(target)?, format.as_ref()?))) {
-                let (speaks, is) = (format.kind().name(), target.kind().name());
+            let Some(mapped) = Mapped::of(source, self.policy) else { continue };
+            for target in source.targets.iter().filter_map(|target| self.targets.get(target)) {
+                let (speaks, is) = (mapped.format.kind().name(), target.kind().name());
                 if speaks != is {
                     let what = format!("the format `{}` speaks of {speaks}, and the target `{}` is {is}", source.format, target.name);
                     self.faults.push(Refusal::new(RefusalKind::Value, what).at(source.place.clone()).advice("name another target, or the format of its files"));
                 }
             }
-            found.extend(format.map(|format| Mapped { source, format, scope: Scope { targets: source.targets.clone(), policy: self.policy.clone() } }));
+            found.push(mapped);
         }
         found
     }

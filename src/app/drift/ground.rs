@@ -1,14 +1,13 @@
 //! The ground a search stands on: what one commit of the governed branch asks for, part by part. Blocking, reads git objects only.
 
-use super::super::{governing, late, wiring, world::Repository};
+use super::super::{governing, late, mapped::Mapped, world::Repository};
 use crate::{
     core::{
         model::{CommitId, Desired, Kind, Policy, Refusal, ResourceId, Str, TreeId, Unit, Wanted},
         plan::Patterns,
         review::Veil,
     },
-    formats::{Scope, trueup_yaml::Source},
-    git,
+    formats::trueup_yaml::Source,
 };
 use std::{collections::BTreeMap, sync::Arc};
 
@@ -100,12 +99,10 @@ impl Ground {
     pub fn bundles(&self, repo: &Repository, target: &str) -> Result<Vec<Bundle>, String> {
         let mut all = Vec::new();
         for source in self.sources.iter().filter(|source| source.targets.iter().any(|named| **named == *target)) {
-            let Some(format) = wiring::format(source) else { continue };
-            let scope = self.scope(target);
-            let from = git::Source { folder: &source.path, format: &*format, scope: &scope };
-            let units = repo.units.units(&*repo.state, &from, &self.tree).map_err(|error| error.to_string())?;
+            let Some(mapped) = Mapped::of_target(source, target, &self.policy) else { continue };
+            let units = repo.units.units(&*repo.state, &mapped.git(), &self.tree).map_err(|error| error.to_string())?;
             let bundle = |units: Vec<Unit>| Bundle { folder: source.path.clone(), format: source.format.clone(), units };
-            if format.in_parts() {
+            if mapped.format.in_parts() {
                 let units: Vec<Unit> = units.into_iter().collect();
                 all.extend(units.chunks(FILES).map(|some| bundle(some.to_vec())));
             } else {
@@ -120,9 +117,8 @@ impl Ground {
     pub fn wishes(&self, repo: &Repository, bundle: &Bundle, target: &str, kind: &dyn Kind, only: &Only) -> Result<Wishes, String> {
         let mut wishes = Wishes::default();
         let source = self.sources.iter().find(|source| source.path == bundle.folder && source.format == bundle.format && source.targets.iter().any(|named| **named == *target));
-        let Some((source, format)) = source.and_then(|source| Some((source, wiring::format(source)?))) else { return Ok(wishes) };
-        let scope = self.scope(target);
-        let from = git::Source { folder: &source.path, format: &*format, scope: &scope };
+        let Some(mapped) = source.and_then(|source| Mapped::of_target(source, target, &self.policy)) else { return Ok(wishes) };
+        let from = mapped.git();
         for unit in &bundle.units {
             let side = repo.units.once(&*repo.state, &from, &self.tree, unit).map_err(|error| error.to_string())?;
             match &*side {
@@ -152,9 +148,5 @@ impl Ground {
     /// Whether policy leaves a resource alone.
     pub fn ignores(&self, id: &ResourceId) -> bool {
         self.ignored.matches(id)
-    }
-
-    fn scope(&self, target: &str) -> Scope {
-        Scope { targets: vec![target.into()], policy: (*self.policy).clone() }
     }
 }

@@ -7,6 +7,7 @@ use super::{
 use crate::{
     app::{
         desk::Desk,
+        mapped::Mapped,
         wiring,
         world::{Repository, World},
     },
@@ -19,8 +20,7 @@ use crate::{
             words::{count, list},
         },
     },
-    formats::{Scope, UnitFiles, trueup_yaml::Source},
-    git,
+    formats::{UnitFiles, trueup_yaml::Source},
     ports::{Proposal, Proposed, RepoError},
 };
 use std::{
@@ -215,10 +215,9 @@ type Files = BTreeMap<Str, Option<Vec<u8>>>;
 
 /// The files of one unit with these resources as they are live, as far as they differ from what is there.
 fn unit_files(repo: &Repository, ground: &Ground, source: &Source, unit: &Unit, live: &Agreed) -> Result<Result<Files, Vec<Refusal>>, RepoError> {
-    let (Some(format), Some(target)) = (wiring::format(source), source.targets.first()) else { return Ok(Ok(Files::new())) };
-    let scope = Scope { targets: vec![target.clone()], policy: (*ground.policy).clone() };
-    let from = git::Source { folder: &source.path, format: &*format, scope: &scope };
-    let side = repo.units.once(&*repo.state, &from, &ground.tree, unit)?;
+    let Some(target) = source.targets.first() else { return Ok(Ok(Files::new())) };
+    let Some(mapped) = Mapped::of_target(source, target.clone(), &ground.policy) else { return Ok(Ok(Files::new())) };
+    let side = repo.units.once(&*repo.state, &mapped.git(), &ground.tree, unit)?;
     let read = match &*side {
         Ok(read) => read,
         Err(faults) => return Ok(Err(faults.clone())),
@@ -252,7 +251,7 @@ fn unit_files(repo: &Repository, ground: &Ground, source: &Source, unit: &Unit, 
             None => drop(desired.resources.remove(&id)),
         }
     }
-    Ok(format.write(unit, &desired, &previous).map(|after| {
+    Ok(mapped.format.write(unit, &desired, &previous).map(|after| {
         let path = |path: &Str| -> Str { format!("{}/{path}", source.path).into() };
         let changed = after.iter().filter(|(name, bytes)| previous.get(*name) != Some(*bytes)).map(|(name, bytes)| (path(name), Some(bytes.clone())));
         let gone = previous.keys().filter(|name| !after.contains_key(*name)).map(|name| (path(name), None));
