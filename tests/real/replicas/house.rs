@@ -168,6 +168,14 @@ impl House {
         self.world.propose(branch, |world| world.edit_zone(&format!("{from}\n"), &format!("{to}\n")))
     }
 
+    /// Proposes to move `www` through the replica that is spoken to, and waits until it asks for approval.
+    pub fn move_www(&self) -> u64 {
+        self.fetch_from_here();
+        let number = self.propose_address("move", "192.0.2.1", "192.0.2.77");
+        self.reaches(number, "awaiting_approval");
+        number
+    }
+
     /// How often the governed branch was merged into.
     pub fn merges(&self) -> String {
         let work = self.world.work();

@@ -119,9 +119,7 @@ fn a_stopped_owner_that_wakes_after_another_took_over_writes_nothing() {
 #[test]
 fn a_replica_cut_off_from_the_store_loses_its_changes_and_comes_back_as_another() {
     let mut house = House::start(3);
-    house.fetch_from_here();
-    let number = house.propose_address("move", "192.0.2.1", "192.0.2.77");
-    house.reaches(number, "awaiting_approval");
+    let number = house.move_www();
     let owner = house.owned(number);
     let other = (owner + 1) % 3;
     house.replicas[owner].store.cut(true);
@@ -206,9 +204,7 @@ fn replicas_whose_clocks_differ_do_each_other_no_harm() {
 #[test]
 fn a_member_of_etcd_that_restarts_costs_nothing_but_time() {
     let mut house = House::start(2);
-    house.fetch_from_here();
-    let number = house.propose_address("move", "192.0.2.1", "192.0.2.77");
-    house.reaches(number, "awaiting_approval");
+    let number = house.move_www();
     house.etcd.restart();
     house.world.approve(number);
     house.reaches(number, "merged");
@@ -219,9 +215,7 @@ fn a_member_of_etcd_that_restarts_costs_nothing_but_time() {
 #[test]
 fn a_full_quota_of_etcd_stops_intake_and_work_goes_on_once_there_is_room() {
     let mut house = House::start_over(2, EtcdServer::open(&["--quota-backend-bytes", "16777216"]));
-    house.fetch_from_here();
-    let number = house.propose_address("move", "192.0.2.1", "192.0.2.77");
-    house.reaches(number, "awaiting_approval");
+    let number = house.move_www();
     house.etcd.fill("/junk/");
     let refused = house.world.trueup("ben", &["mr", "approve", &number.to_string(), "--repo", "dns"]);
     assert!(refused.code != 0 && refused.err.contains("quota"), "it says what is wrong and what to do: {} {}", refused.out, refused.err);
