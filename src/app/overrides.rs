@@ -83,7 +83,7 @@ impl OverrideBook {
 
     /// Follows the journal, which costs one row while nobody else wrote.
     async fn read(&self) -> Result<Arc<Overrides>, String> {
-        let upto = self.store.records(&StreamId::Overrides).await.map_err(|error| error.to_string())?;
+        let upto = self.store.reaches(&StreamId::Overrides).await.map_err(|error| error.to_string())?;
         {
             let known = self.known.read().unwrap_or_else(PoisonError::into_inner);
             if known.0 == upto {

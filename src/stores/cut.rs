@@ -53,7 +53,7 @@ impl Store {
     pub async fn cut<S: Serialize + Sync>(&self, stream: &StreamId, at: u64, fence: Option<&Fence>, image: &S) -> Result<(), AppendError> {
         let unkept = |error| failed(stream, error);
         let key = keys::image(stream);
-        let head = self.head(stream, at).await.map_err(unkept)?;
+        let (head, _) = self.head(stream, at).await.map_err(unkept)?;
         if head.records != at {
             return Err(AppendError::Stale { stream: Named(stream.clone()), at });
         }

@@ -30,6 +30,24 @@ impl Head {
     }
 }
 
+/// The end of a stream as this process last saw it.
+#[derive(Clone, Debug)]
+pub(super) struct Known {
+    head: Head,
+    row: HeadRow,
+}
+
+/// The row that says where a stream ends, as it was read; in the order in which one process may come to know it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+enum HeadRow {
+    /// Records were read beyond it.
+    Passed,
+    /// There was none.
+    Absent,
+    /// It was written at this revision.
+    At(Rev),
+}
+
 /// One stored row: the records of one append, chained to the row before.
 #[derive(Serialize, Deserialize)]
 pub(super) struct Link {
@@ -117,13 +135,13 @@ impl Store {
         card: Option<Card>,
         taken: &[u64],
     ) -> Result<Receipt, AppendError> {
-        let head = self.head(stream, at).await.map_err(|error| failed(stream, error))?;
+        let (head, unmoved) = self.head(stream, at).await.map_err(|error| failed(stream, error))?;
         if head.records != at {
             return Err(AppendError::Stale { stream: Named(stream.clone()), at });
         }
         let record = keys::record(stream, at);
         let mut after = Head { records: at + records.len() as u64, hash: head.hash, card: card.or_else(|| head.card.clone()) };
-        let mut when = vec![Compare::Absent(record.clone())];
+        let mut when = vec![Compare::Absent(record.clone()), unmoved];
         let mut then = Vec::new();
         if !records.is_empty() {
             let (hash, value) = self.link(stream, at, &head.hash, records).await.map_err(|error| failed(stream, error))?;
@@ -141,9 +159,9 @@ impl Store {
         let head_row = serde_json::to_vec(&after).map_err(|error| failed(stream, corrupt(&keys::head(stream), &format!("cannot be written as JSON ({error})"))))?;
         then.push(Put::Set(keys::head(stream), head_row, None));
         match self.0.kv.commit(when, then).await {
-            Ok(Ok(_)) => {
+            Ok(Ok(rev)) => {
                 let receipt = Receipt { stream: stream.clone(), upto: after.records };
-                self.remember(stream, Some(after));
+                self.remember(stream, Some(Known { head: after, row: HeadRow::At(rev) }));
                 Ok(receipt)
             }
             Ok(Err(miss)) => {
@@ -171,12 +189,12 @@ impl Store {
 
     /// How many records a stream holds.
     pub async fn reaches(&self, stream: &StreamId) -> Result<u64, KvError> {
-        Ok(self.stored_head(stream).await?.map_or(0, |head| head.records))
+        Ok(self.stored_head(stream).await?.head.records)
     }
 
     /// The records after the first `at`, which this process has read or written; none when it has not, or when they were cut.
     pub async fn read_on<E: DeserializeOwned>(&self, stream: &StreamId, at: u64) -> Result<Option<Vec<E>>, ReadError> {
-        let known = self.0.heads.lock().unwrap_or_else(PoisonError::into_inner).get(stream).filter(|head| head.records == at).map(|head| head.hash);
+        let known = self.0.heads.lock().unwrap_or_else(PoisonError::into_inner).get(stream).filter(|known| known.head.records == at).map(|known| known.head.hash);
         let Some(hash) = known else { return Ok(None) };
         match self.read_after(stream, at, hash).await {
             Ok(more) => Ok(Some(more)),
@@ -191,7 +209,7 @@ impl Store {
         let unread = |source| ReadError::Store { stream: Named(stream.clone()), source };
         let broken = |record, what: String| ReadError::Broken { stream: Named(stream.clone()), record, what };
         // The head is read first: records that are appended meanwhile only lengthen what is found.
-        let head = self.stored_head(stream).await.map_err(unread)?.unwrap_or_else(Head::empty);
+        let Known { head, row } = self.stored_head(stream).await.map_err(unread)?;
         let prefix = keys::journal(stream);
         let mut all = Vec::new();
         // Rows before the start, which an interrupted cut left behind, are not read.
@@ -231,7 +249,9 @@ impl Store {
         if !reached {
             return Err(broken(start + all.len() as u64, format!("it is missing; the stream's head counts {} records", head.records)));
         }
-        self.remember(stream, Some(Head { records: start + all.len() as u64, hash, card: head.card }));
+        let records = start + all.len() as u64;
+        let row = if records == head.records { row } else { HeadRow::Passed };
+        self.remember(stream, Some(Known { head: Head { records, hash, card: head.card }, row }));
         Ok(all)
     }
 
@@ -269,23 +289,28 @@ impl Store {
         Ok((link, body))
     }
 
-    /// The head to append to at `at`: the remembered one when it fits, else the stored one.
-    pub(super) async fn head(&self, stream: &StreamId, at: u64) -> Result<Head, KvError> {
-        let known = self.0.heads.lock().unwrap_or_else(PoisonError::into_inner).get(stream).filter(|head| head.records == at).cloned();
-        match known {
-            Some(head) => Ok(head),
-            None => Ok(self.stored_head(stream).await?.unwrap_or_else(Head::empty)),
+    /// The head to append to at `at`, and what holds as long as it is the head: the remembered one when it fits, else the stored one.
+    pub(super) async fn head(&self, stream: &StreamId, at: u64) -> Result<(Head, Compare), KvError> {
+        let fits = |known: &&Known| known.head.records == at && known.row != HeadRow::Passed;
+        let known = self.0.heads.lock().unwrap_or_else(PoisonError::into_inner).get(stream).filter(fits).cloned();
+        let known = match known {
+            Some(known) => known,
+            None => self.stored_head(stream).await?,
+        };
+        let key = keys::head(stream);
+        // That the next record is absent says less: it is absent again once another replica has appended it and cut the stream behind it.
+        let unmoved = match known.row {
+            HeadRow::At(rev) => Compare::At(key, rev),
+            HeadRow::Absent | HeadRow::Passed => Compare::Absent(key),
+        };
+        Ok((known.head, unmoved))
+    }
+
+    async fn stored_head(&self, stream: &StreamId) -> Result<Known, KvError> {
+        match self.at(&keys::head(stream)).await? {
+            Some(row) => Ok(Known { head: parse_head(&row.key, &row.value)?, row: HeadRow::At(row.rev) }),
+            None => Ok(Known { head: Head::empty(), row: HeadRow::Absent }),
         }
-    }
-
-    async fn stored_head(&self, stream: &StreamId) -> Result<Option<Head>, KvError> {
-        let Some(row) = self.at(&keys::head(stream)).await? else { return Ok(None) };
-        parse_head(&row.key, &row.value).map(Some)
-    }
-
-    /// How many records a stream holds now.
-    pub async fn records(&self, stream: &StreamId) -> Result<u64, KvError> {
-        Ok(self.stored_head(stream).await?.map_or(0, |head| head.records))
     }
 
     /// Forgets where a stream ends, for one that nobody appends to any more; the next append reads it again.
@@ -293,13 +318,15 @@ impl Store {
         self.remember(stream, None);
     }
 
-    fn remember(&self, stream: &StreamId, head: Option<Head>) {
+    fn remember(&self, stream: &StreamId, known: Option<Known>) {
         // The map is only a hint, whole after any panic.
         let mut heads = self.0.heads.lock().unwrap_or_else(PoisonError::into_inner);
-        match head {
-            Some(head) => heads.insert(stream.clone(), head),
-            None => heads.remove(stream),
-        };
+        match known {
+            // A reader that began before our last append, one of a card alone even, knows less than we do.
+            Some(known) if heads.get(stream).is_some_and(|newer| (newer.head.records, newer.row) > (known.head.records, known.row)) => {}
+            Some(known) => drop(heads.insert(stream.clone(), known)),
+            None => drop(heads.remove(stream)),
+        }
     }
 }
 

@@ -1,6 +1,6 @@
 //! The store: journal, cards, inbox, blobs, leases and typed rows, written once over the `Kv` port.
 
-use super::journal::Head;
+use super::journal::Known;
 use crate::{
     core::{model::Span, run::StreamId},
     ports::{Key, Kv, KvError, KvErrorKind, Row, SessionId},
@@ -29,7 +29,7 @@ pub(super) struct Inner {
     /// Numbers what this process posts.
     pub posted: AtomicU64,
     /// The ends of streams as this process last saw them; only a hint, every append compares.
-    pub heads: Mutex<BTreeMap<StreamId, Head>>,
+    pub heads: Mutex<BTreeMap<StreamId, Known>>,
     /// The next number of the inbox.
     pub next_delivery: OnceCell<AtomicU64>,
 }

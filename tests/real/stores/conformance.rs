@@ -180,6 +180,11 @@ async fn of_many_commits_that_want_one_key_exactly_one_gets_it(subject: &impl Su
     assert_eq!(rows(&*kv, "by/", "by0", 100).await.len(), 1, "a commit that missed wrote nothing");
 }
 
+async fn an_append_that_arrives_after_another_replica_cut_the_stream_lands_nowhere(subject: &impl Subject, folder: &Path) {
+    let kv = Arc::new(subject.open(folder).expect("opens"));
+    super::late::an_append_arrives_late(kv, 3, 9).await;
+}
+
 async fn many_commits_at_once_are_all_kept(subject: &impl Subject, folder: &Path) {
     let kv = Arc::new(subject.open(folder).expect("opens"));
     let tasks: Vec<_> = (0..500)
@@ -251,6 +256,7 @@ macro_rules! suites {
             what_was_written_is_there_after_opening_again
             session_keys_vanish_when_the_store_is_opened_again
             of_many_commits_that_want_one_key_exactly_one_gets_it
+            an_append_that_arrives_after_another_replica_cut_the_stream_lands_nowhere
             many_commits_at_once_are_all_kept
             the_limits_leave_room_for_a_turn
             a_second_opener_is_told_that_the_folder_is_in_use

@@ -23,7 +23,7 @@ fn note(n: u32) -> Note {
     Note { n, text: format!("note {n}") }
 }
 
-fn mr(number: u64) -> MrId {
+pub fn mr(number: u64) -> MrId {
     MrId { repo: RepoId::new("team/zones"), number }
 }
 
@@ -31,7 +31,7 @@ fn stream() -> StreamId {
     StreamId::Change(mr(7))
 }
 
-fn card(number: u64, title: &str) -> Card {
+pub fn card(number: u64, title: &str) -> Card {
     Card {
         mr: mr(number),
         phase: Phase::Planning,
@@ -133,6 +133,19 @@ async fn an_append_at_another_place_than_the_end_is_stale() {
     insta::assert_snapshot!(error, @"team/zones!7 has been appended to by somebody else: it does not end at record 6; fold it again");
     ours.append_records(&stream(), 7, None, &[note(7)]).await.expect("appends at the true end");
     assert_eq!(ours.read_records::<Note>(&stream()).await.expect("reads"), (0..8).map(note).collect::<Vec<_>>());
+}
+
+#[tokio::test]
+async fn a_card_alone_of_somebody_who_came_second_is_stale() {
+    let kv = MemoryKv::new();
+    let (ours, theirs) = (store(&kv).await, store(&kv).await);
+    let turn = |title| Turn::new(vec![], card(7, title), vec![]);
+    ours.append(&stream(), 0, None, &Turn::new(vec![Event::LookAsked], card(7, "first"), vec![])).await.expect("appends");
+    theirs.append(&stream(), 1, None, &turn("theirs")).await.expect("appends");
+    let error = ours.append(&stream(), 1, None, &turn("ours")).await.expect_err("another card is there since");
+    assert!(matches!(error, AppendError::Stale { .. }), "{error}");
+    assert_eq!(ours.cards().await.expect("reads"), [card(7, "theirs")]);
+    ours.append(&stream(), 1, None, &turn("ours")).await.expect("what is there is read again");
 }
 
 #[tokio::test]

@@ -7,4 +7,5 @@ mod etcd;
 mod full;
 mod journal;
 mod keeps;
+mod late;
 mod migrate;
