@@ -217,7 +217,7 @@ pub async fn probes(server: &config::Server, secrets: &dyn Secrets) -> anyhow::R
         };
         prometheus.insert(name.to_string(), probes::Prometheus { url: at.url.to_string(), token });
     }
-    let networks = probes::Networks::new(networks, server.target_addresses());
+    let networks = probes::Networks::new(networks, server.target_addresses()).beside(server.system_addresses());
     let config = probes::Config { networks, authority, commands, prometheus, at_once: server.probes.at_once as usize };
     Ok(Arc::new(probes::Asker::new(config)?))
 }

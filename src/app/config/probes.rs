@@ -61,25 +61,50 @@ fn default_timeout() -> Span {
 }
 
 impl Server {
-    /// `host:port` of every configured target, which probes may reach as well.
+    /// `host:port` of every configured target. A connection or a DNS question of a probe may go there whatever `networks` says.
     pub fn target_addresses(&self) -> Vec<(String, u16)> {
         let named = |target: &Target| {
-            let dns = target.address.iter().chain(&target.nameservers).map(|address| (address.to_string(), 53));
-            let urls = target.endpoints.iter().map(|url| {
-                let usual = if url.starts_with("https://") { 443 } else { 80 };
-                let authority = url.split_once("://").map_or(&**url, |(_, rest)| rest).split(['/', '?', '#']).next().unwrap_or_default();
-                (authority.to_owned(), usual)
-            });
-            dns.chain(urls).collect::<Vec<_>>()
+            let dns = target.address.iter().chain(&target.nameservers).map(|address| split(address, 53));
+            dns.chain(target.endpoints.iter().map(at)).collect::<Vec<_>>()
         };
-        let split = |(text, usual): (String, u16)| match text.parse::<std::net::SocketAddr>() {
-            Ok(address) => (address.ip().to_string(), address.port()),
-            Err(_) if text.parse::<std::net::IpAddr>().is_ok() => (text, usual),
-            Err(_) => match text.rsplit_once(':').and_then(|(host, port)| Some((host.to_owned(), port.parse().ok()?))) {
-                Some(named) => named,
-                None => (text, usual),
-            },
-        };
-        self.targets.values().flat_map(named).map(split).collect()
+        self.targets.values().flat_map(named).collect()
+    }
+
+    /// `host:port` of what else the server speaks to: its store, Vault, Prometheus.
+    pub fn system_addresses(&self) -> Vec<(String, u16)> {
+        let vault = self.vault.iter().map(|vault| &vault.address);
+        self.store.endpoints.iter().chain(vault).chain(self.probes.prometheus.values().map(|prometheus| &prometheus.url)).map(at).collect()
+    }
+}
+
+/// Where a URL leads.
+fn at(url: &Str) -> (String, u16) {
+    let usual = if url.starts_with("https://") { 443 } else { 80 };
+    let authority = url.split_once("://").map_or(&**url, |(_, rest)| rest).split(['/', '?', '#']).next().unwrap_or_default();
+    split(authority.rsplit('@').next().unwrap_or_default(), usual)
+}
+
+fn split(text: &str, usual: u16) -> (String, u16) {
+    match text.parse::<std::net::SocketAddr>() {
+        Ok(address) => (address.ip().to_string(), address.port()),
+        Err(_) if text.parse::<std::net::IpAddr>().is_ok() => (text.to_owned(), usual),
+        Err(_) => match text.rsplit_once(':').and_then(|(host, port)| Some((host.to_owned(), port.parse().ok()?))) {
+            Some(named) => named,
+            None => (text.to_owned(), usual),
+        },
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{at, split};
+
+    #[test]
+    fn where_a_url_or_an_address_leads_is_read_with_its_usual_port() {
+        assert_eq!(at(&"https://etcd1.example.com:2379/v3".into()), ("etcd1.example.com".into(), 2379));
+        assert_eq!(at(&"http://user:word@[::1]:8500".into()), ("::1".into(), 8500));
+        assert_eq!(at(&"https://vault.example.com".into()), ("vault.example.com".into(), 443));
+        assert_eq!(at(&"http://192.0.2.1/x".into()), ("192.0.2.1".into(), 80));
+        assert_eq!(split("2001:db8::53", 53), ("2001:db8::53".into(), 53));
     }
 }

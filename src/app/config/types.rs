@@ -55,7 +55,7 @@ pub struct Server {
     /// The live systems, by name.
     #[serde(default)]
     pub targets: BTreeMap<Str, Target>,
-    /// The networks that health probes may reach (`10.0.0.0/8`, `2001:db8::/32`, or one address), judged on the address that is connected to. Without any: only the addresses of `targets`. This machine (`127.0.0.0/8`), its link and the metadata addresses of clouds are in no larger network: each must be named.
+    /// The networks that health probes may reach (`10.0.0.0/8`, `2001:db8::/32`, or one address), judged on the address that is connected to. Without any: only a connection or a DNS question to the addresses of `targets`. This machine (`127.0.0.0/8`), its link and the metadata addresses of clouds are in no larger network: each must be named.
     #[serde(default)]
     pub networks: Vec<Str>,
     /// What health probes of repositories may name.

@@ -4,7 +4,7 @@ use super::{
     command,
     config::{Config, ConfigError},
     dns,
-    http::Http,
+    http::{self, Http},
     prometheus,
     reach::{Lookup, SystemLookup, split},
     tcp,
@@ -44,9 +44,14 @@ impl Asker {
         Ok(Self { config, lookup, http, known, turns })
     }
 
-    fn unreachable(&self, host: &str, port: u16) -> Option<(String, String)> {
-        let what = self.config.networks.fault(host, port)?;
+    fn unreachable(&self, host: &str) -> Option<(String, String)> {
+        let what = self.config.networks.fault(host)?;
         Some((what, "the server's operators can add it to `networks`".to_owned()))
+    }
+
+    /// A connection or a DNS question may go to a target's own port.
+    fn unreachable_port(&self, host: &str, port: u16) -> Option<(String, String)> {
+        if self.config.networks.is_target(host, port) { None } else { self.unreachable(host) }
     }
 
     async fn asked(&self, probe: &Probe) -> Saw {
@@ -100,11 +105,11 @@ impl Probes for Asker {
                 let known = self.config.prometheus.keys().map(String::as_str).collect();
                 Some((format!("the server has no Prometheus `{}`", asked.server), instead(&asked.server, known, "probes.prometheus")))
             }
-            Question::Http(HttpProbe { url, .. }) => match Url::parse(url) {
-                Ok(url) => self.unreachable(url.host_str().unwrap_or_default(), url.port_or_known_default().unwrap_or(0)),
+            Question::Http(asked @ HttpProbe { url, .. }) => match Url::parse(url) {
+                Ok(url) => self.unreachable(url.host_str().unwrap_or_default()).or_else(|| http::too_curious(&self.config.networks, &url, asked)),
                 Err(error) => Some((format!("the URL cannot be read: {error}"), "write it as `https://api.example.com/healthz`".to_owned())),
             },
-            Question::Tcp(address) | Question::Dns(DnsProbe { server: address, .. }) => split(address, 53).and_then(|(host, port)| self.unreachable(&host, port)),
+            Question::Tcp(address) | Question::Dns(DnsProbe { server: address, .. }) => split(address, 53).and_then(|(host, port)| self.unreachable_port(&host, port)),
             Question::Prometheus(_) => None,
         }
     }

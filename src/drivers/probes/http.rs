@@ -1,10 +1,12 @@
 //! Whether a page answers as it must. Redirects are followed one by one, each judged like the first address.
+//!
+//! Of the server's own systems (targets, its store, Vault, Prometheus) the status alone is asked: what they hold is read through grants, never by a probe.
 
 use super::{
     config::{Authority, ConfigError},
     excerpt::excerpt,
-    networks::Networks,
-    reach::{Lookup, reach},
+    networks::{Networks, is_same},
+    reach::{Lookup, is_guarded, reach},
 };
 use crate::core::model::{HttpMethod, HttpProbe, JsonIs, Saw};
 use reqwest::{
@@ -74,12 +76,15 @@ impl Http {
         Ok(client)
     }
 
-    /// Asks one URL, and where it leads; `follow`: redirects are.
-    async fn get(&self, networks: &Networks, lookup: &dyn Lookup, url: &str, method: Method, follow: bool) -> Result<Response, Saw> {
+    /// Asks one URL, and where it leads; `follow`: redirects are. The answer, and whether it is a system's of the server's own.
+    async fn get(&self, networks: &Networks, lookup: &dyn Lookup, probe: &HttpProbe, method: Method, follow: bool) -> Result<(Response, bool), Saw> {
         let nothing = |why: String| Saw::Nothing(why.into());
-        let mut at = Url::parse(url).map_err(|error| nothing(format!("the URL cannot be read: {error}")))?;
+        let mut at = Url::parse(&probe.url).map_err(|error| nothing(format!("the URL cannot be read: {error}")))?;
         for _ in 0..=REDIRECTS {
-            let addresses = judged(networks, lookup, &at).await.map_err(nothing)?;
+            let (addresses, guarded) = judged(networks, lookup, &at).await.map_err(nothing)?;
+            if guarded && is_curious(probe) {
+                return Err(nothing(format!("{} is {GUARDED}; {STATUS_ALONE}", shown(&at))));
+            }
             let client = self.client(at.host_str().unwrap_or_default(), addresses.clone()).map_err(nothing)?;
             let response = client.request(method.clone(), at.clone()).send().await.map_err(|error| failed(&at, &error))?;
             // Said again of the connection itself: whatever a client library does one day, nothing else is believed.
@@ -87,12 +92,12 @@ impl Http {
                 return Err(nothing(format!("{} was answered from an address that was not judged", shown(&at))));
             }
             let next = match response.headers().get(LOCATION) {
-                Some(to) if follow && response.status().is_redirection() => to.to_str().ok().and_then(|to| at.join(to).ok()),
-                Some(_) | None => return Ok(response),
+                Some(to) if follow && !guarded && response.status().is_redirection() => to.to_str().ok().and_then(|to| at.join(to).ok()),
+                Some(_) | None => return Ok((response, guarded)),
             };
             at = next.ok_or_else(|| Saw::Bad(format!("{} leads to something that is no URL", shown(&at)).into()))?;
         }
-        Err(Saw::Bad(format!("{} leads on more than {REDIRECTS} times", excerpt(url.as_bytes())).into()))
+        Err(Saw::Bad(format!("{} leads on more than {REDIRECTS} times", excerpt(probe.url.as_bytes())).into()))
     }
 
     pub async fn ask(&self, networks: &Networks, lookup: &dyn Lookup, probe: &HttpProbe) -> Saw {
@@ -101,11 +106,15 @@ impl Http {
             HttpMethod::Head => Method::HEAD,
         };
         let follow = !(300..400).contains(&probe.status);
-        let response = match self.get(networks, lookup, &probe.url, method, follow).await {
-            Ok(response) => response,
+        let (response, guarded) = match self.get(networks, lookup, probe, method, follow).await {
+            Ok(answered) => answered,
             Err(saw) => return saw,
         };
         let (status, at) = (response.status(), shown(response.url()));
+        if guarded {
+            let said = format!("{at} answered {}", code(status)).into();
+            return if status.as_u16() == probe.status { Saw::Good(said) } else { Saw::Bad(said) };
+        }
         let (body, more) = match body(response).await {
             Ok(read) => read,
             Err(why) => return Saw::Nothing(format!("{at} broke off: {why}").into()),
@@ -122,8 +131,21 @@ impl Http {
     }
 }
 
-/// The addresses that the host of a URL may be connected to at.
-async fn judged(networks: &Networks, lookup: &dyn Lookup, url: &Url) -> Result<Vec<SocketAddr>, String> {
+const GUARDED: &str = "the API of a system that the server itself is configured with, whose answers are read through grants alone";
+const STATUS_ALONE: &str = "compare its status, without `contains` and `json`";
+
+fn is_curious(probe: &HttpProbe) -> bool {
+    probe.contains.is_some() || probe.json.is_some()
+}
+
+/// Why a probe asks a system of the server's own for more than a status, as far as its name tells; names that lead there are found when it is asked.
+pub(super) fn too_curious(networks: &Networks, url: &Url, probe: &HttpProbe) -> Option<(String, String)> {
+    let (host, port) = (url.host_str()?, url.port_or_known_default()?);
+    (is_curious(probe) && networks.guarded(port).any(|known| is_same(known, host))).then(|| (format!("{host}:{port} is {GUARDED}"), STATUS_ALONE.to_owned()))
+}
+
+/// The addresses that the host of a URL may be connected to at, and whether a system of the server's own stands there.
+async fn judged(networks: &Networks, lookup: &dyn Lookup, url: &Url) -> Result<(Vec<SocketAddr>, bool), String> {
     if !matches!(url.scheme(), "http" | "https") {
         return Err(format!("{} is neither http nor https", excerpt(url.scheme().as_bytes())));
     }
@@ -132,7 +154,9 @@ async fn judged(networks: &Networks, lookup: &dyn Lookup, url: &Url) -> Result<V
     }
     let host = url.host_str().filter(|host| !host.is_empty()).ok_or("the URL names no host")?;
     let port = url.port_or_known_default().ok_or("the URL names no port")?;
-    reach(networks, lookup, host, port).await
+    let addresses = reach(networks, lookup, host, port).await?;
+    let guarded = is_guarded(networks, lookup, host, port, &addresses).await?;
+    Ok((addresses, guarded))
 }
 
 fn failed(url: &Url, error: &reqwest::Error) -> Saw {

@@ -17,8 +17,10 @@ pub struct Network {
 #[derive(Clone, Debug, Default)]
 pub struct Networks {
     allowed: Vec<Network>,
-    /// `host:port` of configured targets, which operators named themselves.
+    /// `host:port` of configured targets, which operators named themselves: a connection or a DNS question may go there whatever is allowed.
     targets: Vec<(String, u16)>,
+    /// `host:port` of everything else that the server itself speaks to.
+    systems: Vec<(String, u16)>,
 }
 
 /// Networks that a larger one does not include: this machine itself, its link, and where clouds hand out credentials. Each must be named, or a part of it.
@@ -57,7 +59,12 @@ fn meant(address: IpAddr) -> IpAddr {
 
 impl Networks {
     pub fn new(allowed: Vec<Network>, targets: Vec<(String, u16)>) -> Self {
-        Self { allowed, targets }
+        Self { allowed, targets, systems: Vec::new() }
+    }
+
+    /// The same beside what the server itself speaks to and no probe reaches for that reason: its store, Vault, Prometheus.
+    pub fn beside(self, systems: Vec<(String, u16)>) -> Self {
+        Self { systems, ..self }
     }
 
     /// Whether an address may be connected to.
@@ -71,13 +78,10 @@ impl Networks {
     }
 
     /// Why a literal address, or any at all, can never be reached; a name is judged when it is resolved.
-    pub fn fault(&self, host: &str, port: u16) -> Option<String> {
-        if self.is_target(host, port) {
-            return None;
-        }
-        match host.trim_start_matches('[').trim_end_matches(']').parse::<IpAddr>() {
+    pub fn fault(&self, host: &str) -> Option<String> {
+        match bare(host).parse::<IpAddr>() {
             Ok(address) if !self.allow(address) => Some(format!("{host} is outside the networks that probes may reach")),
-            Err(_) if self.allowed.is_empty() => Some("probes may reach no network but the targets themselves".to_owned()),
+            Err(_) if self.allowed.is_empty() => Some(format!("probes may reach no network, so not {host} either")),
             Ok(_) | Err(_) => None,
         }
     }
@@ -87,12 +91,37 @@ impl Networks {
         self.targets.iter().any(|(known, at)| *at == port && known.eq_ignore_ascii_case(host))
     }
 
+    /// The hosts at a port whose own API says what repositories read through grants alone: of targets, and of what else the server speaks to.
+    pub(super) fn guarded(&self, port: u16) -> impl Iterator<Item = &str> {
+        self.targets.iter().chain(&self.systems).filter(move |(_, at)| *at == port).map(|(host, _)| &**host)
+    }
+
     /// The addresses that may be connected to, or the first that may not.
     pub(super) fn sieve(&self, found: Vec<SocketAddr>) -> Result<Vec<SocketAddr>, Option<IpAddr>> {
         let first = found.first().map(SocketAddr::ip);
         let allowed: Vec<SocketAddr> = found.into_iter().filter(|address| self.allow(address.ip())).collect();
         if allowed.is_empty() { Err(first) } else { Ok(allowed) }
     }
+}
+
+/// A host as a URL writes it, without the brackets of IPv6.
+pub(super) fn bare(host: &str) -> &str {
+    host.trim_start_matches('[').trim_end_matches(']')
+}
+
+/// Whether two texts name one host: as one address, or as one name.
+pub(super) fn is_same(a: &str, b: &str) -> bool {
+    match (bare(a).parse(), bare(b).parse()) {
+        (Ok(a), Ok(b)) => is_one_place(a, b),
+        (Err(_), Err(_)) => a.trim_end_matches('.').eq_ignore_ascii_case(b.trim_end_matches('.')),
+        (Ok(_), Err(_)) | (Err(_), Ok(_)) => false,
+    }
+}
+
+/// Whether two addresses lead to one listener: what listens on all of this machine answers at each of its loopback addresses.
+pub(super) fn is_one_place(a: IpAddr, b: IpAddr) -> bool {
+    let (a, b) = (meant(a), meant(b));
+    a == b || a.is_loopback() && b.is_loopback()
 }
 
 impl Network {

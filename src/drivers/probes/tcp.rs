@@ -2,7 +2,7 @@
 
 use super::{
     networks::Networks,
-    reach::{Lookup, reach, split},
+    reach::{Lookup, reach_or_target, split},
 };
 use crate::core::model::Saw;
 use std::net::SocketAddr;
@@ -18,7 +18,7 @@ pub(super) async fn ask(networks: &Networks, lookup: &dyn Lookup, address: &str)
 /// The first of a host's addresses that takes a connection.
 pub(super) async fn connect(networks: &Networks, lookup: &dyn Lookup, address: &str, usual: u16) -> Result<(TcpStream, SocketAddr), Saw> {
     let Some((host, port)) = split(address, usual) else { return Err(Saw::Nothing(format!("{address} is no `host:port`").into())) };
-    let found = reach(networks, lookup, &host, port).await.map_err(|why| Saw::Nothing(why.into()))?;
+    let found = reach_or_target(networks, lookup, &host, port).await.map_err(|why| Saw::Nothing(why.into()))?;
     let mut why = String::new();
     for at in found {
         match TcpStream::connect(at).await {

@@ -24,12 +24,17 @@ struct State {
 
 impl Site {
     pub fn start() -> Self {
-        Self::with(serve)
+        Self::start_at("127.0.0.1")
+    }
+
+    /// The same on another address of this machine.
+    pub fn start_at(address: &str) -> Self {
+        Self::with(address, serve)
     }
 
     /// The same with TLS, by this configuration.
     pub fn start_tls(config: Arc<rustls::ServerConfig>) -> Self {
-        Self::with(move |mut stream, state| {
+        Self::with("127.0.0.1", move |mut stream, state| {
             let Ok(mut session) = rustls::ServerConnection::new(config.clone()) else { return };
             serve(rustls::Stream::new(&mut session, &mut stream), state);
             session.send_close_notify();
@@ -38,8 +43,8 @@ impl Site {
         })
     }
 
-    fn with(each: impl Fn(TcpStream, &Mutex<State>) + Send + Sync + 'static) -> Self {
-        let listener = TcpListener::bind("127.0.0.1:0").expect("loopback has a free port");
+    fn with(address: &str, each: impl Fn(TcpStream, &Mutex<State>) + Send + Sync + 'static) -> Self {
+        let listener = TcpListener::bind((address, 0)).expect("loopback has a free port");
         let addr = listener.local_addr().expect("it is bound");
         let state = Arc::new(Mutex::new(State::default()));
         let (shared, each) = (state.clone(), Arc::new(each));

@@ -1,7 +1,7 @@
 //! Stories of probes: a real site, a real Prometheus, and a merge that waits for both.
 
 use super::world::World;
-use crate::harness::{Prometheus, Site};
+use crate::harness::{ConsulServer, EtcdServer, Prometheus, Site};
 
 /// The networks of most stories: this machine, where the sites are.
 const HERE: &str = "networks: [127.0.0.0/8]\n";
@@ -134,4 +134,59 @@ fn a_probe_that_can_never_be_asked_is_refused_with_its_place_and_doctor_says_so(
     let config = world.config().display().to_string();
     let said = world.trueup("root", &["doctor", "--config", &config]);
     assert!(said.code != 0 && said.out.contains("the server has no command `smok`"), "{}{}", said.out, said.err);
+}
+
+/// What an MR's author may not read lies in a center; every line that anybody is shown is searched for it.
+#[test]
+fn a_probe_at_a_targets_own_api_is_refused_and_nothing_it_says_is_quoted() {
+    const SECRET: &str = "word-that-nobody-granted";
+    let (etcd, consul) = (EtcdServer::open(&[]), ConsulServer::open());
+    consul.put("vault/word", SECRET.as_bytes());
+    let targets =
+        format!("  center:\n    kind: config/consul\n    endpoints: [\"http://{}\"]\n  other:\n    kind: config/etcd\n    endpoints: [\"http://{}\"]\n", consul.addr, etcd.addr);
+    let value = format!("http://{}/v1/kv/vault/word?raw", consul.addr);
+    let mut world = World::start_knowing("", &targets);
+    let with = |world: &World, branch: &str, probe: &str| {
+        let probe = format!("    targets: [inside]\n    health:\n      - {probe}\n");
+        world.propose(branch, |world| {
+            world.edit_zone("192.0.2.1\n", "192.0.2.77\n");
+            let text = world.read("trueup.yaml");
+            world.write("trueup.yaml", &text.replace("    targets: [inside]\n", &probe));
+        })
+    };
+    let shown = |world: &World, number: u64| {
+        let said = ["show", "plan"].map(|what| world.trueup("ana", &["mr", what, &number.to_string(), "--repo", "dns"])).map(|said| said.out + &said.err);
+        said.concat() + &world.show(number).to_string()
+    };
+    // Without a word about networks, no API is a page.
+    for (n, probe) in [
+        format!("http: {{ url: \"{value}\", status: 201 }}"),
+        format!("http: {{ url: \"{value}\", contains: \"word-\" }}"),
+        format!("http: {{ url: \"http://{}/version\", status: 201 }}", etcd.addr),
+    ]
+    .iter()
+    .enumerate()
+    {
+        let number = with(&world, &format!("forbidden-{n}"), probe);
+        world.wait(number, "refused");
+        let said = shown(&world, number);
+        assert!(said.contains("outside the networks that probes may reach") && said.contains("trueup.yaml:6:9"), "{said}");
+        assert!(!said.contains(SECRET) && !said.contains("etcdserver"), "{said}");
+    }
+    // Where operators opened the network, its status is all that is told.
+    world.kill();
+    let text = std::fs::read_to_string(world.config()).expect("it is there");
+    std::fs::write(world.config(), format!("{text}{HERE}")).expect("the folder is writable");
+    world.serve();
+    let number = with(&world, "curious", &format!("http: {{ url: \"{value}\", contains: \"word-\" }}"));
+    world.wait(number, "refused");
+    let said = shown(&world, number);
+    assert!(said.contains("read through grants alone") && said.contains("compare its status"), "{said}");
+    let number = with(&world, "status", &format!("http: {{ url: \"{value}\", status: 201 }}"));
+    world.wait(number, "awaiting_approval");
+    world.approve(number);
+    waits(&world, number, "answered 200 OK");
+    assert!(!shown(&world, number).contains(SECRET) && !world.log().contains(SECRET));
+    let (status, page) = world.page_as("ana", &format!("http://127.0.0.1:{}/changes/dns/{number}", world.port));
+    assert!(status == 200 && page.contains("answered 200 OK") && !page.contains(SECRET), "{page}");
 }
