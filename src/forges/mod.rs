@@ -1,3 +1,4 @@
 //! Forges behind the two ports that read and write them.
 
+pub mod hooks;
 pub mod local;

@@ -4,6 +4,7 @@ mod config;
 mod forge;
 mod git;
 mod harness;
+mod hooks;
 mod lab;
 mod ladder;
 mod pages;
