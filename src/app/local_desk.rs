@@ -4,7 +4,7 @@ use super::service::{CommentRow, MrDesk, MrPage, NewMr, ServiceError, ServiceErr
 use crate::{
     core::{
         model::{CommitId, MrId, RepoId, User},
-        review::{Check, CommentId},
+        review::{Check, CommentId, MrState, Phase, View},
     },
     forges::local::{LocalError, LocalErrorKind, LocalForge, NewRequest, Page},
     ports::Fut,
@@ -39,6 +39,32 @@ impl From<Page> for MrPage {
             comments: comments.into_iter().map(|row| CommentRow { id: row.id, by: row.by, body: row.body, at: row.at, to: row.to, sticky: row.sticky }).collect(),
             statuses: statuses.into_iter().map(|row| StatusRow { context: row.context.to_string(), state: row.state.to_owned(), text: row.text }).collect(),
             labels: labels.into_iter().map(|label| label.to_string()).collect(),
+        }
+    }
+}
+
+impl MrPage {
+    /// What is known here of a merge request whose talk and checks are on another forge, at `page`.
+    pub(super) fn elsewhere(view: View, page: String) -> Self {
+        let state = match (view.phase, view.merged) {
+            (Phase::Merged, Some(commit)) => MrState::Merged { commit, by: User::new(""), with: None },
+            (Phase::Closed, _) => MrState::Closed,
+            _ => MrState::Open,
+        };
+        Self {
+            number: view.mr.number,
+            title: view.title,
+            author: view.author,
+            description: format!("Its description, talk and checks are at {page}"),
+            state,
+            draft: view.draft,
+            source: view.source_branch.to_string(),
+            target: view.base_branch.to_string(),
+            head: view.head.unwrap_or_else(|| CommitId::new("")),
+            reviewers: Vec::new(),
+            comments: Vec::new(),
+            statuses: Vec::new(),
+            labels: Vec::new(),
         }
     }
 }

@@ -8,6 +8,7 @@ pub mod doctor;
 pub mod drift;
 mod faults;
 mod follow;
+mod forges;
 mod governing;
 mod intake;
 mod late;
@@ -34,6 +35,7 @@ mod world;
 
 pub use board::BoardRoom;
 pub use desk::Desk;
+pub use forges::{Elsewhere, Forges};
 pub use news::News;
 pub use overrides::OverrideBook;
 pub use owners::Owners;

@@ -6,8 +6,7 @@ use crate::{
         model::{RepoId, User},
         review::Right,
     },
-    forges::local::People,
-    ports::Secrets,
+    ports::{People, Secrets},
 };
 use anyhow::Context as _;
 use sha2::{Digest as _, Sha256};
@@ -56,5 +55,10 @@ impl People for Directory {
     fn by_email(&self, email: &str) -> Option<User> {
         let mine = |user: &&config::User| user.emails.iter().any(|known| known.eq_ignore_ascii_case(email));
         self.server.users.iter().find(mine).map(|user| User::new(user.name.clone()))
+    }
+
+    fn by_login(&self, login: &str) -> User {
+        let mut known = self.server.users.iter().map(|user| &user.name).chain(self.server.accounts());
+        User::new(known.find(|name| name.eq_ignore_ascii_case(login)).map_or(login, |name| &**name))
     }
 }

@@ -271,8 +271,14 @@ async fn claimed(hands: &Hands, text: String, overrides: Vec<OverrideAsk>) -> St
 async fn reply(hands: &Hands, to: CommentId, text: &str) {
     let mut wait = FORGE_WAIT;
     while let Err(error) = hands.world.forge.reply(&hands.mr, to, text).await {
-        if error.kind == ForgeErrorKind::NotFound || hands.world.store.is_lost(&hands.fence) {
+        if hands.world.store.is_lost(&hands.fence) {
             return;
+        }
+        match error.kind {
+            ForgeErrorKind::NotFound => return,
+            // Said again it would be refused again.
+            ForgeErrorKind::Invalid => return tracing::error!(change = %hands.mr, "a reply is given up: {error}"),
+            ForgeErrorKind::Stranger | ForgeErrorKind::Denied | ForgeErrorKind::Conflict | ForgeErrorKind::Limited | ForgeErrorKind::Unavailable => {}
         }
         tracing::warn!(change = %hands.mr, "a reply waits for the forge: {error}");
         tokio::time::sleep(wait).await;
@@ -292,7 +298,7 @@ async fn merge(hands: &Hands, ticket: MergeTicket) -> MergeAnswer {
     }
     match hands.world.forge.merge(ticket).await {
         Ok(answer) => answer,
-        Err(error) => MergeAnswer::Refused { transient: error.kind == ForgeErrorKind::Unavailable, why: error.to_string() },
+        Err(error) => MergeAnswer::Refused { transient: error.kind.passes(), why: error.to_string() },
     }
 }
 

@@ -168,7 +168,7 @@ impl Service {
     /// Opens a merge request; its worker looks at once.
     pub async fn open(&self, by: &User, repo: &RepoId, new: NewMr) -> Result<MrId, ServiceError> {
         self.needs(by, repo, Right::Write, "open merge requests").await?;
-        let mr = self.mr_desk()?.open(by, repo, new).await?;
+        let mr = self.mr_desk(repo, None)?.open(by, repo, new).await?;
         self.hint(&mr);
         Ok(mr)
     }
@@ -187,18 +187,26 @@ impl Service {
 
     /// The merge request as the forge holds it: comments and statuses.
     pub async fn page(&self, mr: &MrId) -> Result<MrPage, ServiceError> {
-        self.mr_desk()?.show(mr).await
+        match self.world.elsewhere.get(&mr.repo) {
+            None => self.mr_desk(&mr.repo, Some(mr))?.show(mr).await,
+            Some(there) => Ok(MrPage::elsewhere(self.view(mr).await?, there.of(mr))),
+        }
     }
 
-    /// An error when there is no such merge request.
+    /// An error when there is no such merge request. Of one on a network forge what was seen of it counts, so that its being down keeps nobody out.
     pub async fn known(&self, mr: &MrId) -> Result<(), ServiceError> {
-        self.mr_desk()?.known(mr).await
+        let Some(there) = self.world.elsewhere.get(&mr.repo) else { return self.mr_desk(&mr.repo, Some(mr))?.known(mr).await };
+        match self.world.store.card(mr).await {
+            Ok(Some(_)) => Ok(()),
+            Ok(None) => Err(ServiceError::new(ServiceErrorKind::NotFound, format!("no merge request {mr} was seen yet; if it is at {}, wait a moment", there.of(mr)))),
+            Err(error) => Err(ServiceError::new(ServiceErrorKind::Unavailable, error.to_string())),
+        }
     }
 
     /// Comments as a person; `/trueup` commands in it are heard.
     pub async fn comment(&self, by: &User, mr: &MrId, body: &str) -> Result<CommentId, ServiceError> {
         self.needs(by, &mr.repo, Right::Read, "comment").await?;
-        let id = self.mr_desk()?.comment(by, mr, body).await?;
+        let id = self.mr_desk(&mr.repo, Some(mr))?.comment(by, mr, body).await?;
         self.hint(mr);
         Ok(id)
     }
@@ -242,7 +250,7 @@ impl Service {
 
     pub async fn close(&self, by: &User, mr: &MrId) -> Result<(), ServiceError> {
         self.needs(by, &mr.repo, Right::Write, "close merge requests").await?;
-        self.mr_desk()?.set_state(by, mr, false).await?;
+        self.mr_desk(&mr.repo, Some(mr))?.set_state(by, mr, false).await?;
         self.hint(mr);
         self.others_wait(mr);
         Ok(())
@@ -250,7 +258,7 @@ impl Service {
 
     pub async fn reopen(&self, by: &User, mr: &MrId) -> Result<(), ServiceError> {
         self.needs(by, &mr.repo, Right::Write, "reopen merge requests").await?;
-        self.mr_desk()?.set_state(by, mr, true).await?;
+        self.mr_desk(&mr.repo, Some(mr))?.set_state(by, mr, true).await?;
         self.hint(mr);
         self.others_wait(mr);
         Ok(())
@@ -258,7 +266,7 @@ impl Service {
 
     pub async fn set_draft(&self, by: &User, mr: &MrId, draft: bool) -> Result<(), ServiceError> {
         self.needs(by, &mr.repo, Right::Write, "change merge requests").await?;
-        self.mr_desk()?.set_draft(by, mr, draft).await?;
+        self.mr_desk(&mr.repo, Some(mr))?.set_draft(by, mr, draft).await?;
         self.hint(mr);
         Ok(())
     }
@@ -266,7 +274,7 @@ impl Service {
     /// Replaces a merge request's description; what it depends on is read from it.
     pub async fn describe(&self, by: &User, mr: &MrId, text: &str) -> Result<(), ServiceError> {
         self.needs(by, &mr.repo, Right::Write, "change merge requests").await?;
-        self.mr_desk()?.describe(mr, text).await?;
+        self.mr_desk(&mr.repo, Some(mr))?.describe(mr, text).await?;
         self.hint(mr);
         self.others_wait(mr);
         Ok(())
@@ -275,7 +283,7 @@ impl Service {
     /// Adds and removes labels. Whoever may write may; only an approver's `incident` moves the queue.
     pub async fn label(&self, by: &User, mr: &MrId, add: &[String], remove: &[String]) -> Result<(), ServiceError> {
         self.needs(by, &mr.repo, Right::Write, "label merge requests").await?;
-        self.mr_desk()?.label(by, mr, add, remove).await?;
+        self.mr_desk(&mr.repo, Some(mr))?.label(by, mr, add, remove).await?;
         self.hint(mr);
         Ok(())
     }
@@ -284,7 +292,7 @@ impl Service {
     pub async fn set_check(&self, by: &User, repo: &RepoId, head: &CommitId, name: &str, check: Check, about: &str) -> Result<(), ServiceError> {
         self.needs(by, repo, Right::Write, "set statuses").await?;
         self.judges_others(by, repo, head).await?;
-        self.mr_desk()?.set_check(by, repo, head, name, check, about).await?;
+        self.mr_desk(repo, None)?.set_check(by, repo, head, name, check, about).await?;
         let open = self.world.forge.open(repo).await.map_err(|error| ServiceError::new(ServiceErrorKind::Unavailable, error.to_string()))?;
         self.hint_all(open.into_iter().filter(|found| found.head == *head).map(|found| found.mr).collect());
         Ok(())
@@ -458,7 +466,12 @@ impl Service {
         Ok(())
     }
 
-    fn mr_desk(&self) -> Result<&dyn MrDesk, ServiceError> {
-        self.world.mr_desk.as_deref().ok_or_else(|| ServiceError::new(ServiceErrorKind::Invalid, "this repository's forge takes merge requests itself; use its pages"))
+    /// The desk of the local forge; elsewhere people go to the forge itself.
+    fn mr_desk(&self, repo: &RepoId, mr: Option<&MrId>) -> Result<&dyn MrDesk, ServiceError> {
+        if let Some(there) = self.world.elsewhere.get(repo) {
+            let at = mr.map_or_else(|| there.page.clone(), |mr| there.of(mr));
+            return Err(ServiceError::new(ServiceErrorKind::Invalid, format!("{repo} is on a forge of its own; do this at {at}")));
+        }
+        self.world.mr_desk.as_deref().ok_or_else(|| ServiceError::new(ServiceErrorKind::Unavailable, "this server has no local forge"))
     }
 }

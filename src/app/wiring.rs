@@ -1,5 +1,6 @@
 //! The one place that names concrete adapters: configuration in, a world out.
 
+mod forges;
 pub mod store;
 
 use super::{
@@ -7,6 +8,7 @@ use super::{
     config,
     desk::Desk,
     drift::SweepBook,
+    forges::Forges,
     news::News,
     overrides::OverrideBook,
     owners::Owners,
@@ -244,7 +246,7 @@ pub(super) fn governed(server: &config::Server, named: &config::Repository, path
         required_checks: named.required_checks.clone(),
         secrets: named.secrets.clone(),
         claim_ttl: server.limits.claim_ttl,
-        people: Arc::new(Known { users: server.users.iter().map(|user| user.name.clone()).collect(), groups: server.groups.clone() }),
+        people: Arc::new(Known { users: server.users.iter().map(|user| &user.name).chain(server.accounts()).cloned().collect(), groups: server.groups.clone() }),
         units: UnitCache::default(),
         pointers: Pointers::default(),
         // Whoever refers must follow, however many files there are; only those that refer are kept.
@@ -252,10 +254,10 @@ pub(super) fn governed(server: &config::Server, named: &config::Repository, path
     })
 }
 
-/// Everybody who may approve in a repository of the local forge.
+/// Everybody who may approve in a repository: the configuration alone lets people.
 fn approvers(server: &config::Server, repository: &config::Repository) -> Arc<BTreeSet<User>> {
-    let may = |user: &&config::User| server.right(repository, &user.name) >= Right::Approve;
-    Arc::new(server.users.iter().filter(may).map(|user| User::new(user.name.clone())).collect())
+    let names = server.users.iter().map(|user| &user.name).chain(server.accounts());
+    Arc::new(names.filter(|name| server.right(repository, name) >= Right::Approve).map(|name| User::new(name.clone())).collect())
 }
 
 /// Whether a repository of the local forge is one that nobody moves past us.
@@ -298,12 +300,14 @@ pub async fn service_over(server: config::Server, targets: Targets) -> anyhow::R
     let local: Vec<LocalRepository> = server
         .repositories
         .iter()
+        .filter(|repository| repository.is_local())
         .map(|repository| LocalRepository { id: RepoId::new(repository.name.clone()), path: server.repository_path(repository), branch: repository.branch.clone() })
         .collect();
     let forge = Arc::new(LocalForge::open(store.clone(), clock.clone(), people.clone(), User::new(server.bot.clone()), &local)?);
+    let forges::Found { network, elsewhere } = forges::network(&server, &*secrets, people.clone(), clock.clone()).await?;
     let mut repositories = BTreeMap::new();
-    for (repository, place) in server.repositories.iter().zip(&local) {
-        repositories.insert(place.id.clone(), Arc::new(governed(&server, repository, &place.path)?));
+    for repository in &server.repositories {
+        repositories.insert(RepoId::new(repository.name.clone()), Arc::new(governed(&server, repository, &server.repository_path(repository))?));
     }
     let halted = store.row::<bool>(&Service::halt_row()).await?.is_some_and(|row| row.value);
     let safe = Arc::new(safe(&server, secrets).await?);
@@ -312,8 +316,9 @@ pub async fn service_over(server: config::Server, targets: Targets) -> anyhow::R
     let world = World {
         clock,
         store: Arc::new(store),
-        forge: forge.clone(),
+        forge: Arc::new(Forges::new(forge.clone(), network)),
         mr_desk: Some(forge),
+        elsewhere,
         owners: Arc::new(Owners::new(repositories.values())),
         repositories,
         plans: Semaphore::new(server.limits.plans as usize),

@@ -1,6 +1,6 @@
 //! Everything a change may reach, behind ports; made once by the wiring.
 
-use super::{board::BoardRoom, drift::SweepBook, news::News, overrides::OverrideBook, owners::Owners, safe::Safe, service::MrDesk, targets::Targets};
+use super::{board::BoardRoom, drift::SweepBook, forges::Elsewhere, news::News, overrides::OverrideBook, owners::Owners, safe::Safe, service::MrDesk, targets::Targets};
 use crate::{
     core::{
         model::{CommitId, Grant, RepoId, Span, Str, User},
@@ -28,6 +28,8 @@ pub struct World {
     pub forge: Arc<dyn Forge>,
     /// The local forge, where merge requests are opened and commented through us.
     pub mr_desk: Option<Arc<dyn MrDesk>>,
+    /// The repositories of network forges, with where people find them.
+    pub elsewhere: BTreeMap<RepoId, Elsewhere>,
     pub repositories: BTreeMap<RepoId, Arc<Repository>>,
     /// How many plans are compiled at once.
     pub plans: Semaphore,

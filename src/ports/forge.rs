@@ -3,7 +3,7 @@
 use super::Fut;
 use crate::core::{
     gate::MergeTicket,
-    model::{CommitId, MrId, RepoId, Str, Time, User},
+    model::{CommitId, MrId, RepoId, Span, Str, Time, User},
     review::{CommentId, Face, Right, Sighting},
     run::MergeAnswer,
 };
@@ -11,6 +11,9 @@ use std::collections::BTreeMap;
 
 /// Reads a forge.
 pub trait ForgeReader: Send + Sync {
+    /// What the forge of this repository can do.
+    fn abilities(&self, repo: &RepoId) -> Abilities;
+
     /// Every merge request of the repository that is open, or changed since the cursor; with the next cursor.
     fn sweep<'a>(&'a self, repo: &'a RepoId, since: u64) -> Fut<'a, Result<(Vec<MrRef>, u64), ForgeError>>;
 
@@ -48,6 +51,25 @@ pub trait ForgeWriter: Send + Sync {
 
     /// Merges exactly what the ticket pins and reads the result back.
     fn merge<'a>(&'a self, ticket: MergeTicket) -> Fut<'a, Result<MergeAnswer, ForgeError>>;
+}
+
+/// What a forge can do; whoever asks for more asks in vain.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Abilities {
+    /// Approving reviews are told with the head they were given at.
+    pub reviews: bool,
+    /// Threads can be open or resolved, so that open ones block.
+    pub threads: bool,
+    /// Others' programs set statuses on a head.
+    pub checks: bool,
+    /// It is told who set a label.
+    pub labelled_by: bool,
+    /// Merge requests come from forks, whose authors may write nothing here.
+    pub forks: bool,
+    /// The forge merges only the head that it is told; otherwise the landed commit is what tells.
+    pub pinned_merge: bool,
+    /// The least time between two edits of our comment that tell progress and nothing else.
+    pub progress: Span,
 }
 
 /// A merge request that the server opens by itself.
@@ -103,12 +125,31 @@ pub struct ForgeError {
     pub kind: ForgeErrorKind,
 }
 
+/// The classes of failure that callers branch on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum ForgeErrorKind {
     /// Nothing there by that name.
     NotFound,
-    /// Our token may not.
+    /// Our token is not known, or not any more (401).
+    Stranger,
+    /// Our token may not (403).
     Denied,
+    /// The state of things does not allow it (405, 409).
+    Conflict,
+    /// The forge makes no sense of the request and never will (400, 422).
+    Invalid,
+    /// We asked too much and wait (429).
+    Limited,
     /// Later, perhaps.
     Unavailable,
+}
+
+impl ForgeErrorKind {
+    /// Whether the same may succeed later, with nobody doing anything about it.
+    pub fn passes(self) -> bool {
+        match self {
+            Self::Limited | Self::Unavailable => true,
+            Self::NotFound | Self::Stranger | Self::Denied | Self::Conflict | Self::Invalid => false,
+        }
+    }
 }

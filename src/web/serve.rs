@@ -84,7 +84,7 @@ impl GitDoor for Door {
     }
 
     fn right(&self, repo: &RepoId, who: &User) -> Right {
-        crate::forges::local::People::right(&*self.people, repo, who)
+        crate::ports::People::right(&*self.people, repo, who)
     }
 
     fn dir(&self, repo: &RepoId) -> Option<PathBuf> {

@@ -22,8 +22,8 @@ use trueup::{
         review::Right,
         run::{Change, Effect, Input, PlanAnswer, PlanKey, StreamId},
     },
-    forges::local::{LocalForge, LocalRepository, NewRequest, People},
-    ports::{Clock as _, ForgeReader as _, Kv as _, MemoryKv, Put, SystemClock},
+    forges::local::{LocalForge, LocalRepository, NewRequest},
+    ports::{Clock as _, ForgeReader as _, Kv as _, MemoryKv, People, Put, SystemClock},
     stores::{RedbKv, Store},
 };
 
@@ -79,6 +79,10 @@ impl People for Anyone {
 
     fn by_email(&self, _: &str) -> Option<User> {
         None
+    }
+
+    fn by_login(&self, login: &str) -> User {
+        User::new(login)
     }
 }
 

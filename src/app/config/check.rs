@@ -1,6 +1,6 @@
 //! Faults that the shape of `server.yaml` does not show: names that nobody has, addresses that are none, the same name twice.
 
-use super::{Places, Repository, SecretSource, Server, StoreKind, Target, TokenSource, owners};
+use super::{Places, Repository, SecretSource, Server, StoreKind, Target, TokenSource, forges, owners};
 use crate::{
     app::wiring,
     core::model::{Grant, Refusal, RefusalKind, SecretRef, Span, Str, nearest},
@@ -14,6 +14,7 @@ pub(super) fn check(server: &Server, node: &Node) -> Vec<Refusal> {
     check.addresses();
     check.users();
     check.repositories();
+    forges::check(&mut check);
     check.owners();
     for (name, target) in &server.targets {
         check.target(name, target);
@@ -28,14 +29,14 @@ pub(super) fn check(server: &Server, node: &Node) -> Vec<Refusal> {
     check.found
 }
 
-struct Check<'a> {
-    server: &'a Server,
-    node: &'a Node,
-    found: Vec<Refusal>,
+pub(super) struct Check<'a> {
+    pub server: &'a Server,
+    pub node: &'a Node,
+    pub found: Vec<Refusal>,
 }
 
 impl Check<'_> {
-    fn fault(&mut self, kind: RefusalKind, path: &[&str], what: String, advice: impl Into<String>) {
+    pub fn fault(&mut self, kind: RefusalKind, path: &[&str], what: String, advice: impl Into<String>) {
         let place = self.node.nearest_to(path).place.clone();
         self.found.push(Refusal::new(kind, what).at(place).advice(advice));
     }
@@ -204,7 +205,7 @@ impl Check<'_> {
             }
         }
         for (group, members) in &server.groups {
-            for (i, member) in members.iter().enumerate() {
+            for (i, member) in members.iter().enumerate().filter(|_| server.forges.is_empty()) {
                 self.user(member, &["groups", group, &i.to_string()], false);
             }
         }
@@ -264,7 +265,7 @@ impl Check<'_> {
         }
     }
 
-    fn needs_folder(&mut self, path: &[&str]) {
+    pub fn needs_folder(&mut self, path: &[&str]) {
         if self.server.secrets.is_none() {
             self.fault(RefusalKind::Unknown, path, "a secret file is named, but no folder of secret files".into(), "add `secrets: FOLDER`");
         }
@@ -352,6 +353,10 @@ impl Check<'_> {
         let lists = [("readers", &repository.readers), ("writers", &repository.writers), ("approvers", &repository.approvers), ("admins", &repository.admins)];
         for (key, names) in lists {
             for (i, name) in names.iter().enumerate() {
+                // Accounts of another forge are not ours to know.
+                if !repository.is_local() && !name.starts_with('@') {
+                    continue;
+                }
                 self.user(name, &["repositories", at, key, &i.to_string()], true);
             }
         }
@@ -425,7 +430,7 @@ fn is_host_and_port(text: &str) -> bool {
     host_fits && port.parse::<u16>().is_ok_and(|port| port > 0)
 }
 
-fn instead<'a>(word: &str, known: impl Iterator<Item = &'a Str>, otherwise: &str) -> String {
+pub(super) fn instead<'a>(word: &str, known: impl Iterator<Item = &'a Str>, otherwise: &str) -> String {
     match nearest(word, known.map(|name| &**name)) {
         Some(near) => format!("did you mean `{near}`?"),
         None => otherwise.to_owned(),

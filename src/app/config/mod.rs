@@ -1,16 +1,19 @@
 //! `server.yaml`: what the operators of a server say; every fault with its place, secrets by reference only.
 
 mod check;
+mod forges;
 mod load;
 mod owners;
 mod probes;
 mod providers;
+mod rights;
 mod secret;
 mod types;
 
+pub use forges::{Forge, ForgeKind, LOCAL};
 pub use load::{load, parse};
 pub use owners::{Places, pairs, places};
 pub use probes::{Command, Probes, Prometheus};
 pub use providers::{AppRole, Sops, Vault};
 pub use secret::{SealKeys, SecretSource, TokenSource};
-pub use types::{Drift, Forge, Limits, Repository, Server, Store, StoreKind, Target, TargetKind, Tls, Tsig, TsigAlgorithm, User};
+pub use types::{Drift, Limits, Repository, Server, Store, StoreKind, Target, TargetKind, Tls, Tsig, TsigAlgorithm, User};

@@ -1,10 +1,7 @@
 //! The keys of `server.yaml`; the doc of each field is its line in docs/configuration.md.
 
-use super::{Probes, SealKeys, SecretSource, Sops, TokenSource, Vault};
-use crate::core::{
-    model::{Grant, SecretRef, Span, Str},
-    review::Right,
-};
+use super::{Forge, Probes, SealKeys, SecretSource, Sops, TokenSource, Vault};
+use crate::core::model::{Grant, SecretRef, Span, Str};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use std::{
@@ -49,6 +46,9 @@ pub struct Server {
     /// Names for lists of users; `@name` stands for the group where users are listed.
     #[serde(default)]
     pub groups: BTreeMap<Str, Vec<Str>>,
+    /// The forges in the network, by a name of yours.
+    #[serde(default)]
+    pub forges: BTreeMap<Str, Forge>,
     /// The governed repositories.
     #[serde(default)]
     pub repositories: Vec<Repository>,
@@ -166,19 +166,25 @@ pub struct User {
 pub struct Repository {
     /// The repository's name: `dns`, or `team/dns`.
     pub name: Str,
-    /// Which forge holds it.
+    /// Which forge holds it: a name under `forges`, or `local` for this server itself.
+    #[serde(default = "default_forge")]
+    pub forge: Str,
+    /// Its path on that forge: `platform/dns`.
     #[serde(default)]
-    pub forge: Forge,
+    pub project: Option<Str>,
+    /// Where the secret comes from with which its webhooks are signed, where it is another than the forge's.
+    #[serde(default)]
+    pub webhook_secret: Option<SecretSource>,
     /// The governed branch; only the server moves it.
     #[serde(default = "default_branch")]
     pub branch: Str,
-    /// The bare repository. Without it: `repos/NAME.git` in the data folder, made when it is missing.
+    /// The bare repository of the local forge. Without it: `repos/NAME.git` in the data folder, made when it is missing.
     #[serde(default)]
     pub path: Option<PathBuf>,
     /// The targets the repository may touch, narrowed to units; no unit is granted to two repositories unless both grants say `shared: true`.
     #[serde(default)]
     pub grants: Vec<Grant>,
-    /// Users and `@groups` who may read. Empty: every user.
+    /// Users and `@groups` who may read. Empty: every user. In these four lists names are those of accounts on the repository's forge, which itself says who may read and write there.
     #[serde(default)]
     pub readers: Vec<Str>,
     /// Users and `@groups` who may push branches, open merge requests and ask for plans.
@@ -203,12 +209,8 @@ fn default_branch() -> Str {
     "main".into()
 }
 
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, Serialize, JsonSchema)]
-#[serde(rename_all = "snake_case")]
-pub enum Forge {
-    /// Bare repositories on this server, merge requests in its store.
-    #[default]
-    Local,
+fn default_forge() -> Str {
+    super::LOCAL.into()
 }
 
 /// One live system.
@@ -387,38 +389,6 @@ impl Default for Limits {
 }
 
 impl Server {
-    /// What a user may do in a repository, by the lists of the configuration.
-    pub fn right(&self, repository: &Repository, user: &str) -> Right {
-        if !self.users.iter().any(|known| &*known.name == user) {
-            return Right::None;
-        }
-        let listed = |names: &[Str]| names.iter().any(|name| self.stands_for(name, user));
-        if listed(&repository.admins) {
-            Right::Admin
-        } else if listed(&repository.approvers) {
-            Right::Approve
-        } else if listed(&repository.writers) {
-            Right::Write
-        } else if repository.readers.is_empty() || listed(&repository.readers) {
-            Right::Read
-        } else {
-            Right::None
-        }
-    }
-
-    /// Whether a listed name (a user, or `@group`) means this user.
-    fn stands_for(&self, listed: &str, user: &str) -> bool {
-        match listed.strip_prefix('@') {
-            Some(group) => self.groups.get(group).is_some_and(|members| members.iter().any(|member| &**member == user)),
-            None => listed == user,
-        }
-    }
-
-    /// The users that a list of names and `@groups` stands for.
-    pub fn spelled_out(&self, listed: &[Str]) -> Vec<Str> {
-        self.users.iter().map(|user| user.name.clone()).filter(|user| listed.iter().any(|name| self.stands_for(name, user))).collect()
-    }
-
     /// Makes relative paths start at the configuration's folder.
     pub(super) fn start_paths_at(&mut self, folder: &Path) {
         self.data = folder.join(&self.data);
@@ -435,6 +405,9 @@ impl Server {
         }
         if let Some(tls) = &mut self.store.tls {
             tls.ca = folder.join(&tls.ca);
+        }
+        for forge in self.forges.values_mut() {
+            forge.ca = forge.ca.take().map(|path| folder.join(path));
         }
         self.probes.ca = self.probes.ca.take().map(|path| folder.join(path));
         for target in self.targets.values_mut() {
@@ -475,12 +448,18 @@ impl Server {
             ("certificate of the store".to_owned(), self.store.tls.as_ref().and_then(|tls| tls.identity.as_ref())),
         ];
         let store = store.into_iter().filter_map(|(what, source)| Some((what, source?.reference())));
+        let forges = self.forges.iter().flat_map(|(name, forge)| {
+            let keys = [(format!("token of forge {name}"), Some(&forge.token)), (format!("webhook secret of forge {name}"), forge.webhook_secret.as_ref())];
+            keys.into_iter().filter_map(|(what, source)| Some((what, source?.reference())))
+        });
+        let hooks = self.repositories.iter().filter_map(|of| Some((format!("webhook secret of repository {}", of.name), of.webhook_secret.as_ref()?.reference())));
         let queries = self.probes.prometheus.iter().filter_map(|(name, at)| Some((format!("token of Prometheus {name}"), at.token.as_ref()?.reference())));
-        seals.chain(providers).chain(store).chain(targets).chain(tokens).chain(queries).collect()
+        seals.chain(providers).chain(store).chain(targets).chain(tokens).chain(forges).chain(hooks).chain(queries).collect()
     }
 
-    /// Where a repository lies on disk.
+    /// Where a repository lies on disk; of one on a network forge, its mirror.
     pub fn repository_path(&self, repository: &Repository) -> PathBuf {
-        repository.path.clone().unwrap_or_else(|| self.data.join("repos").join(format!("{}.git", repository.name)))
+        let folder = if repository.is_local() { "repos" } else { "mirrors" };
+        repository.path.clone().unwrap_or_else(|| self.data.join(folder).join(format!("{}.git", repository.name)))
     }
 }

@@ -7,25 +7,14 @@ use super::{
     rows::{self, MrRow, Pushers},
 };
 use crate::{
-    core::{
-        model::{CommitId, MrId, RepoId, User},
-        review::Right,
-    },
-    ports::{Clock, Rev},
+    core::model::{CommitId, MrId, RepoId, User},
+    ports::{Clock, People, Rev},
     stores::{Batch, Store},
 };
 use std::{collections::BTreeMap, path::PathBuf, sync::Arc};
 
 /// How often an edit starts over because somebody else edited first, before it is given up.
 const RETRIES: usize = 64;
-
-/// Who people are and what they may do, from the server's configuration.
-pub trait People: Send + Sync {
-    fn right(&self, repo: &RepoId, who: &User) -> Right;
-
-    /// The user whose commits carry this mail address.
-    fn by_email(&self, email: &str) -> Option<User>;
-}
 
 /// Bare repositories on disk with merge requests in the store.
 pub struct LocalForge {

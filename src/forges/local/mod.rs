@@ -17,6 +17,6 @@ mod writer;
 
 pub use desk::{NewRequest, Page, PageComment, PageStatus};
 pub use error::{LocalError, LocalErrorKind};
-pub use forge::{LocalForge, People};
+pub use forge::LocalForge;
 pub use hooks::{ADMIN, PUSHER, guarded};
 pub use place::LocalRepository;

@@ -8,11 +8,11 @@ use super::{
 };
 use crate::{
     core::{
-        model::{CommitId, MrId, RepoId, User},
+        model::{CommitId, MrId, RepoId, Span, User},
         review::{Comment, CommentId, MrState, Right, Sighting},
     },
     git::Standing,
-    ports::{ForgeError, ForgeReader, Fut, MrRef},
+    ports::{Abilities, ForgeError, ForgeReader, Fut, MrRef},
 };
 use std::collections::BTreeSet;
 
@@ -23,6 +23,10 @@ const SWEPT: usize = 1_000_000;
 const COMMENTS: usize = 1000;
 
 impl ForgeReader for LocalForge {
+    fn abilities(&self, _repo: &RepoId) -> Abilities {
+        Abilities { reviews: false, threads: false, checks: true, labelled_by: true, forks: false, pinned_merge: true, progress: Span(0) }
+    }
+
     fn sweep<'a>(&'a self, repo: &'a RepoId, since: u64) -> Fut<'a, Result<(Vec<MrRef>, u64), ForgeError>> {
         Box::pin(async move {
             self.place(repo)?;

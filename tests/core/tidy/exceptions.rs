@@ -21,13 +21,11 @@ pub const EXCEPTIONS: &[Exception] = &[
         file: "src/app/local_desk.rs",
         reason: "opening merge requests through us is an ability of the local forge alone; this is where it becomes a trait",
     },
-    Exception { rule: "only the wiring names concrete adapters", file: "src/app/people.rs", reason: "answers the local forge's question who people are" },
     Exception {
         rule: "only the wiring names concrete adapters",
         file: "src/web/git_http.rs",
         reason: "serves the local forge's repositories to git; no other forge has this page",
     },
-    Exception { rule: "only the wiring names concrete adapters", file: "src/web/serve.rs", reason: "starts the server, and with it the local forge's page for git" },
     Exception { rule: "only the store makes receipts", file: "tests/core/engine/world.rs", reason: "is the store of the engine's scenarios" },
     Exception { rule: "only the store makes receipts", file: "tests/bench/engine.rs", reason: "measures the engine without a store" },
 ];

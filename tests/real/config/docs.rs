@@ -9,6 +9,7 @@ use trueup::{
 const TRUEUP: &str = include_str!("../../../examples/local/trueup.yaml");
 const SERVER: &str = include_str!("../../../examples/local/server.yaml");
 const REPLICAS: &str = include_str!("../../../examples/replicas/server.yaml");
+const FORGES: &str = include_str!("../../../examples/forges/server.yaml");
 
 /// One key as a reader sees it.
 struct Row {
@@ -165,6 +166,11 @@ Several replicas over one etcd (docs/decisions/replicas.md):
 
 ```yaml
 {REPLICAS}```
+
+Repositories on forges in the network:
+
+```yaml
+{FORGES}```
 ",
         table(File::Trueup),
         table(File::Server),
@@ -184,7 +190,7 @@ fn the_page_says_what_the_types_say() {
 
 #[test]
 fn every_key_stands_in_the_example() {
-    for (file, texts) in [(File::Trueup, &[TRUEUP][..]), (File::Server, &[SERVER, REPLICAS])] {
+    for (file, texts) in [(File::Trueup, &[TRUEUP][..]), (File::Server, &[SERVER, REPLICAS, FORGES])] {
         let examples: Vec<Node> = texts.iter().map(|text| load("example", text.as_bytes(), &Budget::default()).unwrap()).collect();
         for row in rows(file) {
             let path: Vec<&str> = row.key.split('.').flat_map(|part| part.split("[]").take(1).chain(part.ends_with("[]").then_some("[]"))).collect();

@@ -1,6 +1,7 @@
 //! `server.yaml`: what is read, and how every fault is told.
 
 mod docs;
+mod forges;
 
 use std::path::Path;
 use trueup::{

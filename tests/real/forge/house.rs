@@ -12,9 +12,9 @@ use trueup::{
         review::{Right, Sighting},
         run::PlanKey,
     },
-    forges::local::{LocalError, LocalForge, LocalRepository, NewRequest, People},
+    forges::local::{LocalError, LocalForge, LocalRepository, NewRequest},
     git::GitRepo,
-    ports::{ForgeReader, MemoryKv, Merge, StateRepo, TestClock},
+    ports::{ForgeReader, MemoryKv, Merge, People, StateRepo, TestClock},
     stores::Store,
 };
 
@@ -34,6 +34,10 @@ impl People for Staff {
 
     fn by_email(&self, email: &str) -> Option<User> {
         email.strip_suffix("@example.com").map(User::new)
+    }
+
+    fn by_login(&self, login: &str) -> User {
+        User::new(login)
     }
 }
 

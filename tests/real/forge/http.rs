@@ -17,7 +17,8 @@ use trueup::{
         model::{RepoId, User},
         review::Right,
     },
-    forges::local::{LocalForge, People},
+    forges::local::LocalForge,
+    ports::People,
     web::git_http::{self, GitDoor},
 };
 

@@ -20,8 +20,8 @@ use trueup::{
     },
     drivers::probes::{Asker, Config},
     ports::{
-        Compare, ForgeError, ForgeReader, ForgeWriter, Fut, Key, Kv, KvError, KvErrorKind, KvLimits, MemoryKv, Miss, MrRef, Proposal, Proposed, Put, Rev, Row, SecretError,
-        SecretText, Secrets, SessionId, Shown, TestClock,
+        Abilities, Compare, ForgeError, ForgeReader, ForgeWriter, Fut, Key, Kv, KvError, KvErrorKind, KvLimits, MemoryKv, Miss, MrRef, Proposal, Proposed, Put, Rev, Row,
+        SecretError, SecretText, Secrets, SessionId, Shown, TestClock,
     },
     secrets::Seal,
     stores::Store,
@@ -39,6 +39,10 @@ fn mr() -> MrId {
 }
 
 impl ForgeReader for Late {
+    fn abilities(&self, _: &RepoId) -> Abilities {
+        Abilities { reviews: false, threads: false, checks: false, labelled_by: false, forks: false, pinned_merge: true, progress: Span(0) }
+    }
+
     fn sweep<'a>(&'a self, _: &'a RepoId, since: u64) -> Fut<'a, Result<(Vec<MrRef>, u64), ForgeError>> {
         Box::pin(async move { Ok((Vec::new(), since)) })
     }
@@ -129,6 +133,7 @@ async fn world(forge: &Arc<Late>, kv: Arc<dyn Kv>) -> Arc<World> {
         store,
         forge: forge.clone(),
         mr_desk: None,
+        elsewhere: BTreeMap::new(),
         repositories: BTreeMap::new(),
         plans: Semaphore::new(1),
         targets: Targets::new(),

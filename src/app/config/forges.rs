@@ -1,0 +1,222 @@
+//! The keys of `server.yaml` for network forges, and what can be wrong with them.
+
+use super::{
+    Repository, SecretSource, Server,
+    check::{Check, instead},
+};
+use crate::core::model::{Refusal, RefusalKind, Str};
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+use std::{collections::BTreeMap, path::PathBuf};
+
+/// What `forge:` of a repository says when nobody says it.
+pub const LOCAL: &str = "local";
+
+/// One forge in the network.
+#[derive(Clone, Debug, Deserialize, Serialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Forge {
+    /// Which program it is.
+    pub kind: ForgeKind,
+    /// Where people open it: `https://git.example.com`.
+    pub url: Str,
+    /// Where its API begins, where that does not follow from `url` and `kind`.
+    #[serde(default)]
+    pub api: Option<Str>,
+    /// Where the token of the server's own account there comes from. That account alone should be able to merge.
+    pub token: SecretSource,
+    /// Where the secret comes from with which its webhooks are signed.
+    #[serde(default)]
+    pub webhook_secret: Option<SecretSource>,
+    /// The file of the authorities that alone are trusted. Without it: the machine's.
+    #[serde(default)]
+    pub ca: Option<PathBuf>,
+    /// The name of the server's own account. Without it the forge is asked whose the token is.
+    #[serde(default)]
+    pub bot: Option<Str>,
+    /// Lets the token travel unencrypted to a forge at `http://` that is not on this machine.
+    #[serde(default)]
+    pub insecure: bool,
+    /// How long one answer may take.
+    #[serde(default = "default_answer")]
+    pub answer_timeout: crate::core::model::Span,
+}
+
+/// Forges compute a large comparison while one waits; longer than this and they are down.
+fn default_answer() -> crate::core::model::Span {
+    crate::core::model::Span::secs(30)
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, Serialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum ForgeKind {
+    Gitea,
+    Forgejo,
+    Github,
+    Gitlab,
+}
+
+impl ForgeKind {
+    /// As the file says it.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Gitea => "gitea",
+            Self::Forgejo => "forgejo",
+            Self::Github => "github",
+            Self::Gitlab => "gitlab",
+        }
+    }
+}
+
+impl Forge {
+    /// Where people open it, without a slash at its end.
+    pub fn web(&self) -> &str {
+        self.url.trim_end_matches('/')
+    }
+
+    /// Where its API begins, without a slash at its end.
+    pub fn api(&self) -> String {
+        let web = self.web();
+        match (&self.api, self.kind) {
+            (Some(api), _) => api.trim_end_matches('/').to_owned(),
+            (None, ForgeKind::Gitea | ForgeKind::Forgejo) => format!("{web}/api/v1"),
+            (None, ForgeKind::Gitlab) => format!("{web}/api/v4"),
+            (None, ForgeKind::Github) if web == "https://github.com" => "https://api.github.com".to_owned(),
+            (None, ForgeKind::Github) => format!("{web}/api/v3"),
+        }
+    }
+}
+
+impl Repository {
+    /// Whether it lies on this server, and is no forge's.
+    pub fn is_local(&self) -> bool {
+        &*self.forge == LOCAL
+    }
+}
+
+impl Server {
+    /// The forge of a repository; `None`: the server itself is.
+    pub fn forge_of(&self, repository: &Repository) -> Option<(&Str, &Forge)> {
+        self.forges.get_key_value(&repository.forge)
+    }
+}
+
+/// Every fault of the forges and of what repositories say of theirs.
+pub(super) fn check(check: &mut Check<'_>) {
+    let server = check.server;
+    for (name, forge) in &server.forges {
+        one(check, name, forge);
+    }
+    let mut seen: BTreeMap<(&str, String), usize> = BTreeMap::new();
+    for (i, repository) in server.repositories.iter().enumerate() {
+        let at = i.to_string();
+        if repository.is_local() {
+            for (key, said) in [("project", repository.project.is_some()), ("webhook_secret", repository.webhook_secret.is_some())] {
+                if said {
+                    check.fault(RefusalKind::Schema, &["repositories", &at, key], format!("`{key}` means nothing to a repository on this server"), "remove it, or name a `forge:`");
+                }
+            }
+            continue;
+        }
+        if !server.forges.contains_key(&repository.forge) {
+            let advice = instead(&repository.forge, server.forges.keys(), "add it under `forges:`");
+            check.fault(RefusalKind::Unknown, &["repositories", &at, "forge"], format!("no forge is named `{}`", repository.forge), advice);
+            continue;
+        }
+        if repository.path.is_some() {
+            let what = format!("`path` means nothing to a repository on `{}`: the server keeps a mirror of its own", repository.forge);
+            check.fault(RefusalKind::Schema, &["repositories", &at, "path"], what, "remove it");
+        }
+        if matches!(repository.webhook_secret, Some(SecretSource::File(_))) {
+            check.needs_folder(&["repositories", &at, "webhook_secret"]);
+        }
+        let Some(project) = &repository.project else {
+            let what = format!("`project` is missing: which repository of `{}` is it?", repository.forge);
+            check.fault(RefusalKind::Schema, &["repositories", &at], what, "add `project: OWNER/NAME`");
+            continue;
+        };
+        let part_fits = |part: &str| !part.is_empty() && part != "." && part != ".." && part.chars().all(|c| c.is_ascii_alphanumeric() || "._-".contains(c));
+        if project.split('/').count() < 2 || !project.split('/').all(part_fits) {
+            let what = format!("`{}` is no path of a repository", project.escape_debug());
+            check.fault(RefusalKind::Value, &["repositories", &at, "project"], what, "write it as in its address: `OWNER/NAME`");
+        }
+        // Forges do not tell letters of different case apart in paths.
+        if let Some(first) = seen.insert((&repository.forge, project.to_ascii_lowercase()), i) {
+            let place = |i: usize| check.node.nearest_to(&["repositories", &i.to_string(), "project"]).place.clone();
+            let what = format!("`{}` and `{}` are both `{project}` on `{}`", server.repositories[first].name, repository.name, repository.forge);
+            let fault = Refusal::new(RefusalKind::Overlap, what).at(place(i)).also(place(first)).advice("name each repository of a forge once");
+            check.found.push(fault);
+        }
+    }
+}
+
+fn one(check: &mut Check<'_>, name: &Str, forge: &Forge) {
+    let path = |key: &'static str| ["forges".to_owned(), name.to_string(), key.to_owned()];
+    let fault = |check: &mut Check<'_>, kind: RefusalKind, key: &'static str, what: String, advice: &str| {
+        let path = path(key);
+        check.fault(kind, &[&path[0], &path[1], &path[2]], what, advice);
+    };
+    let place = check.node.nearest_to(&["forges", name]).place.clone();
+    if &**name == LOCAL || name.is_empty() || name.chars().any(|c| !(c.is_ascii_alphanumeric() || "._-".contains(c))) {
+        let advice = "use letters, digits, `.`, `-` and `_`; `local` is the server itself";
+        fault(check, RefusalKind::Value, "kind", format!("`{}` is no forge's name", name.escape_debug()), advice);
+    }
+    for (key, url) in [("url", Some(&forge.url)), ("api", forge.api.as_ref())] {
+        let Some(url) = url else { continue };
+        match address(url) {
+            Err(Wrong::Secret) => {
+                // The line that is quoted would show it.
+                let advice = "write it like `https://git.example.com`, put the token under `token`, and make a new one, because this file has held it";
+                check.found.push(
+                    Refusal::new(RefusalKind::Value, format!("a user or password stands in it: `{key}`")).at(crate::core::model::Place::file(place.file.clone())).advice(advice),
+                );
+            }
+            Err(Wrong::Form(why)) => fault(check, RefusalKind::Value, key, format!("`{}` {why}", url.escape_debug()), "write it like `https://git.example.com`"),
+            Ok(Safe::Plain) if !forge.insecure => {
+                let what = "the token would travel unencrypted".to_owned();
+                fault(check, RefusalKind::Value, key, what, "start it with `https://`, or say `insecure: true` if the network between is yours alone");
+            }
+            Ok(Safe::Encrypted | Safe::Here | Safe::Plain) => {}
+        }
+    }
+    for (key, secret) in [("token", Some(&forge.token)), ("webhook_secret", forge.webhook_secret.as_ref())] {
+        if matches!(secret, Some(SecretSource::File(_))) {
+            let path = path(key);
+            check.needs_folder(&[&path[0], &path[1], &path[2]]);
+        }
+    }
+}
+
+/// Why an address is none that can be used.
+enum Wrong {
+    /// It holds what nobody may read.
+    Secret,
+    Form(&'static str),
+}
+
+/// How a token travels to an address.
+enum Safe {
+    Encrypted,
+    /// Unencrypted, and never over a wire.
+    Here,
+    Plain,
+}
+
+fn address(url: &str) -> Result<Safe, Wrong> {
+    let parsed = reqwest::Url::parse(url).map_err(|_| Wrong::Form("is no URL"))?;
+    if !parsed.username().is_empty() || parsed.password().is_some() {
+        return Err(Wrong::Secret);
+    }
+    if parsed.query().is_some() || parsed.fragment().is_some() {
+        return Err(Wrong::Form("holds more than an address"));
+    }
+    match (parsed.scheme(), parsed.host_str()) {
+        (_, None) => Err(Wrong::Form("names no host")),
+        ("https", Some(_)) => Ok(Safe::Encrypted),
+        ("http", Some(host)) => {
+            let loopback = host.trim_matches(['[', ']']).parse::<std::net::IpAddr>().is_ok_and(|ip| ip.is_loopback());
+            Ok(if loopback || host == "localhost" { Safe::Here } else { Safe::Plain })
+        }
+        _ => Err(Wrong::Form("is no URL of a web page")),
+    }
+}

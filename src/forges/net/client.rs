@@ -1,0 +1,275 @@
+//! The API of one forge over HTTP: bounded, paced, conditional where the forge tags its answers, and never past the address it was configured with.
+
+use super::{
+    etags::Etags,
+    fault::NetError,
+    pace::{Pace, Weight},
+};
+use crate::{
+    core::model::{Span, Time},
+    ports::{Clock, ForgeErrorKind, SecretText},
+};
+use reqwest::{
+    Method,
+    header::{ETAG, HeaderMap, HeaderName, HeaderValue, IF_NONE_MATCH, LINK, RETRY_AFTER},
+};
+use serde::de::DeserializeOwned;
+use serde_json::Value as Json;
+use std::{sync::Arc, time::Duration};
+
+/// The largest answer that is read: a page of fifty merge requests with long descriptions has 5 MB.
+pub const MOST_BODY: usize = 16 << 20;
+
+/// A connection that takes longer is to a forge that is down.
+const CONNECT: Duration = Duration::from_secs(5);
+
+/// Questions are asked again this often where a gateway or the network failed; the caller's own patience comes after.
+const AGAIN: u32 = 2;
+
+/// Forges that say that it is too much, but not for how long, are left alone for this.
+const UNSAID: Span = Span::secs(60);
+
+/// Nobody waits longer for a forge's limit at once; then it is asked whether it still holds.
+const LONGEST: Span = Span::mins(60);
+
+/// How a forge is entered.
+#[derive(Clone, Debug)]
+pub struct Entrance {
+    /// The forge's name, for people.
+    pub name: String,
+    /// Where its API begins, without a slash at its end.
+    pub api: String,
+    /// The header that carries the token, and what stands before the token in it.
+    pub header: (&'static str, &'static str),
+    pub token: SecretText,
+    /// Further headers of every request.
+    pub headers: Vec<(&'static str, String)>,
+    pub ca: Option<Vec<u8>>,
+    pub answer: Duration,
+}
+
+/// A forge's API under one token.
+pub struct Client {
+    http: reqwest::Client,
+    name: String,
+    api: String,
+    pace: Pace,
+    etags: Etags,
+    clock: Arc<dyn Clock>,
+}
+
+/// What a forge answered.
+#[derive(Clone, Debug)]
+pub struct Answer {
+    pub status: u16,
+    pub headers: HeaderMap,
+    pub body: Arc<Vec<u8>>,
+    /// The next page, as the forge names it.
+    next: Option<String>,
+    /// What was asked, for people.
+    asked: String,
+    forge: String,
+}
+
+impl Client {
+    /// Makes a client; nothing is sent yet.
+    pub fn new(entrance: Entrance, clock: Arc<dyn Clock>) -> Result<Self, super::ConfigError> {
+        let fault = super::ConfigError;
+        let mut headers = HeaderMap::new();
+        let (name, before) = entrance.header;
+        let mut token = HeaderValue::from_str(&format!("{before}{}", entrance.token.expose())).map_err(|_| fault("the token holds characters that no header may have".into()))?;
+        token.set_sensitive(true);
+        headers.insert(HeaderName::from_static(name), token);
+        for (name, value) in entrance.headers {
+            headers.insert(HeaderName::from_static(name), HeaderValue::from_str(&value).map_err(|_| fault(format!("`{name}` cannot be sent")))?);
+        }
+        // A redirect would carry the token to an address that nobody configured.
+        let mut builder = reqwest::Client::builder().connect_timeout(CONNECT).timeout(entrance.answer).redirect(reqwest::redirect::Policy::none()).no_proxy();
+        builder = builder.default_headers(headers).user_agent(concat!("trueup/", env!("CARGO_PKG_VERSION")));
+        if let Some(ca) = &entrance.ca {
+            let authorities = reqwest::Certificate::from_pem_bundle(ca).ok().filter(|all| !all.is_empty());
+            builder = builder.tls_certs_only(authorities.ok_or_else(|| fault("`ca` holds no certificate in PEM; name the authority's file".into()))?);
+        }
+        let http = builder.build().map_err(|error| fault(format!("no client can be made of it: {}", innermost(&error))))?;
+        Ok(Self { http, name: entrance.name, api: entrance.api, pace: Pace::default(), etags: Etags::default(), clock })
+    }
+
+    /// The forge's name, for people.
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// Asks for something; `path` begins with a slash and holds its query.
+    pub async fn get(&self, path: &str) -> Result<Answer, NetError> {
+        self.read(&format!("{}{path}", self.api)).await
+    }
+
+    /// Asks for one thing and reads it.
+    pub async fn read_one<T: DeserializeOwned>(&self, path: &str) -> Result<T, NetError> {
+        self.get(path).await?.json()
+    }
+
+    /// Asks for a list, page after page by the forge's own links, `most` pages at most; whether that was all of it.
+    pub async fn pages<T: DeserializeOwned>(&self, path: &str, most: usize) -> Result<(Vec<T>, bool), NetError> {
+        let mut url = format!("{}{path}", self.api);
+        let mut all = Vec::new();
+        for _ in 0..most {
+            let answer = self.read(&url).await?;
+            all.extend(answer.json::<Vec<T>>()?);
+            let Some(next) = answer.next else { return Ok((all, true)) };
+            // A link that leads elsewhere would take the token with it.
+            if next.strip_prefix(&self.api).is_none_or(|rest| !rest.starts_with('/')) {
+                let what = format!("forge {} links to its next page at another address than {}; set `api:` to what it believes its own address is", self.name, self.api);
+                return Err(NetError::new(ForgeErrorKind::Unavailable, what));
+            }
+            url = next;
+        }
+        Ok((all, false))
+    }
+
+    /// Writes something, once: an answer that is lost is the caller's to look into.
+    pub async fn send(&self, weight: Weight, method: Method, path: &str, body: Option<&Json>) -> Result<Answer, NetError> {
+        let _turn = self.pace.turn(weight).await;
+        let url = format!("{}{path}", self.api);
+        let mut request = self.http.request(method.clone(), &url);
+        if let Some(body) = body {
+            request = request.json(body);
+        }
+        self.answer(request, &method, &url).await
+    }
+
+    async fn read(&self, url: &str) -> Result<Answer, NetError> {
+        let known = self.etags.get(url);
+        let mut again = 0;
+        loop {
+            let mut request = self.http.get(url);
+            if let Some(tag) = known.as_ref().and_then(|known| HeaderValue::from_str(&known.etag).ok()) {
+                request = request.header(IF_NONE_MATCH, tag);
+            }
+            match self.answer(request, &Method::GET, url).await {
+                Ok(answer) => {
+                    if let (304, Some(known)) = (answer.status, known) {
+                        return Ok(Answer { status: 200, body: known.body, next: known.next, ..answer });
+                    }
+                    if let Some(etag) = answer.headers.get(ETAG).and_then(|tag| tag.to_str().ok()) {
+                        self.etags.keep(url, etag.to_owned(), answer.body.clone(), answer.next.clone());
+                    }
+                    return Ok(answer);
+                }
+                Err(error) if error.kind == ForgeErrorKind::Unavailable && again < AGAIN => {
+                    again += 1;
+                    tokio::time::sleep(jitter(again)).await;
+                }
+                Err(error) => return Err(error),
+            }
+        }
+    }
+
+    async fn answer(&self, request: reqwest::RequestBuilder, method: &Method, url: &str) -> Result<Answer, NetError> {
+        let asked = format!("{method} {}", url.strip_prefix(&self.api).unwrap_or(url).split('?').next().unwrap_or_default());
+        if let Some(until) = self.pace.waits(self.clock.now()) {
+            return Err(NetError::new(ForgeErrorKind::Limited, format!("forge {} asked to be left alone until {until}", self.name)));
+        }
+        let lost = |error: &reqwest::Error| NetError::new(ForgeErrorKind::Unavailable, format!("forge {} did not answer {asked}: {}", self.name, innermost(error)));
+        let mut response = request.send().await.map_err(|error| lost(&error))?;
+        let (status, headers) = (response.status().as_u16(), response.headers().clone());
+        let mut body = Vec::new();
+        while let Some(part) = response.chunk().await.map_err(|error| lost(&error))? {
+            if body.len() + part.len() > MOST_BODY {
+                let what = format!("forge {} answered {asked} with more than {MOST_BODY} bytes", self.name);
+                return Err(NetError::new(ForgeErrorKind::Invalid, what));
+            }
+            body.extend_from_slice(&part);
+        }
+        self.heed(status, &headers);
+        if !(200..300).contains(&status) && status != 304 {
+            let mut error = NetError::refused(&self.name, &asked, status, &body);
+            if error.kind == ForgeErrorKind::Denied && self.pace.waits(self.clock.now()).is_some() {
+                error.kind = ForgeErrorKind::Limited;
+            }
+            return Err(error);
+        }
+        let next = next_page(&headers);
+        Ok(Answer { status, headers, body: body.into(), next, asked, forge: self.name.clone() })
+    }
+
+    /// Takes in what an answer says of limits.
+    fn heed(&self, status: u16, headers: &HeaderMap) {
+        let number = |name: &str| headers.get(name).and_then(|value| value.to_str().ok()?.trim().parse::<i64>().ok());
+        let now = self.clock.now();
+        let limited = status == 429 || status == 403;
+        let retry = number(RETRY_AFTER.as_str()).filter(|_| limited || status == 503);
+        // GitHub and GitLab name them differently and mean the same.
+        let none_left = number("x-ratelimit-remaining").or_else(|| number("ratelimit-remaining")) == Some(0);
+        let reset = number("x-ratelimit-reset").or_else(|| number("ratelimit-reset"));
+        let until = match (retry, none_left, reset) {
+            (Some(seconds), _, _) => Some(now + Span::secs(seconds.max(1).unsigned_abs())),
+            (None, true, Some(at)) => Some(Time(at.saturating_mul(1000))),
+            (None, _, _) if status == 429 => Some(now + UNSAID),
+            (None, _, _) => None,
+        };
+        if let Some(until) = until.filter(|until| *until > now) {
+            let until = until.min(now + LONGEST);
+            tracing::warn!(forge = %self.name, "the forge's limit is reached; it is asked nothing until {until}");
+            self.pace.wait_until(until);
+        }
+    }
+}
+
+impl Answer {
+    /// Reads the body.
+    pub fn json<T: DeserializeOwned>(&self) -> Result<T, NetError> {
+        serde_json::from_slice(&self.body).map_err(|error| NetError::unreadable(&self.forge, &self.asked, error))
+    }
+
+    /// What a header says.
+    pub fn header(&self, name: &str) -> Option<&str> {
+        self.headers.get(name)?.to_str().ok()
+    }
+
+    /// Whether another page follows.
+    pub fn has_more(&self) -> bool {
+        self.next.is_some()
+    }
+}
+
+/// The link `rel="next"` (RFC 8288).
+fn next_page(headers: &HeaderMap) -> Option<String> {
+    let links = headers.get_all(LINK).iter().filter_map(|value| value.to_str().ok()).flat_map(|value| value.split(','));
+    links.filter_map(|link| link.trim().strip_prefix('<')?.split_once('>')).find_map(|(url, params)| {
+        let is_next = params.split(';').any(|param| matches!(param.trim(), "rel=\"next\"" | "rel=next"));
+        is_next.then(|| url.to_owned())
+    })
+}
+
+/// A wait that grows with the attempt and differs from everybody else's, so that what failed together does not come back together.
+pub(super) fn jitter(attempt: u32) -> Duration {
+    let mut byte = [0u8];
+    // Without randomness everybody waits the same, which is worse and no fault.
+    let _ = getrandom::fill(&mut byte);
+    Duration::from_millis((150u64 << attempt.min(8)) + u64::from(byte[0]))
+}
+
+/// What went wrong beneath all the layers, without the URL, whose query may be long.
+pub(super) fn innermost(error: &reqwest::Error) -> String {
+    let mut error: &dyn std::error::Error = error;
+    while let Some(source) = error.source() {
+        error = source;
+    }
+    error.to_string()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_next_page_is_the_link_that_says_so() {
+        let mut headers = HeaderMap::new();
+        let links = "<https://f/api?page=1>; rel=\"prev\", <https://f/api?page=3>; rel=\"next\",<https://f/api?page=9>; rel=\"last\"";
+        headers.insert(LINK, HeaderValue::from_static(links));
+        assert_eq!(next_page(&headers).as_deref(), Some("https://f/api?page=3"));
+        headers.insert(LINK, HeaderValue::from_static("<https://f/api?page=1>; rel=\"prev\""));
+        assert_eq!(next_page(&headers), None);
+    }
+}

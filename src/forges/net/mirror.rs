@@ -1,0 +1,169 @@
+//! A mirror of one repository: its governed branch and the heads of its merge requests, fetched by the `git` program as they are asked for.
+
+use super::{ConfigError, fault::NetError};
+use crate::{
+    core::model::{CommitId, RepoId},
+    git::{GitRepo, Held, Standing, oid, program},
+    ports::{ForgeErrorKind, RepoError, SecretText},
+};
+use base64::Engine as _;
+use std::{path::Path, process::Stdio, sync::Arc, time::Duration};
+use tokio::io::AsyncReadExt as _;
+
+/// A first fetch of a large repository takes minutes; one that takes longer than this is stuck.
+const PATIENCE: Duration = Duration::from_secs(15 * 60);
+
+/// What is kept of git's complaints.
+const COMPLAINT: u64 = 4 << 10;
+
+/// What git must not do in a mirror, whatever the forge's answers say, and which old faults of histories it takes.
+const SETTINGS: [(&str, &str); 14] = [
+    ("http.followRedirects", "false"),
+    // A line that carries nothing for this long is dead.
+    ("http.lowSpeedLimit", "1"),
+    ("http.lowSpeedTime", "120"),
+    ("credential.helper", ""),
+    ("core.askPass", ""),
+    ("fetch.recurseSubmodules", "false"),
+    // A tree that names one file twice reads differently here and in a checkout.
+    ("fetch.fsckObjects", "true"),
+    ("fetch.fsck.badDate", "ignore"),
+    ("fetch.fsck.badEmail", "ignore"),
+    ("fetch.fsck.badTimezone", "ignore"),
+    ("fetch.fsck.missingEmail", "ignore"),
+    ("fetch.fsck.missingNameBeforeEmail", "ignore"),
+    ("fetch.fsck.missingSpaceBeforeDate", "ignore"),
+    ("fetch.fsck.zeroPaddedFilemode", "ignore"),
+];
+
+/// One reference that shall be as the forge has it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Want {
+    /// The forge's name for it: `refs/heads/main`.
+    pub theirs: String,
+    /// Ours.
+    pub ours: String,
+    /// Where the forge says it is.
+    pub at: CommitId,
+}
+
+/// A bare repository that follows another.
+pub struct Mirror {
+    pub id: RepoId,
+    git: Arc<GitRepo>,
+    held: Held,
+    url: String,
+    /// The value of the header that signs git in.
+    sign_in: SecretText,
+    ca: Option<std::path::PathBuf>,
+    /// One fetch at a time: two would fight over the same references.
+    fetching: tokio::sync::Mutex<()>,
+}
+
+impl Mirror {
+    /// Opens the mirror at `path`, or makes an empty one. `user` stands before the token when git signs in.
+    pub fn open(id: RepoId, path: &Path, branch: &str, url: String, (user, token): (&str, &SecretText), ca: Option<&[u8]>) -> Result<Self, ConfigError> {
+        let wrong = |what: String| ConfigError(format!("the mirror of {id}: {what}"));
+        if !path.join("HEAD").exists() {
+            let mut options = git2::RepositoryInitOptions::new();
+            options.bare(true).mkpath(true).external_template(false).initial_head(branch);
+            git2::Repository::init_opts(path, &options).map_err(|error| wrong(format!("cannot make {}: {}", path.display(), error.message())))?;
+        }
+        let git = GitRepo::open(path).map_err(|error| wrong(error.to_string()))?;
+        let ca = match ca {
+            None => None,
+            Some(pem) => {
+                let file = git.dir().join("authority.pem");
+                std::fs::write(&file, pem).map_err(|error| wrong(format!("cannot write {}: {error}", file.display())))?;
+                Some(file)
+            }
+        };
+        let sign_in = SecretText::new(format!("Authorization: Basic {}", base64::engine::general_purpose::STANDARD.encode(format!("{user}:{}", token.expose()))));
+        Ok(Self { id, git: Arc::new(git), held: Held::default(), url, sign_in, ca, fetching: tokio::sync::Mutex::default() })
+    }
+
+    /// The repository as it is here.
+    pub fn git(&self) -> &Arc<GitRepo> {
+        &self.git
+    }
+
+    /// Whether a commit is here.
+    pub fn has(&self, commit: &CommitId) -> bool {
+        let Ok(id) = oid(commit.as_str()) else { return false };
+        self.git.with_repo(|repo| Ok(repo.find_commit(id).is_ok())).unwrap_or(false)
+    }
+
+    /// Where a reference of ours is; `None`: there is none.
+    pub fn tip(&self, name: &str) -> Option<CommitId> {
+        self.git.with_repo(|repo| Ok(repo.refname_to_id(name).ok())).ok().flatten().map(|id| CommitId::new(id.to_string()))
+    }
+
+    /// How a commit stands to a branch of ours; `None`: there is no such branch.
+    pub fn standing(&self, branch: &str, head: &CommitId) -> Result<Option<Standing>, RepoError> {
+        self.held.standing(&self.git, branch, head)
+    }
+
+    /// Makes references of ours stand where the forge says; fetches only what is not there yet.
+    ///
+    /// An error of kind `Unavailable` where the forge has moved on meanwhile: ask it again where they are.
+    pub async fn follow(&self, wants: &[Want]) -> Result<(), NetError> {
+        let behind = |want: &&Want| self.tip(&want.ours).as_ref() != Some(&want.at);
+        if !wants.iter().any(|want| behind(&want)) {
+            return Ok(());
+        }
+        let _alone = self.fetching.lock().await;
+        let late: Vec<&Want> = wants.iter().filter(behind).collect();
+        if late.is_empty() {
+            return Ok(());
+        }
+        let specs: Vec<String> = late.iter().map(|want| format!("+{}:{}", want.theirs, want.ours)).collect();
+        self.fetch(&specs).await?;
+        let moved = late.iter().find(|want| behind(want));
+        moved.map_or(Ok(()), |want| {
+            Err(NetError::new(ForgeErrorKind::Unavailable, format!("`{}` of {} moved while it was fetched, or git serves it later than the API", want.theirs, self.id)))
+        })
+    }
+
+    async fn fetch(&self, specs: &[String]) -> Result<(), NetError> {
+        for spec in specs {
+            let names = spec.trim_start_matches('+').split(':');
+            if !names.clone().all(git2::Reference::is_valid_name) || names.count() != 2 {
+                return Err(NetError::new(ForgeErrorKind::Invalid, format!("`{}` is no reference that git would take", spec.escape_debug())));
+            }
+        }
+        let mut command = program::git(self.git.dir());
+        // The token is in the environment of this one program: argument lists and files are read by others.
+        let mut settings: Vec<(String, String)> = SETTINGS.iter().map(|(key, value)| ((*key).to_owned(), (*value).to_owned())).collect();
+        settings.push((format!("http.{}.extraHeader", self.url), self.sign_in.expose().to_owned()));
+        if let Some(ca) = &self.ca {
+            settings.push(("http.sslCAInfo".to_owned(), ca.display().to_string()));
+        }
+        command.env("GIT_CONFIG_COUNT", settings.len().to_string()).env("GIT_ALLOW_PROTOCOL", "http:https").env("GIT_ASKPASS", "").env("SSH_ASKPASS", "");
+        for (n, (key, value)) in settings.iter().enumerate() {
+            command.env(format!("GIT_CONFIG_KEY_{n}"), key).env(format!("GIT_CONFIG_VALUE_{n}"), value);
+        }
+        command.args(["fetch", "--quiet", "--no-tags", "--no-write-fetch-head", "--no-auto-maintenance", "--force", "--"]).arg(&self.url).args(specs);
+        command.stdout(Stdio::null()).stderr(Stdio::piped());
+        let away = |why: String| NetError::new(ForgeErrorKind::Unavailable, format!("cannot fetch {}: {why}", self.id));
+        let mut child = tokio::process::Command::from(command).kill_on_drop(true).spawn().map_err(|error| away(format!("cannot run git: {error}")))?;
+        let mut complaint = Vec::new();
+        let done = tokio::time::timeout(PATIENCE, async {
+            if let Some(stderr) = child.stderr.take() {
+                let mut stderr = stderr;
+                // Read to its end, so that git never waits for us; the beginning is kept.
+                let _ = (&mut stderr).take(COMPLAINT).read_to_end(&mut complaint).await;
+                let _ = tokio::io::copy(&mut stderr, &mut tokio::io::sink()).await;
+            }
+            child.wait().await
+        });
+        match done.await {
+            Err(_) => Err(away(format!("git was not done after {} minutes", PATIENCE.as_secs() / 60))),
+            Ok(Err(error)) => Err(away(error.to_string())),
+            Ok(Ok(status)) if status.success() => Ok(()),
+            Ok(Ok(_)) => {
+                let said = crate::core::review::escape::cut(String::from_utf8_lossy(&complaint).trim(), 300);
+                Err(away(if said.is_empty() { "git failed without a word".to_owned() } else { said }))
+            }
+        }
+    }
+}

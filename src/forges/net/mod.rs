@@ -1,0 +1,16 @@
+//! What all network forges share: how they are asked, in which pace, what of their repositories is mirrored, and how our own comments are known again.
+
+mod client;
+mod config;
+mod etags;
+mod fault;
+mod marker;
+mod mirror;
+mod pace;
+
+pub use client::{Answer, Client, Entrance, MOST_BODY};
+pub use config::{ConfigError, ForgeConfig, Project};
+pub use fault::NetError;
+pub use marker::{Marked, marked, replied, told, with_marker};
+pub use mirror::{Mirror, Want};
+pub use pace::{Pace, Turn, Weight};
