@@ -2,6 +2,7 @@
 
 mod config;
 mod forge;
+mod forges;
 mod git;
 mod harness;
 mod hooks;

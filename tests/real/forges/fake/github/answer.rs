@@ -1,0 +1,195 @@
+//! Which request is answered by what, after GitHub's own rule on who may see and do it.
+
+use super::super::state::{Role, State};
+use super::{
+    super::door::{Answer, Ask, paged},
+    git, json, pulls,
+};
+use serde_json::{Value, json};
+
+pub const API: &str = "/api/v3";
+
+/// Answers one request below `/api/v3`.
+pub fn answer(state: &mut State, ask: &Ask<'_>) -> Answer {
+    match (ask.method, ask.path.as_slice()) {
+        ("GET", ["user"]) => Answer::ok(json::user(state, &ask.who)),
+        ("GET", ["users", login]) => found(json::user(state, login)),
+        ("GET", ["rate_limit"]) => Answer::ok(json!({ "resources": { "core": { "limit": 5000, "remaining": state.calls_left, "reset": 0, "used": 0 } } })),
+        (_, ["repos", owner, name, rest @ ..]) => {
+            let path = format!("{owner}/{name}");
+            if state.role(&path, &ask.who) < Role::Read {
+                // What somebody may not see is not there.
+                return Answer::refused(404, "Not Found");
+            }
+            repository(state, ask, &path, rest)
+        }
+        _ => Answer::refused(404, "Not Found"),
+    }
+}
+
+fn found(body: Value) -> Answer {
+    if body.is_null() { Answer::refused(404, "Not Found") } else { Answer::ok(body) }
+}
+
+/// Refuses whoever has less than a role.
+fn needs(state: &State, ask: &Ask<'_>, path: &str, role: Role, done: impl FnOnce() -> Answer) -> Answer {
+    if state.role(path, &ask.who) >= role { done() } else { Answer::refused(403, "Resource not accessible by personal access token") }
+}
+
+fn repository(state: &mut State, ask: &Ask<'_>, path: &str, rest: &[&str]) -> Answer {
+    match (ask.method, rest) {
+        ("GET", []) => Answer::ok(json::repository(state, state.project(path), &ask.host, &ask.who)),
+        ("GET", ["collaborators", login, "permission"]) => needs(state, ask, path, Role::Write, || permission(state, path, login)),
+        ("GET", ["activity"]) => activity(state, ask, path),
+        (_, ["pulls", ..]) => pulls::answer(state, ask, path, &rest[1..]),
+        (_, ["issues", ..]) => issues(state, ask, path, &rest[1..]),
+        ("GET", ["commits", sha, "statuses"]) => {
+            let all = state.project(path).statuses.get(*sha).into_iter().flatten().rev().map(|status| json::status(state, status)).collect();
+            paged(ask, API, all)
+        }
+        ("GET", ["commits", sha, "status"]) => {
+            let statuses: Vec<Value> = state.project(path).statuses.get(*sha).into_iter().flatten().map(json::simple_status).collect();
+            Answer::ok(json!({ "sha": sha, "total_count": statuses.len(), "statuses": statuses, "state": "pending" }))
+        }
+        ("GET", ["commits", sha, "check-runs"]) => {
+            let runs: Vec<Value> = state.project(path).runs.get(*sha).into_iter().flatten().map(|run| json::run(run, sha)).collect();
+            let total = runs.len();
+            let mut page = paged(ask, API, runs);
+            page.body = json!({ "total_count": total, "check_runs": page.body });
+            page
+        }
+        ("POST", ["statuses", sha]) => {
+            if state.role(path, &ask.who) < Role::Write {
+                return Answer::refused(403, "Resource not accessible by personal access token");
+            }
+            if !git::has(state, path, sha) {
+                return Answer::refused(422, format!("No commit found for SHA: {sha}"));
+            }
+            let (text, link) = (ask.says("description").unwrap_or_default().to_owned(), ask.says("target_url").map(str::to_owned));
+            if text.chars().count() > 140 {
+                return Answer::refused(422, "Validation Failed: description is too long (maximum is 140 characters)");
+            }
+            let status = state.status(path, sha, &ask.who, ask.says("context").unwrap_or("default"), ask.says("state").unwrap_or_default(), &text, link);
+            Answer::new(201, json::status(state, &status))
+        }
+        (_, ["git", ..]) => git::answer(state, ask, path, &rest[1..]),
+        _ => Answer::refused(404, "Not Found"),
+    }
+}
+
+fn permission(state: &State, path: &str, login: &str) -> Answer {
+    if !state.users.contains_key(login) {
+        return Answer::refused(404, format!("{login} is not a user"));
+    }
+    let (permission, role) = match state.role(path, login) {
+        Role::None => ("none", "none"),
+        Role::Read => ("read", "read"),
+        Role::Triage => ("read", "triage"),
+        Role::Write => ("write", "write"),
+        Role::Maintain => ("write", "maintain"),
+        Role::Admin => ("admin", "admin"),
+    };
+    Answer::ok(json!({ "permission": permission, "role_name": role, "user": json::user(state, login) }))
+}
+
+/// Newest first, all in one answer here.
+fn activity(state: &State, ask: &Ask<'_>, path: &str) -> Answer {
+    let wanted = ask.asks("ref").map(|name| name.trim_start_matches("refs/heads/").to_owned());
+    let zero = "0".repeat(40);
+    let all = state.project(path).pushes.iter().rev().filter(|push| wanted.as_ref().is_none_or(|wanted| *wanted == push.branch)).map(|push| {
+        let kind = match (push.before == zero, push.after == zero, push.forced) {
+            (true, _, _) => "branch_creation",
+            (_, true, _) => "branch_deletion",
+            (_, _, true) => "force_push",
+            (false, false, false) => "push",
+        };
+        json!({
+            "id": push.id, "before": push.before, "after": push.after, "ref": format!("refs/heads/{}", push.branch), "timestamp": json::time(push.at),
+            "activity_type": kind, "actor": json::user(state, &push.by),
+        })
+    });
+    Answer::ok(all.collect())
+}
+
+/// What pull requests share with issues: comments, labels, events.
+fn issues(state: &mut State, ask: &Ask<'_>, path: &str, rest: &[&str]) -> Answer {
+    if let ["comments", id, ..] = rest {
+        let Ok(id) = id.parse::<u64>() else { return Answer::refused(404, "Not Found") };
+        return comment(state, ask, path, id, &rest[2..]);
+    }
+    let number = rest.first().and_then(|number| number.parse::<u64>().ok());
+    let Some((number, request)) = number.and_then(|number| Some((number, state.project(path).requests.get(&number)?.clone()))) else { return Answer::refused(404, "Not Found") };
+    match (ask.method, &rest[1..]) {
+        ("GET", ["comments"]) => {
+            let all = request.comments.iter().filter(|comment| ask.asks("since").is_none_or(|since| *json::time(comment.edited) >= *since));
+            paged(ask, API, all.map(|comment| json::comment(state, path, number, comment, &ask.host)).collect())
+        }
+        ("POST", ["comments"]) => {
+            let body = ask.says("body").unwrap_or_default();
+            if body.chars().count() > 65_536 {
+                return Answer::refused(422, "Validation Failed: body is too long (maximum is 65536 characters)");
+            }
+            let id = state.comment(path, number, &ask.who, body);
+            let made = state.project(path).requests[&number].comments.iter().find(|comment| comment.id == id).unwrap().clone();
+            Answer::new(201, json::comment(state, path, number, &made, &ask.host))
+        }
+        ("GET", ["events"]) => paged(ask, API, request.events.iter().map(|event| json::event(state, event)).collect()),
+        (method, ["labels", ..]) => {
+            if state.role(path, &ask.who) < Role::Triage {
+                return Answer::refused(403, "Resource not accessible by personal access token");
+            }
+            match (method, &rest[2..]) {
+                ("GET", []) => {}
+                ("POST", []) => {
+                    for label in ask.body["labels"].as_array().into_iter().flatten().filter_map(Value::as_str) {
+                        state.label(path, number, &ask.who, label, true);
+                    }
+                }
+                ("DELETE", [label]) => {
+                    if !request.labels.contains(*label) {
+                        return Answer::refused(404, "Label does not exist");
+                    }
+                    state.label(path, number, &ask.who, label, false);
+                }
+                _ => return Answer::refused(404, "Not Found"),
+            }
+            let now = &state.project(path).requests[&number].labels;
+            Answer::ok(now.iter().map(|label| json!({ "name": label })).collect())
+        }
+        _ => Answer::refused(404, "Not Found"),
+    }
+}
+
+fn comment(state: &mut State, ask: &Ask<'_>, path: &str, id: u64, rest: &[&str]) -> Answer {
+    let found = state.project(path).requests.values().find_map(|request| Some((request.number, request.comments.iter().find(|comment| comment.id == id)?.clone())));
+    let Some((number, known)) = found else { return Answer::refused(404, "Not Found") };
+    let at = state.at();
+    match (ask.method, rest) {
+        ("GET", []) => Answer::ok(json::comment(state, path, number, &known, &ask.host)),
+        ("PATCH", []) => {
+            if known.by != ask.who {
+                return Answer::refused(403, "Must have admin rights to Repository.");
+            }
+            let body = ask.says("body").unwrap_or_default().to_owned();
+            if body.chars().count() > 65_536 {
+                return Answer::refused(422, "Validation Failed: body is too long (maximum is 65536 characters)");
+            }
+            let request = state.request_mut(path, number);
+            request.updated = at;
+            let edited = request.comments.iter_mut().find(|comment| comment.id == id).unwrap();
+            edited.body = body;
+            edited.edited = at;
+            let edited = edited.clone();
+            Answer::ok(json::comment(state, path, number, &edited, &ask.host))
+        }
+        ("POST", ["reactions"]) => {
+            let content = ask.says("content").unwrap_or_default().to_owned();
+            let request = state.request_mut(path, number);
+            let comment = request.comments.iter_mut().find(|comment| comment.id == id).unwrap();
+            let new = comment.reactions.insert((ask.who.clone(), content.clone()));
+            let user = json::user(state, &ask.who);
+            Answer::new(if new { 201 } else { 200 }, json!({ "id": id, "user": user, "content": content, "created_at": json::time(at) }))
+        }
+        _ => Answer::refused(404, "Not Found"),
+    }
+}

@@ -1,0 +1,10 @@
+//! The fake forge in GitHub's words: REST v3, and the one question that only its GraphQL answers.
+
+mod answer;
+mod git;
+mod graphql;
+mod json;
+mod pulls;
+
+pub use answer::answer;
+pub use graphql::graphql;

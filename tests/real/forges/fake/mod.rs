@@ -1,0 +1,13 @@
+//! A forge that is plain state over real git repositories, projected to the wire formats of those we cannot run.
+
+mod door;
+mod fault;
+mod git;
+mod github;
+mod openapi;
+mod people;
+mod state;
+
+pub use door::{Answer, Ask, FakeForge, Wire};
+pub use fault::Fault;
+pub use state::{Call, Method, Protection, Role, Verdict};

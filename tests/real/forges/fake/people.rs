@@ -1,0 +1,271 @@
+//! What people do at a fake forge and on their machines, in their words.
+
+use super::{
+    door::FakeForge,
+    git,
+    state::{Account, Method, Project, Protection, Request, Role, State, Thread, Verdict, What},
+};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    path::PathBuf,
+};
+
+impl FakeForge {
+    /// Somebody signs up; their token is `NAME-token`.
+    pub fn user(&self, login: &str) {
+        let mut state = self.state();
+        let account = Account { id: state.id(), login: login.into(), email: format!("{login}@example.com"), token: format!("{login}-token"), revoked: false };
+        state.users.insert(login.into(), account);
+    }
+
+    /// A project with one file on `main`; everybody in `roles` signs up with it.
+    pub fn project(&self, path: &str, roles: &[(&str, Role)], files: &[(&str, &str)]) {
+        for (login, _) in roles {
+            if !self.state().users.contains_key(*login) {
+                self.user(login);
+            }
+        }
+        let mut state = self.state();
+        let dir = bare(&state, path);
+        git::init(&dir, "main");
+        let roles = roles.iter().map(|(login, role)| ((*login).to_owned(), *role)).collect();
+        let project = project(&mut state, path, dir.clone(), roles, None);
+        state.projects.insert(path.into(), project);
+        write(&dir, "forge", "main", None, files);
+    }
+
+    /// Somebody forks a project into `LOGIN/NAME`.
+    pub fn fork(&self, path: &str, by: &str) -> String {
+        let mut state = self.state();
+        let fork = format!("{by}/{}", path.rsplit('/').next().unwrap());
+        let dir = bare(&state, &fork);
+        git::init(&dir, "main");
+        let from = state.project(path).dir.clone();
+        git::git(&dir, by, &["fetch", "-q", from.to_str().unwrap(), "+refs/heads/*:refs/heads/*"]);
+        let project = project(&mut state, &fork, dir, BTreeMap::from([(by.to_owned(), Role::Admin)]), Some(path.to_owned()));
+        state.projects.insert(fork.clone(), project);
+        fork
+    }
+
+    /// Somebody commits to a branch (made from `main` where it is not there) and pushes it; their commit.
+    pub fn push(&self, path: &str, by: &str, branch: &str, files: &[(&str, &str)]) -> String {
+        self.pushed(path, by, by, branch, files, false)
+    }
+
+    /// The same, with another's name in the commit.
+    pub fn push_as(&self, path: &str, by: &str, author: &str, branch: &str, files: &[(&str, &str)]) -> String {
+        self.pushed(path, by, author, branch, files, false)
+    }
+
+    /// Somebody makes a branch anew from `main` and pushes it over what was there.
+    pub fn force_push(&self, path: &str, by: &str, branch: &str, files: &[(&str, &str)]) -> String {
+        self.pushed(path, by, by, branch, files, true)
+    }
+
+    fn pushed(&self, path: &str, by: &str, author: &str, branch: &str, files: &[(&str, &str)], anew: bool) -> String {
+        let mut state = self.state();
+        let dir = state.project(path).dir.clone();
+        let was = git::tip(&dir, branch);
+        let from = if anew || was.is_none() { git::tip(&dir, "main") } else { was.clone() };
+        let commit = write(&dir, author, branch, from, files);
+        note(&dir, by, branch, was.as_deref(), &commit);
+        git::refresh(&mut state);
+        commit
+    }
+
+    pub fn delete_branch(&self, path: &str, by: &str, branch: &str) {
+        let mut state = self.state();
+        let dir = state.project(path).dir.clone();
+        let was = git::tip(&dir, branch).unwrap();
+        git::git(&dir, by, &["update-ref", "-d", &format!("refs/heads/{branch}")]);
+        note(&dir, by, branch, Some(&was), &"0".repeat(40));
+        git::refresh(&mut state);
+    }
+
+    /// Somebody opens a request from a branch to `main`.
+    pub fn open(&self, path: &str, by: &str, branch: &str, title: &str) -> u64 {
+        self.open_from(path, path, by, branch, title, "")
+    }
+
+    pub fn open_from(&self, path: &str, source_project: &str, by: &str, branch: &str, title: &str, body: &str) -> u64 {
+        open(&mut self.state(), path, source_project, by, branch, "main", title, body, false)
+    }
+
+    pub fn comment(&self, path: &str, number: u64, by: &str, body: &str) -> u64 {
+        self.state().comment(path, number, by, body)
+    }
+
+    pub fn delete_comment(&self, path: &str, number: u64, id: u64) {
+        self.state().request_mut(path, number).comments.retain(|comment| comment.id != id);
+    }
+
+    pub fn edit_comment(&self, path: &str, number: u64, id: u64, body: &str) {
+        let mut state = self.state();
+        let at = state.at();
+        let request = state.request_mut(path, number);
+        request.updated = at;
+        for comment in request.comments.iter_mut().filter(|comment| comment.id == id) {
+            body.clone_into(&mut comment.body);
+            comment.edited = at;
+        }
+    }
+
+    pub fn review(&self, path: &str, number: u64, by: &str, verdict: Verdict) -> u64 {
+        self.state().review(path, number, by, verdict)
+    }
+
+    pub fn dismiss(&self, path: &str, number: u64, review: u64) {
+        let mut state = self.state();
+        let at = state.at();
+        let request = state.request_mut(path, number);
+        request.updated = at;
+        request.reviews.iter_mut().filter(|one| one.id == review).for_each(|one| one.verdict = Verdict::Dismissed);
+    }
+
+    pub fn thread(&self, path: &str, number: u64, by: &str, body: &str) -> u64 {
+        let mut state = self.state();
+        let (id, at) = (state.id(), state.at());
+        let request = state.request_mut(path, number);
+        request.updated = at;
+        request.threads.push(Thread { id, by: by.into(), body: body.into(), resolved: false });
+        id
+    }
+
+    pub fn resolve(&self, path: &str, number: u64, thread: u64) {
+        let mut state = self.state();
+        state.request_mut(path, number).threads.iter_mut().filter(|one| one.id == thread).for_each(|one| one.resolved = true);
+    }
+
+    pub fn label(&self, path: &str, number: u64, by: &str, label: &str, on: bool) {
+        self.state().label(path, number, by, label, on);
+    }
+
+    pub fn close(&self, path: &str, number: u64, by: &str) {
+        let mut state = self.state();
+        state.request_mut(path, number).closed = true;
+        state.happened(path, number, by, What::Closed);
+    }
+
+    pub fn reopen(&self, path: &str, number: u64, by: &str) {
+        let mut state = self.state();
+        state.request_mut(path, number).closed = false;
+        git::show_head(&mut state, path, number);
+        state.happened(path, number, by, What::Reopened);
+    }
+
+    pub fn draft(&self, path: &str, number: u64, by: &str, draft: bool) {
+        let mut state = self.state();
+        state.request_mut(path, number).draft = draft;
+        state.happened(path, number, by, What::Draft(draft));
+    }
+
+    pub fn retarget(&self, path: &str, number: u64, by: &str, target: &str) {
+        let mut state = self.state();
+        state.request_mut(path, number).target = target.into();
+        state.happened(path, number, by, What::Retargeted);
+    }
+
+    /// Somebody merges past everything.
+    pub fn merge(&self, path: &str, number: u64, by: &str) -> String {
+        git::merge(&mut self.state(), path, number, by, Method::Merge, "merged by hand").expect("it merges")
+    }
+
+    pub fn protect(&self, path: &str, branch: &str, rules: Protection) {
+        let mut state = self.state();
+        state.project_mut(path).protection.insert(branch.into(), rules);
+        git::guard(&state, path);
+    }
+
+    pub fn revoke(&self, login: &str, revoked: bool) {
+        self.state().users.get_mut(login).unwrap().revoked = revoked;
+    }
+
+    pub fn tip(&self, path: &str, branch: &str) -> Option<String> {
+        git::tip(&self.state().project(path).dir, branch)
+    }
+
+    /// What a branch holds of a file.
+    pub fn file(&self, path: &str, branch: &str, file: &str) -> Option<String> {
+        git::asked(&self.state().project(path).dir, &["cat-file", "blob", &format!("refs/heads/{branch}:{file}")])
+    }
+}
+
+fn bare(state: &State, path: &str) -> PathBuf {
+    state.folder.join(format!("{path}.git"))
+}
+
+fn project(state: &mut State, path: &str, dir: PathBuf, roles: BTreeMap<String, Role>, fork_of: Option<String>) -> Project {
+    Project {
+        id: state.id(),
+        path: path.into(),
+        default_branch: "main".into(),
+        dir,
+        fork_of,
+        roles,
+        requests: BTreeMap::new(),
+        statuses: BTreeMap::new(),
+        runs: BTreeMap::new(),
+        labels: BTreeSet::new(),
+        protection: BTreeMap::new(),
+        methods: BTreeSet::from([Method::Merge, Method::Squash]),
+        pushes: Vec::new(),
+        tidy: false,
+    }
+}
+
+/// Makes a commit on a branch of a bare repository; `from` is its parent.
+fn write(dir: &std::path::Path, author: &str, branch: &str, from: Option<String>, files: &[(&str, &str)]) -> String {
+    use std::io::Write as _;
+    let mut stream = format!("commit refs/heads/{branch}\nauthor {author} <{author}@example.com> now\ncommitter {author} <{author}@example.com> now\ndata 8\na change\n");
+    if let Some(from) = from {
+        stream += &format!("from {from}\n");
+    }
+    for (path, text) in files {
+        stream += &format!("M 100644 inline {path}\ndata {}\n{text}\n", text.len());
+    }
+    let mut import = git::command(dir, author);
+    let mut child = import.args(["fast-import", "--quiet", "--force", "--date-format=now"]).stdin(std::process::Stdio::piped()).spawn().unwrap();
+    child.stdin.take().unwrap().write_all(stream.as_bytes()).unwrap();
+    assert!(child.wait().unwrap().success());
+    git::tip(dir, branch).unwrap()
+}
+
+/// The note that the hook of a real push leaves.
+fn note(dir: &std::path::Path, by: &str, branch: &str, before: Option<&str>, after: &str) {
+    let zero = "0".repeat(40);
+    let line = format!("{by} refs/heads/{branch} {} {after}\n", before.unwrap_or(&zero));
+    let file = dir.join("pushed");
+    let known = std::fs::read_to_string(&file).unwrap_or_default();
+    std::fs::write(file, known + &line).unwrap();
+}
+
+#[expect(clippy::too_many_arguments, reason = "the fields of one form")]
+pub fn open(state: &mut State, path: &str, source_project: &str, by: &str, branch: &str, target: &str, title: &str, body: &str, draft: bool) -> u64 {
+    let number = state.project(path).requests.keys().last().map_or(1, |last| last + 1);
+    let at = state.at();
+    let request = Request {
+        number,
+        title: title.into(),
+        body: body.into(),
+        author: by.into(),
+        source_project: source_project.into(),
+        source: branch.into(),
+        target: target.into(),
+        draft,
+        closed: false,
+        merged: None,
+        head: String::new(),
+        base: String::new(),
+        labels: BTreeSet::new(),
+        comments: Vec::new(),
+        reviews: Vec::new(),
+        threads: Vec::new(),
+        events: Vec::new(),
+        created: at,
+        updated: at,
+    };
+    state.project_mut(path).requests.insert(number, request);
+    let base = git::show_head(state, path, number);
+    state.request_mut(path, number).base = base;
+    number
+}

@@ -1,0 +1,4 @@
+//! Network forges: a forge that is plain state behind the vendors' wire formats, and the drivers over it.
+
+mod fake;
+mod proof;
