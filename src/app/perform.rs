@@ -15,7 +15,7 @@ use crate::{
         drift::OverrideAsk,
         gate::MergeTicket,
         model::{MrId, ResourceId, StepId, Token, TreeId},
-        plan::{Act, Plan, Written},
+        plan::{Act, Earlier, Plan, Written},
         review::{CommentId, Face, Sighting},
         run::{Ask, Effect, Input, Item, MergeAnswer, Outcome, PlanAnswer, PlanKey, PlanResult},
     },
@@ -40,6 +40,8 @@ pub struct Hands {
     pub plan: Option<Arc<Plan>>,
     /// What this change wrote and is not merged or restored yet; filled where a plan is asked for.
     pub written: BTreeMap<ResourceId, Written>,
+    /// The same one by one.
+    pub earlier: Vec<Earlier>,
     /// The way back is of what somebody changed by hand.
     pub reverts: bool,
     /// What the change knows of its merge request; filled where a run is about to start.
@@ -88,6 +90,8 @@ pub async fn perform(hands: Hands, effect: Effect) {
                         head,
                         ours,
                         written: hands.written.clone(),
+                        earlier: hands.earlier.clone(),
+                        now: hands.world.clock.now(),
                         ahead,
                         overrides,
                         owners: Some(hands.world.owners.clone()),

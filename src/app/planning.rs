@@ -16,7 +16,7 @@ use crate::{
             ABSENCE_LINGERS, CommitId, Fact, Fingerprint, Health, Kind, MrId, Observed, Place, Policy, Reading, Refusal, RefusalKind, RepoId, ResourceId, Rollout, Time, Token,
             TreeId, Value, Want,
         },
-        plan::{self, CompileError, Material, Needs, Note, Plan, Scope, Sight, Sources, Written, compile, wants},
+        plan::{self, CompileError, Earlier, Material, Needs, Note, Past, Plan, Scope, Sight, Sources, Written, compile, wants},
         run::{PlanAnswer, PlanKey, PlanResult},
     },
     formats::cel::Cel,
@@ -37,6 +37,9 @@ pub struct Request {
     pub ours: BTreeMap<ResourceId, Option<Fingerprint>>,
     /// The same as content, before and after: where a way back leads.
     pub written: BTreeMap<ResourceId, Written>,
+    /// The same write by write, and when the plan is asked for: who remembers what was there is still waited for.
+    pub earlier: Vec<Earlier>,
+    pub now: Time,
     /// What other open changes have applied ahead of base.
     pub ahead: BTreeMap<ResourceId, (MrId, Option<Value>)>,
     /// Changes made by hand that somebody answers for.
@@ -126,6 +129,7 @@ fn forecast(targets: &Targets, repo: &RepoId, plan: &Plan, policy: &Policy, writ
         base: &|id| all.get(id).and_then(|of| of.before.clone()),
         repo,
         ahead: &BTreeMap::new(),
+        past: Past::default(),
     });
     // What cannot be forecast as a whole is at least shown for this plan.
     restored.unwrap_or_else(|_| plan.forecast_reverse())
@@ -254,6 +258,7 @@ async fn compiled(repo: &Repository, targets: &Targets, sighted: Sighted<'_>, re
         notes,
         health: &found.health,
         parent: None,
+        past: Past { wrote: &request.earlier, now: request.now },
     };
     let mut plan = compile(&material)?;
     plan.notes.extend(weak(targets, &plan.deltas));
@@ -358,6 +363,7 @@ async fn taken_back(repo: &Repository, targets: &Targets, sighted: Sighted<'_>, 
         base: &|id| base.get(id).cloned().flatten(),
         repo: &request.mr.repo,
         ahead: &request.ahead,
+        past: Past { wrote: &request.earlier, now: request.now },
     })?)
 }
 

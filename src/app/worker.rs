@@ -422,7 +422,8 @@ impl Worker {
             | Effect::Reply { .. }
             | Effect::Merge(_) => {
                 // Only planning needs it, and copying it for every act would cost a run the square of its length.
-                let written = if matches!(effect, Effect::Replan { .. }) { self.change.ledger().written().clone() } else { BTreeMap::new() };
+                let ledger = Some(self.change.ledger()).filter(|_| matches!(effect, Effect::Replan { .. }));
+                let (written, earlier) = ledger.map(|ledger| (ledger.written().clone(), ledger.earlier())).unwrap_or_default();
                 // A way back starts whatever became of the merge request.
                 let starts = matches!(effect, Effect::Observe { ask: Ask::Start { .. }, .. }) && !self.change.is_restore();
                 let known = if starts { self.change.sighting().cloned() } else { None };
@@ -432,6 +433,7 @@ impl Worker {
                     mr: self.mr.clone(),
                     plan: self.change.plan().cloned(),
                     written,
+                    earlier,
                     reverts: self.change.reverts(),
                     known,
                     fence: self.fence.clone(),

@@ -5,7 +5,7 @@ use crate::{
     app::{planning, wiring},
     core::{
         gate,
-        model::{MrId, RepoId},
+        model::{MrId, RepoId, Time},
         plan::Plan,
         render,
         review::words,
@@ -71,8 +71,19 @@ pub fn run(args: &PlanArgs, color: Color) -> anyhow::Result<Exit> {
         let approvers = repo.approvers.clone();
         let (base, head) = (repo.state.commit(&args.base)?, repo.state.commit(&args.head)?);
         let mr = MrId { repo: RepoId::new(repo.id.as_str()), number: 0 };
-        let request =
-            planning::Request { mr, base, head, ours: BTreeMap::new(), written: BTreeMap::new(), ahead: BTreeMap::new(), overrides: Arc::default(), owners: None, restore: None };
+        let request = planning::Request {
+            mr,
+            base,
+            head,
+            ours: BTreeMap::new(),
+            written: BTreeMap::new(),
+            earlier: Vec::new(),
+            now: Time::default(),
+            ahead: BTreeMap::new(),
+            overrides: Arc::default(),
+            owners: None,
+            restore: None,
+        };
         let sighted = if args.offline { planning::Sighted::Offline } else { planning::Sighted::Observe(&safe) };
         let (_, result) = planning::compile_for(repo, &targets, sighted, request).await;
         match result {

@@ -12,13 +12,19 @@ use crate::core::{
     model::{Limits, Place, Refusal, RefusalKind, Span, StepId, Str, Unit, Value},
     plan::{Act, Between, Claim, Edge, EdgeReason, ItemRef, Needs, Proof, Step, Template, Until, Write},
 };
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// The steps and edges of a plan.
 pub(super) struct Batched {
     pub steps: BTreeMap<StepId, Step>,
     pub edges: Vec<Edge>,
     pub inside: Vec<Edge>,
+}
+
+/// What earlier runs wrote and others still wait for: its steps, where each write is in them, and who waits.
+pub(super) struct Before<'a> {
+    pub steps: (BTreeMap<StepId, Step>, BTreeMap<usize, ItemRef>),
+    pub edges: &'a [ItemEdge],
 }
 
 /// Where a group stands: its level and, in a lane with waves, its wave from 1.
@@ -31,8 +37,8 @@ struct Stand {
 type Slot<'a> = (u32, &'a str, String, usize, &'a str);
 
 /// Puts grouped items into steps.
-pub(super) fn batch(items: &[Item<'_>], graph: &Graph, edges: &[ItemEdge], templates: &[Template], deadline: Span) -> Result<Batched, Vec<Refusal>> {
-    let (stands, barriers) = levels(items, graph, edges, templates);
+pub(super) fn batch(items: &[Item<'_>], graph: &Graph, edges: &[ItemEdge], before: Before<'_>, templates: &[Template], deadline: Span) -> Result<Batched, Vec<Refusal>> {
+    let (stands, barriers) = levels(items, graph, edges, before.edges, templates);
     let mut slots: BTreeMap<Slot<'_>, Vec<usize>> = BTreeMap::new();
     for (group, stand) in stands.iter().enumerate() {
         let first = &items[graph.groups[group][0]];
@@ -44,7 +50,8 @@ pub(super) fn batch(items: &[Item<'_>], graph: &Graph, edges: &[ItemEdge], templ
         slots.insert((*level, "", unit.clone(), barrier.lane, ""), Vec::new());
         closing.insert((*level, "", unit, barrier.lane, ""), barrier);
     }
-    let mut made = Made { steps: BTreeMap::new(), at: vec![ItemRef { step: StepId(0), item: 0 }; items.len()], walls: BTreeMap::new() };
+    let (steps, earlier) = before.steps;
+    let mut made = Made { steps, earlier, at: vec![ItemRef { step: StepId(0), item: 0 }; items.len()], walls: BTreeMap::new() };
     let mut faults = Vec::new();
     for (slot, groups) in slots {
         if let Some(barrier) = closing.get(&slot) {
@@ -58,12 +65,12 @@ pub(super) fn batch(items: &[Item<'_>], graph: &Graph, edges: &[ItemEdge], templ
     if !faults.is_empty() {
         return Err(faults);
     }
-    let (edges, inside) = made.edges(items, graph, &stands, edges, templates);
+    let (edges, inside) = made.edges(items, graph, &stands, (edges, before.edges), templates);
     Ok(Batched { steps: made.steps, edges, inside })
 }
 
 /// Levels and waves in one pass over the groups, which stand in topological order; so a later wave never precedes an earlier one.
-fn levels(items: &[Item<'_>], graph: &Graph, edges: &[ItemEdge], templates: &[Template]) -> (Vec<Stand>, Vec<(u32, Barrier)>) {
+fn levels(items: &[Item<'_>], graph: &Graph, edges: &[ItemEdge], late: &[ItemEdge], templates: &[Template]) -> (Vec<Stand>, Vec<(u32, Barrier)>) {
     let mut before: Vec<Vec<(usize, bool)>> = vec![Vec::new(); graph.groups.len()];
     for edge in edges {
         let (a, b) = (&items[edge.before], &items[edge.after]);
@@ -71,10 +78,12 @@ fn levels(items: &[Item<'_>], graph: &Graph, edges: &[ItemEdge], templates: &[Te
             edge.needs == Needs::Applied && a.shares_unit(b) && a.kind.limits().ordered && first_lane(items, graph, edge.before) == first_lane(items, graph, edge.after);
         before[graph.group_of[edge.after]].push((graph.group_of[edge.before], same_step));
     }
+    // What waits for an earlier run holds up nothing that does not.
+    let late: BTreeSet<usize> = late.iter().map(|edge| graph.group_of[edge.after]).collect();
     let mut waves: BTreeMap<usize, Fill> = BTreeMap::new();
     let (mut stands, mut barriers): (Vec<Stand>, Vec<(u32, Barrier)>) = (Vec::with_capacity(graph.groups.len()), Vec::new());
     for (group, members) in graph.groups.iter().enumerate() {
-        let mut level = before[group].iter().map(|(of, same)| stands[*of].level + u32::from(!same)).max().unwrap_or(0);
+        let mut level = before[group].iter().map(|(of, same)| stands[*of].level + u32::from(!same)).max().unwrap_or(0).max(u32::from(late.contains(&group)));
         let mut wave = 0;
         let lane = items[members[0]].lane;
         if let Some(template) = &templates[lane].waves {
@@ -169,6 +178,8 @@ fn weigh(write: &Write) -> usize {
 /// Steps as they are made, and where each item went.
 struct Made {
     steps: BTreeMap<StepId, Step>,
+    /// Where what earlier runs wrote is.
+    earlier: BTreeMap<usize, ItemRef>,
     at: Vec<ItemRef>,
     /// The step between two waves, by lane and the wave it closes.
     walls: BTreeMap<(usize, u32), StepId>,
@@ -206,7 +217,7 @@ impl Made {
         self.walls.insert((barrier.lane, barrier.wave), id);
         let deadline = match &barrier.act {
             Act::Wait(until) | Act::Check(until) => until.deadline,
-            Act::Write(_) | Act::Verb { .. } | Act::Run { .. } | Act::Approve { .. } | Act::Pause => deadline,
+            Act::Write(_) | Act::Verb { .. } | Act::Run { .. } | Act::Approve { .. } | Act::Pause | Act::Earlier(_) => deadline,
         };
         let (unit, act) = (Unit::new(format!("wave {}", barrier.wave)), barrier.act.clone());
         let step = Step { id, target: "".into(), unit, act, guard: None, proof: Proof::Settled, claims: Vec::new(), deadline, template: template.name.clone(), together: None };
@@ -214,7 +225,7 @@ impl Made {
     }
 
     /// Edges between steps and edges inside one, merged where all but the items is equal, in the order of steps.
-    fn edges(&self, items: &[Item<'_>], graph: &Graph, stands: &[Stand], edges: &[ItemEdge], templates: &[Template]) -> (Vec<Edge>, Vec<Edge>) {
+    fn edges(&self, items: &[Item<'_>], graph: &Graph, stands: &[Stand], (edges, late): (&[ItemEdge], &[ItemEdge]), templates: &[Template]) -> (Vec<Edge>, Vec<Edge>) {
         type Key = (StepId, StepId, EdgeReason, Needs);
         let mut merged: BTreeMap<Key, (Vec<(u32, u32)>, Place)> = BTreeMap::new();
         let mut add = |before: ItemRef, after: ItemRef, needs: Needs, reason: EdgeReason, place: &Place| {
@@ -222,6 +233,9 @@ impl Made {
         };
         for edge in edges {
             add(self.at[edge.before], self.at[edge.after], edge.needs, edge.reason.clone(), &edge.place);
+        }
+        for (edge, before) in late.iter().filter_map(|edge| Some((edge, self.earlier.get(&edge.before)?))) {
+            add(*before, self.at[edge.after], edge.needs, edge.reason.clone(), &edge.place);
         }
         for (group, stand) in stands.iter().enumerate().filter(|(_, stand)| stand.wave > 0) {
             for number in &graph.groups[group] {

@@ -1,7 +1,8 @@
 //! Material in, plan out: scope, diff, order, steps, safety, rules, lint.
 
 use super::{
-    batch::{Batched, batch},
+    batch::{Batched, Before, batch},
+    earlier,
     graph::graph,
     health::{self, Healthy},
     item::{Item, ItemEdge, writes},
@@ -16,8 +17,8 @@ use super::{
 use crate::core::{
     diff::{Case, Delta, Reason, three_way},
     drift::Override,
-    model::{ABSENCE_LINGERS, FactValue, Kind, Observed, Policy, Reading, Refusal, RefusalKind, ResourceId, Rollout, Span, Str, Sure, Unit, Value, Why},
-    plan::{Claim, CompileError, Finding, MatchedRule, Material, Note, Plan, Scope, Sight, Template, Write},
+    model::{ABSENCE_LINGERS, FactValue, Kind, Observed, Place, Policy, Reading, Refusal, RefusalKind, ResourceId, Rollout, Span, Str, Sure, Unit, Value, Why},
+    plan::{Claim, CompileError, Finding, MatchedRule, Material, Note, Past, Plan, Scope, Sight, Template, Write},
 };
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -59,6 +60,8 @@ pub fn compile(material: &Material<'_>) -> Result<Plan, CompileError> {
         parent: material.parent,
         together: &|id| scope.sources.together.get(id).cloned(),
         absent: &absent,
+        past: material.past,
+        place: &|id| scope.merged.get(id).or(scope.base.get(id)).map(|wanted| wanted.place.clone()).unwrap_or_default(),
     };
     let homes = homes(material.sight);
     let mut plan = parts.assemble(deltas, |items| {
@@ -135,6 +138,9 @@ pub(super) struct Parts<'a> {
     pub together: &'a dyn Fn(&ResourceId) -> Option<Str>,
     /// How long it is remembered that a resource was not there, where a driver said so.
     pub absent: &'a BTreeMap<ResourceId, Span>,
+    pub past: Past<'a>,
+    /// Where the repository speaks of what earlier runs wrote.
+    pub place: &'a dyn Fn(&ResourceId) -> Place,
 }
 
 impl Parts<'_> {
@@ -145,9 +151,13 @@ impl Parts<'_> {
         let items: Vec<Item<'_>> =
             deltas.iter().filter(|delta| writes(delta)).flat_map(|delta| hops(delta, (self.kinds)(&delta.id), &lanes, rollout, (self.together)(&delta.id))).collect();
         let said = said(&items).map_err(CompileError::Refused)?;
-        let mut edges = order::edges(&items, &said, Caches { rollout, absent: self.absent });
+        let wrote: Vec<Delta> = self.past.wrote.iter().map(|earlier| earlier.delta((self.place)(&earlier.id))).collect();
+        let before: Vec<Item<'_>> = wrote.iter().map(|delta| earlier::as_item(delta, (self.kinds)(&delta.id))).collect();
+        let (mut edges, found) = order::edges(&before, &items, &said, Caches { rollout, absent: self.absent });
+        let late = earlier::waited_for(self.past, &before, &items, rollout, found, &mut edges);
         let graph = graph(&items, &mut edges).map_err(CompileError::Refused)?;
-        let Batched { steps, edges, inside } = batch(&items, &graph, &edges, &lanes.templates, self.policy.deadline).map_err(CompileError::Refused)?;
+        let before = Before { steps: earlier::steps(self.past, &before, &late), edges: &late };
+        let Batched { steps, edges, inside } = batch(&items, &graph, &edges, before, &lanes.templates, self.policy.deadline).map_err(CompileError::Refused)?;
         let mut notes = self.notes;
         notes.extend(graph.given_way.iter().map(|edge| left_out(&items, edge)));
         notes.extend(items.windows(2).filter(|pair| pair[0].id() == pair[1].id()).map(|pair| together_first(&pair[0], &pair[1])));

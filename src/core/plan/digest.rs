@@ -82,19 +82,19 @@ impl Plan {
 
     /// The leaves of the plan: one an item, and one a resource that changes hands without a write.
     pub fn leaves(&self) -> LeafSet {
-        self.leaves_with(&self.keys())
+        self.leaves_with(&self.bound())
     }
 
     /// The leaf of each item.
     pub fn item_leaves(&self) -> BTreeMap<ItemRef, Digest> {
-        let keys = self.keys();
+        let keys = self.bound();
         let covered = Covered::new(&self.health);
         keys.keys().filter_map(|at| Some((*at, self.leaf(*at, &keys, &covered)?))).collect()
     }
 
     /// The leaves of one step's items: what approving the step approves. Empty for a step the plan does not have.
     pub fn step_leaves(&self, step: StepId) -> LeafSet {
-        let keys = self.keys();
+        let keys = self.bound();
         let covered = Covered::new(&self.health);
         let items = (0..self.steps.get(&step).map_or(0, Step::items)).map(|item| ItemRef { step, item });
         items.filter_map(|at| Some((keys.get(&at)?.clone(), self.leaf(at, &keys, &covered)?))).collect()
@@ -117,7 +117,7 @@ impl Plan {
     pub fn writes_nothing(&self) -> bool {
         let sends = |step: &Step| match &step.act {
             Act::Write(_) | Act::Verb { .. } | Act::Run { .. } => true,
-            Act::Wait(_) | Act::Check(_) | Act::Approve { .. } | Act::Pause => false,
+            Act::Wait(_) | Act::Check(_) | Act::Approve { .. } | Act::Pause | Act::Earlier(_) => false,
         };
         !self.steps.values().any(sends)
     }
@@ -137,10 +137,29 @@ impl Plan {
                 let text = if *hop == 1 { format!("write {}", write.id) } else { format!("write {} hop {hop}", write.id) };
                 keys.insert(ItemRef { step: *id, item }, LeafKey(text.into()));
             }
-            if !matches!(step.act, Act::Write(_)) {
+            if let Act::Earlier(wrote) = &step.act {
+                // Only an end of edges: it was approved before it was written.
+                keys.extend((0..).zip(wrote).map(|(item, earlier)| (ItemRef { step: *id, item }, LeafKey(format!("earlier {}", earlier.id).into()))));
+            } else if !matches!(step.act, Act::Write(_)) {
                 let act = Fingerprint::of("trueup/act/1", &[step.target.as_bytes(), &unnumbered(&step.act)]);
                 let nth = acts.entry(act).and_modify(|n| *n += 1).or_insert(1);
                 keys.insert(ItemRef { step: *id, item: 0 }, LeafKey(format!("act {} {nth}", act.short()).into()));
+            }
+        }
+        keys
+    }
+
+    /// The keys that approvals bind to: the last hop of a resource has the same whether or not the hops before it are done already.
+    fn bound(&self) -> BTreeMap<ItemRef, LeafKey> {
+        let mut keys = self.keys();
+        let mut hops: BTreeMap<&ResourceId, Vec<ItemRef>> = BTreeMap::new();
+        for (id, step) in &self.steps {
+            (0..).zip(step.writes()).for_each(|(item, write)| hops.entry(&write.id).or_default().push(ItemRef { step: *id, item }));
+        }
+        for (id, hops) in hops.into_iter().filter(|(_, hops)| hops.len() > 1) {
+            for (after, hop) in hops.into_iter().rev().enumerate() {
+                let text = if after == 0 { format!("write {id}") } else { format!("write {id} before {after} more") };
+                keys.insert(hop, LeafKey(text.into()));
             }
         }
         keys
@@ -153,7 +172,7 @@ impl Plan {
     }
 
     fn leaf(&self, at: ItemRef, keys: &BTreeMap<ItemRef, LeafKey>, covered: &Covered<'_>) -> Option<Digest> {
-        let (step, key) = (self.steps.get(&at.step)?, keys.get(&at)?);
+        let (step, key) = (self.steps.get(&at.step).filter(|step| !matches!(step.act, Act::Earlier(_)))?, keys.get(&at)?);
         // All or none is part of what is approved; a step without it has the leaf it always had.
         let together = step.together.as_ref().map(|name| format!(" together {name}")).unwrap_or_default();
         let rest = [json(&step.guard), [json(&step.proof), together.into_bytes()].concat()];
@@ -171,7 +190,7 @@ impl Plan {
             None => {
                 let closes = match &step.act {
                     Act::Verb { closes: Some(of), .. } => keys.get(&ItemRef { step: *of, item: 0 }).map_or("", |key| &key.0),
-                    Act::Write(_) | Act::Verb { .. } | Act::Run { .. } | Act::Wait(_) | Act::Check(_) | Act::Approve { .. } | Act::Pause => "",
+                    Act::Write(_) | Act::Verb { .. } | Act::Run { .. } | Act::Wait(_) | Act::Check(_) | Act::Approve { .. } | Act::Pause | Act::Earlier(_) => "",
                 };
                 Digest::of("trueup/leaf/act/1", &[key.0.as_bytes(), &unnumbered(&step.act), closes.as_bytes(), step.target.as_bytes(), &rest[0], &rest[1], &json(&step.claims)])
             }
@@ -251,7 +270,7 @@ fn undo(write: &Write, keys: &BTreeMap<ItemRef, LeafKey>) -> Vec<u8> {
 fn unnumbered(act: &Act) -> Vec<u8> {
     match act {
         Act::Verb { verb, on, args, closes: _, undo } => json(&("verb", verb, on, args, undo)),
-        Act::Write(_) | Act::Run { .. } | Act::Wait(_) | Act::Check(_) | Act::Approve { .. } | Act::Pause => json(act),
+        Act::Write(_) | Act::Run { .. } | Act::Wait(_) | Act::Check(_) | Act::Approve { .. } | Act::Pause | Act::Earlier(_) => json(act),
     }
 }
 

@@ -33,6 +33,8 @@ pub enum Finding {
     DanglingEdge { before: StepId, after: StepId },
     /// An order inside a step that the step does not keep.
     OutOfOrder { step: StepId },
+    /// What an earlier run wrote, waiting for something of this one.
+    OverAndWaits { step: StepId },
     /// Steps that wait for each other.
     Loop { steps: Vec<StepId> },
     /// A write that its step does not claim.
@@ -64,6 +66,7 @@ impl fmt::Display for Finding {
             Self::NoItems { step } => write!(f, "step {step} does nothing"),
             Self::DanglingEdge { before, after } => write!(f, "the edge from step {before} to step {after} names what is not there"),
             Self::OutOfOrder { step } => write!(f, "step {step} does not keep its own order"),
+            Self::OverAndWaits { step } => write!(f, "step {step} was done by an earlier run and waits for this one"),
             Self::Loop { steps } => write!(f, "steps wait for each other: {}", steps.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ")),
             Self::Unclaimed { step, id } => write!(f, "step {step} writes `{id}` and does not claim it"),
             Self::TooLarge { step, ops, limit } => write!(f, "step {step} has {ops} writes, and its unit takes {limit}"),
@@ -182,7 +185,8 @@ fn shape(plan: &Plan, id: StepId, step: &Step, kinds: &dyn Fn(&ResourceId) -> &'
         }
         Act::Run { undo: back, .. } => undo(plan, id, back, found),
         Act::Wait(until) | Act::Check(until) if until.of.is_empty() || until.samples == 0 => found.push(Finding::NoItems { step: id }),
-        Act::Wait(_) | Act::Check(_) | Act::Approve { .. } | Act::Pause => {}
+        Act::Earlier(wrote) if wrote.is_empty() => found.push(Finding::NoItems { step: id }),
+        Act::Wait(_) | Act::Check(_) | Act::Approve { .. } | Act::Pause | Act::Earlier(_) => {}
     }
 }
 
@@ -228,6 +232,10 @@ fn edges(plan: &Plan, found: &mut Vec<Finding>) {
         if !there {
             found.push(Finding::DanglingEdge { before: edge.before, after: edge.after });
         }
+    }
+    let over = |step: StepId| plan.steps.get(&step).is_some_and(|step| matches!(step.act, Act::Earlier(_)));
+    for edge in plan.edges.iter().filter(|edge| over(edge.after)) {
+        found.push(Finding::OverAndWaits { step: edge.after });
     }
     for edge in &plan.edges {
         if edge.before == edge.after {

@@ -3,7 +3,7 @@
 use crate::core::{
     drift::Overrides,
     model::{Desired, Digest, Fingerprint, Grant, Kind, MrId, Observed, Policy, Refusal, RepoId, ResourceId, Str, Unit, Value},
-    plan::{Beside, Conditions, Finding, Note, Order, Template},
+    plan::{Beside, Conditions, Finding, Note, Order, Past, Template},
 };
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -48,6 +48,8 @@ pub struct Material<'a> {
     pub health: &'a [Beside],
     /// The plan this one amends.
     pub parent: Option<Digest>,
+    /// What earlier runs of this change wrote.
+    pub past: Past<'a>,
 }
 
 /// Whether live state was looked at.

@@ -41,12 +41,28 @@ pub(super) struct Caches<'a> {
     pub absent: &'a BTreeMap<ResourceId, Span>,
 }
 
-/// All edges between items, in a stable order. The hops of one resource stand next to each other.
-pub(super) fn edges(items: &[Item<'_>], said: &[Said], caches: Caches<'_>) -> Vec<ItemEdge> {
-    let providers = providers(items);
-    let mut edges = Vec::new();
-    for (number, item) in items.iter().enumerate() {
-        references(number, item, items, &providers, caches, &mut edges);
+/// All edges between items, in a stable order, and those that lead from what earlier runs wrote to items (by their numbers in `past` and in `items`).
+///
+/// The hops of one resource stand next to each other.
+pub(super) fn edges(past: &[Item<'_>], items: &[Item<'_>], said: &[Said], caches: Caches<'_>) -> (Vec<ItemEdge>, Vec<ItemEdge>) {
+    let all: Vec<&Item<'_>> = past.iter().chain(items).collect();
+    let providers = providers(&all, past.len());
+    let (mut edges, mut late) = (Vec::new(), Vec::new());
+    for (number, item) in all.iter().enumerate() {
+        let mut found = Vec::new();
+        references(number, item, &all, &providers, caches, &mut found);
+        // What is over waits for nothing any more.
+        let Some(number) = number.checked_sub(past.len()) else {
+            late.extend(found.into_iter().filter_map(|edge| Some(ItemEdge { after: edge.after.checked_sub(past.len())?, ..edge })).filter(|edge| edge.before < past.len()));
+            continue;
+        };
+        for edge in found.into_iter().filter(|edge| edge.after >= past.len()) {
+            let after = edge.after - past.len();
+            match edge.before.checked_sub(past.len()) {
+                Some(before) => edges.push(ItemEdge { before, after, ..edge }),
+                None => late.push(ItemEdge { after, ..edge }),
+            }
+        }
         if let Some(before) = number.checked_sub(1).filter(|before| items[*before].id() == item.id()) {
             let needs = items[before].lingers().map_or(Needs::Healthy, Needs::Elapsed);
             let reason = EdgeReason::Chain { id: item.id().clone() };
@@ -66,15 +82,18 @@ pub(super) fn edges(items: &[Item<'_>], said: &[Said], caches: Caches<'_>) -> Ve
             edges.push(ItemEdge { before, after, needs: Needs::Proven, reason, place: place.clone(), guess: false });
         }
     }
-    edges
+    (edges, late)
 }
 
-fn providers(items: &[Item<'_>]) -> BTreeMap<Str, Providers> {
+/// Who provides what; the first `past` items are over, so they count only for what still stands when all is done.
+fn providers(items: &[&Item<'_>], past: usize) -> BTreeMap<Str, Providers> {
     let mut providers: BTreeMap<Str, Providers> = BTreeMap::new();
+    let keys = |item: &Item<'_>, value: Option<&Value>| -> BTreeSet<Str> { value.map(|value| item.kind.provides(item.id(), value)).unwrap_or_default().into_iter().collect() };
+    let last: BTreeMap<&ResourceId, &Item<'_>> = if past == 0 { BTreeMap::new() } else { items.iter().map(|item| (item.id(), *item)).collect() };
     for (number, item) in items.iter().enumerate() {
-        let keys = |value: Option<&Value>| -> BTreeSet<Str> { value.map(|value| item.kind.provides(item.id(), value)).unwrap_or_default().into_iter().collect() };
-        let (from, to) = (keys(item.from()), keys(item.to()));
-        for key in from.union(&to) {
+        let (from, to) = (keys(item, item.from()), keys(item, item.to()));
+        let stands = last.get(item.id()).filter(|_| number < past).map(|last| keys(last, last.to()));
+        for key in from.union(&to).filter(|key| stands.as_ref().is_none_or(|stands| stands.contains(*key) && to.contains(*key))) {
             let of = providers.entry(key.clone()).or_default();
             match (from.contains(key), to.contains(key)) {
                 (false, _) => of.gains.push(number),
@@ -87,7 +106,7 @@ fn providers(items: &[Item<'_>]) -> BTreeMap<Str, Providers> {
 }
 
 /// The edges of one consumer. A consumer that pointed there before waits only for what is newly provided; one that newly points there waits for every change of it.
-fn references(number: usize, item: &Item<'_>, items: &[Item<'_>], providers: &BTreeMap<Str, Providers>, caches: Caches<'_>, edges: &mut Vec<ItemEdge>) {
+fn references(number: usize, item: &Item<'_>, items: &[&Item<'_>], providers: &BTreeMap<Str, Providers>, caches: Caches<'_>, edges: &mut Vec<ItemEdge>) {
     let mentions = |value: Option<&Value>| -> BTreeMap<Str, (Str, bool)> {
         let all: Vec<Mention> = value.map(|value| item.kind.mentions(item.id(), value)).unwrap_or_default();
         all.into_iter().map(|Mention { key, rule, guess }| (key, (rule, guess))).collect()
@@ -101,7 +120,7 @@ fn references(number: usize, item: &Item<'_>, items: &[Item<'_>], providers: &BT
             let edge = edge(items, provider, number, reason, item.delta.place.clone());
             // What worked until now moves only to what works.
             let moves = item.from().is_some() && !from.contains_key(key) && of.gains.contains(&provider);
-            let needs = if moves { moved_to(&edge, item, &items[provider], caches) } else { edge.needs };
+            let needs = if moves { moved_to(&edge, item, items[provider], caches) } else { edge.needs };
             edges.push(ItemEdge { needs, guess: *guess, ..edge });
         }
     }
@@ -132,14 +151,14 @@ fn moved_to(edge: &ItemEdge, item: &Item<'_>, provider: &Item<'_>, caches: Cache
 }
 
 /// The providers of the consumer's own target; those of other targets only where it has none: two views of one zone do not wait for each other.
-fn nearest<'n>(item: &Item<'_>, items: &[Item<'_>], number: usize, found: impl Iterator<Item = &'n usize>) -> Vec<usize> {
+fn nearest<'n>(item: &Item<'_>, items: &[&Item<'_>], number: usize, found: impl Iterator<Item = &'n usize>) -> Vec<usize> {
     let (own, other): (Vec<usize>, Vec<usize>) = found.copied().filter(|found| *found != number).partition(|found| items[*found].target() == item.target());
     if own.is_empty() { other } else { own }
 }
 
 /// Inside one unit that keeps order, sent first is enough; across units the first is proven before the second is sent.
-fn edge(items: &[Item<'_>], before: usize, after: usize, reason: EdgeReason, place: Place) -> ItemEdge {
-    let together = items[before].shares_unit(&items[after]) && items[before].kind.limits().ordered;
+fn edge(items: &[&Item<'_>], before: usize, after: usize, reason: EdgeReason, place: Place) -> ItemEdge {
+    let together = items[before].shares_unit(items[after]) && items[before].kind.limits().ordered;
     ItemEdge { before, after, needs: if together { Needs::Applied } else { Needs::Proven }, reason, place, guess: false }
 }
 

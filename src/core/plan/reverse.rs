@@ -10,7 +10,7 @@ use crate::core::{
     diff::{Case, Delta, Fate, Op, Reason, three_way},
     model::{Kind, MrId, Observed, Path, Place, Policy, Reading, Refusal, RefusalKind, RepoId, ResourceId, StepId, Sure, VEIL, Value, Want, lines},
     plan::{
-        Act, Claim, CompileError, Edge, EdgeReason, Finding, Healthy, ItemRef, LeftOver, MatchedRule, Needs, Note, Plan, Step, Undo, Write,
+        Act, Claim, CompileError, Edge, EdgeReason, Finding, Healthy, ItemRef, LeftOver, MatchedRule, Needs, Note, Past, Plan, Step, Undo, Write,
         left_over::{as_if_back, behind, waits_for},
     },
 };
@@ -43,6 +43,8 @@ pub struct Restoring<'a> {
     pub repo: &'a RepoId,
     /// What other open changes have applied since.
     pub ahead: &'a BTreeMap<ResourceId, (MrId, Option<Value>)>,
+    /// The runs' writes one by one.
+    pub past: Past<'a>,
 }
 
 /// The wants to observe before `restore`: what was written counts as base, what was there before as merged.
@@ -128,6 +130,8 @@ pub fn restore(restoring: Restoring<'_>) -> Result<Plan, CompileError> {
         parent,
         together: &together,
         absent: &never,
+        past: restoring.past,
+        place: restoring.place,
     };
     if !left.is_empty() {
         // Only its order counts; where even that cannot be told, nothing is known to be safe to go back.

@@ -1,6 +1,6 @@
 //! Plans as data: steps, the writes they carry, the edges between them.
 
-use super::Healthy;
+use super::{Earlier, Healthy};
 use crate::core::{
     diff::Delta,
     model::{ApprovalRule, BlobId, Digest, Fact, FactValue, FileId, Fingerprint, Place, ResourceId, Span, StepId, Str, Time, Unit, User, Value, Why},
@@ -62,6 +62,8 @@ pub enum Act {
         by: ApprovalRule,
     },
     Pause,
+    /// Written by earlier runs of this change, and over: others wait for who remembers what was there, or for its health.
+    Earlier(Vec<Earlier>),
 }
 
 /// A program a driver runs.
@@ -143,14 +145,15 @@ impl Step {
     pub fn writes(&self) -> &[Write] {
         match &self.act {
             Act::Write(writes) => writes,
-            Act::Verb { .. } | Act::Run { .. } | Act::Wait(_) | Act::Check(_) | Act::Approve { .. } | Act::Pause => &[],
+            Act::Verb { .. } | Act::Run { .. } | Act::Wait(_) | Act::Check(_) | Act::Approve { .. } | Act::Pause | Act::Earlier(_) => &[],
         }
     }
 
-    /// How many items it has: one a write, one for any other act.
+    /// How many items it has: one a write, sent now or earlier, one for any other act.
     pub fn items(&self) -> u32 {
         match &self.act {
             Act::Write(writes) => writes.len() as u32,
+            Act::Earlier(of) => of.len() as u32,
             Act::Verb { .. } | Act::Run { .. } | Act::Wait(_) | Act::Check(_) | Act::Approve { .. } | Act::Pause => 1,
         }
     }

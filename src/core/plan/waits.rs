@@ -30,6 +30,8 @@ fn longest(plan: &Plan, of: impl Fn(&Edge, Span) -> Span) -> Span {
     for step in plan.steps.keys() {
         let way = |edge: &&Edge| {
             let own = match edge.needs {
+                // How much is left of it is another question at every moment.
+                Needs::Elapsed(_) if plan.since(edge).is_some() => Span(0),
                 Needs::Elapsed(span) => of(edge, span),
                 Needs::Applied | Needs::Proven | Needs::Healthy => Span(0),
             };
@@ -48,6 +50,7 @@ pub(super) fn advice(plan: &Plan, kinds: &dyn Fn(&ResourceId) -> &'static dyn Ki
         return None;
     }
     let span = |edge: &Edge| match edge.needs {
+        Needs::Elapsed(_) if plan.since(edge).is_some() => None,
         Needs::Elapsed(span) => Some(span),
         Needs::Applied | Needs::Proven | Needs::Healthy => None,
     };

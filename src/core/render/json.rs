@@ -97,6 +97,7 @@ fn step_json(sheet: &Sheet<'_>, step: &Step) -> Json {
         Act::Check(_) => "check",
         Act::Approve { .. } => "approve",
         Act::Pause => "pause",
+        Act::Earlier(_) => "earlier",
     };
     let proof = match &step.proof {
         Proof::Settled => "settled",
@@ -128,7 +129,7 @@ fn edge_json(sheet: &Sheet<'_>, edge: &Edge) -> Json {
     };
     json!({
         "before": edge.before, "after": edge.after, "needs": needs, "elapsed": elapsed, "reason": reason,
-        "text": words::edge(edge, &sheet.kinds), "place": place(&edge.place), "items": edge.items,
+        "since": sheet.plan.since(edge), "text": words::edge(sheet.plan, edge, &sheet.kinds), "place": place(&edge.place), "items": edge.items,
     })
 }
 

@@ -23,7 +23,7 @@ pub fn mermaid(sheet: &Sheet<'_>, state: &dyn Fn(StepId) -> Option<StepState>) -
         pairs.entry((edge.before, edge.after)).or_default().push(edge);
     }
     for ((before, after), edges) in pairs {
-        let why = edges.first().map(|edge| words::edge(edge, &sheet.kinds).replace('`', "")).unwrap_or_default();
+        let why = edges.first().map(|edge| words::edge(sheet.plan, edge, &sheet.kinds).replace('`', "")).unwrap_or_default();
         let more = if edges.len() > 1 { format!(" and {} more", edges.len() - 1) } else { String::new() };
         out.push_str(&format!("  s{before} -->|\"{}{more}\"| s{after}\n", escape::mermaid(&why, 140)));
     }
@@ -56,6 +56,7 @@ pub fn does(step: &Step) -> String {
         Act::Check(until) => format!("check {}", until.fact),
         Act::Approve { by } => format!("wait for {}", words::count(by.count as usize, "approval")),
         Act::Pause => "pause".to_owned(),
+        Act::Earlier(wrote) => format!("{} of an earlier run", words::count(wrote.len(), "write")),
     };
     match &step.together {
         Some(group) => format!("{does}, all or none ({group})"),

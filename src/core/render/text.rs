@@ -165,7 +165,7 @@ pub fn reasons(sheet: &Sheet<'_>) -> BTreeMap<StepId, Vec<String>> {
         let Some(first) = edges.first() else { continue };
         let place = if first.place.file.is_empty() { String::new() } else { format!(", {}", code(&first.place.to_string())) };
         let more = if edges.len() > 1 { format!(" and {} more", edges.len() - 1) } else { String::new() };
-        out.entry(after).or_default().push(format!("after step {before}: {}{place}{more}", words::edge(first, &sheet.kinds)));
+        out.entry(after).or_default().push(format!("after step {before}: {}{place}{more}", words::edge(sheet.plan, first, &sheet.kinds)));
     }
     out
 }

@@ -88,6 +88,10 @@ impl Veil {
                     self.undo(&id, undo);
                 }
             }
+            Act::Earlier(wrote) => wrote.iter_mut().for_each(|earlier| {
+                self.value(&earlier.id, &mut earlier.from);
+                self.value(&earlier.id, &mut earlier.to);
+            }),
             Act::Run { .. } | Act::Wait(_) | Act::Check(_) | Act::Approve { .. } | Act::Pause => {}
         }
     }

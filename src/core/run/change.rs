@@ -6,7 +6,7 @@ use crate::core::{
     drift::OverrideAsk,
     gate::{Approval, Leaves, Pin, Reason, RuleStanding, Shown, Window, standing},
     model::{CommitId, Digest, Fingerprint, MrId, Policy, Refusal, ResourceId, Str, Time, User, Value},
-    plan::{Claim, Plan},
+    plan::{Act, Claim, Plan},
     render::Kinds,
     review::{CommentId, DRIFT, Face, Links, MrState, Phase, Sighting, Times, Veil},
 };
@@ -367,7 +367,8 @@ impl Change {
     fn forecast_holds(&self) -> bool {
         let Some(desk) = &self.desk else { return false };
         desk.plan.steps.values().all(|step| {
-            !step.writes().is_empty()
+            // What is over already was approved before it was written.
+            (!step.writes().is_empty() || matches!(step.act, Act::Earlier(_)))
                 && step.writes().iter().all(|write| {
                     let ours = self.ledger.written.get(&write.id);
                     ours.is_some_and(|ours| ours.after == write.from && ours.before == write.to)

@@ -95,7 +95,7 @@ impl Change {
         match self.spec(step).map(|spec| &spec.act) {
             Some(Act::Run { guard: Guard::AtMostOnce, .. }) => true,
             Some(Act::Run { guard: Guard::Unless(_) | Guard::Creates(_) | Guard::OnlyIf(_), .. })
-            | Some(Act::Write(_) | Act::Verb { .. } | Act::Wait(_) | Act::Check(_) | Act::Approve { .. } | Act::Pause)
+            | Some(Act::Write(_) | Act::Verb { .. } | Act::Wait(_) | Act::Check(_) | Act::Approve { .. } | Act::Pause | Act::Earlier(_))
             | None => false,
         }
     }
@@ -142,7 +142,7 @@ impl Change {
             let of = match (&spec.act, &spec.proof) {
                 (_, Proof::Fact(until)) => until.of.as_slice(),
                 (Act::Verb { on, .. }, _) => on,
-                (Act::Write(_) | Act::Run { .. } | Act::Wait(_) | Act::Check(_) | Act::Approve { .. } | Act::Pause, _) => &[],
+                (Act::Write(_) | Act::Run { .. } | Act::Wait(_) | Act::Check(_) | Act::Approve { .. } | Act::Pause | Act::Earlier(_), _) => &[],
             };
             return self.plain_wants(of);
         }

@@ -133,7 +133,7 @@ impl Change {
                 must(self.missing() == 0, "nothing starts without its approvals")?;
                 let (plan, policy, restore) = (desk.plan.clone(), desk.policy.clone(), desk.restore);
                 self.tell(*at);
-                self.ledger.begin(plan, policy);
+                self.ledger.begin(plan, policy, *at);
                 self.forget_given_up();
                 self.stage = if restore { Phase::Restoring } else { Phase::Rolling };
                 self.times.started.get_or_insert(*at);
@@ -157,7 +157,7 @@ impl Change {
                 must(self.claim == ClaimState::Granted, "nothing runs without claims")?;
                 self.tell(*at);
                 (self.trouble, self.alarm) = (None, false);
-                if self.ledger.reopen() {
+                if self.ledger.reopen(*at) {
                     self.stage = if self.is_restore() { Phase::Restoring } else { Phase::Rolling };
                     self.running = true;
                 } else {

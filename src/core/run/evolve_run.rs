@@ -52,6 +52,7 @@ impl Change {
         let step = self.place(id, attempt, &[Doing::Acting])?;
         self.tell(at);
         self.ledger.slow.remove(&step);
+        self.ledger.since[step as usize] = Some(at);
         let unprovable = self.ledger.unprovable(step);
         let last = self.ledger.tried(step) >= backoff::ACTS;
         let veil = self.veil();
@@ -191,7 +192,7 @@ impl Change {
             Act::Approve { .. } | Act::Pause => {}
             // Its guard is read before the act.
             Act::Write(_) | Act::Verb { .. } | Act::Run { .. } if spec.guard.is_some() => drop(self.ledger.waits.insert(step, Waited { good: 0, last: at, asked: true, spent: 0 })),
-            Act::Write(_) | Act::Verb { .. } | Act::Run { .. } => return Err("an act is not waited for"),
+            Act::Write(_) | Act::Verb { .. } | Act::Run { .. } | Act::Earlier(_) => return Err("an act is not waited for"),
         }
         Ok(())
     }
@@ -289,7 +290,7 @@ impl Change {
             }
         }
         // What waited behind it goes on: the run is open again for exactly those.
-        if self.ledger.reopen_blocked() {
+        if self.ledger.reopen_blocked(self.clock) {
             self.running = true;
             self.stage = if self.is_restore() { crate::core::review::Phase::Restoring } else { crate::core::review::Phase::Rolling };
         }
@@ -304,7 +305,7 @@ impl Ledger {
     }
 
     /// Sets what is open of a step and closes it.
-    fn end(&mut self, step: u32, to: At, at: Time) {
+    pub(super) fn end(&mut self, step: u32, to: At, at: Time) {
         for item in 0..self.of(step).len() as u32 {
             if self.of(step)[item as usize] == At::Pending {
                 self.set(step, item, to);
@@ -319,6 +320,7 @@ impl Ledger {
         self.waits.remove(&step);
         self.tries.remove(&step);
         self.doing[step as usize] = Doing::Over;
+        self.since[step as usize] = Some(at);
         self.over += 1;
         let waits = self.begin_health(step);
         self.release(step, |needs| !(waits && needs == Needs::Healthy), at);
@@ -335,24 +337,24 @@ impl Ledger {
             }
             match needs {
                 Needs::Elapsed(_) if !happened => self.frontier.release(edge),
-                Needs::Elapsed(span) => self.arm(at + span, Timer::Edge(edge)),
+                Needs::Elapsed(span) => self.arm(self.counts_from(edge, at) + span, Timer::Edge(edge)),
                 Needs::Applied | Needs::Proven | Needs::Healthy => self.frontier.release(edge),
             }
         }
     }
 
     /// Opens failed, blocked, skipped and unfinished items again; false when there are none.
-    pub(super) fn reopen(&mut self) -> bool {
+    pub(super) fn reopen(&mut self, now: Time) -> bool {
         self.skips.clear();
-        self.open_again(|at| matches!(at, At::Failed | At::Blocked | At::Skipped | At::Pending))
+        self.open_again(now, |at| matches!(at, At::Failed | At::Blocked | At::Skipped | At::Pending))
     }
 
     /// Opens blocked items again, after what blocked them was skipped.
-    fn reopen_blocked(&mut self) -> bool {
-        self.open_again(|at| matches!(at, At::Blocked | At::Pending))
+    fn reopen_blocked(&mut self, now: Time) -> bool {
+        self.open_again(now, |at| matches!(at, At::Blocked | At::Pending))
     }
 
-    fn open_again(&mut self, which: impl Fn(At) -> bool) -> bool {
+    fn open_again(&mut self, now: Time, which: impl Fn(At) -> bool) -> bool {
         let steps = self.frontier.len() as u32;
         let open: Vec<bool> = (0..steps).map(|step| self.of(step).iter().any(|at| which(*at))).collect();
         if !open.contains(&true) {
@@ -388,6 +390,7 @@ impl Ledger {
                 }
             }
         }
+        self.close_earlier(now);
         true
     }
 }
@@ -398,7 +401,7 @@ impl Step {
         match &self.act {
             Act::Wait(until) | Act::Check(until) => Some(until),
             Act::Write(_) | Act::Verb { .. } | Act::Run { .. } => self.guard.as_ref(),
-            Act::Approve { .. } | Act::Pause => None,
+            Act::Approve { .. } | Act::Pause | Act::Earlier(_) => None,
         }
     }
 }
@@ -407,6 +410,6 @@ impl Step {
 pub(super) fn is_sent(step: &Step) -> bool {
     match step.act {
         Act::Write(_) | Act::Verb { .. } | Act::Run { .. } => true,
-        Act::Wait(_) | Act::Check(_) | Act::Approve { .. } | Act::Pause => false,
+        Act::Wait(_) | Act::Check(_) | Act::Approve { .. } | Act::Pause | Act::Earlier(_) => false,
     }
 }

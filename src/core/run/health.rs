@@ -9,7 +9,7 @@ use super::{
 use crate::core::{
     gate::{Watched, Window, Wrong},
     model::{Fingerprint, ResourceId, Saw, StepId, Time, Want},
-    plan::{Healthy, Needs},
+    plan::{Act, Healthy, Needs},
     review::{FailureKind, Phase, words::when},
 };
 use std::collections::BTreeMap;
@@ -163,6 +163,9 @@ impl Ledger {
     fn proven_writes(&self, step: u32) -> BTreeMap<&ResourceId, (&Option<crate::core::model::Value>, &Option<crate::core::model::Value>)> {
         let mut found: BTreeMap<&ResourceId, (_, _)> = BTreeMap::new();
         let Some(spec) = self.plan.steps.get(&self.frontier.id(step)) else { return found };
+        if let Act::Earlier(wrote) = &spec.act {
+            return self.earlier_writes(step, spec, wrote).into_iter().map(|(id, earlier)| (id, (&earlier.from, &earlier.to))).collect();
+        }
         for (write, _) in spec.writes().iter().zip(self.of(step)).filter(|(_, at)| **at == At::Proven) {
             found.entry(&write.id).and_modify(|(_, to)| *to = &write.to).or_insert((&write.from, &write.to));
         }
@@ -184,7 +187,9 @@ impl Ledger {
                 }
             }
         }
-        self.health.remove(&step);
+        if self.health.remove(&step).is_some_and(|window| window.held()) {
+            self.held.insert(step);
+        }
         self.slow.remove(&step);
         self.release(step, |needs| needs == Needs::Healthy, at);
     }

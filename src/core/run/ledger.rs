@@ -4,7 +4,7 @@ use super::{Frontier, Item};
 use crate::core::{
     gate::Window,
     model::{Fingerprint, Policy, ResourceId, StepId, Time, User, Value},
-    plan::{Act, ItemRef, Plan, Proof, Written},
+    plan::{Act, Earlier, ItemRef, Plan, Proof, Written},
     review::FailureKind,
 };
 use std::{
@@ -109,6 +109,12 @@ pub struct Ledger {
     pub(super) said: BTreeMap<u32, BTreeSet<User>>,
     /// Steps that are over and whose health others wait for.
     pub(super) health: BTreeMap<u32, Window>,
+    /// When each step was over last, or when its act was answered.
+    pub(super) since: Vec<Option<Time>>,
+    /// Steps whose health held as long as others had to see it.
+    pub(super) held: BTreeSet<u32>,
+    /// What earlier runs wrote, one by one: caches remember longer than a run lasts.
+    pub(super) earlier: Vec<Earlier>,
     /// By which the run began.
     pub(super) policy: Arc<Policy>,
     /// Acts so far, over all runs: the next run numbers its attempts from here, so that a late answer to an old act is none to a new one.
@@ -143,7 +149,8 @@ impl Counts {
 
 impl Ledger {
     /// Begins a run of a plan on top of what was written before.
-    pub(super) fn begin(&mut self, plan: Arc<Plan>, policy: Arc<Policy>) {
+    pub(super) fn begin(&mut self, plan: Arc<Plan>, policy: Arc<Policy>, at: Time) {
+        let earlier = self.earlier();
         let frontier = Frontier::new(&plan);
         let mut item_at = Vec::with_capacity(frontier.len() + 1);
         let mut total = 0u32;
@@ -160,12 +167,15 @@ impl Ledger {
             item_at,
             counts: Counts { all: total as usize, ..Counts::default() },
             epoch,
+            since: vec![None; frontier.len()],
+            earlier,
             written: std::mem::take(&mut self.written),
             frontier,
             plan,
             policy,
             ..Self::default()
         };
+        self.close_earlier(at);
     }
 
     pub fn counts(&self) -> Counts {
@@ -284,6 +294,7 @@ impl Ledger {
         self.armed.values_mut().for_each(|at| *at = back(*at));
         self.waits.values_mut().for_each(|wait| wait.last = back(wait.last));
         self.health.values_mut().for_each(|window| window.clock_back(by));
+        self.since.iter_mut().flatten().chain(self.earlier.iter_mut().map(|earlier| &mut earlier.at)).for_each(|at| *at = back(*at));
     }
 
     pub(super) fn fail(&mut self, step: u32, item: u32, kind: FailureKind, why: impl Into<String>) {
@@ -335,7 +346,7 @@ impl Ledger {
 fn closes(act: &Act) -> Option<StepId> {
     match act {
         Act::Verb { closes, .. } => *closes,
-        Act::Write(_) | Act::Run { .. } | Act::Wait(_) | Act::Check(_) | Act::Approve { .. } | Act::Pause => None,
+        Act::Write(_) | Act::Run { .. } | Act::Wait(_) | Act::Check(_) | Act::Approve { .. } | Act::Pause | Act::Earlier(_) => None,
     }
 }
 

@@ -3,6 +3,7 @@
 mod backoff;
 mod change;
 mod due;
+mod earlier;
 mod effect;
 mod ends;
 mod event;

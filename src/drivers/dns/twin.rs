@@ -213,7 +213,7 @@ impl Driver for Twin {
         Box::pin(async move {
             match act {
                 Act::Write(writes) => self.write(writes, skip),
-                Act::Verb { .. } | Act::Run { .. } | Act::Wait(_) | Act::Check(_) | Act::Approve { .. } | Act::Pause => {
+                Act::Verb { .. } | Act::Run { .. } | Act::Wait(_) | Act::Check(_) | Act::Approve { .. } | Act::Pause | Act::Earlier(_) => {
                     Outcome::all(1, Item::Refused(Refusal::new(RefusalKind::Target, "a name server knows writes alone").advice("plan the step without verbs and programs")))
                 }
             }

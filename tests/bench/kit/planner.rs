@@ -46,6 +46,8 @@ impl Planner {
             head: head.clone(),
             ours: BTreeMap::new(),
             written: BTreeMap::new(),
+            earlier: Vec::new(),
+            now: Default::default(),
             ahead: BTreeMap::new(),
             overrides: Default::default(),
             owners: None,

@@ -4,7 +4,7 @@ use std::{collections::BTreeMap, sync::Arc};
 use trueup::core::{
     diff::{Delta, Op, Reason},
     model::{ApprovalRule, Freeze, HealthRule, MrId, Place, Policy, RepoId, ResourceId, Span, StartWhen, StepId, Sure, Unit, Value},
-    plan::{Act, Claim, Edge, EdgeReason, Healthy, MatchedRule, Needs, OnDeadline, Plan, Proof, Step, Test, Undo, Until, Write},
+    plan::{Act, Claim, Earlier, Edge, EdgeReason, Healthy, MatchedRule, Needs, OnDeadline, Plan, Proof, Step, Test, Undo, Until, Write},
 };
 
 /// The resource that a short name stands for.
@@ -19,12 +19,21 @@ pub fn value(text: &str) -> Option<Value> {
 
 /// Reads a plan and the policy it comes with.
 pub fn read(words: &[&str]) -> (Arc<Plan>, Arc<Policy>) {
+    read_after(words, &[])
+}
+
+/// The same for a change whose earlier runs wrote something: `earlier=a,b` is the step that stands for what they wrote last of these.
+pub fn read_after(words: &[&str], wrote: &[Earlier]) -> (Arc<Plan>, Arc<Policy>) {
     let mut plan = Plan::default();
     let mut policy = Policy { window: Span::secs(2), every: Span::secs(1), ..Policy::default() };
     for word in words {
         let (key, rest) = word.split_once('=').unwrap_or((word, ""));
         match key {
             "edge" => edge(&mut plan, rest),
+            "earlier" => {
+                let last = |name| wrote.iter().rfind(|earlier| earlier.id == id(name)).expect("an earlier run wrote it").clone();
+                push(&mut plan, Act::Earlier(rest.split(',').map(last).collect()));
+            }
             // A way back that leaves something: `left=a:theirs`.
             "left" => {
                 let (name, why) = rest.split_once(':').expect("name:why");

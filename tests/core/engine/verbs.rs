@@ -40,6 +40,7 @@ pub fn run(world: &mut World, line: &str) -> Vec<String> {
         "crash" => world.crash(),
         "reply" => world.hear(&[Input::Replied { to: trueup::core::review::CommentId(rest[0].parse().expect("an id")) }]),
         "state" => return unnamed(world, state(world)),
+        "wrote" => return wrote(world),
         other => panic!("no such verb: {other}"),
     }
     let mut out = trace::take(world);
@@ -134,7 +135,7 @@ fn plan(world: &mut World, words: &[&str]) {
         Some(&"conflict") => PlanResult::Conflicted(words[1..].iter().map(|path| (*path).into()).collect()),
         Some(&"failed") => PlanResult::Failed { why: words[1..].join(" ") },
         _ => {
-            let (plan, policy) = plans::read(words);
+            let (plan, policy) = plans::read_after(words, &world.change.ledger().earlier());
             world.next_plan = (plan.clone(), policy.clone());
             for write in plan.steps.values().flat_map(|step| step.writes()) {
                 // What nobody spoke of yet is as the plan says it is.
@@ -219,6 +220,16 @@ fn clock(world: &mut World, by: &str) {
     let (sign, by) = if let Some(by) = by.strip_prefix('-') { (-1, by) } else { (1, by.trim_start_matches('+')) };
     world.now = Time(world.now.0 + sign * span(by));
     world.hear(&[Input::Tick]);
+}
+
+/// What all runs wrote, one by one.
+fn wrote(world: &World) -> Vec<String> {
+    let is = |value: &Option<_>| value.as_ref().map_or_else(|| "absent".to_owned(), ToString::to_string);
+    let one = |earlier: trueup::core::plan::Earlier| {
+        let healthy = if earlier.healthy { ", healthy since" } else { "" };
+        format!("{} {} → {} at {}{healthy}", earlier.id, is(&earlier.from), is(&earlier.to), earlier.at)
+    };
+    world.change.ledger().earlier().into_iter().map(one).collect()
 }
 
 /// Everything there is to know, for people who read the file.

@@ -58,6 +58,7 @@ fn plan(base: &Desired, merged: &Desired, live: &BTreeMap<ResourceId, Value>, ou
         notes: Vec::new(),
         health: &[],
         parent: None,
+        past: Default::default(),
     })
 }
 

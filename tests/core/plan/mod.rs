@@ -3,6 +3,7 @@
 mod atomic;
 mod diff;
 mod digest;
+mod earlier;
 mod golden;
 mod health;
 mod laws;

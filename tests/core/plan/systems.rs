@@ -175,6 +175,7 @@ fn the_way_back_waits_as_well() {
         base: &|id| written.get(id).and_then(|of| of.before.clone()),
         repo: &RepoId::new("infra"),
         ahead: &BTreeMap::new(),
+        past: Default::default(),
     });
     assert_snapshot!(read(&back.unwrap()));
 }

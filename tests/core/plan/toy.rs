@@ -137,6 +137,9 @@ pub struct World {
     pub notes: Vec<Note>,
     pub health: Vec<Beside>,
     pub orders: Vec<trueup::core::plan::Order>,
+    /// What earlier runs wrote, and when it is now.
+    pub past: Vec<trueup::core::plan::Earlier>,
+    pub now: Time,
     pub offline: bool,
 }
 
@@ -161,6 +164,8 @@ impl World {
             notes: Vec::new(),
             health: Vec::new(),
             orders: Vec::new(),
+            past: Vec::new(),
+            now: Time(0),
             offline: false,
         }
     }
@@ -204,6 +209,7 @@ impl World {
             notes: self.notes.clone(),
             health: &self.health,
             parent: None,
+            past: trueup::core::plan::Past { wrote: &self.past, now: self.now },
         })
     }
 

@@ -39,7 +39,7 @@ fn back_while(
         .collect();
     let place = |id: &ResourceId| plan.deltas.iter().find(|delta| delta.id == *id).map(|delta| delta.place.clone()).unwrap_or_default();
     let (policy, rules, repo) = (Policy::default(), plan.rules.clone(), RepoId::new("infra"));
-    restore(Restoring { written, place: &place, plans: &[plan], seen: &seen, kinds: &toys, policy: &policy, rules, base, repo: &repo, ahead })
+    restore(Restoring { written, place: &place, plans: &[plan], seen: &seen, kinds: &toys, policy: &policy, rules, base, repo: &repo, ahead, past: Default::default() })
 }
 
 fn writes(plan: &Plan) -> Vec<ResourceId> {
@@ -83,6 +83,7 @@ fn a_way_back_over_anothers_value_is_refused_whatever_policy_says_of_drift() {
         base: &|_| value("theirs"),
         repo: &RepoId::new("infra"),
         ahead: &BTreeMap::new(),
+        past: Default::default(),
     });
     let Err(CompileError::Refused(faults)) = made else { panic!("written over: {made:?}") };
     assert_eq!(faults[0].kind, RefusalKind::Drift);

@@ -46,8 +46,8 @@ pub fn sure(sure: &Sure) -> Option<String> {
     }
 }
 
-/// Why one step waits for another, without the place.
-pub fn edge(edge: &Edge, kinds: &Kinds) -> String {
+/// Why one step of a plan waits for another, without the place.
+pub fn edge(plan: &Plan, edge: &Edge, kinds: &Kinds) -> String {
     let title = |id| code(&kinds.title(id));
     let why = match &edge.reason {
         EdgeReason::Refers { consumer, provider, rule } => format!("{} points at {}, which comes first ({})", title(consumer), title(provider), code(rule)),
@@ -62,12 +62,24 @@ pub fn edge(edge: &Edge, kinds: &Kinds) -> String {
         Needs::Applied => why,
         Needs::Proven => format!("{why}, once that is proven"),
         Needs::Healthy => format!("{why}, once that is healthy"),
-        Needs::Elapsed(span) => match &edge.reason {
-            EdgeReason::LetsGo { .. } => format!("{why}, {span} later, when no cache leads there any more"),
-            EdgeReason::Refers { .. } => format!("{why}, {span} later, when no cache remembers that it was not there"),
-            EdgeReason::Chain { .. } => format!("{why}, {span} later, when no cache holds the old one alone"),
-            EdgeReason::Said { .. } | EdgeReason::Takes { .. } | EdgeReason::Batch { .. } | EdgeReason::Wave { .. } => format!("{why}, {span} later"),
+        Needs::Elapsed(span) if let Some(since) = plan.since(edge) => {
+            let forgets = forgets(&edge.reason).map_or(String::new(), |forgets| format!(", {forgets}"));
+            format!("{why}, {span} after that was written at {since}: not before {}{forgets}", since + span)
+        }
+        Needs::Elapsed(span) => match forgets(&edge.reason) {
+            Some(forgets) => format!("{why}, {span} later, {forgets}"),
+            None => format!("{why}, {span} later"),
         },
+    }
+}
+
+/// What has passed once a wait for caches is over.
+fn forgets(reason: &EdgeReason) -> Option<&'static str> {
+    match reason {
+        EdgeReason::LetsGo { .. } => Some("when no cache leads there any more"),
+        EdgeReason::Refers { .. } => Some("when no cache remembers that it was not there"),
+        EdgeReason::Chain { .. } => Some("when no cache holds the old one alone"),
+        EdgeReason::Said { .. } | EdgeReason::Takes { .. } | EdgeReason::Batch { .. } | EdgeReason::Wave { .. } => None,
     }
 }
 
@@ -189,7 +201,8 @@ pub fn never(plan: &Plan, kinds: &Kinds) -> Vec<String> {
             | crate::core::plan::Act::Wait(_)
             | crate::core::plan::Act::Check(_)
             | crate::core::plan::Act::Approve { .. }
-            | crate::core::plan::Act::Pause => None,
+            | crate::core::plan::Act::Pause
+            | crate::core::plan::Act::Earlier(_) => None,
         };
         // Asked before anything is worded: a plan of many writes mostly loses nothing.
         let lost = step.writes().iter().filter(|write| matches!(write.undo, Undo::Never { .. }));

@@ -49,7 +49,7 @@ struct Run<'a> {
 pub(in crate::drivers::config) async fn act(center: &dyn Center, cx: &Cx<'_>, act: &Act, skip: &BTreeSet<u32>, tokens: &[Token]) -> Outcome {
     let writes = match act {
         Act::Write(writes) => writes,
-        Act::Verb { .. } | Act::Run { .. } | Act::Wait(_) | Act::Check(_) | Act::Approve { .. } | Act::Pause => {
+        Act::Verb { .. } | Act::Run { .. } | Act::Wait(_) | Act::Check(_) | Act::Approve { .. } | Act::Pause | Act::Earlier(_) => {
             let refusal = Refusal::new(RefusalKind::Target, format!("{} knows writes alone", center.words().name)).advice("plan the step without verbs and programs");
             return Outcome::all(1, Item::Refused(refusal));
         }

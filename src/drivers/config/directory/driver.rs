@@ -200,7 +200,7 @@ impl Driver for Directory {
         Box::pin(async move {
             let writes = match act {
                 Act::Write(writes) => writes.clone(),
-                Act::Verb { .. } | Act::Run { .. } | Act::Wait(_) | Act::Check(_) | Act::Approve { .. } | Act::Pause => {
+                Act::Verb { .. } | Act::Run { .. } | Act::Wait(_) | Act::Check(_) | Act::Approve { .. } | Act::Pause | Act::Earlier(_) => {
                     let refusal = Refusal::new(RefusalKind::Target, "a folder knows writes alone").advice("plan the step without verbs and programs");
                     return Outcome::all(1, Item::Refused(refusal));
                 }

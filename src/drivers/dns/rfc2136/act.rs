@@ -37,7 +37,7 @@ const HALVINGS: u32 = 64;
 pub(super) async fn act(driver: &Rfc2136, cx: &Cx<'_>, act: &Act, skip: &BTreeSet<u32>) -> Outcome {
     let writes = match act {
         Act::Write(writes) => writes,
-        Act::Verb { .. } | Act::Run { .. } | Act::Wait(_) | Act::Check(_) | Act::Approve { .. } | Act::Pause => {
+        Act::Verb { .. } | Act::Run { .. } | Act::Wait(_) | Act::Check(_) | Act::Approve { .. } | Act::Pause | Act::Earlier(_) => {
             let refusal = Refusal::new(RefusalKind::Target, "a name server knows writes alone").advice("plan the step without verbs and programs");
             return Outcome::all(1, Item::Refused(refusal));
         }
