@@ -112,7 +112,7 @@ pub async fn perform(hands: Hands, effect: Effect) {
             Some(Input::Observed { ask, seen: seen.map_err(|error| error.to_string()) })
         }
         Effect::Probe { n, probe } => {
-            let saw = hands.world.prober.ask(&probe).await;
+            let saw = hands.world.probe(&hands.mr.repo, &probe).await;
             Some(Input::Probed { probe: probe.key(), n, saw })
         }
         Effect::Act { step, attempt, skip } => {

@@ -76,7 +76,7 @@ pub async fn answer(world: &Arc<World>, request: Request) -> PlanAnswer {
         None => (TreeId::new(""), PlanResult::Failed { why: format!("repository {} is no longer in the server's configuration", request.mr.repo) }),
         Some(repo) => compile_for(repo.clone(), &world.targets, Sighted::Observe(&world.safe), request).await,
     };
-    let result = askable(world, result, restore);
+    let result = askable(world, &repo, result, restore);
     let way_back = match &result {
         PlanResult::Plan { plan, policy } => Some(Arc::new(forecast(&world.targets, &repo, plan, policy, &written))),
         PlanResult::Refused(_) | PlanResult::Conflicted(_) | PlanResult::Failed { .. } => None,
@@ -85,10 +85,10 @@ pub async fn answer(world: &Arc<World>, request: Request) -> PlanAnswer {
 }
 
 /// Refuses a plan whose health can never be asked about. The way back is never refused for it.
-fn askable(world: &World, result: PlanResult, restore: bool) -> PlanResult {
+fn askable(world: &World, repo: &RepoId, result: PlanResult, restore: bool) -> PlanResult {
     let PlanResult::Plan { plan, .. } = &result else { return result };
     let fault = |one: &plan::Healthy| {
-        let (what, advice) = world.prober.fault(&one.probe)?;
+        let (what, advice) = world.probe_fault(repo, &one.probe)?;
         Some(Refusal::new(RefusalKind::Unknown, format!("health cannot be asked: {what}")).at(one.place.clone()).advice(advice))
     };
     let faults: Vec<Refusal> = plan.health.iter().filter(|_| !restore).filter_map(fault).collect();

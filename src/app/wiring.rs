@@ -245,6 +245,7 @@ pub(super) fn governed(server: &config::Server, named: &config::Repository, path
         approvers: Some(approvers(server, named)),
         required_checks: named.required_checks.clone(),
         secrets: named.secrets.clone(),
+        probes: named.probes.clone(),
         claim_ttl: server.limits.claim_ttl,
         people: Arc::new(Known { users: server.users.iter().map(|user| &user.name).chain(server.accounts()).cloned().collect(), groups: server.groups.clone() }),
         units: UnitCache::default(),

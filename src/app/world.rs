@@ -3,7 +3,7 @@
 use super::{board::BoardRoom, drift::SweepBook, forges::Elsewhere, news::News, overrides::OverrideBook, owners::Owners, safe::Safe, service::MrDesk, targets::Targets};
 use crate::{
     core::{
-        model::{CommitId, Grant, RepoId, Span, Str, User},
+        model::{CommitId, Grant, Probe, ProbeGrant, RepoId, Saw, Span, Str, User},
         render::Kinds,
     },
     git::{Pointers, UnitCache},
@@ -79,6 +79,22 @@ impl World {
         let repo = self.repositories.get(repo)?;
         repo.state.commit(&format!("refs/heads/{}", repo.branch)).ok()
     }
+
+    /// Why a probe of a repository can never be asked, by its grants and the server's configuration: what, and what to do.
+    pub fn probe_fault(&self, repo: &RepoId, probe: &Probe) -> Option<(String, String)> {
+        match self.repositories.get(repo) {
+            Some(known) => known.probes.fault(&probe.ask).or_else(|| self.prober.fault(probe)),
+            None => Some((format!("repository {repo} is no longer in the server's configuration"), "add it there again".to_owned())),
+        }
+    }
+
+    /// Asks a probe of a repository, if that is still its to ask.
+    pub async fn probe(&self, repo: &RepoId, probe: &Probe) -> Saw {
+        match self.repositories.get(repo).and_then(|known| known.probes.fault(&probe.ask)) {
+            Some((what, advice)) => Saw::Nothing(format!("{what}; {advice}").into()),
+            None => self.prober.ask(probe).await,
+        }
+    }
 }
 
 /// One governed repository.
@@ -96,6 +112,8 @@ pub struct Repository {
     pub required_checks: Vec<Str>,
     /// The secrets that its files may refer to.
     pub secrets: Vec<Str>,
+    /// What its health probes may name.
+    pub probes: ProbeGrant,
     /// How long a stopped change holds its claims before its owner is called.
     pub claim_ttl: Span,
     /// Whom policy may name.

@@ -148,6 +148,19 @@ impl Check<'_> {
                 }
             }
         }
+        for (i, repository) in server.repositories.iter().enumerate() {
+            let known = [
+                ("commands", &repository.probes.commands, server.probes.commands.keys().collect::<Vec<_>>()),
+                ("prometheus", &repository.probes.prometheus, server.probes.prometheus.keys().collect()),
+            ];
+            for (key, granted, known) in known {
+                // What starts so may come later; a whole name that is not there is a slip.
+                for (n, name) in granted.iter().enumerate().filter(|(_, name)| !name.ends_with('*') && !known.contains(name)) {
+                    let advice = instead(name, known.iter().copied(), &format!("add it under `probes.{key}`"));
+                    self.fault(RefusalKind::Unknown, &["repositories", &i.to_string(), "probes", key, &n.to_string()], format!("`probes.{key}` has no `{name}`"), advice);
+                }
+            }
+        }
         for (name, prometheus) in &server.probes.prometheus {
             let url = &prometheus.url;
             if !(url.starts_with("http://") || url.starts_with("https://")) || url.contains('@') {

@@ -1,7 +1,7 @@
 //! The keys of `server.yaml`; the doc of each field is its line in docs/configuration.md.
 
 use super::{Forge, Probes, SealKeys, SecretSource, Sops, TokenSource, Vault};
-use crate::core::model::{Grant, SecretRef, Span, Str};
+use crate::core::model::{Grant, ProbeGrant, SecretRef, Span, Str};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use std::{
@@ -203,6 +203,9 @@ pub struct Repository {
     /// server itself uses is given to nobody.
     #[serde(default)]
     pub secrets: Vec<Str>,
+    /// The commands and Prometheus servers of `probes` that its health probes may name. Without it: none.
+    #[serde(default)]
+    pub probes: ProbeGrant,
 }
 
 fn default_branch() -> Str {

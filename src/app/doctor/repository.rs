@@ -19,7 +19,7 @@ pub(super) struct Found {
     pub exams: Vec<Exam>,
     /// The policy that holds today, groups as they are written.
     pub policy: Option<Policy>,
-    /// The probes of its policy and beside its sources, each with where it stands.
+    /// The probes of its policy and beside its sources that it is granted, each with where it stands.
     pub health: Vec<(String, Probe)>,
     /// What its sources ask for, by target.
     pub units: BTreeMap<Str, BTreeSet<Unit>>,
@@ -98,7 +98,13 @@ fn look(server: &Server, named: &Named, path: &Path, found: &mut Found) -> Resul
     found.exams.extend(grants(&repo, named, &asked));
     let rules = root.policy.health.iter().map(|rule| ("policy".to_owned(), rule));
     let beside = root.sources.iter().flat_map(|source| source.health_places.iter().map(ToString::to_string).zip(&source.health));
-    found.health = rules.chain(beside).filter_map(|(place, rule)| Some((format!("repository {}: health ({place})", named.name), rule.probe()?))).collect();
+    let all: Vec<(String, Probe)> = rules.chain(beside).filter_map(|(place, rule)| Some((format!("repository {}: health ({place})", named.name), rule.probe()?))).collect();
+    for (about, probe) in all {
+        match named.probes.fault(&probe.ask) {
+            Some((what, next)) => found.exams.push(Exam::fail(about, format!("{}: {what}", probe.ask), next)),
+            None => found.health.push((about, probe)),
+        }
+    }
     found.policy = Some(root.policy.clone());
     Ok(())
 }

@@ -1,6 +1,6 @@
 //! What a repository may touch, as the server's operators said.
 
-use super::{Kind, ResourceId, Str};
+use super::{CommandProbe, Kind, PrometheusProbe, Question, ResourceId, Str, nearest};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -46,6 +46,43 @@ impl Grant {
     }
 }
 
+/// What health probes of a repository may name. Empty: none.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct ProbeGrant {
+    /// Commands of the server's `probes.commands`: one (`smoke`), or all that start so (`smoke-*`).
+    pub commands: Vec<Str>,
+    /// Servers of the server's `probes.prometheus`, in the same words: every query of a granted one may be asked.
+    pub prometheus: Vec<Str>,
+}
+
+impl ProbeGrant {
+    /// Why a question is not this repository's to ask: what, and what to do. Where a question leads on the network is not granted by repository.
+    pub fn fault(&self, ask: &Question) -> Option<(String, String)> {
+        let (what, name, granted, key) = match ask {
+            Question::Command(CommandProbe { name, .. }) => ("command", name, &self.commands, "commands"),
+            Question::Prometheus(PrometheusProbe { server, .. }) => ("Prometheus", server, &self.prometheus, "prometheus"),
+            Question::Http(_) | Question::Tcp(_) | Question::Dns(_) => return None,
+        };
+        if granted.iter().any(|pattern| names(pattern, name)) {
+            return None;
+        }
+        let advice = match nearest(name, granted.iter().map(|name| &**name)) {
+            Some(near) => format!("did you mean `{near}`?"),
+            None => format!("the server's operators can grant it: `probes: {{{key}: [{name}]}}` of the repository in the server's configuration"),
+        };
+        Some((format!("this repository is not granted the {what} `{name}`"), advice))
+    }
+}
+
+/// Whether a granted name is this one: itself, or all that start so.
+fn names(granted: &str, name: &str) -> bool {
+    match granted.strip_suffix('*') {
+        Some(start) => name.starts_with(start),
+        None => granted == name,
+    }
+}
+
 /// Patterns hold one `*` at most: first for zones below one, last for keys that start so.
 fn may_both_match(a: &str, b: &str) -> bool {
     let fits = |(prefix, suffix): (&str, &str), name: &str| {
@@ -57,5 +94,35 @@ fn may_both_match(a: &str, b: &str) -> bool {
         (Some(pattern), None) => fits(pattern, b),
         (None, Some(pattern)) => fits(pattern, a),
         (Some((start, end)), Some((other, last))) => (start.starts_with(other) || other.starts_with(start)) && (end.ends_with(last) || last.ends_with(end)),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::ProbeGrant;
+    use crate::core::model::{CommandProbe, PrometheusProbe, Question};
+    use std::collections::BTreeMap;
+
+    fn command(name: &str) -> Question {
+        Question::Command(CommandProbe { name: name.into(), args: BTreeMap::new() })
+    }
+
+    fn prometheus(name: &str) -> Question {
+        Question::Prometheus(PrometheusProbe { server: name.into(), query: "up".into(), test: "> 0".into() })
+    }
+
+    #[test]
+    fn what_a_repository_is_not_granted_it_does_not_ask() {
+        let none = ProbeGrant::default();
+        assert!(none.fault(&command("smoke")).is_some() && none.fault(&prometheus("main")).is_some());
+        assert!(none.fault(&Question::Tcp("db.test:5432".into())).is_none(), "networks bound that");
+        let some = ProbeGrant { commands: vec!["smoke".into(), "team-*".into()], prometheus: vec!["*".into()] };
+        assert!(["smoke", "team-", "team-a"].iter().all(|name| some.fault(&command(name)).is_none()));
+        assert!(["smoke2", "smok", "team", "", "Smoke"].iter().all(|name| some.fault(&command(name)).is_some()));
+        assert!(some.fault(&prometheus("main")).is_none());
+        let (what, advice) = some.fault(&command("smok")).expect("it is not granted");
+        assert!(what.contains("`smok`") && advice == "did you mean `smoke`?");
+        let (_, advice) = none.fault(&prometheus("main")).expect("it is not granted");
+        assert!(advice.contains("operators") && advice.contains("prometheus: [main]"), "{advice}");
     }
 }

@@ -18,7 +18,7 @@ mod time;
 mod value;
 
 pub use desired::{Desired, Wanted};
-pub use grant::Grant;
+pub use grant::{Grant, ProbeGrant};
 pub use ids::{BlobId, CommitId, Digest, FileId, Fingerprint, MrId, RepoId, ResourceId, StepId, Str, TreeId, Unit, User};
 pub use kind::{Kind, Limits, Mention, VerbSpec, lines};
 pub use late::{Late, Piece, Refers};

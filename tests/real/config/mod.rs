@@ -108,6 +108,10 @@ fn every_fault_names_its_place_and_the_way_out() {
         ("name of a repository", "data: d\nrepositories: [{name: ../r}]\n"),
         ("grant of a target that is not there", "data: d\nrepositories: [{name: r, grants: [{target: dns}]}]\ntargets: {dnss: {kind: dns/rfc2136, address: ns}}\n"),
         (
+            "grants of probes that are not there",
+            "data: d\nrepositories: [{name: r, probes: {commands: [smok, later-*], prometheus: [main]}}]\nprobes: {commands: {smoke: {argv: [/bin/true]}}}\n",
+        ),
+        (
             "one unit of two repositories",
             "data: d\nrepositories:\n  - {name: a, grants: [{target: dns, units: [example.com.]}]}\n  - {name: b, grants: [{target: dns, units: ['*.com.']}]}\ntargets: {dns: {kind: dns/rfc2136, address: ns}}\n",
         ),

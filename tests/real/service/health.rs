@@ -190,3 +190,37 @@ fn a_probe_at_a_targets_own_api_is_refused_and_nothing_it_says_is_quoted() {
     let (status, page) = world.page_as("ana", &format!("http://127.0.0.1:{}/changes/dns/{number}", world.port));
     assert!(status == 200 && page.contains("answered 200 OK") && !page.contains(SECRET), "{page}");
 }
+
+/// The world's server starts again with this instead of what the repository was granted of commands and Prometheus servers.
+fn grants(world: &mut World, granted: &str) {
+    world.kill();
+    let text = std::fs::read_to_string(world.config()).expect("it is there");
+    let line = text.lines().find(|line| line.starts_with("    probes: ")).expect("the repository has one").to_owned();
+    std::fs::write(world.config(), text.replace(&line, &format!("    probes: {granted}"))).expect("the folder is writable");
+    world.serve();
+}
+
+#[test]
+fn a_repository_names_only_the_commands_it_is_granted() {
+    let mut world = World::start_knowing(&policy("command: { name: smoke }"), "probes: { commands: { smoke: { argv: [/bin/true] }, quiet: { argv: [/bin/true] } } }\n");
+    grants(&mut world, "{ commands: [quiet] }");
+    let number = world.propose("ungranted", |world| world.edit_zone("192.0.2.1\n", "192.0.2.77\n"));
+    world.wait(number, "refused");
+    let shown = world.trueup("ana", &["mr", "show", &number.to_string(), "--repo", "dns"]).ok();
+    assert!(shown.contains("not granted the command `smoke`") && shown.contains("trueup.yaml"), "{shown}");
+    let (_, page) = world.page_as("ana", &format!("http://127.0.0.1:{}/changes/dns/{number}", world.port));
+    assert!(page.contains("operators can grant it") && page.contains("commands: [smoke]"), "{page}");
+    assert!(is_live(&world, "A 192.0.2.1"), "nothing is written");
+    let config = world.config().display().to_string();
+    let said = world.trueup("root", &["doctor", "--config", &config]);
+    assert!(said.code != 0 && said.out.contains("not granted the command `smoke`"), "{}{}", said.out, said.err);
+    // Granted it is planned; what is taken away before the window is not run, and says so.
+    grants(&mut world, "{ commands: [\"sm*\"] }");
+    let number = world.propose("granted", |world| world.edit_zone("192.0.2.2\n", "192.0.2.78\n"));
+    world.wait(number, "awaiting_approval");
+    grants(&mut world, "{ commands: [quiet] }");
+    world.approve(number);
+    waits(&world, number, "not granted the command `smoke`");
+    grants(&mut world, "{ commands: [smoke] }");
+    world.wait(number, "merged");
+}
