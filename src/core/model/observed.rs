@@ -44,7 +44,7 @@ pub type Fact = Str;
 /// The fact that tells, as text, what a target knows of a resource's last change: a revision, a time. Drivers that know nothing leave it out.
 pub const CHANGED: &str = "changed";
 
-/// The fact that says for how many seconds it is remembered that a resource was not there: a zone's negative TTL (RFC 2308, 5).
+/// The fact that says for how many seconds it is remembered that a resource was not there: a zone's negative TTL (RFC 2308, 5). As text: why that could not be read.
 pub const ABSENCE_LINGERS: &str = "absence_lingers";
 
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]

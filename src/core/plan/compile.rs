@@ -7,7 +7,7 @@ use super::{
     health::{self, Healthy},
     item::{Item, ItemEdge, writes},
     lint::lint,
-    order::{self, Caches, Said, SaidWhy},
+    order::{self, Caches, Said, SaidWhy, UNKNOWN_ABSENCE},
     pattern::Patterns,
     rules, safety, said,
     scope::{InScope, Scoped, in_scope},
@@ -18,7 +18,7 @@ use crate::core::{
     diff::{Case, Delta, Reason, three_way},
     drift::Override,
     model::{ABSENCE_LINGERS, FactValue, Kind, Observed, Place, Policy, Reading, Refusal, RefusalKind, ResourceId, Rollout, Span, Str, Sure, Unit, Value, Why},
-    plan::{Claim, CompileError, Finding, MatchedRule, Material, Note, Past, Plan, Scope, Sight, Template, Write},
+    plan::{Claim, CompileError, Edge, EdgeReason, Finding, MatchedRule, Material, Needs, Note, Past, Plan, Scope, Sight, Template, Write},
 };
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -49,7 +49,7 @@ pub fn compile(material: &Material<'_>) -> Result<Plan, CompileError> {
     }
     let mut notes = notes(material, &deltas);
     notes.extend(ignored.into_iter().map(|id| Note::Ignored { id: id.clone() }));
-    let absent = absent(material.sight);
+    let (absent, unread) = absent(material.sight);
     let parts = Parts {
         kinds: scope.kinds,
         policy: scope.policy,
@@ -60,6 +60,7 @@ pub fn compile(material: &Material<'_>) -> Result<Plan, CompileError> {
         parent: material.parent,
         together: &|id| scope.sources.together.get(id).cloned(),
         absent: &absent,
+        unread: &unread,
         past: material.past,
         place: &|id| scope.merged.get(id).or(scope.base.get(id)).map(|wanted| wanted.place.clone()).unwrap_or_default(),
     };
@@ -86,16 +87,24 @@ fn share(plan: &mut Plan, scope: &Scope<'_>, mut shares: BTreeMap<(Str, Unit), (
     }
 }
 
-/// How long caches remember that a resource was not there, by resource.
-fn absent(sight: Sight<'_>) -> BTreeMap<ResourceId, Span> {
-    let lingers = |seen: &Observed| match seen.facts.get(ABSENCE_LINGERS) {
-        Some(FactValue::Int(seconds)) => Some((seen.id.clone(), u64::try_from(*seconds).ok().filter(|seconds| *seconds > 0).map(Span::secs)?)),
-        Some(FactValue::Bool(_) | FactValue::Text(_)) | None => None,
+/// How long caches remember that a resource was not there, by resource; and where nothing says how long, why.
+fn absent(sight: Sight<'_>) -> (BTreeMap<ResourceId, Span>, BTreeMap<ResourceId, Str>) {
+    let (mut absent, mut unread) = (BTreeMap::new(), BTreeMap::new());
+    let seen = match sight {
+        Sight::Observed(seen) => seen,
+        Sight::Offline => &[],
     };
-    match sight {
-        Sight::Observed(seen) => seen.iter().filter_map(lingers).collect(),
-        Sight::Offline => BTreeMap::new(),
+    for seen in seen {
+        match seen.facts.get(ABSENCE_LINGERS) {
+            Some(FactValue::Int(seconds)) => absent.extend(u64::try_from(*seconds).ok().filter(|seconds| *seconds > 0).map(|seconds| (seen.id.clone(), Span::secs(seconds)))),
+            Some(FactValue::Text(why)) => {
+                absent.insert(seen.id.clone(), UNKNOWN_ABSENCE);
+                unread.insert(seen.id.clone(), why.clone());
+            }
+            Some(FactValue::Bool(_)) | None => {}
+        }
     }
+    (absent, unread)
 }
 
 /// What is made by this plan before the resources that live in it can be seen, by resource.
@@ -138,6 +147,8 @@ pub(super) struct Parts<'a> {
     pub together: &'a dyn Fn(&ResourceId) -> Option<Str>,
     /// How long it is remembered that a resource was not there, where a driver said so.
     pub absent: &'a BTreeMap<ResourceId, Span>,
+    /// Where nothing says how long: why.
+    pub unread: &'a BTreeMap<ResourceId, Str>,
     pub past: Past<'a>,
     /// Where the repository speaks of what earlier runs wrote.
     pub place: &'a dyn Fn(&ResourceId) -> Place,
@@ -161,6 +172,7 @@ impl Parts<'_> {
         let mut notes = self.notes;
         notes.extend(graph.given_way.iter().map(|edge| left_out(&items, edge)));
         notes.extend(items.windows(2).filter(|pair| pair[0].id() == pair[1].id()).map(|pair| together_first(&pair[0], &pair[1])));
+        notes.extend(guessed(&edges, self.unread, self.kinds));
         drop(items);
         let mut plan = Plan { deltas, steps, edges, inside, rules: self.rules, parent: self.parent, notes, left: Vec::new(), health: self.health };
         plan.notes.extend(waits::advice(&plan, self.kinds));
@@ -169,6 +181,22 @@ impl Parts<'_> {
         let findings = lint(&plan, self.kinds);
         if findings.is_empty() { Ok(plan) } else { Err(CompileError::Broken(findings)) }
     }
+}
+
+/// Says, once a provider, a wait whose length could not be asked for.
+fn guessed(edges: &[Edge], unread: &BTreeMap<ResourceId, Str>, kinds: &dyn Fn(&ResourceId) -> &'static dyn Kind) -> Vec<Note> {
+    let mut told: BTreeMap<&ResourceId, (Span, &Place)> = BTreeMap::new();
+    for edge in edges {
+        if let (EdgeReason::Refers { provider, .. }, Needs::Elapsed(span)) = (&edge.reason, edge.needs) {
+            told.entry(provider).or_insert((span, &edge.place));
+        }
+    }
+    let note = |(id, (span, place)): (&ResourceId, (Span, &Place))| {
+        let why = unread.get(id)?;
+        let text = format!("{place} waits {span} for resolvers to forget that {} was not there, since how long they remember is not known: {why}", kinds(id).title(id));
+        Some(Note::Remark { text: text.into() })
+    };
+    told.into_iter().filter_map(note).collect()
 }
 
 /// Says an order that was only guessed and could not be kept.

@@ -41,6 +41,10 @@ pub(super) struct Caches<'a> {
     pub absent: &'a BTreeMap<ResourceId, Span>,
 }
 
+/// How long it is taken to be remembered that something was not there, where nothing says how long: no longer does a resolver keep it unless somebody told it to
+/// (BIND's `max-ncache-ttl`; RFC 2308, 5 calls one to three hours sensible).
+pub(super) const UNKNOWN_ABSENCE: Span = Span::mins(180);
+
 /// All edges between items, in a stable order, and those that lead from what earlier runs wrote to items (by their numbers in `past` and in `items`).
 ///
 /// The hops of one resource stand next to each other.

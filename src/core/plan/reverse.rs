@@ -119,7 +119,7 @@ pub fn restore(restoring: Restoring<'_>) -> Result<Plan, CompileError> {
     let groups: BTreeMap<&ResourceId, &crate::core::model::Str> =
         steps.filter_map(|step| Some((step, step.together.as_ref()?))).flat_map(|(step, name)| step.writes().iter().map(move |write| (&write.id, name))).collect();
     let together = |id: &ResourceId| groups.get(id).map(|name| (*name).clone());
-    let never = BTreeMap::new();
+    let (never, unread) = (BTreeMap::new(), BTreeMap::new());
     let parts = |notes| Parts {
         kinds: restoring.kinds,
         policy: restoring.policy,
@@ -130,6 +130,7 @@ pub fn restore(restoring: Restoring<'_>) -> Result<Plan, CompileError> {
         parent,
         together: &together,
         absent: &never,
+        unread: &unread,
         past: restoring.past,
         place: restoring.place,
     };

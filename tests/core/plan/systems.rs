@@ -108,6 +108,21 @@ fn replace_and_remember_that_it_was_not_there() {
 }
 
 #[test]
+fn a_wait_whose_length_cannot_be_read_is_long_and_told_with_its_place() {
+    let world = rolled(&OLD, &NEW, Rollout::Expand);
+    let mut seen = world.observe().unwrap();
+    let why = FactValue::Text("192.0.2.53:53 answers REFUSED to the question for the SOA of example.com.".into());
+    seen.iter_mut().for_each(|seen| drop(seen.facts.insert(ABSENCE_LINGERS.into(), why.clone())));
+    let plan = world.compile_seen(&seen).unwrap();
+    assert_eq!(plan.waits(), Span::mins(190));
+    assert_snapshot!(read(&plan));
+    // Nobody waits for it under another rollout, so nothing is said of it.
+    let mut world = rolled(&OLD, &NEW, Rollout::Wait);
+    world.policy.rollout = Rollout::Wait;
+    assert!(world.compile_seen(&seen).unwrap().notes.iter().all(|note| !format!("{note:?}").contains("REFUSED")));
+}
+
+#[test]
 fn rename() {
     let world =
         rolled(&["app A 300 192.0.2.1", "etcd:/a = app.example.com"], &["api A 300 192.0.2.1", "app CNAME 300 api.example.com.", "etcd:/a = api.example.com"], Rollout::Wait);

@@ -112,6 +112,15 @@ impl DnsServer {
         self.process.until_ready(|| self.dig(&[zone, "SOA", "+short"]).contains(' '));
     }
 
+    /// The same for a BIND that answers questions about the zone only to who signs them.
+    pub fn add_shy_zone(&self, zone: &str, lines: &str) {
+        assert_eq!(self.flavour, Flavour::Bind, "only BIND is told so here");
+        let text = format!("$ORIGIN {zone}\n$TTL 300\n@ IN SOA ns1 hostmaster 1 3600 600 86400 300\n@ IN NS ns1\nns1 IN A 192.0.2.53\n{lines}\n");
+        std::fs::write(self.zone_file(zone), text).expect("the temporary folder is writable");
+        bind::serve_zone(self, zone, &format!("allow-query {{ key {KEY_NAME}; }}; allow-update {{ key {KEY_NAME}; }};"));
+        self.process.until_ready(|| self.dig(&[zone, "SOA"]).contains("REFUSED"));
+    }
+
     pub(super) fn zone_file(&self, zone: &str) -> std::path::PathBuf {
         self.dir.path().join(format!("{}zone", zone))
     }

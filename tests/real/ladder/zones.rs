@@ -9,7 +9,7 @@ use crate::harness::{DnsServer, KEY_SECRET, WRONG_SECRET, free_port};
 use std::sync::Arc;
 use trueup::{
     core::{
-        model::{Health, Reading, RefusalKind, ResourceId, Time, Value},
+        model::{ABSENCE_LINGERS, FactValue, Health, Reading, RefusalKind, ResourceId, Time, Value},
         plan::{Act, Undo, Write},
         run::Item,
     },
@@ -319,6 +319,23 @@ async fn health_waits_for_every_name_server_and_names_the_one_that_lags() {
     config.nameservers.push(format!("127.0.0.1:{}", free_port()));
     let driver = Rfc2136::new(config).expect("the configuration is good");
     assert!(health(&driver).await.iter().all(|health| matches!(health, Health::Unknown(_))), "a server that is away is a gap");
+}
+
+#[tokio::test]
+async fn how_long_a_missing_name_is_remembered_is_the_lesser_of_the_soas_ttl_and_its_last_field_or_told_as_unread() {
+    let server = DnsServer::bind();
+    let absence = async |addr: std::net::SocketAddr, zone: &str| {
+        let driver = Rfc2136::new(config(addr, KEY_SECRET)).expect("the configuration is good");
+        let seen = driver.observe(&cx(), &wants(&vec![gone(zone, "new", "A")]), &[ABSENCE_LINGERS.into()]).await.expect("it can be read");
+        seen[0].facts.get(ABSENCE_LINGERS).cloned()
+    };
+    server.add_zone("absent-last.test.", "@ 3600 IN SOA ns h 1 3600 600 86400 20\n@ 60 IN NS ns\nns 60 IN A 192.0.2.53\n");
+    assert_eq!(absence(server.addr, "absent-last.test.").await, Some(FactValue::Int(20)));
+    server.add_zone("absent-ttl.test.", "@ 10 IN SOA ns h 1 3600 600 86400 300\n@ 60 IN NS ns\nns 60 IN A 192.0.2.53\n");
+    assert_eq!(absence(server.addr, "absent-ttl.test.").await, Some(FactValue::Int(10)));
+    server.add_shy_zone("absent-shy.test.", "www IN A 192.0.2.1");
+    let why = format!("{} answers {} to the question for the SOA of absent-shy.test.", server.addr, hickory_proto::op::ResponseCode::Refused);
+    assert_eq!(absence(server.addr, "absent-shy.test.").await, Some(FactValue::Text(why.into())));
 }
 
 #[test]

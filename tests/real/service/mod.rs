@@ -27,5 +27,6 @@ mod stubborn;
 mod systems;
 mod together;
 mod trouble;
+mod waits;
 mod whole;
 pub mod world;
