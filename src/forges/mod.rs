@@ -1,5 +1,7 @@
 //! Forges behind the two ports that read and write them.
 
+#[cfg(feature = "forges")]
+pub mod github;
 pub mod hooks;
 pub mod local;
 pub mod net;

@@ -36,9 +36,16 @@ pub async fn network(server: &config::Server, secrets: &dyn Secrets, people: Arc
 }
 
 /// The driver of one forge.
-fn spoken(kind: ForgeKind, _config: ForgeConfig, _people: Arc<dyn People>, _clock: Arc<dyn Clock>) -> anyhow::Result<Arc<dyn Forge>> {
+fn spoken(kind: ForgeKind, config: ForgeConfig, people: Arc<dyn People>, clock: Arc<dyn Clock>) -> anyhow::Result<Arc<dyn Forge>> {
     match kind {
-        ForgeKind::Gitea | ForgeKind::Forgejo | ForgeKind::Github | ForgeKind::Gitlab => anyhow::bail!("this binary does not speak to forges of kind `{}`", kind.as_str()),
+        #[cfg(feature = "forges")]
+        ForgeKind::Github => Ok(Arc::new(crate::forges::github::GitHub::new(config, people, clock)?)),
+        #[cfg(not(feature = "forges"))]
+        ForgeKind::Github => {
+            drop((config, people, clock));
+            anyhow::bail!("this binary was built without GitHub; build it with `--features forges`")
+        }
+        ForgeKind::Gitea | ForgeKind::Forgejo | ForgeKind::Gitlab => anyhow::bail!("this binary does not speak to forges of kind `{}`", kind.as_str()),
     }
 }
 

@@ -116,15 +116,31 @@ impl Client {
         for _ in 0..most {
             let answer = self.read(&url).await?;
             all.extend(answer.json::<Vec<T>>()?);
-            let Some(next) = answer.next else { return Ok((all, true)) };
-            // A link that leads elsewhere would take the token with it.
-            if next.strip_prefix(&self.api).is_none_or(|rest| !rest.starts_with('/')) {
-                let what = format!("forge {} links to its next page at another address than {}; set `api:` to what it believes its own address is", self.name, self.api);
-                return Err(NetError::new(ForgeErrorKind::Unavailable, what));
-            }
-            url = next;
+            let Some(next) = self.next(&answer)? else { return Ok((all, true)) };
+            url = format!("{}{next}", self.api);
         }
         Ok((all, false))
+    }
+
+    /// The path of the page after this one, if there is one.
+    pub fn next(&self, answer: &Answer) -> Result<Option<String>, NetError> {
+        let Some(next) = &answer.next else { return Ok(None) };
+        // A link that leads elsewhere would take the token with it.
+        let inside = next.strip_prefix(&self.api).filter(|rest| rest.starts_with('/'));
+        let Some(path) = inside else {
+            let what = format!("forge {} links to its next page at another address than {}; set `api:` to what it believes its own address is", self.name, self.api);
+            return Err(NetError::new(ForgeErrorKind::Unavailable, what));
+        };
+        Ok(Some(path.to_owned()))
+    }
+
+    /// Carries a request that another library made: its headers go before ours. `weight`: it writes, and so heavy.
+    pub async fn carry(&self, weight: Option<Weight>, method: Method, path: &str, headers: HeaderMap, body: Vec<u8>) -> Result<Answer, NetError> {
+        let url = format!("{}{path}", self.api);
+        let Some(weight) = weight else { return self.read_with(&url, headers).await };
+        let _turn = self.pace.turn(weight).await;
+        let request = self.http.request(method.clone(), &url).headers(headers).body(body);
+        self.answer(request, &method, &url).await
     }
 
     /// Writes something, once: an answer that is lost is the caller's to look into.
@@ -139,10 +155,14 @@ impl Client {
     }
 
     async fn read(&self, url: &str) -> Result<Answer, NetError> {
+        self.read_with(url, HeaderMap::new()).await
+    }
+
+    async fn read_with(&self, url: &str, headers: HeaderMap) -> Result<Answer, NetError> {
         let known = self.etags.get(url);
         let mut again = 0;
         loop {
-            let mut request = self.http.get(url);
+            let mut request = self.http.get(url).headers(headers.clone());
             if let Some(tag) = known.as_ref().and_then(|known| HeaderValue::from_str(&known.etag).ok()) {
                 request = request.header(IF_NONE_MATCH, tag);
             }

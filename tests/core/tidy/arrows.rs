@@ -102,7 +102,7 @@ fn arrows_between_modules_point_one_way() {
 }
 
 /// Concrete adapters, by how code names them.
-const ADAPTERS: [&str; 14] = [
+const ADAPTERS: [&str; 16] = [
     "drivers::dns",
     "drivers::config",
     "drivers::probes",
@@ -110,6 +110,8 @@ const ADAPTERS: [&str; 14] = [
     "forges::local",
     "forges::gitea",
     "Gitea::",
+    "forges::github",
+    "GitHub::",
     "LocalForge",
     "LocalSecrets",
     "RedbKv",

@@ -1,4 +1,5 @@
 //! Network forges: a forge that is plain state behind the vendors' wire formats, and the drivers over it.
 
 mod fake;
+mod github;
 mod proof;

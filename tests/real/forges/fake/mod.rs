@@ -8,6 +8,6 @@ mod openapi;
 mod people;
 mod state;
 
-pub use door::{Answer, Ask, FakeForge, Wire};
+pub use door::{FakeForge, Wire};
 pub use fault::Fault;
-pub use state::{Call, Method, Protection, Role, Verdict};
+pub use state::{Method, Protection, Role, Verdict};

@@ -287,6 +287,12 @@ impl State {
         status
     }
 
+    /// A program runs on a commit, or ran.
+    pub fn run(&mut self, path: &str, commit: &str, app: &str, name: &str, conclusion: Option<&str>) {
+        let run = CheckRun { id: self.id(), app: app.into(), name: name.into(), conclusion: conclusion.map(str::to_owned), at: self.at() };
+        self.project_mut(path).runs.entry(commit.to_owned()).or_default().push(run);
+    }
+
     pub fn review(&mut self, path: &str, number: u64, by: &str, verdict: Verdict) -> u64 {
         let (id, at) = (self.id(), self.at());
         let request = self.request_mut(path, number);

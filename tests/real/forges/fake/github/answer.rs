@@ -72,6 +72,10 @@ fn repository(state: &mut State, ask: &Ask<'_>, path: &str, rest: &[&str]) -> An
             let status = state.status(path, sha, &ask.who, ask.says("context").unwrap_or("default"), ask.says("state").unwrap_or_default(), &text, link);
             Answer::new(201, json::status(state, &status))
         }
+        ("GET", ["commits", sha]) => match git::commit_of(state, path, sha) {
+            Some(parts) => Answer::ok(json::commit(state, &parts)),
+            None => Answer::refused(404, "Not Found"),
+        },
         (_, ["git", ..]) => git::answer(state, ask, path, &rest[1..]),
         _ => Answer::refused(404, "Not Found"),
     }

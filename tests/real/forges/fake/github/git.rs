@@ -13,6 +13,13 @@ pub fn has(state: &State, path: &str, sha: &str) -> bool {
     git::asked(&state.project(path).dir, &["cat-file", "-e", &format!("{sha}^{{commit}}")]).is_some()
 }
 
+/// A commit as `git log` tells it.
+pub fn commit_of(state: &State, path: &str, sha: &str) -> Option<[String; 5]> {
+    let told = git::asked(&state.project(path).dir, &["log", "-1", "--format=%H%x09%ae%x09%ce%x09%s%x09%P", sha])?;
+    let mut parts = told.split('\t').map(str::to_owned);
+    Some([(); 5].map(|()| parts.next().unwrap_or_default()))
+}
+
 /// Git with something on its input.
 fn fed(dir: &Path, who: &str, args: &[&str], input: &[u8]) -> Option<String> {
     let mut child = git::command(dir, who).args(args).stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::null()).spawn().unwrap();

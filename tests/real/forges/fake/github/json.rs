@@ -70,6 +70,7 @@ pub fn pull(state: &State, path: &str, request: &Request, host: &str, whole: boo
         out["mergeable"] = if request.open() { clean.into() } else { Value::Null };
         out["mergeable_state"] = if clean { "blocked" } else { "dirty" }.into();
         out["comments"] = request.comments.len().into();
+        out["review_comments"] = request.threads.len().into();
         out["commits"] = git::commits(project, request).len().into();
     }
     out

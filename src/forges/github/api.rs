@@ -1,0 +1,128 @@
+//! Requests to GitHub: signed in by octocrab, carried by the connection of all network forges, read into our own types.
+
+use super::transport::{Came, Carried, Transport};
+use crate::{
+    forges::net::{Answer, Client, NetError, Weight},
+    ports::{ForgeErrorKind, SecretText},
+};
+use octocrab::{AuthState, Octocrab, OctocrabBuilder};
+use reqwest::Method;
+use serde::{Serialize, de::DeserializeOwned};
+use std::sync::Arc;
+
+/// GitHub's API under one sign-in.
+pub struct Api {
+    crab: Octocrab,
+    client: Arc<Client>,
+    name: String,
+}
+
+impl Api {
+    /// Signs every request with a token.
+    pub fn with_token(client: Arc<Client>, token: &SecretText) -> Self {
+        Self::new(client, AuthState::AccessToken { token: token.expose().to_owned().into() })
+    }
+
+    fn new(client: Arc<Client>, auth: AuthState) -> Self {
+        let name = client.name().to_owned();
+        let built = OctocrabBuilder::new_empty().with_service(Transport(client.clone())).with_auth(auth).build();
+        let crab = built.unwrap_or_else(|never| match never {});
+        Self { crab, client, name }
+    }
+
+    /// Asks for one thing and reads it.
+    pub async fn get<T: DeserializeOwned>(&self, path: &str) -> Result<T, NetError> {
+        self.call(None, Method::GET, path, None::<&()>).await?.json()
+    }
+
+    /// The same; `None`: there is none.
+    pub async fn find<T: DeserializeOwned>(&self, path: &str) -> Result<Option<T>, NetError> {
+        match self.get(path).await {
+            Ok(found) => Ok(Some(found)),
+            Err(error) if error.kind == ForgeErrorKind::NotFound => Ok(None),
+            Err(error) => Err(error),
+        }
+    }
+
+    /// Asks for one page of a list: what is on it, and the path of the next.
+    pub async fn page(&self, path: &str) -> Result<(Answer, Option<String>), NetError> {
+        let answer = self.call(None, Method::GET, path, None::<&()>).await?;
+        let next = self.client.next(&answer)?;
+        Ok((answer, next))
+    }
+
+    /// Asks for a list, `most` pages at most; whether that was all of it.
+    pub async fn pages<T: DeserializeOwned>(&self, path: &str, most: usize) -> Result<(Vec<T>, bool), NetError> {
+        let (mut all, mut next) = (Vec::new(), Some(path.to_owned()));
+        for _ in 0..most {
+            let Some(path) = next else { return Ok((all, true)) };
+            let (answer, after) = self.page(&path).await?;
+            all.extend(answer.json::<Vec<T>>()?);
+            next = after;
+        }
+        Ok((all, next.is_none()))
+    }
+
+    /// Asks for a list that must be known whole.
+    pub async fn whole<T: DeserializeOwned>(&self, path: &str, most: usize) -> Result<Vec<T>, NetError> {
+        let (all, whole) = self.pages(path, most).await?;
+        if whole {
+            return Ok(all);
+        }
+        let what = format!("forge {} has more than {most} pages of {}; not all of it was read", self.name, path.split('?').next().unwrap_or(path));
+        Err(NetError::new(ForgeErrorKind::Invalid, what))
+    }
+
+    /// Writes something, once: an answer that is lost is the caller's to look into.
+    pub async fn send(&self, weight: Weight, method: Method, path: &str, body: &impl Serialize) -> Result<Answer, NetError> {
+        self.call(Some(weight), method, path, Some(body)).await
+    }
+
+    /// Takes something away; what is gone already is no fault.
+    pub async fn delete(&self, weight: Weight, path: &str) -> Result<(), NetError> {
+        match self.call(Some(weight), Method::DELETE, path, None::<&()>).await {
+            Err(error) if error.kind != ForgeErrorKind::NotFound => Err(error),
+            Ok(_) | Err(_) => Ok(()),
+        }
+    }
+
+    async fn call(&self, weight: Option<Weight>, method: Method, path: &str, body: Option<&impl Serialize>) -> Result<Answer, NetError> {
+        let fault = |what: String| NetError::new(ForgeErrorKind::Invalid, format!("forge {} cannot be asked for {path}: {what}", self.name));
+        let head = hyper::Request::builder().method(method).uri(path).extension(Carried(weight));
+        let request = self.crab.build_request(head, body).map_err(|error| fault(error.to_string()))?;
+        // An error here is of octocrab's own: a key that signs nothing, a token's answer that cannot be read.
+        let response = self.crab.execute(request).await.map_err(|error| fault(signing(&error)))?;
+        match response.into_parts().0.extensions.remove::<Came>() {
+            Some(Came(came)) => came,
+            None => Err(fault("nothing came back".into())),
+        }
+    }
+}
+
+/// What octocrab says without its backtrace.
+fn signing(error: &octocrab::Error) -> String {
+    let text = error.to_string();
+    text.split("\nFound at").next().unwrap_or_default().trim().to_owned()
+}
+
+/// A name as one part of a path or query.
+pub fn part(text: &str) -> String {
+    let mut out = String::with_capacity(text.len());
+    for byte in text.bytes() {
+        match byte {
+            b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' | b'-' | b'.' | b'_' | b'~' => out.push(char::from(byte)),
+            byte => out.push_str(&format!("%{byte:02X}")),
+        }
+    }
+    out
+}
+
+#[cfg(test)]
+mod tests {
+    use super::part;
+
+    #[test]
+    fn a_hostile_name_stays_one_part_of_a_path() {
+        assert_eq!(part("feature/a b?x=1#y&../ü"), "feature%2Fa%20b%3Fx%3D1%23y%26..%2F%C3%BC");
+    }
+}

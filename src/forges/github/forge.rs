@@ -1,0 +1,135 @@
+//! The forge itself: its connection, its mirrors, and what it remembers between sweeps.
+
+use super::{api::Api, sweep::Known, wire::Account};
+use crate::{
+    core::{
+        model::{CommitId, MrId, RepoId, User},
+        review::Right,
+    },
+    forges::net::{Client, ConfigError, Entrance, ForgeConfig, Mirror, NetError, Project, Want},
+    ports::{Clock, ForgeErrorKind, People},
+};
+use std::{collections::BTreeMap, sync::Arc};
+use tokio::sync::OnceCell;
+
+/// One GitHub under one account.
+pub struct GitHub {
+    pub(super) api: Api,
+    /// GraphQL stands beside REST and counts its own limit.
+    pub(super) questions: Api,
+    pub(super) people: Arc<dyn People>,
+    pub(super) name: String,
+    bot: OnceCell<User>,
+    places: BTreeMap<RepoId, Place>,
+}
+
+/// One governed repository.
+pub struct Place {
+    pub project: Project,
+    pub mirror: Mirror,
+    /// What the last sweep knew.
+    pub known: tokio::sync::Mutex<Known>,
+    /// One merge at a time: two would each find the other's base moved.
+    pub merging: tokio::sync::Mutex<()>,
+}
+
+impl GitHub {
+    /// Makes the forge with its mirrors; nothing is contacted yet.
+    pub fn new(config: ForgeConfig, people: Arc<dyn People>, clock: Arc<dyn Clock>) -> Result<Self, ConfigError> {
+        let entrance = |api: String| Entrance {
+            name: config.name.clone(),
+            api,
+            header: ("authorization", "Bearer "),
+            token: config.token.clone(),
+            headers: vec![("accept", "application/vnd.github+json".into()), ("x-github-api-version", "2022-11-28".into())],
+            ca: config.ca.clone(),
+            answer: config.answer,
+        };
+        let rest = Arc::new(Client::new(entrance(config.api.clone()), clock.clone())?);
+        let questions = Arc::new(Client::new(entrance(beside(&config.api)), clock)?);
+        let mut places = BTreeMap::new();
+        for project in config.projects {
+            let url = format!("{}.git", project.page);
+            // GitHub takes any user with a token; apps want this one.
+            let mirror = Mirror::open(project.id.clone(), &project.mirror, &project.branch, url, ("x-access-token", &config.token), config.ca.as_deref())?;
+            places.insert(project.id.clone(), Place { project, mirror, known: tokio::sync::Mutex::default(), merging: tokio::sync::Mutex::default() });
+        }
+        Ok(Self {
+            api: Api::with_token(rest, &config.token),
+            questions: Api::with_token(questions, &config.token),
+            people,
+            name: config.name,
+            bot: OnceCell::new_with(config.bot),
+            places,
+        })
+    }
+
+    pub(super) fn place(&self, repo: &RepoId) -> Result<&Place, NetError> {
+        self.places.get(repo).ok_or_else(|| NetError::new(ForgeErrorKind::NotFound, format!("no repository `{repo}` on forge {}", self.name)))
+    }
+
+    /// The repository that a path on the forge is; `None`: none of ours.
+    pub(super) fn by_path(&self, path: &str) -> Option<&RepoId> {
+        self.places.values().find(|place| place.project.path.eq_ignore_ascii_case(path)).map(|place| &place.project.id)
+    }
+
+    /// Our own account, asked for once where nobody told.
+    pub(super) async fn bot(&self) -> Result<&User, NetError> {
+        let asked = || async {
+            let me: Account = self.api.get("/user").await?;
+            Ok(self.people.by_login(&me.login))
+        };
+        self.bot.get_or_try_init(asked).await
+    }
+
+    /// An account as the server knows it; what is left of a deleted one is GitHub's `ghost`.
+    pub(super) fn user(&self, account: Option<&Account>) -> User {
+        self.people.by_login(account.map_or("ghost", |account| &account.login))
+    }
+
+    /// What somebody may do: as the configuration says, and as the forge lets them.
+    ///
+    /// The forge gives `Write` at most: who approves is the configuration's to say.
+    pub(super) async fn right_of(&self, repo: &RepoId, who: &User) -> Result<Right, NetError> {
+        Ok(self.people.right(repo, who).max(self.forge_right(repo, who).await?))
+    }
+
+    /// Whether the forge lets somebody push.
+    pub(super) async fn may_write(&self, repo: &RepoId, who: &User) -> Result<bool, NetError> {
+        Ok(self.right_of(repo, who).await? >= Right::Write)
+    }
+}
+
+impl Place {
+    /// `/repos/OWNER/NAME`, before what is asked of it.
+    pub fn path(&self, rest: impl std::fmt::Display) -> String {
+        format!("/repos/{}{rest}", self.project.path)
+    }
+
+    /// Brings a branch and, where there is one, the head of a request into the mirror.
+    pub async fn follow(&self, branch: &str, base: &CommitId, head: Option<(&MrId, &CommitId)>) -> Result<(), NetError> {
+        let name = format!("refs/heads/{branch}");
+        let mut wants = vec![Want { theirs: name.clone(), ours: name, at: base.clone() }];
+        if let Some((mr, head)) = head {
+            let name = format!("refs/pull/{}/head", mr.number);
+            wants.push(Want { theirs: name.clone(), ours: name, at: head.clone() });
+        }
+        self.mirror.follow(&wants).await
+    }
+}
+
+/// Where GraphQL is asked: `https://api.github.com` and `https://HOST/api`, each followed by `/graphql`.
+fn beside(api: &str) -> String {
+    api.strip_suffix("/v3").unwrap_or(api).to_owned()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::beside;
+
+    #[test]
+    fn graphql_stands_beside_rest_at_github_and_on_a_host_of_ones_own() {
+        assert_eq!(beside("https://api.github.com"), "https://api.github.com");
+        assert_eq!(beside("https://git.example.com/api/v3"), "https://git.example.com/api");
+    }
+}

@@ -1,0 +1,46 @@
+//! Reading GitHub, as the port asks.
+
+use super::forge::GitHub;
+use crate::{
+    core::{
+        model::{MrId, RepoId, Span, User},
+        review::{CommentId, Right, Sighting},
+    },
+    ports::{Abilities, ForgeError, ForgeReader, Fut, MrRef},
+};
+
+/// Progress is told at most this often: every edit counts against the account's limit on content.
+const PROGRESS: Span = Span::secs(15);
+
+impl ForgeReader for GitHub {
+    fn abilities(&self, _repo: &RepoId) -> Abilities {
+        Abilities { reviews: true, threads: true, checks: true, labelled_by: true, forks: true, pinned_merge: true, progress: PROGRESS }
+    }
+
+    fn sweep<'a>(&'a self, repo: &'a RepoId, since: u64) -> Fut<'a, Result<(Vec<MrRef>, u64), ForgeError>> {
+        Box::pin(async move {
+            let place = self.place(repo)?;
+            self.refresh(place).await?;
+            let known = place.known.lock().await;
+            let over = known.over.values().filter(|found| found.updated.0.unsigned_abs() >= since);
+            let found = known.open.values().chain(over).cloned().collect();
+            Ok((found, since.max(known.newest.map_or(0, |newest| newest.0.unsigned_abs()))))
+        })
+    }
+
+    fn open<'a>(&'a self, repo: &'a RepoId) -> Fut<'a, Result<Vec<MrRef>, ForgeError>> {
+        Box::pin(async move {
+            let place = self.place(repo)?;
+            self.refresh(place).await?;
+            Ok(place.known.lock().await.open.values().cloned().collect())
+        })
+    }
+
+    fn look<'a>(&'a self, mr: &'a MrId, since: Option<CommentId>) -> Fut<'a, Result<Sighting, ForgeError>> {
+        Box::pin(async move { Ok(self.sight(mr, since).await?) })
+    }
+
+    fn right<'a>(&'a self, repo: &'a RepoId, who: &'a User) -> Fut<'a, Result<Right, ForgeError>> {
+        Box::pin(async move { Ok(self.right_of(repo, who).await?) })
+    }
+}

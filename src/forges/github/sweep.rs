@@ -1,0 +1,112 @@
+//! What is open, and what changed: one conditional request and the branch's tip where nothing did.
+
+use super::{
+    api::part,
+    forge::{GitHub, Place},
+    wire::{Pull, Reference},
+};
+use crate::{
+    core::model::{CommitId, MrId, Time},
+    forges::net::NetError,
+    ports::{ForgeErrorKind, MrRef},
+};
+use std::collections::BTreeMap;
+
+/// Pages of a hundred open requests; more than any repository has.
+const OPEN: usize = 300;
+
+/// Pages of requests that ended, read when nothing is known yet: who was away longer finds the rest when it is looked at.
+const ENDED: usize = 5;
+
+/// Ended requests that are remembered.
+const REMEMBERED: usize = 1000;
+
+/// A sweep that finds more pages of changes than this starts over with what is open.
+const CHANGED: usize = 20;
+
+/// What a repository's requests were when they were last read.
+#[derive(Debug, Default)]
+pub struct Known {
+    pub open: BTreeMap<u64, MrRef>,
+    pub over: BTreeMap<u64, MrRef>,
+    /// Of all that was read, the latest change; none: nothing was read yet.
+    pub newest: Option<Time>,
+}
+
+impl Known {
+    fn take(&mut self, place: &Place, pull: &Pull) {
+        let found = reference(place, pull);
+        self.newest = self.newest.max(Some(found.updated));
+        let (is, was) = if found.open { (&mut self.open, &mut self.over) } else { (&mut self.over, &mut self.open) };
+        was.remove(&pull.number);
+        is.insert(pull.number, found);
+        while self.over.len() > REMEMBERED {
+            let Some(oldest) = self.over.values().min_by_key(|found| found.updated).map(|found| found.mr.number) else { break };
+            self.over.remove(&oldest);
+        }
+    }
+}
+
+/// One that aims at another branch than the governed one is not open here. GitHub tells seconds; what changed at some time within one counts as changed at its end, so that nothing seems older than it is.
+fn reference(place: &Place, pull: &Pull) -> MrRef {
+    let mr = MrId { repo: place.project.id.clone(), number: pull.number };
+    MrRef { mr, head: CommitId::new(pull.head.sha.clone()), updated: Time(pull.updated_at.0 + 999), open: pull.is_open() && pull.base.name == *place.project.branch }
+}
+
+impl GitHub {
+    /// The tip of a branch, there and in the mirror.
+    pub(super) async fn tip(&self, place: &Place, branch: &str) -> Result<CommitId, NetError> {
+        let found: Option<Reference> = self.api.find(&place.path(format!("/git/ref/heads/{}", part(branch).replace("%2F", "/")))).await?;
+        let gone = || {
+            NetError::new(
+                ForgeErrorKind::Unavailable,
+                format!("forge {} knows no branch `{branch}` in {}; put it back, or say in the configuration which it is", self.name, place.project.path),
+            )
+        };
+        found.map(|reference| CommitId::new(reference.object.sha)).ok_or_else(gone)
+    }
+
+    /// Brings what is known of a repository up to now.
+    pub(super) async fn refresh(&self, place: &Place) -> Result<(), NetError> {
+        let branch = place.project.branch.clone();
+        let base = self.tip(place, &branch).await?;
+        place.follow(&branch, &base, None).await?;
+        let mut known = place.known.lock().await;
+        if let Some(newest) = known.newest
+            && self.changes(place, &mut known, newest).await?
+        {
+            return Ok(());
+        }
+        let mut fresh = Known::default();
+        for pull in self.api.whole::<Pull>(&place.path("/pulls?state=open&per_page=100"), OPEN).await? {
+            fresh.take(place, &pull);
+        }
+        let ended = place.path("/pulls?state=closed&sort=updated&direction=desc&per_page=100");
+        for pull in self.api.pages::<Pull>(&ended, ENDED).await?.0 {
+            fresh.take(place, &pull);
+        }
+        // Nothing there yet is something known, too.
+        fresh.newest = fresh.newest.or(Some(Time(0)));
+        *known = fresh;
+        Ok(())
+    }
+
+    /// Reads what changed since; whether that was all of it.
+    async fn changes(&self, place: &Place, known: &mut Known, newest: Time) -> Result<bool, NetError> {
+        let mut next = Some(place.path("/pulls?state=all&sort=updated&direction=desc&per_page=100"));
+        let mut found = Vec::new();
+        for _ in 0..CHANGED {
+            let Some(path) = next else { break };
+            let (answer, after) = self.api.page(&path).await?;
+            let page: Vec<Pull> = answer.json()?;
+            // Changes of one second come in no order: all of the last one known are read again.
+            let older = page.iter().any(|pull| pull.updated_at.0 + 999 < newest.0);
+            found.extend(page);
+            next = if older { None } else { after };
+        }
+        for pull in &found {
+            known.take(place, pull);
+        }
+        Ok(next.is_none())
+    }
+}

@@ -1,0 +1,95 @@
+//! Conversations on the code that nobody resolved yet: GraphQL alone tells them.
+
+use super::forge::{GitHub, Place};
+use crate::{
+    forges::net::{NetError, Weight},
+    ports::ForgeErrorKind,
+};
+use reqwest::Method;
+use serde::Deserialize;
+use serde_json::json;
+
+/// Pages of a hundred.
+const MOST: usize = 20;
+
+const QUERY: &str = "query($owner: String!, $name: String!, $number: Int!, $after: String) { repository(owner: $owner, name: $name) { pullRequest(number: $number) { \
+                     reviewThreads(first: 100, after: $after) { nodes { isResolved } pageInfo { hasNextPage endCursor } } } } }";
+
+#[derive(Deserialize)]
+struct Said {
+    data: Option<Data>,
+    #[serde(default)]
+    errors: Vec<Fault>,
+}
+
+#[derive(Deserialize)]
+struct Fault {
+    message: String,
+}
+
+#[derive(Deserialize)]
+struct Data {
+    repository: Option<Repository>,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct Repository {
+    pull_request: Option<Pull>,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct Pull {
+    review_threads: Threads,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct Threads {
+    nodes: Vec<Thread>,
+    page_info: Page,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct Thread {
+    is_resolved: bool,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct Page {
+    has_next_page: bool,
+    end_cursor: Option<String>,
+}
+
+impl GitHub {
+    /// How many conversations on the code are open.
+    pub(super) async fn open_threads(&self, place: &Place, number: u64) -> Result<u32, NetError> {
+        let (owner, name) = place.project.path.split_once('/').unwrap_or_default();
+        let mut after: Option<String> = None;
+        let mut open = 0;
+        for _ in 0..MOST {
+            let asked = json!({ "query": QUERY, "variables": { "owner": owner, "name": name, "number": number, "after": after } });
+            let said: Said = self.questions.send(Weight::Status, Method::POST, "/graphql", &asked).await?.json()?;
+            let fault = said.errors.first().map(|fault| crate::core::review::escape::cut(&fault.message, 200));
+            let threads = said.data.and_then(|data| data.repository?.pull_request).map(|pull| pull.review_threads);
+            let (Some(threads), None) = (threads, &fault) else {
+                let what = format!(
+                    "forge {} does not tell which threads of {}#{number} are open: {}",
+                    self.name,
+                    place.project.path,
+                    fault.unwrap_or_else(|| "it does not know it".into())
+                );
+                return Err(NetError::new(ForgeErrorKind::Denied, what));
+            };
+            open += threads.nodes.iter().filter(|thread| !thread.is_resolved).count() as u32;
+            match threads.page_info.end_cursor.filter(|_| threads.page_info.has_next_page) {
+                Some(next) => after = Some(next),
+                None => break,
+            }
+        }
+        Ok(open)
+    }
+}

@@ -1,0 +1,197 @@
+//! What GitHub sends, as far as it is read. A field that may be missing or null says so here.
+
+use crate::core::model::Time;
+use serde::{Deserialize, Deserializer, de::Error as _};
+
+/// An account; the ghost of a deleted one is `None` where it stands.
+#[derive(Clone, Debug, Deserialize)]
+pub struct Account {
+    pub login: String,
+}
+
+#[derive(Clone, Debug, Deserialize)]
+pub struct Repository {
+    pub full_name: String,
+    #[serde(default)]
+    pub permissions: Option<Permissions>,
+    #[serde(default)]
+    pub allow_merge_commit: Option<bool>,
+    #[serde(default)]
+    pub allow_squash_merge: Option<bool>,
+    #[serde(default)]
+    pub allow_rebase_merge: Option<bool>,
+}
+
+/// What our token may do.
+#[derive(Clone, Copy, Debug, Default, Deserialize)]
+pub struct Permissions {
+    #[serde(default)]
+    pub push: bool,
+    #[serde(default)]
+    pub admin: bool,
+}
+
+/// One end of a pull request.
+#[derive(Clone, Debug, Deserialize)]
+pub struct End {
+    #[serde(rename = "ref")]
+    pub name: String,
+    pub sha: String,
+    /// None: the fork is gone.
+    pub repo: Option<EndRepository>,
+}
+
+#[derive(Clone, Debug, Deserialize)]
+pub struct EndRepository {
+    pub full_name: String,
+}
+
+#[derive(Clone, Debug, Deserialize)]
+pub struct Pull {
+    pub number: u64,
+    pub state: String,
+    pub title: String,
+    pub user: Option<Account>,
+    pub body: Option<String>,
+    #[serde(default)]
+    pub draft: bool,
+    pub head: End,
+    pub base: End,
+    #[serde(deserialize_with = "time")]
+    pub updated_at: Time,
+    pub merged_at: Option<String>,
+    pub merge_commit_sha: Option<String>,
+    #[serde(default)]
+    pub labels: Vec<Label>,
+    /// Told of one alone, never in a list.
+    #[serde(default)]
+    pub merged_by: Option<Account>,
+    /// Comments on the code; told of one alone.
+    #[serde(default)]
+    pub review_comments: u64,
+}
+
+impl Pull {
+    pub fn is_open(&self) -> bool {
+        self.state == "open"
+    }
+}
+
+#[derive(Clone, Debug, Deserialize)]
+pub struct Label {
+    pub name: String,
+}
+
+#[derive(Clone, Debug, Deserialize)]
+pub struct Comment {
+    pub id: u64,
+    pub body: Option<String>,
+    pub user: Option<Account>,
+    #[serde(deserialize_with = "time")]
+    pub created_at: Time,
+    #[serde(deserialize_with = "time")]
+    pub updated_at: Time,
+}
+
+#[derive(Clone, Debug, Deserialize)]
+pub struct Review {
+    pub user: Option<Account>,
+    pub state: String,
+    /// A review that is being written has none.
+    pub submitted_at: Option<String>,
+    pub commit_id: Option<String>,
+}
+
+#[derive(Clone, Debug, Deserialize)]
+pub struct Status {
+    pub state: String,
+    pub context: String,
+    pub description: Option<String>,
+    pub creator: Option<Account>,
+}
+
+#[derive(Clone, Debug, Deserialize)]
+pub struct CheckRuns {
+    pub check_runs: Vec<CheckRun>,
+}
+
+#[derive(Clone, Debug, Deserialize)]
+pub struct CheckRun {
+    pub name: String,
+    pub status: String,
+    pub conclusion: Option<String>,
+}
+
+#[derive(Clone, Debug, Deserialize)]
+pub struct Commit {
+    /// Accounts that the addresses belong to; GitHub sends `{}` and null for nobody's.
+    #[serde(default)]
+    pub author: Option<MaybeAccount>,
+    #[serde(default)]
+    pub committer: Option<MaybeAccount>,
+}
+
+#[derive(Clone, Debug, Deserialize)]
+pub struct MaybeAccount {
+    #[serde(default)]
+    pub login: Option<String>,
+}
+
+/// One line of an issue's history.
+#[derive(Clone, Debug, Deserialize)]
+pub struct Event {
+    pub event: String,
+    pub actor: Option<Account>,
+    #[serde(default)]
+    pub label: Option<EventLabel>,
+}
+
+#[derive(Clone, Debug, Deserialize)]
+pub struct EventLabel {
+    pub name: Option<String>,
+}
+
+/// One push, as the repository's activity tells it.
+#[derive(Clone, Debug, Deserialize)]
+pub struct Activity {
+    pub activity_type: String,
+    pub actor: Option<Account>,
+}
+
+#[derive(Clone, Debug, Deserialize)]
+pub struct Permission {
+    pub permission: String,
+}
+
+#[derive(Clone, Debug, Deserialize)]
+pub struct Reference {
+    pub object: Object,
+}
+
+/// Something with a git id.
+#[derive(Clone, Debug, Deserialize)]
+pub struct Object {
+    pub sha: String,
+}
+
+#[derive(Clone, Debug, Deserialize)]
+pub struct GitCommit {
+    pub sha: String,
+    pub tree: Object,
+    pub parents: Vec<Object>,
+}
+
+#[derive(Clone, Debug, Deserialize)]
+pub struct Merged {
+    pub sha: String,
+}
+
+/// An instant as RFC 3339 writes it.
+pub fn instant(text: &str) -> Option<Time> {
+    text.parse::<jiff::Timestamp>().ok().map(|stamp| Time(stamp.as_millisecond()))
+}
+
+fn time<'de, D: Deserializer<'de>>(from: D) -> Result<Time, D::Error> {
+    let text = String::deserialize(from)?;
+    instant(&text).ok_or_else(|| D::Error::custom(format!("`{text}` is no time")))
+}

@@ -1,0 +1,162 @@
+//! Writing GitHub: the face made true, and what is said once.
+
+use super::{
+    api::part,
+    forge::{GitHub, Place},
+    wire,
+};
+use crate::{
+    core::{
+        gate::MergeTicket,
+        model::{MrId, RepoId},
+        review::{CommentId, Face, StatusState},
+        run::MergeAnswer,
+    },
+    forges::net::{Marked, NetError, Weight, marked, replied, told, with_marker},
+    ports::{ForgeError, ForgeErrorKind, ForgeWriter, Fut, Proposal, Proposed, Shown},
+};
+use reqwest::Method;
+use serde_json::json;
+use std::collections::BTreeSet;
+
+/// How labels of ours begin; others are people's.
+const OURS: &str = "trueup: ";
+
+/// GitHub cuts nothing: a longer description is refused.
+const DESCRIPTION: usize = 140;
+
+impl ForgeWriter for GitHub {
+    fn show<'a>(&'a self, mr: &'a MrId, face: &'a Face, last: &'a Shown) -> Fut<'a, Result<Shown, ForgeError>> {
+        Box::pin(async move {
+            let place = self.place(&mr.repo)?;
+            let before = last.face.as_ref();
+            if before.is_none_or(|before| before.head != face.head || before.statuses != face.statuses) {
+                self.show_statuses(mr, place, face, last.comment).await?;
+            }
+            if before.is_none_or(|before| before.labels != face.labels) {
+                self.show_labels(mr, place, face).await?;
+            }
+            let progress = before.is_some_and(|before| before.labels == face.labels && before.statuses == face.statuses);
+            let comment = self.show_comment(mr, place, face, last, progress).await?;
+            Ok(Shown { face: Some(face.clone()), comment: Some(comment) })
+        })
+    }
+
+    fn reply<'a>(&'a self, mr: &'a MrId, to: CommentId, text: &'a str) -> Fut<'a, Result<(), ForgeError>> {
+        Box::pin(async move {
+            let place = self.place(&mr.repo)?;
+            if to != CommentId::NOBODY {
+                let seen = self.api.send(Weight::Comment, Method::POST, &place.path(format!("/issues/comments/{}/reactions", to.0)), &json!({ "content": "eyes" })).await;
+                // A comment that was deleted meanwhile is answered all the same, and one that cannot be marked, too.
+                seen.map(drop).or_else(|error| if error.kind.passes() || error.kind == ForgeErrorKind::Stranger { Err(error) } else { Ok(()) })?;
+            }
+            Ok(self.say_once(place, mr, &replied(to, text), text).await?)
+        })
+    }
+
+    fn tell<'a>(&'a self, mr: &'a MrId, key: &'a str, text: &'a str) -> Fut<'a, Result<(), ForgeError>> {
+        Box::pin(async move { Ok(self.say_once(self.place(&mr.repo)?, mr, &told(key), text).await?) })
+    }
+
+    fn propose<'a>(&'a self, proposal: &'a Proposal) -> Fut<'a, Result<Proposed, ForgeError>> {
+        Box::pin(async move { Ok(self.proposed(proposal).await?) })
+    }
+
+    fn withdraw<'a>(&'a self, repo: &'a RepoId, key: &'a str, why: &'a str) -> Fut<'a, Result<Option<MrId>, ForgeError>> {
+        Box::pin(async move { Ok(self.withdrawn(repo, key, why).await?) })
+    }
+
+    fn merge<'a>(&'a self, ticket: MergeTicket) -> Fut<'a, Result<MergeAnswer, ForgeError>> {
+        Box::pin(async move { Ok(self.merge_ticket(&ticket).await?) })
+    }
+}
+
+impl GitHub {
+    /// Sets the statuses that differ from what is there.
+    async fn show_statuses(&self, mr: &MrId, place: &Place, face: &Face, comment: Option<CommentId>) -> Result<(), NetError> {
+        let bot = self.bot().await?;
+        let there = self.statuses(place, &face.head).await?;
+        for status in &face.statuses {
+            let state = match status.state {
+                StatusState::Pending => "pending",
+                StatusState::Success => "success",
+                StatusState::Failure => "failure",
+            };
+            let text: String = status.text.chars().take(DESCRIPTION).collect();
+            // What somebody else set under our name is overruled.
+            let is = |known: &wire::Status| *known.context == *status.context && known.state == state && known.description.as_deref() == Some(&*text);
+            if there.iter().any(|known| is(known) && self.user(known.creator.as_ref()) == *bot) {
+                continue;
+            }
+            let mut link = format!("{}/pull/{}", place.project.page, mr.number);
+            if let Some(comment) = comment {
+                link += &format!("#issuecomment-{}", comment.0);
+            }
+            let body = json!({ "state": state, "context": status.context, "description": text, "target_url": link });
+            self.api.send(Weight::Status, Method::POST, &place.path(format!("/statuses/{}", face.head)), &body).await?;
+        }
+        Ok(())
+    }
+
+    /// Sets our labels, and takes away those of ours that are not wanted any more.
+    async fn show_labels(&self, mr: &MrId, place: &Place, face: &Face) -> Result<(), NetError> {
+        let pull = self.pull(place, mr.number).await?;
+        let wanted: BTreeSet<&str> = face.labels.iter().map(|label| &*label.0).collect();
+        let there: BTreeSet<&str> = pull.labels.iter().map(|label| &*label.name).collect();
+        let labels = place.path(format!("/issues/{}/labels", mr.number));
+        let new: Vec<&&str> = wanted.difference(&there).collect();
+        if !new.is_empty() {
+            self.api.send(Weight::Status, Method::POST, &labels, &json!({ "labels": new })).await?;
+        }
+        for old in there.difference(&wanted).filter(|label| label.starts_with(OURS)) {
+            self.api.delete(Weight::Status, &format!("{labels}/{}", part(old))).await?;
+        }
+        Ok(())
+    }
+
+    /// Makes the sticky comment say what the face says; made again where somebody deleted it.
+    async fn show_comment(&self, mr: &MrId, place: &Place, face: &Face, last: &Shown, progress: bool) -> Result<CommentId, NetError> {
+        let known: Option<wire::Comment> = match last.comment {
+            Some(id) => self.api.find(&place.path(format!("/issues/comments/{}", id.0))).await?,
+            None => None,
+        };
+        let known = match known {
+            Some(known) => Some(known),
+            // Looked for among all, so that one whose answer was lost is not made twice.
+            None => self.sticky(place, mr).await?,
+        };
+        let body = json!({ "body": face.comment });
+        match known {
+            Some(known) if known.body.as_deref() == Some(&*face.comment) => Ok(CommentId(known.id)),
+            Some(known) => {
+                let weight = if progress { Weight::Progress } else { Weight::Comment };
+                self.api.send(weight, Method::PATCH, &place.path(format!("/issues/comments/{}", known.id)), &body).await?;
+                Ok(CommentId(known.id))
+            }
+            None => {
+                let made: wire::Comment = self.api.send(Weight::Comment, Method::POST, &place.path(format!("/issues/{}/comments", mr.number)), &body).await?.json()?;
+                Ok(CommentId(made.id))
+            }
+        }
+    }
+
+    async fn sticky(&self, place: &Place, mr: &MrId) -> Result<Option<wire::Comment>, NetError> {
+        self.ours(place, mr, &Marked::Sticky).await
+    }
+
+    /// The first comment of our own account with a mark; anybody else's with it means nothing.
+    async fn ours(&self, place: &Place, mr: &MrId, mark: &Marked) -> Result<Option<wire::Comment>, NetError> {
+        let bot = self.bot().await?;
+        let is = |comment: &wire::Comment| self.user(comment.user.as_ref()) == *bot && comment.body.as_deref().and_then(marked).as_ref() == Some(mark);
+        Ok(self.comments(place, mr.number).await?.into_iter().find(is))
+    }
+
+    /// Comments, unless a comment with this mark is there.
+    pub(super) async fn say_once(&self, place: &Place, mr: &MrId, mark: &str, text: &str) -> Result<(), NetError> {
+        if self.ours(place, mr, &Marked::Said(mark.to_owned())).await?.is_some() {
+            return Ok(());
+        }
+        let body = json!({ "body": with_marker(mark, text) });
+        self.api.send(Weight::Comment, Method::POST, &place.path(format!("/issues/{}/comments", mr.number)), &body).await.map(drop)
+    }
+}

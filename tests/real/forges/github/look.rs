@@ -1,0 +1,220 @@
+//! What a look at a pull request tells.
+
+use super::{
+    super::fake::{Role, Verdict},
+    office::{Office, PATH},
+};
+use trueup::{
+    core::{
+        model::{MrId, RepoId, User},
+        review::{Check, CommentId, Depended, MrState, Right},
+    },
+    ports::ForgeReader,
+};
+
+fn users(names: &[&str]) -> std::collections::BTreeSet<User> {
+    names.iter().map(|name| User::new(*name)).collect()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_pull_request_is_seen_whole_with_its_commits_in_the_mirror() {
+    let office = Office::furnished().await;
+    let seen = office.look().await;
+    assert_eq!((seen.title.as_str(), seen.state.clone(), seen.draft), ("Move www", MrState::Open, false));
+    assert_eq!((&*seen.source_branch, &*seen.base_branch, seen.head.clone()), ("mr", "main", office.head()));
+    assert_eq!((seen.author.as_str(), seen.author_trusted), ("ada", true));
+    assert_eq!(seen.base.as_str(), office.fake.tip(PATH, "main").unwrap());
+    use trueup::ports::StateRepo;
+    assert_eq!(office.mirror().commit("refs/heads/main").unwrap(), seen.base);
+    assert!(office.mirror().merge(&seen.base, &seen.head).is_ok(), "both are in the mirror");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn everybody_whose_hand_is_in_it_is_a_pusher() {
+    let office = Office::furnished().await;
+    // Root pushes what carries ci's name.
+    office.fake.push_as(PATH, "root", "ci", "mr", &[("zone", "3\n")]);
+    let seen = office.look().await;
+    assert!(seen.pushers.is_superset(&users(&["ada", "ci", "root"])), "{:?}", seen.pushers);
+    assert!(!seen.pushers.contains(&User::new("grace")));
+    // What root pushed is gone from the branch; root had a hand in it all the same.
+    office.fake.force_push(PATH, "ada", "mr", &[("zone", "4\n")]);
+    assert!(office.look().await.pushers.contains(&User::new("root")));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_branch_of_the_same_name_that_was_deleted_leaves_no_pushers() {
+    let office = Office::empty().await;
+    office.fake.push(PATH, "grace", "mr", &[("zone", "9\n")]);
+    office.fake.delete_branch(PATH, "grace", "mr");
+    office.fake.push(PATH, "ada", "mr", &[("zone", "2\n")]);
+    office.fake.open(PATH, "ada", "mr", "Move www");
+    assert!(!office.look().await.pushers.contains(&User::new("grace")));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn approvals_count_at_this_head_while_they_stand() {
+    let office = Office::furnished().await;
+    let fake = &office.fake;
+    let review = fake.review(PATH, 1, "grace", Verdict::Approved);
+    fake.review(PATH, 1, "rita", Verdict::Approved);
+    fake.review(PATH, 1, "grace", Verdict::Commented);
+    let by = |seen: &trueup::core::review::Sighting| seen.reviews.iter().map(|review| (review.by.to_string(), review.right)).collect::<Vec<_>>();
+    let seen = office.look().await;
+    assert_eq!(by(&seen), [("grace".to_owned(), Right::Approve), ("rita".to_owned(), Right::Read)]);
+    fake.dismiss(PATH, 1, review);
+    assert_eq!(by(&office.look().await), [("rita".to_owned(), Right::Read)], "a dismissed one counts no more");
+    fake.review(PATH, 1, "grace", Verdict::Approved);
+    fake.push(PATH, "ada", "mr", &[("zone", "3\n")]);
+    assert_eq!(by(&office.look().await), [], "a push leaves them behind");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn changes_that_a_writer_asks_for_block_until_the_same_person_approves() {
+    let office = Office::furnished().await;
+    office.fake.review(PATH, 1, "rita", Verdict::ChangesRequested);
+    assert_eq!(office.look().await.unresolved_threads, 0, "a reader blocks nobody");
+    office.fake.review(PATH, 1, "root", Verdict::ChangesRequested);
+    assert_eq!(office.look().await.unresolved_threads, 1);
+    office.fake.review(PATH, 1, "root", Verdict::Approved);
+    assert_eq!(office.look().await.unresolved_threads, 0);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn open_threads_are_counted_over_all_pages() {
+    let office = Office::furnished().await;
+    let threads: Vec<u64> = (0..103).map(|n| office.fake.thread(PATH, 1, "grace", &format!("{n}"))).collect();
+    for thread in &threads[..100] {
+        office.fake.resolve(PATH, 1, *thread);
+    }
+    assert_eq!(office.look().await.unresolved_threads, 3);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn checks_are_what_others_said_last() {
+    let office = Office::furnished().await;
+    let head = office.head();
+    {
+        let mut state = office.fake.state();
+        state.status(PATH, head.as_str(), "ci", "build", "pending", "", None);
+        state.status(PATH, head.as_str(), "ci", "build", "success", "", None);
+        state.status(PATH, head.as_str(), "trueup", "trueup/plan", "failure", "", None);
+        state.status(PATH, head.as_str(), "ada", "mine", "success", "", None);
+        state.run(PATH, head.as_str(), "github-actions", "lint", Some("skipped"));
+        state.run(PATH, head.as_str(), "github-actions", "e2e", None);
+        state.run(PATH, head.as_str(), "github-actions", "audit", Some("timed_out"));
+    }
+    let checks: Vec<(String, Check)> = office.look().await.checks.into_iter().map(|(name, check)| (name.to_string(), check)).collect();
+    let wanted = [("audit", Check::Failure), ("build", Check::Success), ("e2e", Check::Pending), ("lint", Check::Success)];
+    assert_eq!(checks, wanted.map(|(name, check)| (name.to_owned(), check)), "ours and the author's own are left out");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_fork_is_trusted_from_nobody() {
+    let office = Office::empty().await;
+    for by in ["eve", "ada"] {
+        let fork = office.fake.fork(PATH, by);
+        office.fake.push(&fork, by, "mr", &[("zone", by)]);
+        let number = office.fake.open_from(PATH, &fork, by, "mr", "From a fork", "");
+        let seen = office.hub.look(&office.mr(number), None).await.unwrap();
+        assert_eq!((seen.author.as_str(), seen.author_trusted), (by, false));
+        assert!(seen.pushers.contains(&User::new(by)));
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn comments_come_once_with_rights_and_without_ours_or_edited_ones() {
+    let office = Office::furnished().await;
+    let fake = &office.fake;
+    let first = fake.comment(PATH, 1, "rita", "hello");
+    fake.comment(PATH, 1, "trueup", "ours");
+    let approve = fake.comment(PATH, 1, "grace", "/trueup approve");
+    let edited = fake.comment(PATH, 1, "grace", "looks good");
+    // Whoever may write can put words into grace's mouth; seconds later, as GitHub counts.
+    fake.state().request_mut(PATH, 1).comments.iter_mut().filter(|comment| comment.id == edited).for_each(|comment| {
+        comment.body = "/trueup approve".into();
+        comment.edited += 2000;
+    });
+    let stranger = fake.comment(PATH, 1, "eve", "/trueup approve");
+    let told = |seen: trueup::core::review::Sighting| seen.comments.into_iter().map(|comment| (comment.id.0, comment.right)).collect::<Vec<_>>();
+    let all = [(first, Right::Read), (approve, Right::Approve), (stranger, Right::None)];
+    assert_eq!(told(office.look().await), all);
+    assert_eq!(told(office.hub.look(&office.mr(1), Some(CommentId(first))).await.unwrap()), all[1..]);
+    assert_eq!(told(office.hub.look(&office.mr(1), Some(CommentId(u64::MAX))).await.unwrap()), []);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn more_comments_than_a_page_holds_are_all_told() {
+    let office = Office::furnished().await;
+    for n in 0..230 {
+        office.fake.comment(PATH, 1, "ada", &format!("{n}"));
+    }
+    let seen = office.look().await;
+    assert_eq!(seen.comments.len(), 230);
+    assert_eq!(seen.comments.last().unwrap().body, "229");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn incident_counts_where_an_approver_said_it() {
+    let office = Office::furnished().await;
+    office.fake.label(PATH, 1, "ada", "incident", true);
+    assert_eq!(office.look().await.incident, None);
+    office.fake.label(PATH, 1, "ada", "incident", false);
+    office.fake.label(PATH, 1, "grace", "incident", true);
+    assert_eq!(office.look().await.incident, Some(User::new("grace")));
+    office.fake.label(PATH, 1, "grace", "incident", false);
+    assert_eq!(office.look().await.incident, None);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn dependencies_are_followed_to_where_they_are() {
+    let office = Office::furnished().await;
+    office.fake.push(PATH, "ada", "other", &[("other", "1\n")]);
+    let path = format!("Depends-On: {}/{PATH}/pull/1\nDepends-On: !99", office.fake.url);
+    let second = office.fake.open_from(PATH, PATH, "ada", "other", "Second", &path);
+    let states = |seen: trueup::core::review::Sighting| seen.depends_on.into_iter().map(|other| other.state).collect::<Vec<_>>();
+    let mr = |number| MrId { repo: RepoId::new("dns"), number };
+    let look = async || office.hub.look(&office.mr(2), None).await;
+    assert_eq!(second, 2);
+    assert_eq!(states(look().await.unwrap()), [Depended::Open(mr(1)), Depended::Unknown]);
+    office.fake.state().request_mut(PATH, 1).body = "Depends-On: !2".into();
+    assert_eq!(states(look().await.unwrap())[0], Depended::Cycle(vec![mr(1)]));
+    office.fake.close(PATH, 1, "ada");
+    assert_eq!(states(look().await.unwrap())[0], Depended::Closed(mr(1)));
+    office.fake.reopen(PATH, 1, "ada");
+    office.fake.merge(PATH, 1, "root");
+    assert_eq!(states(look().await.unwrap())[0], Depended::Merged);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_becomes_of_a_request_is_seen() {
+    let office = Office::furnished().await;
+    office.fake.draft(PATH, 1, "ada", true);
+    assert!(office.look().await.draft);
+    office.fake.close(PATH, 1, "ada");
+    assert_eq!(office.look().await.state, MrState::Closed);
+    office.fake.draft(PATH, 1, "ada", false);
+    office.fake.reopen(PATH, 1, "ada");
+    office.fake.push(PATH, "root", "release", &[("new", "1\n")]);
+    office.fake.retarget(PATH, 1, "ada", "release");
+    let seen = office.look().await;
+    assert_eq!((&*seen.base_branch, seen.base.to_string()), ("release", office.fake.tip(PATH, "release").unwrap()));
+    assert_eq!(seen.state, MrState::Closed, "another branch is not ours to govern");
+    office.fake.retarget(PATH, 1, "ada", "main");
+    let commit = office.fake.merge(PATH, 1, "root");
+    office.fake.delete_branch(PATH, "root", "mr");
+    let seen = office.look().await;
+    assert_eq!(seen.state, MrState::Merged { commit: trueup::core::model::CommitId::new(commit), by: User::new("root"), with: None });
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn rights_are_the_forge_s_up_to_write_and_the_configuration_s_above() {
+    let office = Office::furnished().await;
+    let mut found = Vec::new();
+    for who in ["root", "grace", "ada", "rita", "eve", "nobody", "../../evil"] {
+        found.push(office.hub.right(&RepoId::new("dns"), &User::new(who)).await.unwrap());
+    }
+    assert_eq!(found, [Right::Write, Right::Approve, Right::Write, Right::Read, Right::None, Right::None, Right::None]);
+    office.fake.state().project_mut(PATH).roles.insert("ada".into(), Role::Triage);
+    assert_eq!(office.hub.right(&RepoId::new("dns"), &User::new("ada")).await.unwrap(), Right::Read);
+}

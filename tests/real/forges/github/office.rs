@@ -1,0 +1,133 @@
+//! A fake GitHub with one repository, the people around it, and our driver over it.
+
+use super::super::fake::{FakeForge, Role, Wire};
+use std::{path::PathBuf, sync::Arc, time::Duration};
+use trueup::{
+    core::{
+        gate::{Conditions, MergeGate, MergeTicket, Verdict, Window},
+        model::{CommitId, Digest, MrId, Policy, RepoId, Time, User},
+        review::{Face, Label, Right, Sighting, Status, StatusState},
+        run::PlanKey,
+    },
+    forges::{
+        github::GitHub,
+        net::{ForgeConfig, Project},
+    },
+    git::GitRepo,
+    ports::{ForgeReader, Merge, People, SecretText, StateRepo, SystemClock},
+};
+
+pub const PATH: &str = "platform/dns";
+
+/// Grace may approve, by the configuration; the forge says the rest.
+pub struct Staff;
+
+impl People for Staff {
+    fn right(&self, _: &RepoId, who: &User) -> Right {
+        if who.as_str() == "grace" { Right::Approve } else { Right::None }
+    }
+
+    fn by_email(&self, _: &str) -> Option<User> {
+        None
+    }
+
+    fn by_login(&self, login: &str) -> User {
+        User::new(login.to_lowercase())
+    }
+}
+
+pub struct Office {
+    pub fake: Arc<FakeForge>,
+    pub hub: GitHub,
+    folder: Arc<tempfile::TempDir>,
+}
+
+impl Office {
+    /// `main` with one file, and everybody's account.
+    pub async fn empty() -> Self {
+        let fake = Arc::new(FakeForge::start(Wire::GitHub).await);
+        let roles = [("ada", Role::Write), ("grace", Role::Maintain), ("root", Role::Admin), ("rita", Role::Read), ("ci", Role::Write), ("trueup", Role::Write)];
+        fake.project(PATH, &roles, &[("zone", "1\n")]);
+        fake.user("eve");
+        let folder = Arc::new(tempfile::tempdir().unwrap());
+        let hub = driver(&fake, folder.path().join("mirror.git"));
+        Self { fake, hub, folder }
+    }
+
+    /// With one request of ada's.
+    pub async fn furnished() -> Self {
+        let office = Self::empty().await;
+        office.fake.push(PATH, "ada", "mr", &[("zone", "2\n")]);
+        assert_eq!(office.fake.open(PATH, "ada", "mr", "Move www"), 1);
+        office
+    }
+
+    /// What a new process has: the mirror on disk, and nothing in memory.
+    pub fn restarted(&self) -> GitHub {
+        driver(&self.fake, self.folder.path().join("mirror.git"))
+    }
+
+    /// The same forge behind a new process.
+    pub fn fresh(&self) -> Self {
+        Self { fake: self.fake.clone(), hub: self.restarted(), folder: self.folder.clone() }
+    }
+
+    pub fn mr(&self, number: u64) -> MrId {
+        MrId { repo: RepoId::new("dns"), number }
+    }
+
+    pub fn mirror(&self) -> GitRepo {
+        GitRepo::open(&self.folder.path().join("mirror.git")).unwrap()
+    }
+
+    pub async fn look(&self) -> Sighting {
+        self.hub.look(&self.mr(1), None).await.unwrap()
+    }
+
+    pub fn head(&self) -> CommitId {
+        CommitId::new(self.fake.tip(PATH, "mr").unwrap())
+    }
+
+    /// A face at the head, with one status and one label.
+    pub fn face(&self, comment: &str, state: StatusState) -> Face {
+        Face {
+            head: self.head(),
+            comment: format!("<!-- trueup:change dns!1 -->\n{comment}"),
+            statuses: vec![Status { context: "trueup/plan".into(), state, text: "1 update".into() }],
+            labels: vec![Label(if state == StatusState::Success { "trueup: merged".into() } else { "trueup: rolling".into() })],
+        }
+    }
+
+    /// The ticket that the merge gate gives for what the forge shows now.
+    pub async fn ticket(&self) -> MergeTicket {
+        let sighting = self.look().await;
+        let Merge::Clean(tree) = self.mirror().merge(&sighting.base, &sighting.head).unwrap() else { panic!("conflict") };
+        let key = PlanKey { base: sighting.base.clone(), head: sighting.head.clone(), tree };
+        let policy = Policy::default();
+        let mut window = Window::single(&policy);
+        window.ask(1, Time(0));
+        window.pass(Time(1));
+        let conditions = Conditions { now: Time(2), sighting: &sighting, key: &key, policy: &policy, approvals: &[], halted: false };
+        let mr = self.mr(1);
+        let gate = MergeGate { mr: &mr, conditions, digest: Digest::of("plan", &[b"one"]), window: &window, skipped: 0, unmerged: &Default::default() };
+        match gate.judge() {
+            Verdict::Go(ticket) => ticket,
+            other => panic!("{other:?}"),
+        }
+    }
+}
+
+fn driver(fake: &FakeForge, mirror: PathBuf) -> GitHub {
+    let project = Project { id: RepoId::new("dns"), path: PATH.into(), page: format!("{}/{PATH}", fake.url), branch: "main".into(), mirror };
+    let config = ForgeConfig {
+        name: "work".into(),
+        web: fake.url.clone(),
+        api: fake.api(),
+        token: SecretText::new("trueup-token"),
+        ca: None,
+        bot: None,
+        answer: Duration::from_secs(60),
+        projects: vec![project],
+    };
+    GitHub::new(config, Arc::new(Staff), Arc::new(SystemClock)).unwrap()
+}

@@ -1,0 +1,123 @@
+//! The face on GitHub, and what is said once.
+
+use super::{
+    super::fake::Fault,
+    office::{Office, PATH},
+};
+use trueup::{
+    core::review::{CommentId, StatusState},
+    ports::{ForgeErrorKind, ForgeWriter, Shown},
+};
+
+/// The bodies of our comments, without their marks.
+fn ours(office: &Office) -> Vec<String> {
+    let state = office.fake.state();
+    let comments = &state.project(PATH).requests[&1].comments;
+    comments.iter().filter(|comment| comment.by == "trueup").map(|comment| comment.body.split_once("-->\n").unwrap().1.to_owned()).collect()
+}
+
+fn writes(office: &Office) -> Vec<String> {
+    office.fake.calls().iter().filter(|call| call.writes()).map(|call| format!("{} {}", call.method, call.path.rsplit_once("/dns/").unwrap().1)).collect()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_face_is_made_once_and_then_only_what_differs() {
+    let office = Office::furnished().await;
+    let mr = office.mr(1);
+    let face = office.face("planning", StatusState::Pending);
+    let shown = office.hub.show(&mr, &face, &Shown::default()).await.unwrap();
+    let head = office.head();
+    assert_eq!(writes(&office), [format!("POST statuses/{head}"), "POST issues/1/labels".into(), "POST issues/1/comments".into()]);
+    assert_eq!(office.hub.show(&mr, &face, &shown).await.unwrap(), shown);
+    assert_eq!(office.restarted().show(&mr, &face, &Shown::default()).await.unwrap(), shown, "a new process finds what is there");
+    assert_eq!(writes(&office), [String::new(); 0]);
+    let edit = office.face("rolling: 1 of 2", StatusState::Pending);
+    let shown = office.hub.show(&mr, &edit, &shown).await.unwrap();
+    let id = shown.comment.unwrap().0;
+    assert_eq!(writes(&office), [format!("PATCH issues/comments/{id}")]);
+    let done = office.face("done", StatusState::Success);
+    office.hub.show(&mr, &done, &shown).await.unwrap();
+    assert_eq!(
+        writes(&office),
+        [format!("POST statuses/{head}"), "POST issues/1/labels".into(), "DELETE issues/1/labels/trueup%3A%20rolling".into(), format!("PATCH issues/comments/{id}")]
+    );
+    assert_eq!(ours(&office), ["done"]);
+    let state = office.fake.state();
+    let status = state.project(PATH).statuses[head.as_str()].last().unwrap();
+    assert_eq!((status.state.as_str(), status.link.clone().unwrap()), ("success", format!("{}/{PATH}/pull/1#issuecomment-{id}", office.fake.url)));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_comment_that_somebody_deleted_is_made_again_and_a_forged_one_is_left_alone() {
+    let office = Office::furnished().await;
+    let mr = office.mr(1);
+    let forged = office.fake.comment(PATH, 1, "eve", "<!-- trueup:change dns!1 -->\nmine");
+    let shown = office.hub.show(&mr, &office.face("one", StatusState::Pending), &Shown::default()).await.unwrap();
+    assert_ne!(shown.comment, Some(CommentId(forged)));
+    office.fake.delete_comment(PATH, 1, shown.comment.unwrap().0);
+    let again = office.hub.show(&mr, &office.face("two", StatusState::Pending), &shown).await.unwrap();
+    assert_ne!(again.comment, shown.comment);
+    assert_eq!(ours(&office), ["two"]);
+    assert!(office.fake.state().project(PATH).requests[&1].comments.iter().any(|comment| comment.id == forged && comment.body.ends_with("mine")));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn labels_of_people_stay() {
+    let office = Office::furnished().await;
+    office.fake.label(PATH, 1, "ada", "urgent", true);
+    office.fake.label(PATH, 1, "ada", "trueup: merged", true);
+    office.hub.show(&office.mr(1), &office.face("one", StatusState::Pending), &Shown::default()).await.unwrap();
+    let labels: Vec<String> = office.fake.state().project(PATH).requests[&1].labels.iter().cloned().collect();
+    assert_eq!(labels, ["trueup: rolling", "urgent"]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_status_that_another_account_set_in_our_name_is_overruled() {
+    let office = Office::furnished().await;
+    let head = office.head();
+    office.fake.state().status(PATH, head.as_str(), "ada", "trueup/plan", "pending", "1 update", None);
+    office.hub.show(&office.mr(1), &office.face("one", StatusState::Pending), &Shown::default()).await.unwrap();
+    let state = office.fake.state();
+    assert_eq!(state.project(PATH).statuses[head.as_str()].last().unwrap().by, "trueup");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn whatever_is_lost_on_the_way_nothing_is_said_twice() {
+    let office = Office::furnished().await;
+    let mr = office.mr(1);
+    let face = office.face("one", StatusState::Pending);
+    for what in ["/statuses", "/labels", "/comments"] {
+        office.fake.fail(Fault::status(502).on("POST", what).once().done_first());
+    }
+    let mut failed = 0;
+    while let Err(error) = office.hub.show(&mr, &face, &Shown::default()).await {
+        assert_eq!(error.kind, ForgeErrorKind::Unavailable);
+        failed += 1;
+        assert!(failed < 5);
+    }
+    assert_eq!(failed, 3);
+    assert_eq!(ours(&office), ["one"]);
+    let head = office.head();
+    assert_eq!(office.fake.state().project(PATH).statuses[head.as_str()].len(), 1);
+    let asked = office.fake.comment(PATH, 1, "ada", "/trueup help");
+    office.fake.fail(Fault::status(502).on("POST", "issues/1/comments").once().done_first());
+    assert!(office.hub.reply(&mr, CommentId(asked), "help").await.is_err());
+    office.restarted().reply(&mr, CommentId(asked), "help").await.unwrap();
+    office.hub.tell(&mr, "key", "told").await.unwrap();
+    office.restarted().tell(&mr, "key", "told").await.unwrap();
+    assert_eq!(ours(&office), ["one", "help", "told"]);
+    let state = office.fake.state();
+    let comment = state.project(PATH).requests[&1].comments.iter().find(|comment| comment.id == asked).unwrap();
+    assert!(comment.reactions.contains(&("trueup".into(), "eyes".into())));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_answer_to_a_deleted_comment_is_given_and_a_comment_that_is_too_long_is_said_to_be() {
+    let office = Office::furnished().await;
+    let mr = office.mr(1);
+    office.hub.reply(&mr, CommentId(4711), "too late").await.unwrap();
+    assert_eq!(ours(&office), ["too late"]);
+    let error = office.hub.tell(&mr, "long", &"x".repeat(65_537)).await.unwrap_err();
+    assert_eq!(error.kind, ForgeErrorKind::Invalid);
+    assert!(error.what.contains("65536"), "{error}");
+}
