@@ -83,6 +83,19 @@ pub async fn look_queued(world: Arc<World>, desk: Desk, by: MrId) {
     }
 }
 
+/// Counts what of a network forge moved and no webhook told of: hooks that are missing or late are seen there.
+fn count_unannounced<'a>(world: &World, repo: &RepoId, moved: impl Iterator<Item = &'a MrRef>) {
+    if !world.elsewhere.contains_key(repo) {
+        return;
+    }
+    let now = world.clock.now();
+    for found in world.news.unannounced(repo, moved) {
+        metrics::counter!("trueup_news_swept_total", "repo" => repo.to_string()).increment(1);
+        let late = now.0.saturating_sub(found.updated.0).max(0);
+        metrics::histogram!("trueup_news_late_seconds", "by" => "sweep").record(late as f64 / 1000.0);
+    }
+}
+
 /// Whether the forge shows something that the card does not know.
 fn is_news(card: &Card, found: &MrRef) -> bool {
     card.head.as_ref() != Some(&found.head) || found.updated > card.updated || found.open != !matches!(card.phase, Phase::Closed | Phase::Merged)
@@ -117,6 +130,7 @@ pub async fn sweep(service: Service, every: Span, mut stop: watch::Receiver<bool
                     let (open, over): (Vec<MrRef>, Vec<MrRef>) = found.into_iter().partition(|found| found.open);
                     let moved = world.news.moved(repo, world.base(repo), &open);
                     if known.is_empty() {
+                        count_unannounced(&world, repo, open.iter().filter(|found| moved.contains(&found.mr)));
                         news.extend(moved.into_iter().chain(world.news.in_turn(repo)));
                     } else {
                         // On the first sweep most is as the journals hold it: only what moved since is looked at.

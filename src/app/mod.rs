@@ -10,6 +10,7 @@ mod faults;
 mod follow;
 mod forges;
 mod governing;
+pub mod hooks;
 mod intake;
 mod late;
 mod local_desk;

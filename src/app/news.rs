@@ -5,7 +5,7 @@ use crate::{
     ports::MrRef,
 };
 use std::{
-    collections::BTreeMap,
+    collections::{BTreeMap, BTreeSet},
     sync::{Mutex, PoisonError},
 };
 
@@ -13,7 +13,15 @@ use std::{
 const IN_TURN: usize = 200;
 
 #[derive(Debug, Default)]
-pub struct News(Mutex<BTreeMap<RepoId, Seen>>);
+pub struct News(Mutex<BTreeMap<RepoId, Seen>>, Mutex<Announced>);
+
+/// What webhooks have told since the last sweep.
+#[derive(Debug, Default)]
+struct Announced {
+    changes: BTreeSet<MrId>,
+    /// All of a repository.
+    repos: BTreeSet<RepoId>,
+}
 
 #[derive(Debug, Default)]
 struct Seen {
@@ -33,6 +41,29 @@ impl News {
         let moved = now.iter().filter(|(mr, is)| base_moved || seen.open.get(*mr) != Some(*is)).map(|(mr, _)| mr.clone()).collect();
         (seen.base, seen.open) = (base, now);
         moved
+    }
+
+    /// The open ones whose head a commit is, as they were last seen.
+    pub fn at_head(&self, repo: &RepoId, commit: &CommitId) -> Vec<MrId> {
+        let all = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let open = all.get(repo).map(|seen| &seen.open).into_iter().flatten();
+        open.filter(|(_, (head, _))| head == commit).map(|(mr, _)| mr.clone()).collect()
+    }
+
+    /// Webhooks told of these.
+    pub fn announced(&self, changes: impl Iterator<Item = MrId>, repos: impl Iterator<Item = RepoId>) {
+        let mut told = self.1.lock().unwrap_or_else(PoisonError::into_inner);
+        told.changes.extend(changes);
+        told.repos.extend(repos);
+    }
+
+    /// Those that no webhook told of since this was last asked about the repository.
+    pub fn unannounced<'a>(&self, repo: &RepoId, found: impl Iterator<Item = &'a MrRef>) -> Vec<&'a MrRef> {
+        let mut told = self.1.lock().unwrap_or_else(PoisonError::into_inner);
+        let whole = told.repos.remove(repo);
+        let found = found.filter(|found| !whole && !told.changes.contains(&found.mr)).collect();
+        told.changes.retain(|mr| mr.repo != *repo);
+        found
     }
 
     /// The next few open ones, round and round.

@@ -2,7 +2,7 @@
 
 use super::{
     desk::Desk,
-    drift, faults, planning,
+    drift, faults, hooks, planning,
     safe::Look,
     service::Service,
     targets::{Owned, observe_all},
@@ -19,7 +19,7 @@ use crate::{
         review::{CommentId, Face, Sighting},
         run::{Ask, Effect, Input, Item, MergeAnswer, Outcome, PlanAnswer, PlanKey, PlanResult},
     },
-    ports::{Fence, ForgeErrorKind, Shown, Stands},
+    ports::{Fence, ForgeError, ForgeErrorKind, Shown, Stands},
     stores::Store,
 };
 use std::{
@@ -201,18 +201,27 @@ async fn outdated(hands: &Hands) -> Option<String> {
         return Some("what another repository asks for has changed".to_owned());
     }
     let known = hands.known.as_ref()?;
-    match hands.world.forge.look(&hands.mr, Some(CommentId(u64::MAX))).await {
+    match sight(&hands.world, &hands.mr, Some(CommentId(u64::MAX))).await {
         Ok(now) => (now != *known).then(|| "the merge request or its base moved since it was last looked at".to_owned()),
         // The forge being away stops no run (I14); the branch itself is as near as the repository.
         Err(_) => hands.world.base(&hands.mr.repo).filter(|base| *base != known.base).map(|base| format!("base is {base} by now, and the forge does not answer")),
     }
 }
 
+/// The merge request as its forge shows it, with those who pushed to it as signed deliveries said.
+async fn sight(world: &World, mr: &MrId, since: Option<CommentId>) -> Result<Sighting, ForgeError> {
+    let seen = world.forge.look(mr, since).await?;
+    let Some(repo) = world.repositories.get(&mr.repo) else { return Ok(seen) };
+    hooks::pushers(&world.store, repo.state.clone(), seen)
+        .await
+        .map_err(|error| ForgeError { what: format!("who pushed cannot be read: {error}"), kind: ForgeErrorKind::Unavailable })
+}
+
 /// Reads the merge request, whenever its forge answers; none when the forge does not know it.
 pub async fn look(world: &World, mr: &MrId, last_comment: Option<CommentId>) -> Option<Box<Sighting>> {
     let mut wait = FORGE_WAIT;
     loop {
-        match world.forge.look(mr, last_comment).await {
+        match sight(world, mr, last_comment).await {
             Ok(sighting) => return Some(Box::new(sighting)),
             Err(error) if error.kind == ForgeErrorKind::NotFound => {
                 tracing::warn!(change = %mr, "the forge does not know this merge request: {error}");

@@ -1,6 +1,7 @@
 //! The one place that names concrete adapters: configuration in, a world out.
 
 mod forges;
+mod hooks;
 pub mod store;
 
 use super::{
@@ -9,6 +10,7 @@ use super::{
     desk::Desk,
     drift::SweepBook,
     forges::Forges,
+    hooks::Reception,
     news::News,
     overrides::OverrideBook,
     owners::Owners,
@@ -281,6 +283,8 @@ pub struct Wired {
     pub people: Arc<Directory>,
     /// The bare repositories that git serves.
     pub folders: BTreeMap<RepoId, PathBuf>,
+    /// Where webhooks come in.
+    pub reception: Arc<Reception>,
 }
 
 /// Everything of one server, ready to serve; nothing runs yet.
@@ -306,6 +310,7 @@ pub async fn service_over(server: config::Server, targets: Targets) -> anyhow::R
         .collect();
     let forge = Arc::new(LocalForge::open(store.clone(), clock.clone(), people.clone(), User::new(server.bot.clone()), &local)?);
     let forges::Found { network, elsewhere } = forges::network(&server, &*secrets, people.clone(), clock.clone()).await?;
+    let doors = hooks::doors(&server, &*secrets).await?;
     let mut repositories = BTreeMap::new();
     for repository in &server.repositories {
         repositories.insert(RepoId::new(repository.name.clone()), Arc::new(governed(&server, repository, &server.repository_path(repository))?));
@@ -336,6 +341,7 @@ pub async fn service_over(server: config::Server, targets: Targets) -> anyhow::R
         url: server.url.clone().unwrap_or_default(),
     };
     let world = Arc::new(world);
+    let reception = Arc::new(Reception::new((*world.store).clone(), world.clock.clone(), doors));
     let folders = local.into_iter().map(|place| (place.id, place.path)).collect();
-    Ok(Wired { service: Service::new(world.clone(), Desk::new(world)), people, folders })
+    Ok(Wired { service: Service::new(world.clone(), Desk::new(world)), people, folders, reception })
 }

@@ -104,6 +104,17 @@ impl StateRepo for GitRepo {
         })
     }
 
+    fn brings(&self, base: &CommitId, head: &CommitId, commit: &CommitId) -> Result<bool, RepoError> {
+        let (base, head, commit) = (oid(base.as_str())?, oid(head.as_str())?, oid(commit.as_str())?);
+        self.with_repo(|repo| {
+            if repo.find_commit(commit).is_err() {
+                return Ok(false);
+            }
+            let has = |tip: Oid| Ok::<bool, RepoError>(tip == commit || repo.graph_descendant_of(tip, commit).map_err(wrong)?);
+            Ok(has(head)? && !has(base)?)
+        })
+    }
+
     fn merge(&self, base: &CommitId, head: &CommitId) -> Result<Merge, RepoError> {
         for commit in [base, head] {
             self.tree(commit)?;

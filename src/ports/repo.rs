@@ -13,6 +13,9 @@ pub trait StateRepo: Send + Sync {
     /// The commit that a commit was made on; of a merge, the one merged into. `None`: it is the first, or the history is cut there.
     fn first_parent(&self, commit: &CommitId) -> Result<Option<CommitId>, RepoError>;
 
+    /// Whether merging `head` into `base` would bring this commit: `head` is or has it among its ancestors, and `base` does not. One that is not here is brought by nothing.
+    fn brings(&self, base: &CommitId, head: &CommitId, commit: &CommitId) -> Result<bool, RepoError>;
+
     /// The tree that merging `head` into `base` would give, by git's own merge; nothing but objects is written.
     fn merge(&self, base: &CommitId, head: &CommitId) -> Result<Merge, RepoError>;
 

@@ -2,7 +2,7 @@
 
 use super::{
     codec, keys,
-    store::{Store, corrupt},
+    store::{FETCH, Store, corrupt},
 };
 use crate::{
     core::model::{BlobId, Time},
@@ -132,12 +132,18 @@ impl Store {
     /// Forgets the ids of deliveries that came before `before`, and says how many.
     pub async fn forget_seen(&self, before: Time) -> Result<usize, KvError> {
         let old = |value: &[u8]| std::str::from_utf8(value).ok().and_then(|text| text.parse().ok()).is_none_or(|at: i64| at < before.0);
-        let rows = self.below(&keys::all_seen(), None, usize::MAX).await?;
-        let old: Vec<_> = rows.into_iter().filter(|row| old(&row.value)).map(|row| row.key).collect();
-        for some in old.chunks(self.0.kv.limits().ops.max(1)) {
-            self.0.kv.commit(Vec::new(), some.iter().cloned().map(Put::Del).collect()).await?.ok();
+        let (mut after, mut forgotten) = (None, 0);
+        // A busy forge leaves hundreds of thousands: a page of them at a time.
+        loop {
+            let rows = self.below(&keys::all_seen(), after.as_ref(), FETCH).await?;
+            let Some(last) = rows.last().map(|row| row.key.clone()) else { return Ok(forgotten) };
+            let old: Vec<_> = rows.into_iter().filter(|row| old(&row.value)).map(|row| row.key).collect();
+            for some in old.chunks(self.0.kv.limits().ops.max(1)) {
+                self.0.kv.commit(Vec::new(), some.iter().cloned().map(Put::Del).collect()).await?.ok();
+            }
+            forgotten += old.len();
+            after = Some(last);
         }
-        Ok(old.len())
     }
 
     /// The next number; counted on from the last delivery that waits.

@@ -36,6 +36,13 @@ fn recorder() -> &'static PrometheusHandle {
         metrics::describe_gauge!("trueup_overdue_claims", "Changes that hold claims, do nothing, and whose owners were called.");
         metrics::describe_gauge!("trueup_halted", "1 while writes are halted.");
         metrics::describe_gauge!("trueup_replicas", "Replicas whose session with the shared store stands; absent where the store is embedded.");
+        metrics::describe_counter!("trueup_webhook_deliveries_total", "Webhook deliveries, by forge and by what became of them.");
+        metrics::describe_histogram!(
+            "trueup_news_late_seconds",
+            metrics::Unit::Seconds,
+            "From when something happened on a forge to when it was looked at, by how it was heard of."
+        );
+        metrics::describe_counter!("trueup_news_swept_total", "Merge requests of network forges that moved and that no webhook told of; the sweep found them.");
         metrics::describe_counter!("trueup_takeovers_total", "Open changes that this replica took over from another.");
         handle
     })

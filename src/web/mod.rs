@@ -8,6 +8,7 @@ mod drift;
 mod edits;
 pub mod git_http;
 mod health;
+mod hooks;
 mod metrics;
 mod openapi;
 pub mod pages;

@@ -4,11 +4,14 @@ use super::{
     answer::Fault,
     api,
     auth::{Sessions, Tokens},
-    health, metrics, openapi, site,
+    health,
+    hooks::{self, Hooks},
+    metrics, openapi, site,
 };
 use crate::{
     app::{
         config::Limits,
+        hooks::Reception,
         service::{Service, ServiceError, ServiceErrorKind},
     },
     core::{
@@ -22,7 +25,7 @@ use axum::{
     http::{HeaderName, HeaderValue, StatusCode, header},
     middleware,
     response::Response,
-    routing::get,
+    routing::{get, post},
 };
 use std::sync::Arc;
 use tower_http::{
@@ -36,6 +39,7 @@ pub struct App {
     pub service: Service,
     pub people: Arc<dyn Tokens>,
     pub sessions: Arc<Sessions>,
+    pub hooks: Arc<Hooks>,
 }
 
 impl App {
@@ -57,9 +61,9 @@ impl App {
 }
 
 /// Builds the surface. Pushes over HTTP are served beside it, with bounds of their own.
-pub fn router(service: Service, people: Arc<dyn Tokens>, limits: &Limits) -> Router {
+pub fn router(service: Service, people: Arc<dyn Tokens>, reception: Arc<Reception>, limits: &Limits) -> Router {
     metrics::start();
-    let app = App { service, people, sessions: Arc::default() };
+    let app = App { service, people, sessions: Arc::default(), hooks: Arc::new(Hooks::new(reception, limits)) };
     let mut router = Router::new().route("/api/v1/openapi.json", get(async || Json(openapi::document(&api::routes()))));
     for route in api::routes() {
         router = router.route(&format!("/api/v1{}", route.path), route.handler);
@@ -67,6 +71,7 @@ pub fn router(service: Service, people: Arc<dyn Tokens>, limits: &Limits) -> Rou
     let id = HeaderName::from_static("x-request-id");
     router
         .merge(site::routes())
+        .route("/hooks/{forge}", post(hooks::receive))
         .route("/metrics", get(metrics::show))
         .route("/healthz", get(health::alive))
         .route("/readyz", get(health::ready))

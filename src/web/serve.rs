@@ -7,7 +7,7 @@ use super::{
 };
 use crate::{
     app::{
-        config,
+        config, hooks,
         people::Directory,
         service::Service,
         wiring::{self, Wired},
@@ -38,18 +38,26 @@ pub async fn start(mut server: config::Server) -> anyhow::Result<Running> {
     let addr = listener.local_addr()?;
     server.url.get_or_insert_with(|| format!("http://{addr}").into());
     let (limits, drift) = (server.limits.clone(), server.drift.clone());
-    let Wired { service, people, folders } = wiring::service(server).await?;
+    let wired = wiring::service(server).await?;
+    start_over(listener, limits, drift, wired).await
+}
+
+/// Starts a server that is wired already.
+pub async fn start_over(listener: TcpListener, limits: config::Limits, drift: config::Drift, wired: Wired) -> anyhow::Result<Running> {
+    let addr = listener.local_addr()?;
+    let Wired { service, people, folders, reception } = wired;
     let (stop, stopped) = watch::channel(false);
     let door = Arc::new(Door { people: people.clone(), service: service.clone(), folders });
-    let routes = router(service.clone(), people, &limits).merge(git_http::router(door, limits.push_bytes));
+    let routes = router(service.clone(), people, reception.clone(), &limits).merge(git_http::router(door, limits.push_bytes));
     let web = tokio::spawn(door::answer(listener, routes, stopped.clone()));
     let woken = service.resume().await?;
     tracing::info!(%addr, woken, "listening");
     let drift = tokio::spawn(service.clone().sweep_drift(drift, stopped.clone()));
     let overrides = tokio::spawn(service.clone().keep_overrides(stopped.clone()));
     let sweep = tokio::spawn(service.clone().sweep(limits.sweep, stopped.clone()));
+    let hooks = tokio::spawn(hooks::attend(service.clone(), reception, stopped.clone()));
     let attend = tokio::spawn(service.clone().attend(stopped));
-    Ok(Running { addr, service, stop, tasks: vec![web, sweep, attend, overrides, drift] })
+    Ok(Running { addr, service, stop, tasks: vec![web, sweep, attend, hooks, overrides, drift] })
 }
 
 impl Running {

@@ -6,17 +6,13 @@
 #[expect(dead_code, unused_imports, reason = "a bench uses a part of what the benches share")]
 mod kit;
 
-use kit::{Series, asked, rounds};
+use kit::{Series, asked, grouped_writes, rounds};
 use std::{
-    fs::{File, OpenOptions},
-    io::Write as _,
     path::Path,
     sync::{
         Arc,
         atomic::{AtomicU64, Ordering},
-        mpsc,
     },
-    thread,
     time::{Duration, Instant},
 };
 use trueup::{
@@ -49,7 +45,7 @@ fn main() {
         let (mut raw, mut redb, mut sled) = (Series::default(), Series::default(), Series::default());
         for round in 0..rounds {
             let folder = |name: &str| dir.path().join(format!("{name}-{streams}-{round}"));
-            raw.push(by_hand(&folder("raw"), streams, bytes));
+            raw.push(grouped_writes(&folder("raw"), streams, bytes, RUN));
             redb.push(runtime.block_on(through(Arc::new(RedbKv::open(&folder("redb")).expect("redb opens")), streams)));
             sled.push(runtime.block_on(through(Arc::new(SledKv::open(&folder("sled")).expect("sled opens")), streams)));
             for name in ["raw", "redb", "sled"] {
@@ -116,43 +112,6 @@ async fn through(kv: Arc<dyn Kv>, streams: usize) -> Duration {
         all += one.await.expect("no stream panics");
     }
     began.elapsed().div_f64(all as f64)
-}
-
-/// Raw: the same number of bytes, group commit, one fdatasync a group.
-fn by_hand(path: &Path, streams: usize, bytes: u64) -> Duration {
-    std::fs::create_dir_all(path).expect("the folder is writable");
-    let mut file: File = OpenOptions::new().create(true).append(true).open(path.join("log")).expect("the folder is writable");
-    let (jobs, inbox) = mpsc::channel::<(Vec<u8>, mpsc::SyncSender<()>)>();
-    let writer = thread::spawn(move || {
-        while let Ok(first) = inbox.recv() {
-            let group: Vec<_> = std::iter::once(first).chain(inbox.try_iter()).collect();
-            let all: Vec<u8> = group.iter().flat_map(|(bytes, _)| bytes.iter().copied()).collect();
-            file.write_all(&all).expect("the disk has room");
-            file.sync_data().expect("the disk syncs");
-            group.into_iter().for_each(|(_, done)| done.send(()).expect("the appender waits"));
-        }
-    });
-    let began = Instant::now();
-    let appenders: Vec<_> = (0..streams)
-        .map(|_| {
-            let jobs = jobs.clone();
-            thread::spawn(move || {
-                let mut count = 0u64;
-                while began.elapsed() < RUN {
-                    let (done, wait) = mpsc::sync_channel(1);
-                    jobs.send((vec![b'x'; bytes as usize], done)).expect("the writer lives");
-                    wait.recv().expect("the writer answers");
-                    count += 1;
-                }
-                count
-            })
-        })
-        .collect();
-    drop(jobs);
-    let all: u64 = appenders.into_iter().map(|one| one.join().expect("no stream panics")).sum();
-    let took = began.elapsed();
-    writer.join().expect("the writer ends");
-    took.div_f64(all as f64)
 }
 
 /// The bytes of keys and values that one append hands to its key space.

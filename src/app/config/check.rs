@@ -56,7 +56,13 @@ impl Check<'_> {
     /// A limit of nothing stops the server's work without a word.
     fn limits(&mut self) {
         let limits = &self.server.limits;
-        let none = [("plans", limits.plans == 0), ("sweep", limits.sweep == Span(0)), ("request_bytes", limits.request_bytes == 0), ("push_bytes", limits.push_bytes == 0)];
+        let none = [
+            ("plans", limits.plans == 0),
+            ("sweep", limits.sweep == Span(0)),
+            ("request_bytes", limits.request_bytes == 0),
+            ("push_bytes", limits.push_bytes == 0),
+            ("webhook_bytes", limits.webhook_bytes == 0),
+        ];
         for (key, _) in none.into_iter().filter(|(_, none)| *none) {
             self.fault(RefusalKind::Value, &["limits", key], format!("with `{key}` of nothing the server can do nothing"), "write 1 or more");
         }

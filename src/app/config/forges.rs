@@ -1,7 +1,7 @@
 //! The keys of `server.yaml` for network forges, and what can be wrong with them.
 
 use super::{
-    Repository, SecretSource, Server,
+    Repository, SecretSource, SecretSources, Server,
     check::{Check, instead},
 };
 use crate::core::model::{Refusal, RefusalKind, Str};
@@ -25,9 +25,9 @@ pub struct Forge {
     pub api: Option<Str>,
     /// Where the token of the server's own account there comes from. That account alone should be able to merge.
     pub token: SecretSource,
-    /// Where the secret comes from with which its webhooks are signed.
+    /// Where the secret comes from with which its webhooks are signed; a list while it is rotated. Without it only repositories with one of their own take webhooks. For GitLab: the signing token (`whsec_…`), or the older secret token.
     #[serde(default)]
-    pub webhook_secret: Option<SecretSource>,
+    pub webhook_secret: SecretSources,
     /// The file of the authorities that alone are trusted. Without it: the machine's.
     #[serde(default)]
     pub ca: Option<PathBuf>,
@@ -111,7 +111,7 @@ pub(super) fn check(check: &mut Check<'_>) {
     for (i, repository) in server.repositories.iter().enumerate() {
         let at = i.to_string();
         if repository.is_local() {
-            for (key, said) in [("project", repository.project.is_some()), ("webhook_secret", repository.webhook_secret.is_some())] {
+            for (key, said) in [("project", repository.project.is_some()), ("webhook_secret", !repository.webhook_secret.0.is_empty())] {
                 if said {
                     check.fault(RefusalKind::Schema, &["repositories", &at, key], format!("`{key}` means nothing to a repository on this server"), "remove it, or name a `forge:`");
                 }
@@ -127,7 +127,7 @@ pub(super) fn check(check: &mut Check<'_>) {
             let what = format!("`path` means nothing to a repository on `{}`: the server keeps a mirror of its own", repository.forge);
             check.fault(RefusalKind::Schema, &["repositories", &at, "path"], what, "remove it");
         }
-        if matches!(repository.webhook_secret, Some(SecretSource::File(_))) {
+        if repository.webhook_secret.0.iter().any(|source| matches!(source, SecretSource::File(_))) {
             check.needs_folder(&["repositories", &at, "webhook_secret"]);
         }
         let Some(project) = &repository.project else {
@@ -179,8 +179,8 @@ fn one(check: &mut Check<'_>, name: &Str, forge: &Forge) {
             Ok(Safe::Encrypted | Safe::Here | Safe::Plain) => {}
         }
     }
-    for (key, secret) in [("token", Some(&forge.token)), ("webhook_secret", forge.webhook_secret.as_ref())] {
-        if matches!(secret, Some(SecretSource::File(_))) {
+    for (key, secret) in std::iter::once(("token", &forge.token)).chain(forge.webhook_secret.0.iter().map(|source| ("webhook_secret", source))) {
+        if matches!(secret, SecretSource::File(_)) {
             let path = path(key);
             check.needs_folder(&[&path[0], &path[1], &path[2]]);
         }

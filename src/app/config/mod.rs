@@ -15,5 +15,5 @@ pub use load::{load, parse};
 pub use owners::{Places, pairs, places};
 pub use probes::{Command, Probes, Prometheus};
 pub use providers::{AppRole, Sops, Vault};
-pub use secret::{SealKeys, SecretSource, TokenSource};
+pub use secret::{SecretSource, SecretSources, TokenSource};
 pub use types::{Drift, Limits, Repository, Server, Store, StoreKind, Target, TargetKind, Tls, Tsig, TsigAlgorithm, User};

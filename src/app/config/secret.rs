@@ -18,10 +18,10 @@ pub enum SecretSource {
     File(Str),
 }
 
-/// Where the seal keys come from: one source, or a list of them, newest first.
+/// Where several secrets for one thing come from while they are rotated: one source, or a list of them, newest first.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, JsonSchema)]
 #[serde(transparent)]
-pub struct SealKeys(pub Vec<SecretSource>);
+pub struct SecretSources(pub Vec<SecretSource>);
 
 /// Where a user's token comes from, or how it is recognized.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, JsonSchema)]
@@ -64,7 +64,7 @@ impl<'de> Deserialize<'de> for SecretSource {
     }
 }
 
-impl<'de> Deserialize<'de> for SealKeys {
+impl<'de> Deserialize<'de> for SecretSources {
     fn deserialize<D: Deserializer<'de>>(d: D) -> Result<Self, D::Error> {
         d.deserialize_any(OneOrMore)
     }
@@ -74,7 +74,7 @@ impl<'de> Deserialize<'de> for SealKeys {
 struct OneOrMore;
 
 impl<'de> Visitor<'de> for OneOrMore {
-    type Value = SealKeys;
+    type Value = SecretSources;
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("a map of one of env, file, or a list of such maps")
@@ -85,7 +85,7 @@ impl<'de> Visitor<'de> for OneOrMore {
     }
 
     fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<Self::Value, A::Error> {
-        SecretSource::deserialize(de::value::MapAccessDeserializer::new(map)).map(|one| SealKeys(vec![one]))
+        SecretSource::deserialize(de::value::MapAccessDeserializer::new(map)).map(|one| SecretSources(vec![one]))
     }
 
     fn visit_seq<A: SeqAccess<'de>>(self, mut list: A) -> Result<Self::Value, A::Error> {
@@ -93,7 +93,7 @@ impl<'de> Visitor<'de> for OneOrMore {
         while let Some(key) = list.next_element()? {
             keys.push(key);
         }
-        Ok(SealKeys(keys))
+        Ok(SecretSources(keys))
     }
 }
 

@@ -1,6 +1,6 @@
 //! The keys of `server.yaml`; the doc of each field is its line in docs/configuration.md.
 
-use super::{Forge, Probes, SealKeys, SecretSource, Sops, TokenSource, Vault};
+use super::{Forge, Probes, SecretSource, SecretSources, Sops, TokenSource, Vault};
 use crate::core::model::{Grant, ProbeGrant, SecretRef, Span, Str};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -30,7 +30,7 @@ pub struct Server {
     /// The key under which sensitive values are hidden and sealed, of 32 characters or more (`openssl rand -base64 32`), or a list of keys, newest first: the
     /// first seals and all open. Needed where anything is sensitive; keep it outside the data folder, whose backups must not hold it.
     #[serde(default)]
-    pub seal_key: SealKeys,
+    pub seal_key: SecretSources,
     /// Vault or OpenBao, for references `secret://vault/MOUNT/PATH#FIELD@VERSION`.
     #[serde(default)]
     pub vault: Option<Vault>,
@@ -172,9 +172,9 @@ pub struct Repository {
     /// Its path on that forge: `platform/dns`.
     #[serde(default)]
     pub project: Option<Str>,
-    /// Where the secret comes from with which its webhooks are signed, where it is another than the forge's.
+    /// Where the secret comes from with which its webhooks are signed, where it is another than the forge's; then the forge's proves nothing here. A list while it is rotated.
     #[serde(default)]
-    pub webhook_secret: Option<SecretSource>,
+    pub webhook_secret: SecretSources,
     /// The governed branch; only the server moves it.
     #[serde(default = "default_branch")]
     pub branch: Str,
@@ -381,13 +381,15 @@ pub struct Limits {
     pub request_bytes: u64,
     /// Bytes of one push.
     pub push_bytes: u64,
+    /// Bytes of one webhook delivery.
+    pub webhook_bytes: u64,
 }
 
 impl Default for Limits {
-    /// Half a working day is time to look into a failure and too long to forget one. Two plans keep two cores busy; a lost event costs at most half a minute; comments and webhooks are far below 1 MiB, and a
-    /// repository of 100,000 files pushes first with about 50 MB.
+    /// Half a working day is time to look into a failure and too long to forget one. Two plans keep two cores busy; a lost event costs at most half a minute; comments are far below 1 MiB, a
+    /// repository of 100,000 files pushes first with about 50 MB, and GitHub sends deliveries of up to 25 MB.
     fn default() -> Self {
-        Self { plans: 2, sweep: Span::secs(30), claim_ttl: Span::mins(4 * 60), request_bytes: 1 << 20, push_bytes: 512 << 20 }
+        Self { plans: 2, sweep: Span::secs(30), claim_ttl: Span::mins(4 * 60), request_bytes: 1 << 20, push_bytes: 512 << 20, webhook_bytes: 25 << 20 }
     }
 }
 
@@ -452,10 +454,10 @@ impl Server {
         ];
         let store = store.into_iter().filter_map(|(what, source)| Some((what, source?.reference())));
         let forges = self.forges.iter().flat_map(|(name, forge)| {
-            let keys = [(format!("token of forge {name}"), Some(&forge.token)), (format!("webhook secret of forge {name}"), forge.webhook_secret.as_ref())];
-            keys.into_iter().filter_map(|(what, source)| Some((what, source?.reference())))
+            let hooks = forge.webhook_secret.0.iter().map(move |source| (format!("webhook secret of forge {name}"), source.reference()));
+            hooks.chain([(format!("token of forge {name}"), forge.token.reference())])
         });
-        let hooks = self.repositories.iter().filter_map(|of| Some((format!("webhook secret of repository {}", of.name), of.webhook_secret.as_ref()?.reference())));
+        let hooks = self.repositories.iter().flat_map(|of| of.webhook_secret.0.iter().map(move |source| (format!("webhook secret of repository {}", of.name), source.reference())));
         let queries = self.probes.prometheus.iter().filter_map(|(name, at)| Some((format!("token of Prometheus {name}"), at.token.as_ref()?.reference())));
         seals.chain(providers).chain(store).chain(targets).chain(tokens).chain(forges).chain(hooks).chain(queries).collect()
     }

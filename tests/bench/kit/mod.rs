@@ -8,6 +8,7 @@ mod importer;
 mod null;
 mod planner;
 mod process;
+mod raw;
 mod series;
 
 pub use house::{House, ROOT, Whole};
@@ -15,4 +16,5 @@ pub use importer::Importer;
 pub use null::{NoSecrets, Null};
 pub use planner::Planner;
 pub use process::{Memory, again, asked, child};
+pub use raw::grouped_writes;
 pub use series::{Series, ratio, rounds};

@@ -1,5 +1,7 @@
 //! Webhooks: genuine or not, what they say, and what becomes of them at a running server.
 
+mod door;
 mod payloads;
+mod reception;
 mod samples;
 mod signatures;
