@@ -13,7 +13,7 @@ use crate::core::{
     run::Input,
 };
 use std::{
-    collections::BTreeMap,
+    collections::{BTreeMap, BTreeSet},
     sync::{
         Arc, Mutex, PoisonError,
         atomic::{AtomicBool, AtomicU64, Ordering},
@@ -181,7 +181,7 @@ impl Desk {
         let ahead_of_base = |seat: &Seat| seat.seen.borrow().card.as_ref().is_none_or(|card| card.ahead) && (!shared || seat.seen.borrow().here);
         let asked: Vec<MrId> = self.lock().iter().filter(|(other, seat)| Some(*other) != but && ahead_of_base(seat)).map(|(other, _)| other.clone()).collect();
         let mut ahead = BTreeMap::new();
-        for other in asked {
+        for other in &asked {
             let (answer, applied) = oneshot::channel();
             self.send(&other, Mail::Applied(answer));
             // A worker that starts over from its journal drops its mail; what it applied is live all the same.
@@ -189,21 +189,24 @@ impl Desk {
             ahead.extend(applied.into_iter().map(|(id, value)| (id, (other.clone(), value))));
         }
         if shared {
-            self.applied_elsewhere(but, &mut ahead).await?;
+            self.applied_elsewhere(but, &asked, &mut ahead).await?;
         }
         Ok(ahead)
     }
 
     /// The same of changes that other replicas work on, or nobody at the moment, from their journals.
-    async fn applied_elsewhere(&self, but: Option<&MrId>, ahead: &mut BTreeMap<ResourceId, (MrId, Option<Value>)>) -> Result<(), String> {
+    ///
+    /// `asked` are those that answered here. Changes move between replicas meanwhile, so that where they are is read twice, and one is left to
+    /// its answer only when it was here both times. Every other is read from its journal as it stands after the answers: one that came here
+    /// meanwhile was not asked, and one that went may have written more elsewhere than it answered.
+    async fn applied_elsewhere(&self, but: Option<&MrId>, asked: &[MrId], ahead: &mut BTreeMap<ResourceId, (MrId, Option<Value>)>) -> Result<(), String> {
         let cards = self.world.store.cards_upto().await.map_err(|error| error.to_string())?;
         let open: BTreeMap<&MrId, u64> = cards.iter().filter(|(card, _)| card.ahead && Some(&card.mr) != but).map(|(card, upto)| (&card.mr, *upto)).collect();
         self.elsewhere.keep(|mr| open.contains_key(mr));
-        for (other, upto) in open {
-            if self.lock().get(other).is_some_and(|seat| seat.seen.borrow().here) {
-                continue;
-            }
+        let answered: BTreeSet<&MrId> = asked.iter().filter(|mr| self.lock().get(*mr).is_some_and(|seat| seat.seen.borrow().here)).collect();
+        for (other, upto) in unanswered(&open, &answered) {
             let applied = self.elsewhere.applied(&self.world, other, upto).await?;
+            ahead.retain(|_, (change, _)| change != other);
             ahead.extend(applied.into_iter().map(|(id, value)| (id, (other.clone(), value))));
         }
         Ok(())
@@ -239,5 +242,25 @@ impl Desk {
     fn lock(&self) -> std::sync::MutexGuard<'_, BTreeMap<MrId, Seat>> {
         // The map is whole after every statement, so a panic elsewhere leaves nothing half done.
         self.workers.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
+    }
+}
+
+/// The open changes that are read from their journals: all but those that answered for themselves and are still here.
+fn unanswered<'a>(open: &BTreeMap<&'a MrId, u64>, answered: &BTreeSet<&MrId>) -> Vec<(&'a MrId, u64)> {
+    open.iter().filter(|(mr, _)| !answered.contains(**mr)).map(|(mr, upto)| (*mr, *upto)).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::core::model::RepoId;
+
+    #[test]
+    fn a_change_that_comes_or_goes_between_the_two_looks_is_read_from_its_journal() {
+        let mr = |number: u64| MrId { repo: RepoId::new("dns"), number };
+        let (stays, came, went) = (mr(1), mr(2), mr(3));
+        let open = BTreeMap::from([(&stays, 10), (&came, 20), (&went, 30)]);
+        // Asked here were 1 and 3; of them 1 is here still. 2 came after the question.
+        assert_eq!(unanswered(&open, &BTreeSet::from([&stays])), [(&came, 20), (&went, 30)]);
     }
 }

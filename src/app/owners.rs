@@ -78,6 +78,13 @@ impl Owners {
         Ok(owned.iter().map(|(id, owner)| (id.clone(), refusal(targets, id, owner, wanted.contains(id)))).collect())
     }
 
+    /// Whose a resource is, where that is another repository: `None` leaves it to the one that asks. Blocking.
+    pub fn elsewhere(&self, asks: &RepoId, targets: &Targets, id: &ResourceId) -> Result<Option<String>, String> {
+        let Some(own) = self.sharing.iter().find(|sharing| sharing.id == *asks).filter(|own| self.concern(asks) && shares(own, targets, id)) else { return Ok(None) };
+        let owned = self.owned(&own.id, &self.tips(&own.id), targets, std::slice::from_ref(id))?;
+        Ok(owned.get(id).map(|owner| whose(targets, id, owner)))
+    }
+
     /// Whether a change would be told otherwise now. One that this process has not planned yet is planned anew. Blocking.
     pub fn moved(&self, mr: &MrId, targets: &Targets) -> bool {
         if !self.concern(&mr.repo) {
@@ -163,10 +170,14 @@ fn asked_by(repo: &Repository, base: &CommitId, ids: &BTreeSet<&ResourceId>) -> 
     Ok(Ok(found))
 }
 
-fn refusal(targets: &Targets, id: &ResourceId, owner: &Owner, wanted: bool) -> Refusal {
+fn whose(targets: &Targets, id: &ResourceId, owner: &Owner) -> String {
     let title = targets.get(&id.target).map_or_else(|| id.to_string(), |target| target.kind().title(id));
     let Owner { repo, branch, place } = owner;
-    let whose = format!("`{title}` on {} is repository {repo}'s: `{branch}` there asks for it in {place}", id.target);
+    format!("`{title}` on {} is repository {repo}'s: `{branch}` there asks for it in {place}", id.target)
+}
+
+fn refusal(targets: &Targets, id: &ResourceId, owner: &Owner, wanted: bool) -> Refusal {
+    let (whose, repo) = (whose(targets, id, owner), &owner.repo);
     let advice = match wanted {
         true => format!("have {repo} give it up first (`release:` in its trueup.yaml, with the lines taken out); this merge request is planned again as soon as that is merged"),
         false => "give it up by `release:` in trueup.yaml instead of deleting it".to_owned(),

@@ -1,14 +1,13 @@
 //! Overrides claimed and ended: what is live is read first, so that one covers exactly what somebody saw.
 
 use super::{
-    ground::{Bundle, Ground, Only},
+    ground::{Ground, Only},
     look::{AtOnce, Looked, Looker, Open},
 };
 use crate::{
     app::{
         desk::Desk,
         orders::Order,
-        wiring,
         worker::Mail,
         world::{Repository, World},
     },
@@ -47,12 +46,19 @@ pub async fn claim(world: &Arc<World>, desk: &Desk, repo: &RepoId, ask: &Overrid
     if !known.grants.iter().any(|grant| grant.covers(&id, target.kind())) {
         return Err(refused(format!("`{id}` is not granted to {repo}; claim it from the repository that governs it")));
     }
+    if world.owners.concern(repo) {
+        let (world, repo, id) = (world.clone(), repo.clone(), id.clone());
+        let owner = tokio::task::spawn_blocking(move || world.owners.elsewhere(&repo, &world.targets, &id)).await.map_err(|panic| ClaimFault::Unavailable(panic.to_string()))?;
+        if let Some(whose) = owner.map_err(ClaimFault::Unavailable)? {
+            return Err(refused(format!("{whose}; claim it there, because only who asks for it can answer for what is live instead")));
+        }
+    }
     let live = seen(world, desk, known, &id).await?;
     let (title, lines) = (target.kind().title(&id), live.as_ref().map(|live| target.kind().lines(&id, live.value()).join(", ")));
     let covers = live.as_ref().map(|live| live.value().fingerprint());
     let claimed = Override { id: id.clone(), repo: repo.clone(), by: ask.by.clone(), reason, until, covers, on, at: ask.at, noticed: false };
     let decide = |now: &Overrides, _: Time| -> Result<Vec<OverrideEvent>, OverrideFault> {
-        let same = now.get(&id).is_some_and(|known| Override { noticed: false, ..known.clone() } == claimed);
+        let same = now.get(repo, &id).is_some_and(|known| Override { noticed: false, ..known.clone() } == claimed);
         Ok(if same { Vec::new() } else { vec![OverrideEvent::Claimed(claimed.clone())] })
     };
     world.overrides.write(decide).await.map_err(|fault| match fault {
@@ -74,9 +80,9 @@ pub async fn claim(world: &Arc<World>, desk: &Desk, repo: &RepoId, ask: &Overrid
     ))
 }
 
-/// Ends an override before its time.
-pub async fn end(world: &World, id: &ResourceId, by: &User) -> Result<(), ClaimFault> {
-    let ended = world.overrides.write(|now, at| now.end(id, by, at).map(|event| vec![event])).await;
+/// Ends an override of a repository before its time.
+pub async fn end(world: &World, repo: &RepoId, id: &ResourceId, by: &User) -> Result<(), ClaimFault> {
+    let ended = world.overrides.write(|now, at| now.end(repo, id, by, at).map(|event| vec![event])).await;
     ended.map_err(|fault| match fault {
         Ok(fault) => ClaimFault::Refused(fault.to_string()),
         Err(what) => ClaimFault::Unavailable(what),
@@ -92,7 +98,7 @@ pub(super) async fn gone(world: &World, repo: &RepoId, looked: &Looked) {
         return;
     }
     let ended = world.overrides.write(|now: &Overrides, at| {
-        let all = now.standing().filter(over).map(|known| OverrideEvent::Ended { id: known.id.clone(), why: Ending::Gone, at });
+        let all = now.standing().filter(over).map(|known| known.ends(Ending::Gone, at));
         Ok::<_, OverrideFault>(all.collect())
     });
     if let Err(Err(why)) = ended.await {
@@ -129,13 +135,11 @@ async fn seen(world: &Arc<World>, desk: &Desk, repo: &Arc<Repository>, id: &Reso
     let reads = AtOnce(world.safe.clone());
     let mut looker =
         Looker { repo: repo.clone(), safe: world.safe.clone(), target: target.clone(), open, reads: &reads, only, ahead, met: Default::default(), overrides: Arc::default() };
-    let sources: Vec<Bundle> = ground
-        .sources
-        .iter()
-        .filter(|source| source.targets.contains(&id.target))
-        .filter_map(|source| Some(Bundle { folder: source.path.clone(), format: source.format.clone(), units: vec![wiring::format(source)?.unit_for(id)] }))
-        .collect();
-    for bundle in sources {
+    let bundles = {
+        let (repo, ground, id) = (repo.clone(), ground.clone(), id.clone());
+        tokio::task::spawn_blocking(move || ground.bundles_of(&repo, &id)).await.map_err(|panic| unavailable(panic.to_string()))?.map_err(unavailable)?
+    };
+    for bundle in bundles {
         let looked = looker.part(&mut ground, &bundle).await;
         if let Some(told) = judged(looked, id) {
             return told;

@@ -4,6 +4,7 @@ use crate::{
     app::world::World,
     core::{
         drift::{Ending, Override, OverrideEvent, OverrideFault},
+        model::{RepoId, ResourceId},
         review::escape::code,
     },
 };
@@ -21,7 +22,7 @@ pub async fn keep(world: Arc<World>, mut stop: watch::Receiver<bool>) {
         if !due.is_empty() {
             // Told after it is kept: what a crash swallows is on the page and in the numbers all the same.
             match world.overrides.write(|now, at| Ok::<_, OverrideFault>(now.due(at))).await {
-                Ok(()) => tell(&world, &due, |id| now.get(id)).await,
+                Ok(()) => tell(&world, &due, |repo, id| now.get(repo, id)).await,
                 Err(Ok(fault)) => tracing::warn!("overrides: {fault}"),
                 Err(Err(why)) => tracing::warn!("what is due of overrides cannot be kept, trying again: {why}"),
             }
@@ -38,15 +39,15 @@ pub async fn keep(world: Arc<World>, mut stop: watch::Receiver<bool>) {
     }
 }
 
-async fn tell<'a>(world: &World, due: &[OverrideEvent], of: impl Fn(&crate::core::model::ResourceId) -> Option<&'a Override>) {
+async fn tell<'a>(world: &World, due: &[OverrideEvent], of: impl Fn(&RepoId, &ResourceId) -> Option<&'a Override>) {
     for event in due {
-        let (id, text, what): (_, fn(&Override) -> String, &str) = match event {
-            OverrideEvent::Noticed { id, at: _ } => (id, soon, "ends"),
-            OverrideEvent::Ended { id, why: Ending::Deadline, at: _ } => (id, over, "over"),
-            OverrideEvent::Claimed(_) | OverrideEvent::Ended { .. } => continue,
+        let (repo, id, text, what): (_, _, fn(&Override) -> String, &str) = match event {
+            OverrideEvent::Noticed { repo: Some(repo), id, at: _ } => (repo, id, soon, "ends"),
+            OverrideEvent::Ended { repo: Some(repo), id, why: Ending::Deadline, at: _ } => (repo, id, over, "over"),
+            OverrideEvent::Claimed(_) | OverrideEvent::Noticed { repo: None, .. } | OverrideEvent::Ended { .. } => continue,
         };
         // Named by when it was claimed: several servers may see it due at the same moment, and tell it once.
-        let Some(known) = of(id) else { continue };
+        let Some(known) = of(repo, id) else { continue };
         let text = text(known);
         tracing::warn!(repo = %known.repo, "{text}");
         if let Some(mr) = &known.on

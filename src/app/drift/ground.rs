@@ -9,7 +9,10 @@ use crate::{
     },
     formats::trueup_yaml::Source,
 };
-use std::{collections::BTreeMap, sync::Arc};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::Arc,
+};
 
 /// So many files of a key tree are one part: a few transactions of the target, and little memory however many keys there are.
 const FILES: usize = 500;
@@ -91,7 +94,7 @@ impl Ground {
     }
 
     /// The targets that anything is asked of.
-    pub fn targets(&self) -> std::collections::BTreeSet<Str> {
+    pub fn targets(&self) -> BTreeSet<Str> {
         self.sources.iter().flat_map(|source| source.targets.iter().cloned()).collect()
     }
 
@@ -110,6 +113,23 @@ impl Ground {
             }
         }
         all.sort_by_key(Bundle::key);
+        Ok(all)
+    }
+
+    /// The parts that may ask for one resource, one a source.
+    pub fn bundles_of(&self, repo: &Repository, id: &ResourceId) -> Result<Vec<Bundle>, String> {
+        let mut all = Vec::new();
+        for source in self.sources.iter().filter(|source| source.targets.contains(&id.target)) {
+            let Some(mapped) = Mapped::of_target(source, id.target.clone(), &self.policy) else { continue };
+            // Expanded files above it ask for keys that no file is called by.
+            let mut units = BTreeSet::from([mapped.format.unit_for(id)]);
+            units.extend(repo.units.beside(&*repo.state, &mapped.git(), &self.tree, &units).map_err(|error| error.to_string())?);
+            if mapped.format.in_parts() {
+                all.push(Bundle { folder: source.path.clone(), format: source.format.clone(), units: units.into_iter().collect() });
+            } else {
+                all.extend(units.into_iter().map(|unit| Bundle { folder: source.path.clone(), format: source.format.clone(), units: vec![unit] }));
+            }
+        }
         Ok(all)
     }
 

@@ -9,7 +9,8 @@ use crate::{
         world::{Repository, World},
     },
     core::{
-        drift::{Ahead, Asked, Covered, Fault, Found, How, Overrides, Part, Row, Verdict, Writer, compare},
+        diff::Asked,
+        drift::{Ahead, Covered, Fault, Found, How, Overrides, Part, Row, Verdict, Writer, compare},
         model::{CHANGED, CommitId, Desired, Fact, FactValue, Kind, MrId, Observed, Place, Reading, ResourceId, VEIL, Value, Want, Wanted},
         review::Phase,
     },
@@ -275,7 +276,7 @@ impl Looker<'_> {
         let asked: Vec<Want> = bases
             .iter()
             .map(|(id, base)| {
-                let effective = Asked::of(id, base.as_ref(), &self.ahead).effective().cloned();
+                let effective = Asked::new(&self.repo.id, base.as_ref(), self.ahead.get(id)).effective().cloned();
                 Want { id: (*id).clone(), base: base.clone(), merged: effective, ours: None }
             })
             .collect();
@@ -291,7 +292,7 @@ impl Looker<'_> {
                 base.clone_from(asked);
             }
         }
-        let suspects: Vec<&Observed> = seen.iter().filter(|seen| !matches!(verdict(seen, &bases, &self.ahead, &Writer::Nobody), Verdict::Same | Verdict::Ahead(_))).collect();
+        let suspects: Vec<&Observed> = seen.iter().filter(|seen| !matches!(self.verdict(seen, &bases, &Writer::Nobody), Verdict::Same | Verdict::Ahead(_))).collect();
         // Who writes cannot be told: then nothing is called drift.
         let broken = |what: String| ObserveError { target: self.target.name.to_string(), what, kind: ObserveErrorKind::Broken, about: Vec::new() };
         let mut writers: BTreeMap<&ResourceId, Writer> = BTreeMap::new();
@@ -309,17 +310,17 @@ impl Looker<'_> {
             if self.ahead.contains_key(&one.id) {
                 self.met.insert(one.id.clone());
             }
-            match verdict(one, &bases, &self.ahead, writers.get(&one.id).unwrap_or(&Writer::Nobody)) {
+            match self.verdict(one, &bases, writers.get(&one.id).unwrap_or(&Writer::Nobody)) {
                 Verdict::Same => drop(looked.same.insert(one.id.clone())),
                 Verdict::Ahead(change) => *ahead.entry(change.to_string()).or_default() += 1,
                 Verdict::Writing(change) => *writing.entry(change.to_string()).or_default() += 1,
                 Verdict::Drifted(live) => {
                     let base = bases.get(&one.id).cloned().flatten();
-                    let asked = Asked::of(&one.id, base.as_ref(), &self.ahead);
+                    let asked = Asked::new(&self.repo.id, base.as_ref(), self.ahead.get(&one.id));
                     let secret = |value: Option<&Value>| matches!(value, Some(Value::Hidden(_) | Value::Secret(_)));
                     let sensitive = ground.veil.hides(&one.id) || secret(live.as_ref()) || secret(asked.effective());
                     let mut found = found(kind, one, &wanted.place, asked, live.as_ref(), sensitive);
-                    let known = self.overrides.get(&one.id);
+                    let known = self.overrides.get(&self.repo.id, &one.id);
                     let told = known.map(|known| Covered { by: known.by.to_string(), reason: known.reason.clone(), until: known.until });
                     let covered = known.is_some_and(|known| known.covers(live.as_ref()));
                     match covered {
@@ -337,14 +338,14 @@ impl Looker<'_> {
         looked.rows.push(Row::Part(part));
         Ok(looked)
     }
-}
 
-fn verdict(seen: &Observed, bases: &BTreeMap<&ResourceId, Option<Value>>, ahead: &Applied, writer: &Writer) -> Verdict {
-    let base = bases.get(&seen.id).and_then(Option::as_ref);
-    match &seen.reading {
-        Reading::Seen { live, base: _, merged: _ } => compare(live.as_ref(), Asked::of(&seen.id, base, ahead), writer),
-        Reading::Opaque { changes: Some(false), covers: _, report: _ } => Verdict::Same,
-        Reading::Opaque { changes: Some(true) | None, covers: _, report: _ } | Reading::Later { until: _ } => Verdict::Drifted(None),
+    fn verdict(&self, seen: &Observed, bases: &BTreeMap<&ResourceId, Option<Value>>, writer: &Writer) -> Verdict {
+        let base = bases.get(&seen.id).and_then(Option::as_ref);
+        match &seen.reading {
+            Reading::Seen { live, base: _, merged: _ } => compare(live.as_ref(), Asked::new(&self.repo.id, base, self.ahead.get(&seen.id)), writer),
+            Reading::Opaque { changes: Some(false), covers: _, report: _ } => Verdict::Same,
+            Reading::Opaque { changes: Some(true) | None, covers: _, report: _ } | Reading::Later { until: _ } => Verdict::Drifted(None),
+        }
     }
 }
 

@@ -44,6 +44,8 @@ struct Edit {
     /// Adopted by merging: title and target.
     taken: Vec<(String, Str)>,
     left: Vec<String>,
+    /// Files that are written anew instead of edited.
+    anew: Vec<String>,
 }
 
 /// Makes the repository's drift merge request say what is found, or closes it where nothing is.
@@ -102,6 +104,10 @@ fn about(edit: &Edit, targets: &[Str]) -> String {
         out.push_str(&format!("- and {} more\n", edit.taken.len() - TOLD));
     }
     out.push_str("\nApproving and merging it **adopts** that; nothing is written. `/trueup restore` **brings the live systems back** to what the branch asks for: a plan that is approved and run like any other. `/trueup override RESOURCE until WHEN REASON` answers for it until then. This merge request follows the drift, and closes itself when that is gone.\n");
+    if !edit.anew.is_empty() {
+        out.push_str("\nNo edit of single lines says this, so these files are written anew below their heads, without the comments there; look at the diff:\n\n");
+        edit.anew.iter().for_each(|path| out.push_str(&format!("- {}\n", code(path))));
+    }
     if !edit.left.is_empty() {
         out.push_str("\nNot in it:\n\n");
         for line in edit.left.iter().take(TOLD) {
@@ -158,7 +164,10 @@ fn edited(world: &World, repo: &Repository, ground: &Ground, drifted: &[Drifted]
             (None, None) => edit.left.push(format!("{named} differs, and no file asks for it")),
             (Some(source), None) => {
                 let Some(format) = wiring::format(&ground.sources[source]) else { continue };
-                by_unit.entry((source, format.unit_for(&one.id))).or_default().push(one);
+                // The file that asks for it, which need not be the one that a new file of its name would be.
+                let file = ground.sources[source].inside(&one.place.file).filter(|_| format.in_parts());
+                let unit = file.and_then(|file| format.unit_of(file)).unwrap_or_else(|| format.unit_for(&one.id));
+                by_unit.entry((source, unit)).or_default().push(one);
             }
         }
     }
@@ -178,7 +187,10 @@ fn edited(world: &World, repo: &Repository, ground: &Ground, drifted: &[Drifted]
             continue;
         }
         match unit_files(repo, ground, source, &unit, &fits)? {
-            Ok(files) => {
+            Ok((files, edited)) => {
+                if !edited {
+                    edit.anew.extend(files.keys().map(ToString::to_string));
+                }
                 edit.taken.extend(drifted.iter().filter(|one| !differs.contains(&one.id)).map(|one| (title(&one.id), one.id.target.clone())));
                 edit.files.extend(files);
             }
@@ -213,10 +225,10 @@ fn same_everywhere(source: &Source, drifted: &[&Drifted]) -> (Agreed, BTreeSet<R
 
 type Files = BTreeMap<Str, Option<Vec<u8>>>;
 
-/// The files of one unit with these resources as they are live, as far as they differ from what is there.
-fn unit_files(repo: &Repository, ground: &Ground, source: &Source, unit: &Unit, live: &Agreed) -> Result<Result<Files, Vec<Refusal>>, RepoError> {
-    let Some(target) = source.targets.first() else { return Ok(Ok(Files::new())) };
-    let Some(mapped) = Mapped::of_target(source, target.clone(), &ground.policy) else { return Ok(Ok(Files::new())) };
+/// The files of one unit with these resources as they are live, as far as they differ from what is there, and whether they are edited in place.
+fn unit_files(repo: &Repository, ground: &Ground, source: &Source, unit: &Unit, live: &Agreed) -> Result<Result<(Files, bool), Vec<Refusal>>, RepoError> {
+    let Some(target) = source.targets.first() else { return Ok(Ok((Files::new(), true))) };
+    let Some(mapped) = Mapped::of_target(source, target.clone(), &ground.policy) else { return Ok(Ok((Files::new(), true))) };
     let side = repo.units.once(&*repo.state, &mapped.git(), &ground.tree, unit)?;
     let read = match &*side {
         Ok(read) => read,
@@ -255,6 +267,6 @@ fn unit_files(repo: &Repository, ground: &Ground, source: &Source, unit: &Unit, 
         let path = |path: &Str| -> Str { format!("{}/{path}", source.path).into() };
         let changed = after.iter().filter(|(name, bytes)| previous.get(*name) != Some(*bytes)).map(|(name, bytes)| (path(name), Some(bytes.clone())));
         let gone = previous.keys().filter(|name| !after.contains_key(*name)).map(|name| (path(name), None));
-        changed.chain(gone).collect()
+        (changed.chain(gone).collect(), mapped.format.edits(unit, &desired, &previous))
     }))
 }

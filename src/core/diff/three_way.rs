@@ -1,6 +1,6 @@
 //! The three-way diff of one resource: what is live, what base asks for, what the merged tree asks for.
 
-use super::{Delta, Op, Reason};
+use super::{Asked, Delta, Op, Reason};
 use crate::core::model::{Fingerprint, Kind, MrId, OnDrift, Path, Place, Refusal, RefusalKind, RepoId, ResourceId, Sure, VEIL, Value, lines};
 
 /// One resource, looked at from all sides, in one canonical form.
@@ -51,9 +51,10 @@ pub fn three_way(case: Case<'_>) -> Result<Delta, Refusal> {
     if case.fate == Fate::Released {
         return Ok(delta(&case, Op::Release, live.clone(), live, Reason::MergeRequest));
     }
-    // The way back leads from what this change wrote; and what another repository wrote is no base of ours.
-    let ahead = case.ahead.filter(|(change, _)| change.repo == *case.repo && case.fate != Fate::TakenBack);
-    let effective = ahead.map_or(&case.base, |(_, applied)| applied);
+    // The way back leads from what this change wrote.
+    let ahead = case.ahead.filter(|_| case.fate != Fate::TakenBack);
+    let asked = Asked::new(case.repo, case.base.as_ref(), ahead);
+    let effective = asked.effective();
     let wrote_it = case.ours.is_some_and(|wrote| *wrote == live.as_ref().map(Value::fingerprint));
     if live == case.merged {
         let (op, reason) = match (&case.fate, case.ahead) {
@@ -67,8 +68,8 @@ pub fn three_way(case: Case<'_>) -> Result<Delta, Refusal> {
         let to = case.merged.clone();
         return Ok(delta(&case, op, live, to, reason));
     }
-    let reason = if live == *effective {
-        ahead.map_or(Reason::MergeRequest, |(change, _)| Reason::AheadBy(change.clone()))
+    let reason = if live.as_ref() == effective {
+        asked.ahead.map_or(Reason::MergeRequest, |(change, _)| Reason::AheadBy(change.clone()))
     } else if wrote_it {
         Reason::Continues
     } else if covers(&case) {
@@ -77,7 +78,7 @@ pub fn three_way(case: Case<'_>) -> Result<Delta, Refusal> {
         match case.on_drift {
             // Approving a plan approved its way back from what it writes, and from nothing else.
             OnDrift::Overwrite if case.fate != Fate::TakenBack => Reason::DriftOverwritten,
-            OnDrift::Block | OnDrift::Overwrite => return Err(drifted(&case, live.as_ref(), effective.as_ref())),
+            OnDrift::Block | OnDrift::Overwrite => return Err(drifted(&case, live.as_ref(), effective)),
         }
     };
     let op = match (&case.fate, &live, &case.merged) {

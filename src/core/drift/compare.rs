@@ -1,29 +1,9 @@
 //! Compares one resource: what the effective base asks for, and what is live.
 
-use crate::core::model::{MrId, ResourceId, Value};
-use std::collections::BTreeMap;
-
-/// What somebody asks of one resource: base, or an open change that has written it ahead of base.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Asked<'a> {
-    pub base: Option<&'a Value>,
-    /// What an open change of the same repository has applied here.
-    pub ahead: Option<&'a (MrId, Option<Value>)>,
-}
-
-impl<'a> Asked<'a> {
-    pub fn of(id: &ResourceId, base: Option<&'a Value>, ahead: &'a BTreeMap<ResourceId, (MrId, Option<Value>)>) -> Self {
-        Self { base, ahead: ahead.get(id) }
-    }
-
-    /// What the effective base asks for.
-    pub fn effective(&self) -> Option<&'a Value> {
-        match self.ahead {
-            Some((_, applied)) => applied.as_ref(),
-            None => self.base,
-        }
-    }
-}
+use crate::core::{
+    diff::Asked,
+    model::{MrId, Value},
+};
 
 /// Who may be in the middle of writing a resource.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -48,12 +28,12 @@ pub enum Verdict {
 
 /// Judges one resource.
 pub fn compare(live: Option<&Value>, asked: Asked<'_>, writer: &Writer) -> Verdict {
-    let named: Vec<&Value> = asked.base.into_iter().chain(asked.ahead.and_then(|(_, applied)| applied.as_ref())).collect();
+    let named: Vec<&Value> = asked.base.into_iter().chain(asked.ahead.and_then(|(_, applied)| applied)).collect();
     let live = live.map(|live| live.project(&named));
     let same = |other: Option<&Value>| live.as_ref() == other;
     match (asked.ahead, writer) {
         _ if same(asked.effective()) => match asked.ahead {
-            Some((change, applied)) if applied.as_ref() != asked.base => Verdict::Ahead(change.clone()),
+            Some((change, applied)) if applied != asked.base => Verdict::Ahead(change.clone()),
             Some(_) | None => Verdict::Same,
         },
         (_, Writer::Runs(change)) => Verdict::Writing(change.clone()),
@@ -74,7 +54,7 @@ mod tests {
         let value = |text: Option<&str>| text.map(Value::str);
         let (live, base) = (value(live), value(base));
         let ahead = ahead.map(|applied| (mr(7), value(applied)));
-        compare(live.as_ref(), Asked { base: base.as_ref(), ahead: ahead.as_ref() }, &writer)
+        compare(live.as_ref(), Asked::new(&RepoId::new("dns"), base.as_ref(), ahead.as_ref()), &writer)
     }
 
     #[test]
@@ -82,6 +62,13 @@ mod tests {
         assert_eq!(judged(Some("new"), Some("old"), Some(Some("new")), Writer::Nobody), Verdict::Ahead(mr(7)));
         assert_eq!(judged(None, Some("old"), Some(None), Writer::Nobody), Verdict::Ahead(mr(7)), "a delete is ahead too");
         assert_eq!(judged(Some("old"), Some("old"), Some(Some("old")), Writer::Nobody), Verdict::Same, "restored to base is not ahead");
+    }
+
+    #[test]
+    fn what_another_repositorys_change_applied_is_drift() {
+        let (theirs, base) = ((MrId { repo: RepoId::new("web"), number: 3 }, Some(Value::str("new"))), Value::str("old"));
+        let asked = Asked::new(&RepoId::new("dns"), Some(&base), Some(&theirs));
+        assert_eq!(compare(Some(&Value::str("new")), asked, &Writer::Nobody), Verdict::Drifted(Some(Value::str("new"))));
     }
 
     #[test]

@@ -27,10 +27,16 @@ pub enum OverrideEvent {
     Claimed(Override),
     /// Its end was announced.
     Noticed {
+        /// Journals of older versions name none: they kept one override a resource, whoever claimed it.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        repo: Option<RepoId>,
         id: ResourceId,
         at: Time,
     },
     Ended {
+        /// As above.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        repo: Option<RepoId>,
         id: ResourceId,
         why: Ending,
         at: Time,
@@ -79,7 +85,8 @@ pub struct Ended {
 /// All overrides of a server. Feed it events in order; equal events give equal state.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Overrides {
-    standing: BTreeMap<ResourceId, Override>,
+    /// By resource, and then by repository: where grants are shared, one repository's word says nothing for another's.
+    standing: BTreeMap<(ResourceId, RepoId), Override>,
     ended: VecDeque<Ended>,
 }
 
@@ -107,8 +114,8 @@ pub enum OverrideFault {
     Over { until: Time },
     #[error("{until} is more than {LONGEST} away; claim it for less, or merge it into the repository")]
     TooFar { until: Time },
-    #[error("no override of `{id}` stands; `trueup override list` shows those there are")]
-    None { id: ResourceId },
+    #[error("no override of `{id}` stands in {repo}; `trueup override list` shows those there are")]
+    None { repo: RepoId, id: ResourceId },
 }
 
 impl Override {
@@ -122,28 +129,54 @@ impl Override {
     pub fn covers(&self, live: Option<&Value>) -> bool {
         self.covers == live.map(Value::fingerprint)
     }
+
+    /// The fact that it is over.
+    pub fn ends(&self, why: Ending, at: Time) -> OverrideEvent {
+        OverrideEvent::Ended { repo: Some(self.repo.clone()), id: self.id.clone(), why, at }
+    }
+
+    fn key(&self) -> (ResourceId, RepoId) {
+        (self.id.clone(), self.repo.clone())
+    }
 }
 
 impl Overrides {
     pub fn apply(&mut self, event: &OverrideEvent) {
         match event {
-            OverrideEvent::Claimed(claimed) => drop(self.standing.insert(claimed.id.clone(), claimed.clone())),
-            OverrideEvent::Noticed { id, at: _ } => {
-                if let Some(known) = self.standing.get_mut(id) {
-                    known.noticed = true;
+            OverrideEvent::Claimed(claimed) => drop(self.standing.insert(claimed.key(), claimed.clone())),
+            OverrideEvent::Noticed { repo, id, at: _ } => {
+                for key in self.named(repo.as_ref(), id) {
+                    if let Some(known) = self.standing.get_mut(&key) {
+                        known.noticed = true;
+                    }
                 }
             }
-            OverrideEvent::Ended { id, why, at } => {
-                if let Some(was) = self.standing.remove(id) {
-                    self.ended.push_front(Ended { was, why: why.clone(), at: *at });
-                    self.ended.truncate(REMEMBERED);
+            OverrideEvent::Ended { repo, id, why, at } => {
+                for key in self.named(repo.as_ref(), id) {
+                    if let Some(was) = self.standing.remove(&key) {
+                        self.ended.push_front(Ended { was, why: why.clone(), at: *at });
+                    }
                 }
+                self.ended.truncate(REMEMBERED);
             }
         }
     }
 
-    pub fn get(&self, id: &ResourceId) -> Option<&Override> {
-        self.standing.get(id)
+    /// Those that an event speaks of; one that names no repository speaks of the resource's, whosever they are.
+    fn named(&self, repo: Option<&RepoId>, id: &ResourceId) -> Vec<(ResourceId, RepoId)> {
+        self.of(id).filter(|known| repo.is_none_or(|repo| *repo == known.repo)).map(Override::key).collect()
+    }
+
+    /// All of one resource, by repository.
+    fn of(&self, id: &ResourceId) -> impl Iterator<Item = &Override> {
+        // The empty name sorts before every other.
+        let first = (id.clone(), RepoId::new(""));
+        self.standing.range(first..).map(|(_, known)| known).take_while(move |known| known.id == *id)
+    }
+
+    /// What a repository answers for.
+    pub fn get(&self, repo: &RepoId, id: &ResourceId) -> Option<&Override> {
+        self.of(id).find(|known| known.repo == *repo)
     }
 
     /// Those that stand, by resource.
@@ -159,8 +192,8 @@ impl Overrides {
     /// What time itself brings: ends that are due, and ends to announce.
     pub fn due(&self, now: Time) -> Vec<OverrideEvent> {
         let due = |known: &Override| match () {
-            () if now >= known.until => Some(OverrideEvent::Ended { id: known.id.clone(), why: Ending::Deadline, at: now }),
-            () if now >= known.notice_at() && !known.noticed => Some(OverrideEvent::Noticed { id: known.id.clone(), at: now }),
+            () if now >= known.until => Some(known.ends(Ending::Deadline, now)),
+            () if now >= known.notice_at() && !known.noticed => Some(OverrideEvent::Noticed { repo: Some(known.repo.clone()), id: known.id.clone(), at: now }),
             () => None,
         };
         self.standing.values().filter_map(due).collect()
@@ -171,21 +204,23 @@ impl Overrides {
         self.standing.values().map(|known| if known.noticed { known.until } else { known.notice_at().min(known.until) }).min()
     }
 
-    /// Ends one, said by somebody.
-    pub fn end(&self, id: &ResourceId, by: &User, at: Time) -> Result<OverrideEvent, OverrideFault> {
-        match self.standing.contains_key(id) {
-            true => Ok(OverrideEvent::Ended { id: id.clone(), why: Ending::Said(by.clone()), at }),
-            false => Err(OverrideFault::None { id: id.clone() }),
+    /// Ends one of a repository, said by somebody.
+    pub fn end(&self, repo: &RepoId, id: &ResourceId, by: &User, at: Time) -> Result<OverrideEvent, OverrideFault> {
+        match self.get(repo, id) {
+            Some(known) => Ok(known.ends(Ending::Said(by.clone()), at)),
+            None => Err(OverrideFault::None { repo: repo.clone(), id: id.clone() }),
         }
     }
 
     /// What a change that wrote, or merged, ends: of `touched` (each with the content it came from) those that covered exactly that.
+    ///
+    /// Whosever they are: what they covered is there no more.
     pub fn changed<'a>(&self, by: &MrId, touched: impl IntoIterator<Item = (&'a ResourceId, Option<&'a Value>)>, at: Time) -> Vec<OverrideEvent> {
         if self.standing.is_empty() {
             return Vec::new();
         }
-        let over = touched.into_iter().filter(|(id, from)| self.standing.get(*id).is_some_and(|known| known.covers(*from)));
-        over.map(|(id, _)| OverrideEvent::Ended { id: id.clone(), why: Ending::Changed(by.clone()), at }).collect()
+        let over = touched.into_iter().flat_map(|(id, from)| self.of(id).filter(move |known| known.covers(from)));
+        over.map(|known| known.ends(Ending::Changed(by.clone()), at)).collect()
     }
 }
 

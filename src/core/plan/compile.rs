@@ -293,7 +293,7 @@ fn deltas(material: &Material<'_>, resources: Vec<Scoped<'_>>, faults: &mut Vec<
                 merged: sides.merged,
                 place: of.place.clone(),
                 ours: material.scope.ours.get(of.id),
-                covered: material.overrides.get(of.id).map(|known| &known.covers),
+                covered: material.overrides.get(material.repo, of.id).map(|known| &known.covers),
                 repo: material.repo,
                 ahead: material.ahead.get(of.id),
                 fate: of.fate.clone(),
@@ -352,7 +352,7 @@ fn notes(material: &Material<'_>, deltas: &[Delta]) -> Vec<Note> {
         Reason::MergeRequest | Reason::Continues | Reason::AlreadyTrue | Reason::OverrideEnds | Reason::Restores => None,
     }));
     notes.extend(deltas.iter().filter_map(|delta| {
-        let Override { id, by, reason, until, .. } = material.overrides.get(&delta.id)?;
+        let Override { id, by, reason, until, .. } = material.overrides.get(material.repo, &delta.id)?;
         Some(Note::Override { id: id.clone(), by: by.clone(), reason: reason.as_str().into(), until: *until, ends: delta.reason == Reason::OverrideEnds })
     }));
     notes

@@ -11,6 +11,10 @@ fn id(name: &str) -> ResourceId {
     ResourceId::new("inside", "rrset", format!("example.com./{name}/A"))
 }
 
+fn dns() -> Option<RepoId> {
+    Some(RepoId::new("dns"))
+}
+
 fn mr() -> MrId {
     MrId { repo: RepoId::new("dns"), number: 7 }
 }
@@ -51,12 +55,12 @@ fn an_end_is_announced_once_and_in_time_and_comes_once() {
         let (before, at) = (Time((NOON + notice).0 - 1), NOON + notice);
         assert_eq!((all.next_wake(), all.due(before)), (Some(at), Vec::new()));
         let due = all.due(at);
-        assert_eq!(due, [OverrideEvent::Noticed { id: id("www"), at }]);
+        assert_eq!(due, [OverrideEvent::Noticed { repo: dns(), id: id("www"), at }]);
         due.iter().for_each(|event| all.apply(event));
         assert_eq!((all.next_wake(), all.due(at)), (Some(NOON + lasts), Vec::new()), "said once");
         let end = NOON + lasts;
         let due = all.due(end);
-        assert_eq!(due, [OverrideEvent::Ended { id: id("www"), why: Ending::Deadline, at: end }]);
+        assert_eq!(due, [OverrideEvent::Ended { repo: dns(), id: id("www"), why: Ending::Deadline, at: end }]);
         due.iter().for_each(|event| all.apply(event));
         assert_eq!((all.next_wake(), all.due(end)), (None, Vec::new()));
         assert_eq!(endings(&all), [("example.com./www/A".into(), Ending::Deadline)]);
@@ -72,17 +76,53 @@ fn a_server_that_slept_past_both_ends_it_without_an_announcement() {
 #[test]
 fn claiming_again_replaces_what_was_claimed_and_its_announcement() {
     let again = Override { by: User::new("ana"), ..claimed("www", Some("newer"), Span::mins(120)) };
-    let events = [OverrideEvent::Claimed(claimed("www", Some("hand"), Span::mins(60))), OverrideEvent::Noticed { id: id("www"), at: NOON }, OverrideEvent::Claimed(again.clone())];
+    let events = [
+        OverrideEvent::Claimed(claimed("www", Some("hand"), Span::mins(60))),
+        OverrideEvent::Noticed { repo: dns(), id: id("www"), at: NOON },
+        OverrideEvent::Claimed(again.clone()),
+    ];
     let all = folded(&events);
-    assert_eq!(all.get(&id("www")), Some(&again));
-    assert!(all.get(&id("www")).is_some_and(|known| known.covers(Some(&Value::str("newer"))) && !known.covers(Some(&Value::str("hand"))) && !known.covers(None)));
+    assert_eq!(all.get(&RepoId::new("dns"), &id("www")), Some(&again));
+    assert!(
+        all.get(&RepoId::new("dns"), &id("www")).is_some_and(|known| known.covers(Some(&Value::str("newer"))) && !known.covers(Some(&Value::str("hand"))) && !known.covers(None))
+    );
+}
+
+#[test]
+fn one_repositorys_word_says_nothing_for_anothers_and_a_change_of_either_ends_both() {
+    let (web, hand) = (RepoId::new("web"), Value::str("hand"));
+    let theirs = Override { repo: web.clone(), by: User::new("ana"), ..claimed("www", Some("hand"), Span::mins(30)) };
+    let mut all = folded(&[OverrideEvent::Claimed(claimed("www", Some("hand"), Span::mins(60))), OverrideEvent::Claimed(theirs.clone())]);
+    assert_eq!(all.get(&RepoId::new("dns"), &id("www")).map(|known| known.by.clone()), Some(User::new("ben")), "it is not replaced");
+    assert_eq!(all.get(&web, &id("www")), Some(&theirs));
+    assert_eq!((all.get(&RepoId::new("app"), &id("www")), all.get(&web, &id("mail"))), (None, None));
+    assert_eq!(all.due(NOON + Span::mins(30)), [OverrideEvent::Ended { repo: Some(web.clone()), id: id("www"), why: Ending::Deadline, at: NOON + Span::mins(30) }]);
+    let over = all.changed(&mr(), [(&id("www"), Some(&hand))], NOON);
+    over.iter().for_each(|event| all.apply(event));
+    assert_eq!((over.len(), all.standing().count()), (2, 0), "what both covered is there no more");
+    let mut all = folded(&[OverrideEvent::Claimed(claimed("www", Some("hand"), Span::mins(60))), OverrideEvent::Claimed(theirs)]);
+    let said = all.end(&web, &id("www"), &User::new("ana"), NOON).expect("it stands");
+    all.apply(&said);
+    assert_eq!(all.standing().map(|known| known.repo.to_string()).collect::<Vec<_>>(), ["dns"]);
+}
+
+#[test]
+fn records_of_older_versions_that_name_no_repository_speak_of_the_one_there_was() {
+    let event = |json: &str| serde_json::from_str::<OverrideEvent>(json).expect("it is read as ever");
+    let old =
+        [r#"{"noticed":{"id":"inside/rrset/example.com./www/A","at":1800000000000}}"#, r#"{"ended":{"id":"inside/rrset/example.com./www/A","why":"deadline","at":1800000000000}}"#];
+    let mut all = folded(&[OverrideEvent::Claimed(claimed("www", Some("hand"), Span::mins(60)))]);
+    all.apply(&event(old[0]));
+    assert!(all.get(&RepoId::new("dns"), &id("www")).is_some_and(|known| known.noticed));
+    all.apply(&event(old[1]));
+    assert_eq!((all.standing().count(), endings(&all)), (0, vec![("example.com./www/A".into(), Ending::Deadline)]));
 }
 
 #[test]
 fn what_does_not_stand_cannot_be_ended_and_facts_about_it_change_nothing() {
-    let all = folded(&[OverrideEvent::Noticed { id: id("www"), at: NOON }, OverrideEvent::Ended { id: id("www"), why: Ending::Gone, at: NOON }]);
+    let all = folded(&[OverrideEvent::Noticed { repo: dns(), id: id("www"), at: NOON }, OverrideEvent::Ended { repo: dns(), id: id("www"), why: Ending::Gone, at: NOON }]);
     assert_eq!(all, Overrides::default());
-    assert_eq!(all.end(&id("www"), &User::new("ben"), NOON), Err(OverrideFault::None { id: id("www") }));
+    assert_eq!(all.end(&RepoId::new("dns"), &id("www"), &User::new("ben"), NOON), Err(OverrideFault::None { repo: RepoId::new("dns"), id: id("www") }));
 }
 
 #[test]

@@ -141,3 +141,25 @@ fn of_two_repositories_that_claim_a_record_at_once_one_gets_it() {
     assert_eq!(phase(&world, won.0, won.1), "merged");
     assert_eq!(serial(&world), before, "the zone was never written");
 }
+
+#[test]
+fn what_is_another_repositorys_is_not_overridden_from_here_and_is_said_whose_it_is() {
+    let world = shared();
+    let zone = &world.zones[0];
+    world.dns.by_hand(zone, &format!("update delete www.{zone} A\nupdate add www.{zone} 300 A 192.0.2.200"));
+    let id = format!("inside/rrset/{zone}/www/A");
+    let claim = |repo: &str| world.trueup("ben", &["override", "claim", &id, "--repo", repo, "--reason", "moved by hand tonight", "--until", "1d"]);
+    let refused = claim("app");
+    for part in ["repository dns's", "`main` there asks for it", &world.zone_file(), "claim it there"] {
+        assert!(refused.code == 1 && refused.err.contains(part), "it says `{part}`: {}{}", refused.out, refused.err);
+    }
+    let drift = |repo: &str| world.trueup("ana", &["drift", "--repo", repo]).code;
+    assert_eq!(drift("dns"), 2, "nobody who may say so answers for it");
+    claim("dns").ok();
+    assert_eq!(drift("dns"), 0);
+    assert_eq!(world.trueup("ben", &["override", "end", &id, "--repo", "app"]).code, 1, "nor is theirs ended from here");
+    assert_eq!(drift("dns"), 0);
+    // What nobody asks for may be answered for by whoever may write it.
+    world.dns.by_hand(zone, &format!("update add free.{zone} 300 A 192.0.2.201"));
+    world.trueup("ben", &["override", "claim", &format!("inside/rrset/{zone}/free/A"), "--repo", "app", "--reason", "ours", "--until", "1d"]).ok();
+}
