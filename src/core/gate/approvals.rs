@@ -21,6 +21,8 @@ pub struct Approval {
     pub head: CommitId,
     /// What it covers.
     pub leaves: Leaves,
+    /// Of that, what the plan on the desk lets happen earlier than the one that was shown: it was approved as coming later.
+    pub loosened: BTreeSet<Digest>,
     /// The plan that was shown, for what a newer one has and it had not.
     pub plan: Arc<Plan>,
     /// Only these steps were named; empty: all.
@@ -37,8 +39,18 @@ impl Approval {
         match (shown.leaves.is_empty(), shown.done) {
             (true, true) => true,
             (true, false) => self.head == *shown.head,
-            (false, _) => self.digest == shown.digest && self.steps.is_empty() || shown.leaves.is_subset(&self.leaves),
+            (false, _) => self.digest == shown.digest && self.steps.is_empty() || shown.leaves.iter().all(|leaf| self.holds(leaf)),
         }
+    }
+
+    /// Whether it covers a leaf of the plan on the desk.
+    pub fn holds(&self, leaf: &Digest) -> bool {
+        self.leaves.contains(leaf) && !self.loosened.contains(leaf)
+    }
+
+    /// Holds it against another plan on the desk.
+    pub fn follow(&mut self, plan: &Plan, digest: Digest) {
+        self.loosened = if self.digest == digest { BTreeSet::new() } else { plan.loosened(&self.plan) };
     }
 }
 
@@ -96,7 +108,7 @@ pub fn standing(rules: &[MatchedRule], approvals: &[Approval], barred: &dyn Fn(&
         let given: Vec<User> = people.iter().copied().filter(full).cloned().collect();
         let mut missing = needed.saturating_sub(given.len() as u32);
         if missing > 0 && !shown.leaves.is_empty() {
-            let on = |leaf: &Digest| people.iter().filter(|by| approvals.iter().any(|a| a.by == ***by && a.leaves.contains(leaf))).count() as u32;
+            let on = |leaf: &Digest| people.iter().filter(|by| approvals.iter().any(|a| a.by == ***by && a.holds(leaf))).count() as u32;
             missing = shown.leaves.iter().map(|leaf| needed.saturating_sub(on(leaf))).max().unwrap_or(0);
         }
         RuleStanding { rule: rule.cloned(), needed, given, missing }

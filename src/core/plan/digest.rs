@@ -6,7 +6,7 @@
 use crate::core::{
     diff::{Delta, Op, Reason},
     model::{Digest, Fingerprint, ResourceId, StepId, Str, Value},
-    plan::{Act, Claim, Edge, ItemRef, Note, Plan, Step, Undo, Write, health::Covered},
+    plan::{Act, Claim, Edge, EdgeReason, ItemRef, Needs, Note, Plan, Step, Undo, Write, health::Covered},
 };
 use serde::{Deserialize, Serialize};
 use std::{
@@ -205,6 +205,36 @@ impl Plan {
         };
         let all = self.edges.iter().chain(&self.inside).flat_map(ends);
         all.filter_map(|(before, after, needs)| Some(json(&(keys.get(&before)?, keys.get(&after)?, needs)))).collect()
+    }
+
+    /// The leaves that another plan put behind ones which this plan asks for too, and this plan does not put there, or not as firmly: what was approved as
+    /// coming later, and does not wait any more (I2).
+    pub fn loosened(&self, approved: &Plan) -> BTreeSet<Digest> {
+        let order = |plan: &Plan, keys: &BTreeMap<ItemRef, LeafKey>| {
+            let mut order: BTreeMap<(LeafKey, LeafKey), BTreeSet<Needs>> = BTreeMap::new();
+            // How much a target takes at once is transport.
+            for edge in plan.edges.iter().chain(&plan.inside).filter(|edge| !matches!(edge.reason, EdgeReason::Batch { .. })) {
+                for (before, after) in &edge.items {
+                    let ends = (keys.get(&ItemRef { step: edge.before, item: *before }), keys.get(&ItemRef { step: edge.after, item: *after }));
+                    if let (Some(before), Some(after)) = ends {
+                        order.entry((before.clone(), after.clone())).or_default().insert(edge.needs);
+                    }
+                }
+            }
+            order
+        };
+        let keys = self.keys();
+        let now = order(self, &keys);
+        let covered = Covered::new(&self.health);
+        let there: BTreeMap<&LeafKey, ItemRef> = keys.iter().map(|(at, key)| (key, *at)).collect();
+        let none = BTreeSet::new();
+        let loose = order(approved, &approved.keys()).into_iter().filter_map(|(ends, needs)| {
+            // Where one of the two is done, or not asked for any more, there is no order left between them.
+            let (_, after) = (there.get(&ends.0)?, there.get(&ends.1)?);
+            let has = now.get(&ends).unwrap_or(&none);
+            needs.iter().any(|needs| !has.iter().any(|has| has.holds(*needs))).then(|| self.leaf(*after, &keys, &covered)).flatten()
+        });
+        loose.collect()
     }
 
     /// What steps need beside their own resources, whichever step says it.

@@ -205,6 +205,20 @@ pub enum Needs {
     Elapsed(Span),
 }
 
+impl Needs {
+    /// Whether waiting so far is waiting as far as `other` at least.
+    pub fn holds(self, other: Self) -> bool {
+        match (self, other) {
+            (_, Self::Applied) | (Self::Proven | Self::Healthy | Self::Elapsed(_), Self::Proven) | (Self::Healthy, Self::Healthy) => true,
+            (Self::Elapsed(span), Self::Elapsed(least)) => span >= least,
+            (Self::Applied, Self::Proven | Self::Healthy | Self::Elapsed(_))
+            | (Self::Proven, Self::Healthy | Self::Elapsed(_))
+            | (Self::Healthy, Self::Elapsed(_))
+            | (Self::Elapsed(_), Self::Healthy) => false,
+        }
+    }
+}
+
 /// The reason of an edge, printed in full.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]

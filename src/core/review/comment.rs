@@ -155,16 +155,20 @@ fn queue(view: &View, room: Room<'_>) -> String {
 }
 
 fn since(view: &View, room: Room<'_>) -> String {
-    let Some(Since { digest, by, kept, new, gone }) = &view.since else { return String::new() };
-    let item = |item: &ItemRef| {
-        let write = view.plan.as_ref().and_then(|plan| plan.steps.get(&item.step)).and_then(|step| step.writes().get(item.item as usize));
-        let what = write.map_or_else(String::new, |write| format!(" {}", words::code(&view.kinds.title(&write.id))));
-        format!("step {}{what} is new", item.step)
+    let Some(Since { digest, by, kept, new, loosened, gone }) = &view.since else { return String::new() };
+    let item = |what: &'static str| {
+        move |item: &ItemRef| {
+            let write = view.plan.as_ref().and_then(|plan| plan.steps.get(&item.step)).and_then(|step| step.writes().get(item.item as usize));
+            let named = write.map_or_else(String::new, |write| format!(" {}", words::code(&view.kinds.title(&write.id))));
+            format!("step {}{named} {what}", item.step)
+        }
     };
     let gone = gone.iter().map(|id| format!("{} is no longer touched", words::code(&view.kinds.title(id))));
     let people: Vec<_> = by.iter().map(|user| user.0.clone()).collect();
     let mut items = vec![format!("{} approved before still hold", words::count(*kept as usize, "item"))];
-    items.extend(new.iter().map(item).chain(gone));
+    items.extend(new.iter().map(item("is new")));
+    items.extend(loosened.iter().map(item("was approved as waiting for others of this plan, and does not wait for them now")));
+    items.extend(gone);
     markdown::list(&format!("Since `{}`, which {} approved", digest.short(), words::list(&people, "and")), items, room)
 }
 

@@ -74,7 +74,7 @@ impl View {
             "steps": steps.iter().map(step).collect::<Vec<_>>(),
             "approvals": approvals.iter().map(approval).collect::<Vec<_>>(),
             "pushers": pushers,
-            "since": since.as_ref().map(|Since { digest, by, kept, new, gone }| json!({ "digest": digest, "by": by, "kept": kept, "new": new, "gone": gone })),
+            "since": since.as_ref().map(|Since { digest, by, kept, new, loosened, gone }| json!({ "digest": digest, "by": by, "kept": kept, "new": new, "loosened": loosened, "gone": gone })),
             "queue": queue.as_ref().map(|Queue { ahead }| json!({
                 "place": ahead.len() + 1,
                 "ahead": ahead.iter().map(|(mr, what)| json!({ "repo": mr.repo, "number": mr.number, "what": what })).collect::<Vec<_>>(),

@@ -205,6 +205,9 @@ pub struct Since {
     pub kept: u32,
     /// Items of the new plan that nobody approved.
     pub new: Vec<ItemRef>,
+    /// Items that were approved as waiting for others, and do not wait for them any more.
+    #[serde(default)]
+    pub loosened: Vec<ItemRef>,
     /// Approved resources that the new plan no longer touches.
     pub gone: Vec<ResourceId>,
 }

@@ -74,7 +74,17 @@ impl Change {
                 let desk = self.desk.as_ref().filter(|desk| desk.digest == *digest).ok_or("it is not the digest on the desk")?;
                 let leaves = if steps.is_empty() { desk.leaves.clone() } else { Arc::new(leaves_of(desk, steps)) };
                 let head = desk.key.head.clone();
-                self.approvals.push(Approval { by: by.clone(), at: *at, digest: *digest, head, leaves, plan: desk.plan.clone(), steps: steps.clone(), review: *review });
+                self.approvals.push(Approval {
+                    by: by.clone(),
+                    at: *at,
+                    digest: *digest,
+                    head,
+                    leaves,
+                    loosened: BTreeSet::new(),
+                    plan: desk.plan.clone(),
+                    steps: steps.clone(),
+                    review: *review,
+                });
                 self.times.approved = Some(*at);
                 self.judge_approvals();
                 self.settle();
@@ -337,6 +347,7 @@ impl Change {
                 let key = answer.key.clone();
                 let leaves = Arc::new(plan.leaves().into_values().collect());
                 let way_back = answer.way_back.clone();
+                self.approvals.iter_mut().for_each(|approval| approval.follow(plan, digest));
                 self.desk = Some(Desk { key, plan: plan.clone(), policy: policy.clone(), digest, leaves, restore: asked.restore, at, way_back });
                 self.times.planned = Some(at);
                 self.judge_approvals();

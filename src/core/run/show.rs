@@ -4,7 +4,7 @@ use super::{At, Change, Doing, PlanWhy, Stop, change::ClaimState, ledger::Timer}
 use crate::core::{
     diff::Op,
     gate::{self, Approval, Reason, RuleStanding, Window},
-    model::{Digest, MrId, ResourceId, Time, User},
+    model::{MrId, ResourceId, Time, User},
     plan::{ItemRef, MatchedRule, Plan},
     review::{
         ApprovalView, Direction, Face, Failure, Given, HealthView, ItemState, Left, Phase, Queue, Since, StepView, View, Waiting,
@@ -259,8 +259,9 @@ impl Change {
         let desk = self.desk.as_ref().filter(|desk| !desk.restore)?;
         let counted: Vec<&Approval> = self.approvals.iter().filter(|given| !self.own(&given.by)).collect();
         let last = counted.last().filter(|given| given.digest != desk.digest)?;
-        let approved: BTreeSet<Digest> = counted.iter().flat_map(|given| given.leaves.iter().copied()).collect();
-        let (kept, new): (Vec<_>, Vec<_>) = desk.plan.item_leaves().into_iter().partition(|(_, leaf)| approved.contains(leaf));
+        let items = desk.plan.item_leaves();
+        let (kept, rest): (Vec<_>, Vec<_>) = items.into_iter().partition(|(_, leaf)| counted.iter().any(|given| given.holds(leaf)));
+        let (loosened, new): (Vec<_>, Vec<_>) = rest.into_iter().partition(|(_, leaf)| counted.iter().any(|given| given.leaves.contains(leaf)));
         let touched = |plan: &Plan| plan.deltas.iter().filter(|delta| delta.op != Op::Keep).map(|delta| delta.id.clone()).collect::<BTreeSet<ResourceId>>();
         let by: BTreeSet<&User> = counted.iter().filter(|given| given.digest == last.digest).map(|given| &given.by).collect();
         Some(Since {
@@ -268,6 +269,7 @@ impl Change {
             by: by.into_iter().cloned().collect(),
             kept: kept.len() as u32,
             new: new.into_iter().map(|(item, _)| item).collect(),
+            loosened: loosened.into_iter().map(|(item, _)| item).collect(),
             gone: touched(&last.plan).difference(&touched(&desk.plan)).cloned().collect(),
         })
     }

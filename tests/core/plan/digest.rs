@@ -81,6 +81,20 @@ fn an_order_between_the_same_writes_is_part_of_the_digest() {
 }
 
 #[test]
+fn an_order_that_was_approved_and_is_pushed_away_is_approved_anew() {
+    let plan = |text: &str| World::new("", text).plan();
+    let loose = |now: &Plan, approved: &Plan| now.loosened(approved).len();
+    let (free, tied) = (plan("box/a = 1\nbag/b = 1"), plan("box/a after bag/b = 1\nbag/b = 1"));
+    assert_eq!((loose(&free, &tied), loose(&tied, &free), loose(&tied, &tied)), (1, 0, 0), "more order than was approved is no loss");
+    let leaf = free.leaves()[&key("write toys/toy/box/a/x")];
+    assert_eq!(free.loosened(&tied).into_iter().collect::<Vec<_>>(), [leaf], "what waited is approved anew, what it waited for is not");
+    // What is done, or not asked for any more, holds nothing up.
+    assert_eq!(loose(&plan("box/a = 1"), &tied), 0);
+    // The other way round is another order.
+    assert_eq!(loose(&plan("box/a = 1\nbag/b after box/a = 1"), &tied), 1);
+}
+
+#[test]
 fn the_rules_that_fired_are_part_of_the_digest_by_content() {
     let plan = |count: u32| {
         let mut world = World::new("", "box/a = 1");

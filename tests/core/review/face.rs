@@ -55,6 +55,7 @@ fn awaiting_approval() {
             by: vec![User::new("anna")],
             kept: 3,
             new: vec![ItemRef { step: StepId(2), item: 0 }],
+            loosened: vec![ItemRef { step: StepId(1), item: 0 }],
             gone: vec![id("dns-inside", "example.com.", "x", "A")],
         });
     }));

@@ -60,7 +60,14 @@ fn change(data: &str) -> View {
     view.title = data.into();
     view.author = User::new(data);
     view.pushers = [User::new(data)].into();
-    view.since = Some(Since { digest: digest(1), by: vec![User::new(data)], kept: 1, new: vec![ItemRef { step: StepId(1), item: 0 }], gone: vec![evil.clone()] });
+    view.since = Some(Since {
+        digest: digest(1),
+        by: vec![User::new(data)],
+        kept: 1,
+        new: vec![ItemRef { step: StepId(1), item: 0 }],
+        loosened: vec![ItemRef { step: StepId(1), item: 0 }],
+        gone: vec![evil.clone()],
+    });
     view.queue = Some(Queue { ahead: vec![(mr.clone(), trueup::core::review::words::keeps(true, &[&evil].into(), None))] });
     view.refusals = vec![Refusal::new(RefusalKind::Value, data).at(Place::new(data, 3, 2)).excerpt(data).advice(data).also(Place::new(data, 1, 1))];
     view.conflicts = vec![s.clone()];
