@@ -60,6 +60,11 @@ pub trait Format: Send + Sync {
 
     /// The unit's files that ask for exactly `desired` (of one target), keeping what it can of `previous`.
     fn write(&self, unit: &Unit, desired: &Desired, previous: &UnitFiles) -> Result<UnitFiles, Vec<Refusal>>;
+
+    /// Whether `write` edits what is there in place; false: a file is written anew, and people are told that its comments go.
+    fn edits(&self, _unit: &Unit, _desired: &Desired, _previous: &UnitFiles) -> bool {
+        true
+    }
 }
 
 /// A place where files of a unit can be.

@@ -5,9 +5,9 @@ mod format;
 pub mod keytree;
 pub mod octodns;
 mod references;
+mod splice;
 pub mod templates;
 pub mod trueup_yaml;
-
 pub mod yaml;
 pub mod zonefile;
 

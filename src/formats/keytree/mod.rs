@@ -4,6 +4,7 @@
 //! extensions whose files give a key for every leaf. An expanded file `db.yaml` is the folder `db`; any other file's whole name is its key.
 //! With `schemas`, `db.schema.json` says what `db.yaml` may hold, expanded or not.
 
+mod edit;
 mod flatten;
 mod format;
 mod json;
@@ -14,3 +15,4 @@ mod toml;
 mod write;
 
 pub use format::{Expand, KeyTree, NAME};
+pub use secret::TO_FILL;

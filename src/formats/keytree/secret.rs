@@ -2,13 +2,20 @@
 
 use super::format::Leaf;
 use crate::{
-    core::model::{Refusal, RefusalKind, SecretRef, Value},
+    core::model::{Place, Refusal, RefusalKind, SecretRef, Value},
     kinds::config::{bytes, value},
 };
+
+/// What an import writes where a sensitive value lives: never the value, and nothing that could be read as a reference somebody chose.
+pub const TO_FILL: &str = "secret://PROVIDER/PATH";
 
 /// What a leaf asks for. A file's line break at the end is no part of a reference.
 pub(super) fn asked(leaf: &Leaf) -> Result<Value, Refusal> {
     let Some(text) = meant(&leaf.bytes) else { return Ok(value(&leaf.bytes)) };
+    if text == TO_FILL {
+        let refusal = Refusal::new(RefusalKind::Unknown, "the reference to a secret is still to be filled in: an import left it open, because what lives there is sensitive");
+        return Err(refusal.at(leaf.place.clone()).advice("put the secret into a provider, and write `secret://PROVIDER/PATH#FIELD@VERSION` of it here"));
+    }
     SecretRef::parse(text).map(Value::Secret).map_err(|what| {
         let advice = "write `secret://PROVIDER/PATH#FIELD@VERSION`, where field and version may be left out";
         Refusal::new(RefusalKind::Unknown, format!("the reference to a secret cannot be read: {what}")).at(leaf.place.clone()).advice(advice)
@@ -25,6 +32,13 @@ pub(super) fn written(value: &Value) -> Result<Vec<u8>, Refusal> {
         .into_bytes()),
         plain => bytes(plain),
     }
+}
+
+/// Refuses a plain value that reads like a reference: written into a file it would ask for another value than its own.
+pub(super) fn misread(key: &str, place: &Place) -> Refusal {
+    let refusal = Refusal::new(RefusalKind::Value, format!("what is live at `{key}` is text that a file would take for a reference to a secret, so it cannot be written into one"));
+    let refusal = if place.file.is_empty() { refusal } else { refusal.at(place.clone()) };
+    refusal.advice("leave the key out, or bring the value that was meant to the live system; drift of it is undone there, or answered for with `/trueup override`")
 }
 
 /// The text of what is meant as a reference.

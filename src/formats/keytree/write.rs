@@ -1,6 +1,6 @@
-//! Writing keys back as files, for imports: a file a key; what expanded files ask for already stays theirs.
+//! Writing keys back as files: a file a key; what expanded files ask for already stays theirs, edited in place.
 
-use super::{format::KeyTree, secret};
+use super::{edit, format::KeyTree, secret};
 use crate::{
     core::model::{Desired, Place, Policy, Refusal, RefusalKind, Str, Unit, Value},
     formats::{Files, Format, Scope, UnitFiles, references},
@@ -16,22 +16,24 @@ pub(super) fn write(format: &KeyTree, desired: &Desired, previous: &UnitFiles) -
     let mut faults = Vec::new();
     for (id, wanted) in desired.resources.iter().filter(|(_, wanted)| !matches!(wanted.value, Value::Unknown(_))) {
         match secret::written(&wanted.value) {
+            Ok(bytes) if !matches!(wanted.value, Value::Secret(_)) && secret::meant(&bytes).is_some() => faults.push(secret::misread(&id.name, &wanted.place)),
             Ok(bytes) => drop(left.insert(&id.name, bytes)),
             Err(refusal) => faults.push(refusal),
         }
     }
     let mut out = UnitFiles::new();
-    // An expanded file whose every key is still wanted as it stands keeps its form and its comments.
+    // An expanded file keeps its form and its comments: only the text of what is wanted otherwise changes.
     for (path, content) in previous.iter().filter(|(path, _)| format.expanded(path).is_some()) {
-        let Some(asked) = asked(format, path, content) else { continue };
-        if asked.iter().all(|(key, value)| stays(value) || left.get(&**key) == value.as_ref()) {
-            for key in asked.keys() {
-                left.remove(&**key);
+        let Some(asks) = asked(format, path, content) else { continue };
+        match edited(format, path, content, &asks, &left) {
+            Some(content) => drop(out.insert(path.clone(), content)),
+            None => {
+                let what = "what this file asks for is no longer what is live, and more than the text of its values would have to change";
+                faults.push(Refusal::new(RefusalKind::Value, what).at(Place::file(path.clone())).advice("change its keys by hand"));
             }
-            out.insert(path.clone(), content.clone());
-        } else {
-            let what = "what this file asks for is no longer what is live, and it is not written over";
-            faults.push(Refusal::new(RefusalKind::Value, what).at(Place::file(path.clone())).advice("change its keys by hand"));
+        }
+        for key in asks.keys() {
+            left.remove(&**key);
         }
     }
     for (path, content) in previous.iter().filter(|(path, _)| format.expanded(path).is_none()) {
@@ -48,6 +50,37 @@ pub(super) fn write(format: &KeyTree, desired: &Desired, previous: &UnitFiles) -
         }
     }
     if faults.is_empty() { Ok(out) } else { Err(faults) }
+}
+
+/// An expanded file that asks for what is wanted of its keys, proven by reading it; `None`: no edit of its values' own text does.
+fn edited(format: &KeyTree, path: &Str, content: &[u8], asks: &BTreeMap<Str, Asked>, wanted: &BTreeMap<&str, Vec<u8>>) -> Option<Vec<u8>> {
+    let (_, how) = format.expanded(path)?;
+    let own = format!("{}{}", format.unit_of(path)?.as_str(), format.separator);
+    let mut wishes = edit::Wishes::new();
+    for (key, value) in asks.iter().filter(|(_, value)| value.is_some()) {
+        let new = wanted.get(&**key);
+        if new == value.as_ref() {
+            continue;
+        }
+        let text = match new {
+            // A reference in place of what is written, or the other way, is read as what it is.
+            Some(bytes) if format.references && secret::meant(bytes).is_none() => Some(String::from_utf8(references::escaped(bytes.clone())).ok()?),
+            Some(bytes) => Some(String::from_utf8(bytes.clone()).ok()?),
+            None => None,
+        };
+        wishes.insert(key.strip_prefix(&*own)?.to_owned(), text);
+    }
+    if wishes.is_empty() {
+        return Some(content.to_vec());
+    }
+    let after = edit::edited(how, &format.separator, content, &wishes)?;
+    let reads = asked(format, path, &after)?;
+    // What refers stays as it is, what is gone is gone, and nothing else is there.
+    let expected = |(key, value): (&Str, &Asked)| match value {
+        None => Some((key.clone(), None)),
+        Some(_) => wanted.get(&**key).map(|new| (key.clone(), Some(new.clone()))),
+    };
+    (reads == asks.iter().filter_map(expected).collect()).then_some(after)
 }
 
 /// The file of a key, or why there is none.

@@ -9,7 +9,8 @@ pub(super) struct Entry {
     pub indented: bool,
     pub words: Vec<Word>,
     pub place: Place,
-    /// The line it ends on.
+    /// The lines it stands on; nothing else does.
+    pub first_line: u32,
     pub last_line: u32,
 }
 
@@ -68,6 +69,7 @@ impl Reader<'_> {
     /// One entry, to the end of its last line; `None` for a line without words.
     fn entry(&mut self) -> Result<Option<Entry>, Refusal> {
         let indented = matches!(self.chars.peek(), Some(' ' | '\t'));
+        let first_line = self.line;
         let mut words: Vec<Word> = Vec::new();
         let mut open: Option<Place> = None;
         loop {
@@ -76,7 +78,7 @@ impl Reader<'_> {
                 None | Some('\n') if open.is_none() => {
                     self.next();
                     let first = words.first().map(|word| word.place.clone());
-                    return Ok(first.map(|place| Entry { indented, words, place, last_line: line }));
+                    return Ok(first.map(|place| Entry { indented, words, place, first_line, last_line: line }));
                 }
                 None => {
                     let at = open.unwrap_or(place);

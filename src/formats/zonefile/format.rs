@@ -61,6 +61,10 @@ impl Format for ZoneFile {
     fn write(&self, unit: &Unit, desired: &Desired, previous: &UnitFiles) -> Result<UnitFiles, Vec<Refusal>> {
         write::write(self, unit, desired, previous)
     }
+
+    fn edits(&self, unit: &Unit, desired: &Desired, previous: &UnitFiles) -> bool {
+        previous.is_empty() || write::edited(self, unit, desired, previous).is_ok_and(|files| files.is_some())
+    }
 }
 
 /// The zone a path names; spelled as we print it, so that `homes` finds it again.

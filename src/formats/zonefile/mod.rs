@@ -6,6 +6,7 @@
 mod entries;
 mod format;
 mod read;
+mod splice;
 mod write;
 
 pub use format::ZoneFile;

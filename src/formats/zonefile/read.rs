@@ -25,6 +25,21 @@ pub(super) struct Record {
     pub place: Place,
     /// The last line of the entry, where it stands in the zone's own file.
     pub last_line: Option<u32>,
+    /// Which of the entry's words is the first of the data.
+    pub data_at: usize,
+}
+
+/// One entry with what held where it stands, for those who edit the file.
+#[derive(Clone, Debug)]
+pub(super) struct Kept {
+    pub file: Str,
+    pub entry: Entry,
+    /// A directive has no owner.
+    pub owner: Option<DnsName>,
+    pub origin: DnsName,
+    pub default_ttl: Option<u32>,
+    /// Its record, in the order of reading.
+    pub record: Option<usize>,
 }
 
 /// Reads files one after the other into records.
@@ -33,6 +48,8 @@ pub(super) struct Reader<'a> {
     scope: &'a Scope,
     pub records: Vec<Record>,
     pub faults: Vec<Refusal>,
+    /// Every entry as it was read, where somebody asked for them.
+    pub kept: Option<Vec<Kept>>,
     skipped: BTreeMap<Str, u64>,
     /// The first `$ORIGIN`, where no record stands before it.
     named: Option<DnsName>,
@@ -60,6 +77,7 @@ impl<'a> Reader<'a> {
             scope,
             records: Vec::new(),
             faults: Vec::new(),
+            kept: None,
             skipped: BTreeMap::new(),
             named: None,
             default_ttl: None,
@@ -101,8 +119,14 @@ impl<'a> Reader<'a> {
         let all = entries(&name, text, &mut self.faults);
         self.open.push(path.to_owned());
         for entry in &all {
+            let record = self.records.len();
             if let Err(refusal) = self.entry(entry, &mut here) {
                 self.faults.push(Refusal { place: refusal.place.or_else(|| Some(entry.place.clone())), ..refusal });
+            }
+            if let Some(kept) = &mut self.kept {
+                let owner = here.owner.clone().filter(|_| !is_directive(entry));
+                let record = (owner.is_some() && self.records.len() > record).then_some(record);
+                kept.push(Kept { file: name.clone(), entry: entry.clone(), owner, origin: here.origin.clone(), default_ttl: self.default_ttl, record });
             }
         }
         self.open.pop();
@@ -112,7 +136,7 @@ impl<'a> Reader<'a> {
 
     fn entry(&mut self, entry: &Entry, here: &mut Here) -> Result<(), Refusal> {
         let Some(first) = entry.words.first() else { return Ok(()) };
-        if first.text.starts_with('$') && !entry.indented {
+        if is_directive(entry) {
             return self.directive(first, &entry.words[1..], here);
         }
         let mut rest = &entry.words[..];
@@ -197,7 +221,7 @@ impl<'a> Reader<'a> {
         };
         let ttl = explicit.or(self.default_ttl).or(self.last_ttl).or(self.minimum);
         let last_line = (self.open.len() == 1).then_some(entry.last_line);
-        self.records.push(Record { owner, rtype, ttl, data, place: entry.place.clone(), last_line });
+        self.records.push(Record { owner, rtype, ttl, data, place: entry.place.clone(), last_line, data_at: entry.words.len() - rest.len() });
         Ok(())
     }
 
@@ -251,12 +275,16 @@ impl<'a> Reader<'a> {
     }
 }
 
+fn is_directive(entry: &Entry) -> bool {
+    !entry.indented && entry.words.first().is_some_and(|first| first.text.starts_with('$'))
+}
+
 fn name(word: &Word, origin: &DnsName) -> Result<DnsName, Refusal> {
     if word.text == "@" { Ok(origin.clone()) } else { DnsName::parse_under(&word.text, origin).map_err(|refusal| refusal.at(word.place.clone())) }
 }
 
 /// Seconds, or numbers with units: `1w2d3h4m5s`.
-fn ttl(text: &str) -> Option<u32> {
+pub(super) fn ttl(text: &str) -> Option<u32> {
     if !text.starts_with(|c: char| c.is_ascii_digit()) {
         return None;
     }

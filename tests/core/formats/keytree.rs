@@ -6,7 +6,7 @@ use trueup::{
     core::model::{Desired, Kind as _, Place, Refusal, Unit, Wanted},
     formats::{
         Format, Home, UnitFiles,
-        keytree::{Expand, KeyTree},
+        keytree::{Expand, KeyTree, TO_FILL},
     },
     kinds::config::{KEYS, key_id, value},
 };
@@ -152,8 +152,6 @@ fn an_expanded_file_that_still_holds_keeps_its_form() {
     let files = all().write(&Unit::new(""), &wanted(&[("/app/db/host", b"a"), ("/app/new", b"1")]), &previous).unwrap();
     assert_eq!(files.keys().map(|path| &**path).collect::<Vec<_>>(), ["db.yaml", "new"]);
     assert_eq!(files["db.yaml"], previous["db.yaml"]);
-    let faults = all().write(&Unit::new(""), &wanted(&[("/app/db/host", b"b")]), &previous).unwrap_err();
-    assert!(faults[0].what.contains("no longer what is live"), "{}", faults[0]);
 }
 
 #[test]
@@ -249,4 +247,105 @@ fn a_schema_that_comes_later_is_asked_for_from_the_start() {
     let format = KeyTree { schemas: true, ..all() };
     format.read(&format.unit_of("app.yaml").unwrap(), &memory, &scope(&["t"])).unwrap();
     assert!(format.reads_beyond(), "so that a schema that changes touches the files it checks");
+}
+
+#[test]
+fn live_text_that_reads_like_a_reference_is_never_written_into_a_file() {
+    let write = |format: &KeyTree, keys: &[(&str, &[u8])]| format.write(&Unit::new(""), &wanted(keys), &UnitFiles::new());
+    for text in ["secret://vault/kv/app#password", "SECRET://x", "secret://file/a\n"] {
+        let mut desired = wanted(&[("/app/a", b"1"), ("/app/b", text.as_bytes())]);
+        for (_, wanted) in desired.resources.iter_mut().filter(|(id, _)| &*id.name == "/app/b") {
+            wanted.place = Place::new("config/b", 1, 1);
+        }
+        let faults = all().write(&Unit::new(""), &desired, &UnitFiles::new()).unwrap_err();
+        let told = faults[0].to_string();
+        assert!(faults.len() == 1 && told.contains("config/b:1:1") && told.contains("`/app/b`") && told.contains("override"), "{told}");
+    }
+    assert!(write(&all(), &[("/app/b", b"see secret://x")]).is_ok(), "only a whole text is one");
+    // Where `${` refers to something, live text of it is written so that it means itself.
+    let refers = KeyTree { references: true, ..all() };
+    let files = write(&refers, &[("/app/b", b"${inside/key/x} and $${y}")]).unwrap();
+    assert_eq!(String::from_utf8_lossy(&files["b"]), "$${inside/key/x} and $$${y}");
+    let back = read_bytes(&refers, &[("b", &files["b"])]).unwrap();
+    assert_eq!((back.late.len(), back.resources.values().next().map(|wanted| wanted.value.clone())), (0, Some(value(b"${inside/key/x} and $${y}"))));
+}
+
+#[test]
+fn what_an_import_left_open_is_refused_until_it_is_filled_in() {
+    let told = refused("db/password", TO_FILL.as_bytes());
+    assert!(told.contains("db/password:1:1") && told.contains("still to be filled in"), "{told}");
+}
+
+/// An expanded file after its keys were wanted so: those named are new or, without a value, gone; the rest is as the file asks.
+fn rewritten(path: &str, text: &str, changes: &[(&str, Option<&str>)]) -> Result<String, Vec<Refusal>> {
+    let format = all();
+    let mut desired = read_bytes(&format, &[(path, text.as_bytes())]).unwrap_or_else(|all| panic!("{}", refusals(&all)));
+    for (key, new) in changes {
+        let id = key_id("t", key);
+        assert!(desired.resources.contains_key(&id), "{key} is there before: {:?}", desired.resources.keys());
+        match new {
+            Some(new) => desired.resources.get_mut(&id).unwrap().value = value(new.as_bytes()),
+            None => drop(desired.resources.remove(&id)),
+        }
+    }
+    let previous: UnitFiles = [(path.into(), text.as_bytes().to_vec())].into();
+    let files = format.write(&Unit::new(""), &desired, &previous)?;
+    assert_eq!(files.len(), 1, "no second file for a key: {:?}", files.keys());
+    Ok(String::from_utf8(files[path].clone()).unwrap())
+}
+
+#[test]
+fn drift_of_an_expanded_file_changes_the_text_of_its_values_alone() {
+    let yaml = "# ours\ndb:\n  host: 'db1'   # the main one\n  port: 5432\n  note: \"a \\\"b\\\"\"\nlist: [a, b]\n";
+    let cases = [
+        ("c.yaml", yaml, &[("/app/c/db/host", Some("db2")), ("/app/c/list/1", Some("c, d"))][..], yaml.replace("'db1'", "'db2'").replace("[a, b]", "[a, 'c, d']")),
+        ("c.yaml", yaml, &[("/app/c/db/port", Some("5433")), ("/app/c/db/note", Some("x: \u{e9}"))], yaml.replace("5432", "5433").replace("\"a \\\"b\\\"\"", "\"x: \u{e9}\"")),
+        ("c.yaml", yaml, &[("/app/c/db/port", None)], yaml.replace("  port: 5432\n", "")),
+        ("c.yaml", yaml, &[("/app/c/db/port", Some("null"))], yaml.replace("5432", "'null'")),
+        ("c.yaml", yaml, &[("/app/c/db/host", Some("it's\n"))], yaml.replace("'db1'", "\"it's\\n\"")),
+        (
+            "c.json",
+            "{ \"a\": 1,\n  \"b\": \"x\", \"c\": [true] }\n",
+            &[("/app/c/a", Some("2")), ("/app/c/b", Some("3")), ("/app/c/c/0", Some("no"))],
+            "{ \"a\": 2,\n  \"b\": \"3\", \"c\": [\"no\"] }\n".to_owned(),
+        ),
+        ("c.json", "{ \"a\": 1,\n  \"b\": \"x\", \"c\": 2 }", &[("/app/c/b", None), ("/app/c/c", None)], "{ \"a\": 1 }".to_owned()),
+        ("c.json", "{ \"a\": 1,\n  \"b\": \"x\" }", &[("/app/c/a", None)], "{ \"b\": \"x\" }".to_owned()),
+        (
+            "c.toml",
+            "# ours\nport = 8_080 # not 80\n[db]\nhost = 'db1'\nuser = \"u\"\n",
+            &[("/app/c/port", Some("8081")), ("/app/c/db/host", Some("db2")), ("/app/c/db/user", None)],
+            "# ours\nport = 8081 # not 80\n[db]\nhost = 'db2'\n".to_owned(),
+        ),
+        ("c.toml", "a = true\nb = 1\n", &[("/app/c/a", Some("maybe \\"))], "a = \"maybe \\\\\"\nb = 1\n".to_owned()),
+        (
+            "c.properties",
+            "# ours\r\na.b = 1\r\nlong: x,\\\r\n   y\r\nflag\r\nend=z",
+            &[("/app/c/a.b", Some("2")), ("/app/c/long", Some(" x\ty")), ("/app/c/flag", Some("on")), ("/app/c/end", None)],
+            "# ours\r\na.b = 2\r\nlong: \\ x\\ty\r\nflag=on\r\n".to_owned(),
+        ),
+    ];
+    for (path, text, changes, expected) in cases {
+        assert_eq!(rewritten(path, text, changes).unwrap_or_else(|all| panic!("{path}: {}", refusals(&all))), expected, "{path} {changes:?}");
+    }
+}
+
+#[test]
+fn what_no_edit_of_a_values_own_text_says_is_left_to_people() {
+    let cases = [
+        ("c.yaml", "a: |\n  x\n  y\nb: 1\n", ("/app/c/a", Some("z"))),
+        ("c.yaml", "a: &x 1\nb: *x\n", ("/app/c/b", Some("2"))),
+        ("c.yaml", "db:\n  host: a\nb: 1\n", ("/app/c/db/host", None)),
+        ("c.yaml", "list:\n  - a\n  - b\n", ("/app/c/list/0", None)),
+        ("c.yaml", "{a: 1, b: 2}\n", ("/app/c/a", None)),
+        ("c.json", "{\"a\": {\"b\": 1}}", ("/app/c/a/b", None)),
+        ("c.toml", "a = { b = 1, c = 2 }\n", ("/app/c/a/b", None)),
+    ];
+    for (path, text, change) in cases {
+        let told = refusals(&rewritten(path, text, &[change]).expect_err(path));
+        assert!(told.contains(path) && told.contains("by hand"), "{path}: {told}");
+    }
+    // Octets that are no text fit no leaf.
+    let previous: UnitFiles = [("db.yaml".into(), b"host: a\n".to_vec())].into();
+    assert!(all().write(&Unit::new(""), &wanted(&[("/app/db/host", b"\xff")]), &previous).is_err());
 }

@@ -122,7 +122,7 @@ fn a_file_that_is_no_text_is_refused() {
 }
 
 #[test]
-fn a_written_zone_keeps_its_head_and_reads_back_the_same() {
+fn a_written_zone_keeps_what_did_not_change_and_reads_back_the_same() {
     let mut desired = read(include_str!("sample.zone")).unwrap();
     let gone = desired.resources.keys().find(|id| id.name.ends_with("/www/CNAME")).cloned().unwrap();
     desired.resources.remove(&gone);
@@ -149,6 +149,72 @@ fn what_is_not_of_the_zone_is_not_written() {
     assert_eq!(other.list().len(), 1);
 }
 
+/// A zone file after its records are wanted so: `gone` are taken out, `new` replace or add what they name.
+fn rewritten(text: &str, gone: &[&str], new: &str) -> (String, bool) {
+    let mut desired = read(text).unwrap_or_else(|all| panic!("{}", refusals(&all)));
+    for name in gone {
+        let id = desired.resources.keys().find(|id| id.name.ends_with(name)).cloned().unwrap_or_else(|| panic!("{name} is there"));
+        desired.resources.remove(&id);
+    }
+    desired.resources.extend(read(&format!("$ORIGIN example.com.\n{new}")).unwrap_or_else(|all| panic!("{}", refusals(&all))).resources);
+    let previous: UnitFiles = [("example.com.zone".into(), text.as_bytes().to_vec())].into();
+    let files = ZoneFile.write(&unit(), &desired, &previous).unwrap_or_else(|all| panic!("{}", refusals(&all)));
+    let after = String::from_utf8(files["example.com.zone"].clone()).unwrap();
+    let again = read(&after).unwrap_or_else(|all| panic!("{after}: {}", refusals(&all)));
+    assert!(desired.resources.iter().map(|(id, wanted)| (id, &wanted.value)).eq(again.resources.iter().map(|(id, wanted)| (id, &wanted.value))), "{after}");
+    (after, ZoneFile.edits(&unit(), &desired, &previous))
+}
+
+/// Comments, relative names, owners left out, a record over several lines, directives in between.
+const OURS: &str = "; ours\n$TTL 300\n@ IN SOA ns1 admin 1 2 3 4 5 ; the head\n  IN NS ns1\n; the shop\nwww IN A 192.0.2.1 ; first\n    IN A 192.0.2.2 ; second\n    60 IN TXT \"a b\" c\nmail 600 IN MX ( 10 ; first\n   mx1 )\n$ORIGIN sub.example.com.\n@ A 192.0.2.9\nx CNAME www.example.com.\n; the end\n";
+
+#[test]
+fn only_the_lines_of_what_differs_are_edited_and_comments_and_order_stay() {
+    let cases: [(&[&str], &str, String); 10] = [
+        (&[], "", OURS.to_owned()),
+        (&[], "www 300 A 192.0.2.1\nwww 300 A 192.0.2.3", OURS.replace("192.0.2.2 ;", "192.0.2.3 ;")),
+        (&[], "www 300 A 192.0.2.2", OURS.replace("www IN A 192.0.2.1 ; first\n    IN A 192.0.2.2 ; second\n", "www    IN A 192.0.2.2 ; second\n")),
+        (&[], "www 300 A 192.0.2.1\nwww 300 A 192.0.2.2\nwww 300 A 192.0.2.3", OURS.replace("; second\n", "; second\n    IN A 192.0.2.3\n")),
+        (&[], "mail 600 MX 20 mx1", OURS.replace("( 10 ;", "( 20 ;")),
+        (&[], "www 90 TXT \"a b\" c d", OURS.replace("60 IN TXT \"a b\" c", "90 IN TXT \"a b\" \"c\" \"d\"")),
+        (&["/sub/A"], "x.sub 20 CNAME www", OURS.replace("@ A 192.0.2.9\n", "").replace("x CNAME", "x 20 CNAME")),
+        (&["/www/A"], "", OURS.replace("www IN A 192.0.2.1 ; first\n    IN A 192.0.2.2 ; second\n    60", "www    60")),
+        (
+            &["/mail/MX"],
+            "new 300 A 192.0.2.7\nfar 30 A 192.0.2.8",
+            OURS.replace("mail 600 IN MX ( 10 ; first\n   mx1 )\n", "")
+                .replace("; the end", "far.example.com.\t30\tIN\tA\t192.0.2.8\nnew.example.com.\tIN\tA\t192.0.2.7\n; the end"),
+        ),
+        (&[], "www 300 AAAA 2001:db8::1", OURS.replace("\"a b\" c\n", "\"a b\" c\nwww\tIN\tAAAA\t2001:db8::1\n")),
+    ];
+    for (gone, new, expected) in cases {
+        let (after, edited) = rewritten(OURS, gone, new);
+        assert_eq!(after, expected, "{gone:?} {new}");
+        assert!(edited, "{gone:?} {new}");
+    }
+    // Windows' line ends, and a file without a break at its end.
+    let (after, _) = rewritten("$TTL 60\r\n@ SOA ns1 admin 1 2 3 4 5\r\na A 192.0.2.1", &[], "b 60 A 192.0.2.2");
+    assert_eq!(after, "$TTL 60\r\n@ SOA ns1 admin 1 2 3 4 5\r\na A 192.0.2.1\r\nb\tIN\tA\t192.0.2.2");
+}
+
+#[test]
+fn where_an_edit_would_give_other_lines_another_meaning_the_zone_is_written_anew_and_that_is_told() {
+    // Without `$TTL` the second record has the TTL of the one above, which goes.
+    let (after, edited) = rewritten("@ 60 SOA ns1 admin 1 2 3 4 5\na 120 A 192.0.2.1 ; ours\nb A 192.0.2.2\n", &["/a/A"], "");
+    assert!(!edited && !after.contains("ours") && after.contains("b\t120\tIN\tA\t192.0.2.2"), "{after}");
+}
+
+#[test]
+fn what_an_included_file_says_is_edited_there() {
+    let text = "$TTL 60\n@ SOA ns1 admin 1 2 3 4 5\n$INCLUDE more.inc\n";
+    let (desired, memory) = read_with(text, &[("more.inc", "; theirs\na A 192.0.2.1\nb A 192.0.2.2\n")]);
+    let mut desired = desired.unwrap();
+    desired.resources.extend(read("a 60 A 192.0.2.9\n").unwrap().resources);
+    let files = ZoneFile.write(&unit(), &desired, &memory.all).unwrap();
+    assert_eq!(String::from_utf8_lossy(&files["more.inc"]), "; theirs\na A 192.0.2.9\nb A 192.0.2.2\n");
+    assert_eq!(files["example.com.zone"], text.as_bytes());
+}
+
 proptest! {
     #[test]
     fn any_bytes_are_read_or_refused(bytes in proptest::collection::vec(any::<u8>(), 0..200)) {
@@ -165,6 +231,16 @@ proptest! {
         {
             let again = read(std::str::from_utf8(&files["example.com.zone"]).unwrap()).unwrap();
             prop_assert!(desired.resources.iter().map(|(id, wanted)| (id, &wanted.value)).eq(again.resources.iter().map(|(id, wanted)| (id, &wanted.value))));
+            // With one record less, or another one's data in its place, it is edited or written anew, and reads back so too.
+            let mut other = desired.clone();
+            other.resources.pop_first();
+            let moved = other.resources.values().next().map(|wanted| wanted.value.clone());
+            other.resources.values_mut().rev().take(1).zip(moved).for_each(|(wanted, value)| wanted.value = value);
+            let previous: UnitFiles = [("example.com.zone".into(), lines.join("\n").into_bytes())].into();
+            if let Ok(files) = ZoneFile.write(&unit(), &other, &previous) {
+                let again = read(std::str::from_utf8(&files["example.com.zone"]).unwrap()).unwrap();
+                prop_assert!(other.resources.iter().map(|(id, wanted)| (id, &wanted.value)).eq(again.resources.iter().map(|(id, wanted)| (id, &wanted.value))));
+            }
         }
     }
 }

@@ -8,7 +8,7 @@ use crate::harness::{Canaries, KEY_SECRET};
 use std::fs;
 
 /// Everything a person or a program can be told about one merge request, and how many answers that were.
-fn answers(world: &World, number: u64) -> (u32, String) {
+pub(super) fn answers(world: &World, number: u64) -> (u32, String) {
     let (mut all, mut good) = (String::new(), 0);
     let pages = [
         "",

@@ -180,6 +180,57 @@ fn keys_changed_by_hand_in_etcd_are_adopted_byte_for_byte() {
 }
 
 #[test]
+fn values_of_an_expanded_file_and_records_of_a_zone_file_are_edited_where_they_stand() {
+    let world = World::start();
+    let keys = world.dir.path().join("keys");
+    fs::create_dir_all(&keys).expect("the folder is writable");
+    let path = keys.display().to_string();
+    let world = configured(world, |text| {
+        let text = text.replace("targets:\n  inside:", "      - target: files\ntargets:\n  inside:");
+        format!("{text}  files:\n    kind: config/directory\n    path: {path}\ndrift: {{ every: 1s, reads: 6000, propose: true }}\n")
+    });
+    let zone = world.zones[0].clone();
+    let file = format!("zones/{}.zone", zone.trim_end_matches('.'));
+    let yaml = "# the shop\ndb:\n  host: db1.example.com # the main one\n  port: 5432\n";
+    let number = world.propose("by-hand", |world| {
+        let root = world.read("trueup.yaml").replace("format: octodns", "format: zonefile");
+        let source = "  - path: config\n    format: keytree\n    targets: [files]\n    prefix: app/\n    expand: [yaml]\n";
+        world.write("trueup.yaml", &root.replace("policy:\n", &format!("{source}policy:\n")));
+        fs::remove_file(world.work().join(world.zone_file())).expect("it is there");
+        world.write(
+            &file,
+            &format!("$TTL 300\n@ IN SOA ns1 admin 1 2 3 4 5\n  IN MX 10 mail\nns1 3600 IN A 192.0.2.53\n; the shop\nwww IN A 192.0.2.1 ; since May\n\nmail IN A 192.0.2.2\n"),
+        );
+        world.write("config/shop.yaml", yaml);
+    });
+    world.wait(number, "awaiting_approval");
+    world.approve(number);
+    world.wait(number, "merged");
+    by_hand(&world, "192.0.2.200");
+    fs::write(keys.join("app/shop/db/host"), "db9.example.com").expect("the folder is writable");
+    world.until(|world| changes(world).len() == 2);
+    let number = changes(&world)[1];
+    world.until(|world| diff(world).matches("\n@@").count() == 2);
+    let diff = diff(&world);
+    for line in ["-www IN A 192.0.2.1 ; since May", "+www IN A 192.0.2.200 ; since May", "-  host: db1.example.com # the main one", "+  host: db9.example.com # the main one"] {
+        assert!(diff.contains(&format!("\n{line}\n")), "`{line}`: {diff}");
+    }
+    assert!(!world.show(number)["comments"].to_string().contains("written anew"), "{}", world.show(number)["comments"]);
+    world.wait(number, "empty");
+    // One that somebody answers for is no drift any more, expanded or not; nor is one that is not there answered for.
+    let claim = |key: &str| world.trueup("ben", &["override", "claim", key, "--repo", "dns", "--reason", "tonight", "--until", "1d"]);
+    let same = claim("files/key/app/shop/db/port");
+    assert!(same.code == 1 && same.err.contains("is live as it is asked for"), "{}{}", same.out, same.err);
+    claim("files/key/app/shop/db/host").ok();
+    world.until(|world| !self::diff(world).contains("db9"));
+    world.wait(number, "empty");
+    world.approve(number);
+    world.wait(number, "merged");
+    let drift = world.trueup("ana", &["drift", "--repo", "dns"]);
+    assert_eq!(drift.code, 0, "{}{}", drift.out, drift.err);
+}
+
+#[test]
 fn a_restart_neither_forgets_what_the_sweep_found_nor_looks_again_before_it_is_time() {
     let world = World::start();
     by_hand(&world, "192.0.2.200");

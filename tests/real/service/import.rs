@@ -130,6 +130,55 @@ fn what_no_file_tree_holds_is_refused_with_advice_and_can_be_left_out() {
 }
 
 #[test]
+fn what_is_sensitive_is_never_written_by_an_import_and_every_plan_refuses_what_is_not_filled_in() {
+    let desk = Desk::new();
+    let path = desk.dir.path().join("server.yaml");
+    let text = fs::read_to_string(&path).expect("it is there");
+    let text = text.replace("units: [\"open/*\"]", "units: [\"open/*\"], sensitive: [\"open/app/db/*\"]").replace("    grants:", "    secrets: [\"file/app-*\"]\n    grants:");
+    fs::write(&path, format!("{text}seal_key: {{ file: seal.key }}\n")).expect("it is writable");
+    fs::write(desk.dir.path().join("seal.key"), "a key of the tests that is long enough").expect("it is writable");
+    fs::write(desk.work().join("trueup.yaml"), "sources: []\npolicy:\n  sensitive: [\"*/logo.bin\"]\n").expect("it is writable");
+    desk.git(&["add", "-A"]);
+    desk.git(&["commit", "-q", "-m", "a policy"]);
+    desk.git(&["checkout", "-q", "-b", "import"]);
+    desk.consul.put("open/app/odd", b"secret://file/app-other");
+    let import = ["import", "config", "--target", "app-consul", "--prefix", "open/app/", "--out", "config", "--sensitive", "*/key/open/app/host"];
+    let (code, _, err) = desk.trueup(&import);
+    assert!(code == 1 && err.contains("`open/app/odd` is text that a file would take for a reference"), "what is no reference is not made one: {err}");
+    let (code, out, err) = desk.trueup(&[&import[..], &["--except", "open/app/odd"]].concat());
+    assert_eq!(code, 0, "{out}{err}");
+    for (key, bytes) in KEYS {
+        let hidden = key.starts_with("db/") || key == "host" || key == "logo.bin";
+        let written = fs::read(desk.work().join("config").join(key)).expect("it is written");
+        assert_eq!(written == bytes, !hidden, "{key}");
+        assert_eq!(err.contains(&format!("config/{key}: the value of `open/app/{key}`")), hidden, "{key} is listed: {err}");
+    }
+    assert!(!err.contains("5432") && !err.contains("db1.example.com") && err.contains("4 values are sensitive"), "{err}");
+    let root = format!("sources:\n{}policy:\n  sensitive: [\"*/logo.bin\", \"*/key/open/app/host\"]\n", out.split_once("sources:\n").expect("it prints the mapping").1);
+    fs::write(desk.work().join("trueup.yaml"), root).expect("it is writable");
+    desk.git(&["add", "-A"]);
+    desk.git(&["commit", "-q", "-m", "as it is"]);
+    let plan = ["plan", "--repo", ".", "--base", "main", "--head", "import"];
+    let (code, out, err) = desk.trueup(&plan);
+    assert!(code == 1 && err.contains("config/db/port:1:1") && err.contains("still to be filled in"), "{out}{err}");
+    // Filled in, and leading to what is live, it is nothing to do.
+    fs::write(desk.dir.path().join("app-host"), "db1.example.com").expect("it is writable");
+    fs::write(desk.work().join("config/host"), "secret://file/app-host").expect("it is writable");
+    for key in ["db/port", "db/empty", "logo.bin"] {
+        fs::remove_file(desk.work().join("config").join(key)).expect("it is there");
+    }
+    desk.git(&["add", "-A"]);
+    desk.git(&["commit", "-q", "-m", "filled in"]);
+    let (code, out, err) = desk.trueup(&plan);
+    assert!(code == 0 && !out.contains("db1.example.com"), "{out}{err}");
+    // A policy that cannot be read cannot say what is sensitive.
+    fs::write(desk.work().join("trueup.yaml"), "sauces: []\n").expect("it is writable");
+    let (code, _, err) = desk.trueup(&["import", "config", "--target", "app-files", "--prefix", "app/", "--out", "other"]);
+    assert!(code == 1 && err.contains("what is sensitive cannot be told"), "{err}");
+    assert_eq!(files(&desk.work().join("other")), Vec::<String>::new());
+}
+
+#[test]
 fn doctor_examines_config_targets_and_writes_nothing() {
     let desk = Desk::new();
     let doctor = || desk.trueup(&["doctor"]);

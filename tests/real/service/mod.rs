@@ -21,6 +21,7 @@ mod references;
 mod rest;
 mod rolling;
 mod rules;
+mod sealed;
 mod secrets;
 mod stories;
 mod stubborn;
