@@ -20,13 +20,55 @@ use std::{
 /// So many units are read to find the name that was meant; of more, only their own names are compared.
 const NEAR: usize = 200;
 
+/// Where what a side asks for is read.
+trait Shelf {
+    type Error;
+
+    /// Whether the repository may say anything of a resource at all.
+    fn grants(&self, id: &ResourceId) -> bool;
+
+    fn find(&mut self, id: &ResourceId) -> Result<Asked, Self::Error>;
+
+    /// Names that `id` may have meant.
+    fn near(&mut self, id: &ResourceId) -> Result<Vec<String>, Self::Error>;
+}
+
+/// What references stand for, wherever it is read: nothing that is not granted, and nothing sensitive.
+struct Lookup<R> {
+    cover: Cover,
+    reads: R,
+}
+
+impl<R: Shelf> SideOf for Lookup<R> {
+    type Error = R::Error;
+
+    fn asks(&mut self, id: &ResourceId) -> Result<Asked, R::Error> {
+        if !self.reads.grants(id) {
+            let what = format!("`{id}` is not granted to this repository");
+            return Ok(Err(Refusal::new(RefusalKind::Grant, what).advice("refer to what is, or ask the operators to grant it in the server's configuration")));
+        }
+        if self.cover.hides(id, kinds::of(id)) {
+            let what = format!("`{id}` is sensitive, and a reference would write it in the clear");
+            return Ok(Err(Refusal::new(RefusalKind::Grant, what).advice("write a reference to the secret (`secret://…`) here as well")));
+        }
+        self.reads.find(id)
+    }
+
+    fn near(&mut self, id: &ResourceId) -> Result<Vec<String>, R::Error> {
+        self.reads.near(id)
+    }
+
+    fn kind(&self, id: &ResourceId) -> &'static dyn Kind {
+        kinds::of(id)
+    }
+}
+
 /// One tree of a repository, as far as references ask for it.
 pub(super) struct Tree<'a> {
     repo: &'a Repository,
     tree: &'a TreeId,
     sources: &'a [Source],
     policy: &'a Policy,
-    cover: Cover,
     /// The sources, made ready once there is a reference to follow.
     mapped: Vec<Arc<Mapped<'a>>>,
     known: BTreeMap<(usize, Unit), UnitSide>,
@@ -34,7 +76,7 @@ pub(super) struct Tree<'a> {
 
 impl<'a> Tree<'a> {
     pub fn new(repo: &'a Repository, tree: &'a TreeId, sources: &'a [Source], policy: &'a Policy) -> Self {
-        Self { repo, tree, sources, policy, cover: Cover::new(policy, &repo.grants), mapped: Vec::new(), known: BTreeMap::new() }
+        Self { repo, tree, sources, policy, mapped: Vec::new(), known: BTreeMap::new() }
     }
 
     /// Writes what references stand for into `desired`; what leads nowhere is taken out of it and told.
@@ -43,7 +85,7 @@ impl<'a> Tree<'a> {
             return Ok(Vec::new());
         }
         self.mapped = self.sources.iter().filter_map(|source| Mapped::of(source, self.policy).map(Arc::new)).collect();
-        resolve(desired, &mut self)
+        resolve(desired, &mut Lookup { cover: Cover::new(self.policy, &self.repo.grants), reads: self })
     }
 
     fn unit(&mut self, number: usize, unit: &Unit) -> Result<UnitSide, RepoError> {
@@ -67,18 +109,16 @@ impl<'a> Tree<'a> {
     }
 }
 
-impl SideOf for Tree<'_> {
+impl Shelf for Tree<'_> {
     type Error = RepoError;
 
-    fn asks(&mut self, id: &ResourceId) -> Result<Asked, RepoError> {
-        let targets: BTreeSet<&str> = self.sources.iter().flat_map(|source| source.targets.iter()).map(|target| &**target).collect();
-        if targets.contains(&*id.target) && !self.repo.grants.iter().any(|grant| grant.covers(id, kinds::of(id))) {
-            let what = format!("`{id}` is not granted to this repository");
-            return Ok(Err(Refusal::new(RefusalKind::Grant, what).advice("refer to what is, or ask the operators to grant it in the server's configuration")));
-        }
-        if let Some(hidden) = hidden(&self.cover, id) {
-            return Ok(Err(hidden));
-        }
+    /// A target that no source names is told as unknown.
+    fn grants(&self, id: &ResourceId) -> bool {
+        let named = self.sources.iter().any(|source| source.targets.contains(&id.target));
+        !named || self.repo.grants.iter().any(|grant| grant.covers(id, kinds::of(id)))
+    }
+
+    fn find(&mut self, id: &ResourceId) -> Result<Asked, RepoError> {
         let mut faulty = None;
         for number in 0..self.mapped.len() {
             for unit in self.homes(number, id)? {
@@ -122,10 +162,6 @@ impl SideOf for Tree<'_> {
         }
         Ok(names.into_iter().collect())
     }
-
-    fn kind(&self, id: &ResourceId) -> &'static dyn Kind {
-        kinds::of(id)
-    }
 }
 
 /// What desired state asks of a resource.
@@ -136,44 +172,27 @@ fn found(desired: &Desired, id: &ResourceId) -> Asked {
     Ok(desired.get(id).map(|wanted| (wanted.value.clone(), desired.late.get(id).cloned())))
 }
 
-fn hidden(cover: &Cover, id: &ResourceId) -> Option<Refusal> {
-    let what = format!("`{id}` is sensitive, and a reference would write it in the clear");
-    cover.hides(id, kinds::of(id)).then(|| Refusal::new(RefusalKind::Grant, what).advice("write a reference to the secret (`secret://…`) here as well"))
-}
-
-/// All that a tree asks for, where it was read whole.
-pub(super) fn within<'a>(read: &'a Desired, policy: &Policy) -> Within<'a> {
-    Within { read, cover: Cover::new(policy, &[]) }
-}
-
-/// References inside of what was read.
-pub(super) struct Within<'a> {
-    read: &'a Desired,
-    cover: Cover,
-}
-
-impl Within<'_> {
-    pub fn resolve(mut self, desired: &mut Desired) -> Vec<Refusal> {
-        match resolve(desired, &mut self) {
-            Ok(faults) => faults,
-            Err(never) => match never {},
-        }
+/// Writes what references stand for into `desired`, where all that a tree asks for was read. Grants are judged when a plan is made.
+pub(super) fn resolve_within(read: &Desired, policy: &Policy, desired: &mut Desired) -> Vec<Refusal> {
+    match resolve(desired, &mut Lookup { cover: Cover::new(policy, &[]), reads: read }) {
+        Ok(faults) => faults,
+        Err(never) => match never {},
     }
 }
 
-impl SideOf for Within<'_> {
+impl Shelf for &Desired {
     type Error = Infallible;
 
-    fn asks(&mut self, id: &ResourceId) -> Result<Asked, Infallible> {
-        Ok(hidden(&self.cover, id).map_or_else(|| found(self.read, id), Err))
+    fn grants(&self, _id: &ResourceId) -> bool {
+        true
+    }
+
+    fn find(&mut self, id: &ResourceId) -> Result<Asked, Infallible> {
+        Ok(found(self, id))
     }
 
     fn near(&mut self, _id: &ResourceId) -> Result<Vec<String>, Infallible> {
-        Ok(self.read.resources.keys().map(ToString::to_string).collect())
-    }
-
-    fn kind(&self, id: &ResourceId) -> &'static dyn Kind {
-        kinds::of(id)
+        Ok(self.resources.keys().map(ToString::to_string).collect())
     }
 }
 

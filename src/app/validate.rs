@@ -93,7 +93,7 @@ impl Reader<'_> {
             return;
         }
         let read = self.all.clone();
-        self.faults.extend(late::within(&read, policy).resolve(&mut self.all));
+        self.faults.extend(late::resolve_within(&read, policy, &mut self.all));
     }
 
     fn templates(&mut self) -> Result<(), RepoError> {
