@@ -32,9 +32,10 @@ pub(super) fn dangling(repo: &Repository, targets: &Targets, sources: &[Source],
     if gone.is_empty() {
         return Ok(Vec::new());
     }
-    // Of what is written as a reference the text around it says what it says; the reference itself cannot be left dangling.
+    // Of what is written as a reference the text around it says what it says, and other values beside it; the reference itself cannot be left dangling.
     let speaks = |id: &ResourceId, value: &Value, late: Option<&Late>| -> Vec<Mention> {
-        late.map_or_else(|| kind(id).mentions(id, value), |late| kind(id).mentions(id, &Value::str(late.around())))
+        let around = late.filter(|_| matches!(value, Value::Unknown(_))).map(|late| Value::str(late.around()));
+        kind(id).mentions(id, around.as_ref().unwrap_or(value))
     };
     // A record for several targets points once.
     let mut found: BTreeMap<(Place, Str), (ResourceId, Str)> = BTreeMap::new();

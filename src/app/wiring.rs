@@ -52,6 +52,7 @@ pub static FORMATS: [&str; 3] = ["octodns", "zonefile", keytree::NAME];
 pub fn format(source: &Source) -> Option<Arc<dyn Format>> {
     match &*source.format {
         keytree::NAME => Some(Arc::new(source.key_tree())),
+        OctoDns::NAME => Some(Arc::new(OctoDns { references: source.references })),
         name => zone_format(name),
     }
 }
@@ -59,7 +60,7 @@ pub fn format(source: &Source) -> Option<Arc<dyn Format>> {
 /// A format of zones by its name.
 pub fn zone_format(name: &str) -> Option<Arc<dyn Format>> {
     match name {
-        "octodns" => Some(Arc::new(OctoDns)),
+        OctoDns::NAME => Some(Arc::new(OctoDns::PLAIN)),
         "zonefile" => Some(Arc::new(ZoneFile)),
         _ => None,
     }

@@ -44,6 +44,16 @@ pub trait Kind: Send + Sync {
         Vec::new()
     }
 
+    /// Text that references were put into, in the form a value of this resource has it.
+    fn written(&self, _id: &ResourceId, text: &str) -> Result<String, Refusal> {
+        Ok(text.to_owned())
+    }
+
+    /// Why no file can say what this resource is, so that it is known only once something was written; `None`: files say it.
+    fn made_elsewhere(&self, _id: &ResourceId) -> Option<&'static str> {
+        None
+    }
+
     /// The keys under which others may point at this resource.
     fn provides(&self, _id: &ResourceId, _value: &Value) -> Vec<Str> {
         Vec::new()

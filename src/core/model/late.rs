@@ -4,7 +4,7 @@ use super::{Place, ResourceId, Str};
 use serde::{Deserialize, Serialize};
 use std::fmt;
 
-/// Text with references in it.
+/// Text with references in it; of a resource with several values, each text that has some.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Late {
     pub pieces: Vec<Piece>,
@@ -16,6 +16,8 @@ pub enum Piece {
     /// What stands there as it is.
     Text(Str),
     Refers(Refers),
+    /// Of a resource with several values: what follows is the next of those that hold references.
+    Next,
 }
 
 /// One reference.

@@ -34,13 +34,14 @@ pub trait SideOf {
 
 /// Writes what references stand for into `desired`. What cannot be resolved is taken out of it and told.
 pub fn resolve<S: SideOf>(desired: &mut Desired, side: &mut S) -> Result<Vec<Refusal>, S::Error> {
-    let late: Vec<(ResourceId, Late)> = desired.late.iter().map(|(id, late)| (id.clone(), late.clone())).collect();
+    let shape = |id: &ResourceId| desired.get(id).map_or(Value::Null, |wanted| wanted.value.clone());
+    let late: Vec<(ResourceId, Value, Late)> = desired.late.iter().map(|(id, late)| (id.clone(), shape(id), late.clone())).collect();
     let mut walk = Walk { side, known: BTreeMap::new(), way: Vec::new(), put_in: 0, looked: 0, faults: Vec::new() };
-    for (id, late) in late {
-        match walk.text(&id, &late)? {
-            Some((text, _)) => {
+    for (id, shape, late) in late {
+        match walk.value(&id, &shape, &late)? {
+            Some((value, _)) => {
                 if let Some(wanted) = desired.resources.get_mut(&id) {
-                    wanted.value = Value::Str(text);
+                    wanted.value = value;
                 }
             }
             None => {
@@ -55,7 +56,7 @@ pub fn resolve<S: SideOf>(desired: &mut Desired, side: &mut S) -> Result<Vec<Ref
 struct Walk<'a, S> {
     side: &'a mut S,
     /// What was resolved, and over how many references; `None`: it was told why it cannot be.
-    known: BTreeMap<ResourceId, Option<(Str, usize)>>,
+    known: BTreeMap<ResourceId, Option<(Value, usize)>>,
     /// What is being resolved, each with the place that asked for the next.
     way: Vec<(ResourceId, Place)>,
     put_in: usize,
@@ -65,13 +66,25 @@ struct Walk<'a, S> {
 }
 
 impl<S: SideOf> Walk<'_, S> {
-    /// The text that the value of `id` is, and over how many references; `None`: it is told why there is none.
-    fn text(&mut self, id: &ResourceId, late: &Late) -> Result<Option<(Str, usize)>, S::Error> {
+    /// The value of `id`, and over how many references it was found; `None`: it is told why there is none. `shape` is what is known of it.
+    fn value(&mut self, id: &ResourceId, shape: &Value, late: &Late) -> Result<Option<(Value, usize)>, S::Error> {
         if let Some(known) = self.known.get(id) {
             return Ok(known.clone());
         }
-        let (mut text, mut longest) = (Some(String::new()), 0);
-        for piece in &late.pieces {
+        let (mut texts, mut longest) = (Vec::new(), 0);
+        for one in late.pieces.split(|piece| *piece == Piece::Next) {
+            texts.push(self.text(id, one, &mut longest)?);
+        }
+        let value = texts.into_iter().collect::<Option<Vec<Str>>>().and_then(|texts| self.filled(id, shape, texts, late));
+        let value = value.map(|value| (value, longest));
+        self.known.insert(id.clone(), value.clone());
+        Ok(value)
+    }
+
+    /// One text; `None`: it is told why there is none.
+    fn text(&mut self, id: &ResourceId, pieces: &[Piece], longest: &mut usize) -> Result<Option<Str>, S::Error> {
+        let mut text = Some(String::new());
+        for piece in pieces {
             let more = match piece {
                 Piece::Text(plain) => Some(plain.clone()),
                 Piece::Refers(refers) => {
@@ -79,16 +92,52 @@ impl<S: SideOf> Walk<'_, S> {
                     let found = self.one(refers)?;
                     self.way.pop();
                     found.filter(|(found, way)| self.fits(text.as_ref(), found, *way, refers)).map(|(found, way)| {
-                        longest = longest.max(way);
+                        *longest = (*longest).max(way);
                         found
                     })
                 }
+                Piece::Next => None,
             };
             text = text.zip(more).map(|(text, more)| text + &more);
         }
-        let text = text.map(|text| (Str::from(text), longest));
-        self.known.insert(id.clone(), text.clone());
-        Ok(text)
+        Ok(text.map(Str::from))
+    }
+
+    /// The texts where the value has nothing known yet, each in the form that the kind gives it.
+    fn filled(&mut self, id: &ResourceId, shape: &Value, texts: Vec<Str>, late: &Late) -> Option<Value> {
+        let Value::Map(fields) = shape else { return texts.into_iter().next().map(Value::Str) };
+        let kind = self.side.kind(id);
+        let refused = |why: Refusal| {
+            let places: Vec<Place> = late.refers().map(|refers| refers.place.clone()).collect();
+            let fault = Refusal::new(RefusalKind::Value, format!("what `{id}` refers to does not fit it: {}", why.what));
+            Refusal {
+                place: places.first().cloned(),
+                also: why.place,
+                ..fault.advice(why.advice.unwrap_or_else(|| "mend what it refers to, or write the value itself".to_owned()))
+            }
+        };
+        let mut texts = texts.into_iter();
+        let mut fill = |value: &Value| -> Result<Value, Refusal> {
+            match value {
+                Value::Unknown(_) => kind.written(id, &texts.next().unwrap_or_default()).map(Value::str),
+                known => Ok(known.clone()),
+            }
+        };
+        let mut filled = BTreeMap::new();
+        for (name, value) in fields {
+            let value = match value {
+                Value::List(items) => items.iter().map(&mut fill).collect::<Result<_, _>>().map(Value::List),
+                other => fill(other),
+            };
+            match value {
+                Ok(value) => drop(filled.insert(name.clone(), value)),
+                Err(why) => {
+                    self.faults.push(refused(why));
+                    return None;
+                }
+            }
+        }
+        kind.canon(id, Value::Map(filled)).map_err(|why| self.faults.push(refused(why))).ok()
     }
 
     fn fits(&mut self, text: Option<&String>, found: &str, way: usize, refers: &Refers) -> bool {
@@ -136,8 +185,8 @@ impl<S: SideOf> Walk<'_, S> {
             }
         };
         let (value, way) = match late {
-            Some(late) => match self.text(&refers.id, &late)? {
-                Some((text, way)) => (Value::Str(text), way + 1),
+            Some(late) => match self.value(&refers.id, &value, &late)? {
+                Some((value, way)) => (value, way + 1),
                 None => return Ok(None),
             },
             None => (value, 1),
@@ -176,6 +225,11 @@ impl<S: SideOf> Walk<'_, S> {
     }
 
     fn unknown(&mut self, refers: &Refers) -> Result<(), S::Error> {
+        if let Some(why) = self.side.kind(&refers.id).made_elsewhere(&refers.id) {
+            let what = format!("`{refers}` is known only after something was written: {why}");
+            self.fault(RefusalKind::Unknown, refers, what, "refer to what a file of this repository asks for");
+            return Ok(());
+        }
         self.looked += 1;
         let names = if self.looked > LOOKED { Vec::new() } else { self.side.near(&refers.id)? };
         let said = refers.id.to_string();

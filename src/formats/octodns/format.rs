@@ -9,15 +9,30 @@ use crate::{
 
 /// octoDNS YAML.
 #[derive(Clone, Copy, Debug)]
-pub struct OctoDns;
+pub struct OctoDns {
+    /// Whether `${…}` in a value refers to another resource.
+    pub references: bool,
+}
+
+impl OctoDns {
+    /// As octoDNS itself reads it.
+    pub const PLAIN: Self = Self { references: false };
+
+    /// As `trueup.yaml` says it.
+    pub const NAME: &str = "octodns";
+}
 
 impl Format for OctoDns {
     fn name(&self) -> &'static str {
-        "octodns"
+        Self::NAME
     }
 
     fn kind(&self) -> &'static dyn Kind {
         &DNS
+    }
+
+    fn settings(&self) -> String {
+        if self.references { "references".to_owned() } else { String::new() }
     }
 
     /// `example.com.yaml` and `example.com./any.yaml` are the zone `example.com.`; names with fewer dots are other files, as octoDNS has it.
@@ -41,7 +56,7 @@ impl Format for OctoDns {
 
     fn read(&self, unit: &Unit, files: &dyn Files, scope: &Scope) -> Result<Desired, Vec<Refusal>> {
         let zone = DnsName::parse(unit.as_str()).map_err(|refusal| vec![refusal])?;
-        let mut reader = Reader { zone, scope, desired: Desired::default(), faults: Vec::new() };
+        let mut reader = Reader { zone, scope, references: self.references, desired: Desired::default(), faults: Vec::new() };
         let mut whole: Option<String> = None;
         for path in files.list() {
             let name = files.in_repository(&path);

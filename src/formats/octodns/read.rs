@@ -1,14 +1,15 @@
 //! One zone's files to its resources, every fault with its place.
 
 use super::{
-    fields::{TYPES, at, fault, known_keys, rdata, shape, short, values},
+    fields::{Shape, TYPES, at, fault, known_keys, rdata, shape, short, values},
     scalar::Scalar,
+    txt,
 };
 use crate::{
-    core::model::{Desired, Kind, Place, Refusal, RefusalKind, ResourceId, Str, Value, Wanted, nearest},
+    core::model::{Desired, Kind, Late, Piece, Place, Refusal, RefusalKind, ResourceId, Str, Value, Wanted, Why, nearest},
     formats::{
-        Scope,
-        yaml::{Budget, Node, load},
+        Scope, references,
+        yaml::{Budget, Node, NodeKind, load},
     },
     kinds::dns::{DNS, DnsName, RType, rrset_id},
 };
@@ -26,6 +27,8 @@ const LONGEST: u32 = 200;
 pub(super) struct Reader<'a> {
     pub zone: DnsName,
     pub scope: &'a Scope,
+    /// Whether `${…}` in a value refers to another resource.
+    pub references: bool,
     pub desired: Desired,
     pub faults: Vec<Refusal>,
 }
@@ -44,7 +47,7 @@ impl Reader<'_> {
     pub fn file(&mut self, name: &str, bytes: &[u8]) {
         let before = self.faults.len();
         match load(name, bytes, &Budget::default()) {
-            Ok(node) => self.names(&node),
+            Ok(node) => self.names(&node, self.references.then(|| references::Lines::of(bytes)).as_ref()),
             Err(refusal) => self.faults.push(refusal),
         }
         for fault in &mut self.faults[before..] {
@@ -52,7 +55,7 @@ impl Reader<'_> {
         }
     }
 
-    fn names(&mut self, node: &Node) {
+    fn names(&mut self, node: &Node, lines: Option<&references::Lines<'_>>) {
         if node.is_null() {
             return;
         }
@@ -68,8 +71,8 @@ impl Reader<'_> {
                 }
             };
             match entry.as_list() {
-                Some(records) => records.iter().for_each(|record| self.record(&owner, record, &record.place)),
-                None => self.record(&owner, entry, &key.place),
+                Some(records) => records.iter().for_each(|record| self.record(&owner, record, &record.place, lines)),
+                None => self.record(&owner, entry, &key.place, lines),
             }
         }
     }
@@ -99,13 +102,13 @@ impl Reader<'_> {
         DnsName::parse_under(&name, &self.zone).map_err(|refusal| refusal.at(key.place.clone()))
     }
 
-    fn record(&mut self, owner: &DnsName, record: &Node, place: &Place) {
-        if let Err(refusal) = self.try_record(owner, record, place) {
+    fn record(&mut self, owner: &DnsName, record: &Node, place: &Place, lines: Option<&references::Lines<'_>>) {
+        if let Err(refusal) = self.try_record(owner, record, place, lines) {
             self.faults.push(refusal);
         }
     }
 
-    fn try_record(&mut self, owner: &DnsName, record: &Node, place: &Place) -> Result<(), Refusal> {
+    fn try_record(&mut self, owner: &DnsName, record: &Node, place: &Place, lines: Option<&references::Lines<'_>>) -> Result<(), Refusal> {
         let Some(pairs) = record.as_map() else {
             return Err(fault(record, format!("{} stands where a record must be", record.describe()), "write `type:` and `value:`"));
         };
@@ -139,14 +142,24 @@ impl Reader<'_> {
         }
         let rtype = RType::parse(name).map_err(|refusal| refusal.at(kind.place.clone()))?;
         let ttl = ttl(record)?;
-        let mut texts = Vec::new();
+        let (mut texts, mut late) = (Vec::new(), Late::default());
         let mut failed = false;
         for value in values(record, shape, place)? {
-            match rdata(rtype, shape, value, wishes.lenient) {
-                Ok(text) => texts.push(Value::str(text)),
-                Err(refusal) => {
+            let read = match lines.map_or(Ok(Written::Plain), |lines| written(shape, value, lines, wishes.lenient)) {
+                Ok(Written::Plain) => rdata(rtype, shape, value, wishes.lenient).map(Value::str).map_err(|refusal| vec![refusal]),
+                Ok(Written::Literal(node)) => rdata(rtype, shape, &node, wishes.lenient).map(Value::str).map_err(|refusal| vec![refusal]),
+                Ok(Written::Refers(pieces)) => {
+                    late.pieces.extend((!late.pieces.is_empty()).then_some(Piece::Next));
+                    late.pieces.extend(pieces);
+                    Ok(Value::Unknown(Why("a reference that is not resolved".into())))
+                }
+                Err(refusals) => Err(refusals),
+            };
+            match read {
+                Ok(value) => texts.push(value),
+                Err(refusals) => {
                     failed = true;
-                    self.faults.push(refusal);
+                    self.faults.extend(refusals);
                 }
             }
         }
@@ -157,6 +170,12 @@ impl Reader<'_> {
         let targets: Vec<Str> = self.scope.targets.iter().filter(|target| wishes.goes_to(target)).cloned().collect();
         for target in targets {
             let id = rrset_id(&target, &self.zone, owner, rtype).map_err(|refusal| refusal.at(place.clone()))?;
+            if !late.pieces.is_empty() {
+                // Its form is known once the references are.
+                self.put(id.clone(), raw.clone(), place)?;
+                self.desired.late.insert(id, late.clone());
+                continue;
+            }
             let value = DNS.canon(&id, raw.clone()).map_err(|refusal| refusal.at(place.clone()))?;
             self.put(id, value, place)?;
         }
@@ -177,6 +196,51 @@ impl Reader<'_> {
         }
         self.desired.resources.insert(id, Wanted { value, place: place.clone(), after: Vec::new() });
         Ok(())
+    }
+}
+
+/// How a value is written.
+enum Written {
+    /// There is no `${` in it.
+    Plain,
+    /// It only holds escaped ones: the same without the escapes.
+    Literal(Node),
+    Refers(Vec<Piece>),
+}
+
+/// Looks for references in a value: in addresses, names and texts, and nowhere else.
+fn written(shape: Shape, value: &Node, lines: &references::Lines<'_>, lenient: bool) -> Result<Written, Vec<Refusal>> {
+    let refused = |refusal: Refusal| vec![Refusal { place: refusal.place.or_else(|| Some(value.place.clone())), ..refusal }];
+    match shape {
+        Shape::Address | Shape::Target { .. } | Shape::Text => {}
+        Shape::Map(_) | Shape::Service | Shape::Key if !holds(value) => return Ok(Written::Plain),
+        Shape::Map(_) | Shape::Service | Shape::Key => {
+            return Err(vec![fault(value, "references stand in values of A, AAAA, CNAME, DNAME, NS, PTR, TXT and SPF records alone", "write the value itself")]);
+        }
+    }
+    let text = value.as_str().unwrap_or_default();
+    let Some(read) = references::read(text, lines, &value.place)? else { return Ok(Written::Plain) };
+    if read.refers().next().is_none() {
+        return Ok(Written::Literal(Node::new(NodeKind::Str(read.around()), value.place.clone())));
+    }
+    let is_text = matches!(shape, Shape::Text);
+    if is_text && text.starts_with('"') {
+        return Err(vec![fault(value, "a text with references starts with a quote of its own", "write it without quotes inside of YAML's")]);
+    }
+    let plain = |piece: Piece| match piece {
+        Piece::Text(text) if is_text => txt::characters(&text, lenient).map(|text| Piece::Text(text.into())),
+        Piece::Text(_) | Piece::Refers(_) | Piece::Next => Ok(piece),
+    };
+    read.pieces.into_iter().map(plain).collect::<Result<_, _>>().map(Written::Refers).map_err(refused)
+}
+
+/// Whether `${` stands anywhere in a value.
+fn holds(node: &Node) -> bool {
+    match &node.kind {
+        NodeKind::List(items) => items.iter().any(holds),
+        NodeKind::Map(pairs) => pairs.iter().any(|(key, value)| holds(key) || holds(value)),
+        NodeKind::Str(text) => text.contains("${"),
+        NodeKind::Null | NodeKind::Bool(_) | NodeKind::Int(_) | NodeKind::Num(_) => false,
     }
 }
 

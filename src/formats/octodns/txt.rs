@@ -26,6 +26,14 @@ pub(super) fn to_rdata(text: &str, lenient: bool) -> Result<String, Refusal> {
     Ok(if chunks.is_empty() { quoted(&[]) } else { chunks.join(" ") })
 }
 
+/// The characters that a part of a text stands for: `\;` is `;`.
+pub(super) fn characters(text: &str, lenient: bool) -> Result<String, Refusal> {
+    if !lenient {
+        check(text)?;
+    }
+    Ok(text.replace("\\;", ";"))
+}
+
 fn check(text: &str) -> Result<(), Refusal> {
     let fault = |what: &str, advice: &str| Err(Refusal::new(RefusalKind::Value, what).advice(advice));
     if text.contains("\\\\;") {

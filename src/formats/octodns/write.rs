@@ -42,16 +42,16 @@ pub(super) fn write(format: &OctoDns, unit: &Unit, desired: &Desired, previous: 
     let mut files: BTreeMap<Str, Pieces> = BTreeMap::new();
     for (path, root) in &roots {
         let text = String::from_utf8_lossy(&previous[path]);
-        let reader = Reader { zone: zone.clone(), scope: &scope, desired: Desired::default(), faults: Vec::new() };
+        let reader = Reader { zone: zone.clone(), scope: &scope, references: format.references, desired: Desired::default(), faults: Vec::new() };
         let Some(mut pieces) = Pieces::of(&text, root, |key| reader.owner(key).ok()) else {
             let refusal = Refusal::new(RefusalKind::Syntax, "the file cannot be edited by lines: names share lines, or records come from anchors");
             return Err(vec![refusal.at(Place::file(path.clone())).advice("write each name at the start of a line of its own")]);
         };
         let keys: Vec<&Place> = root.as_map().unwrap_or_default().iter().map(|(key, _)| &key.place).collect();
-        keep_and_change(&mut pieces, &keys, &read, &mut left, &mut faults);
+        keep_and_change(format, &mut pieces, &keys, &read, &mut left, &mut faults);
         files.insert(path.clone(), pieces);
     }
-    add(&zone, &own, left, &mut files, &mut faults);
+    add(format, &zone, &own, left, &mut files, &mut faults);
     if !faults.is_empty() {
         return Err(faults);
     }
@@ -95,7 +95,7 @@ fn unknown_types<'a>(roots: impl Iterator<Item = &'a Node>) -> Vec<SkippedType> 
 }
 
 /// Goes through the records of one file: keeps, changes or removes each, and takes it off what is left to write.
-fn keep_and_change(pieces: &mut Pieces, keys: &[&Place], read: &BTreeMap<&Place, (&ResourceId, &Value)>, left: &mut Sets, faults: &mut Vec<Refusal>) {
+fn keep_and_change(format: &OctoDns, pieces: &mut Pieces, keys: &[&Place], read: &BTreeMap<&Place, (&ResourceId, &Value)>, left: &mut Sets, faults: &mut Vec<Refusal>) {
     let mut entries = Vec::new();
     for (mut entry, key) in std::mem::take(&mut pieces.entries).into_iter().zip(keys) {
         let mut gone = false;
@@ -109,7 +109,7 @@ fn keep_and_change(pieces: &mut Pieces, keys: &[&Place], read: &BTreeMap<&Place,
             let Ok(name) = split(id) else { continue };
             match left.get_mut(&name.owner).and_then(|types| types.remove(&name.rtype)) {
                 Some((_, wanted)) if wanted == **value => items.push(record),
-                Some((id, wanted)) => match text(name.rtype, &id, &wanted) {
+                Some((id, wanted)) => match text(format, name.rtype, &id, &wanted) {
                     Ok(text) => {
                         record.update(name.rtype, &text, wanted.get("ttl") == value.get("ttl"));
                         entry.changed();
@@ -122,7 +122,7 @@ fn keep_and_change(pieces: &mut Pieces, keys: &[&Place], read: &BTreeMap<&Place,
         }
         if let Some(types) = left.remove(&entry.owner) {
             for (rtype, (id, wanted)) in types {
-                match text(rtype, &id, &wanted) {
+                match text(format, rtype, &id, &wanted) {
                     Ok(text) => items.push(Item::new(rtype, &text)),
                     Err(refusal) => faults.push(refusal),
                 }
@@ -153,10 +153,15 @@ fn pieces_lead(entries: &mut [Entry], head: &mut Vec<String>, lead: Vec<String>)
     }
 }
 
-fn text(rtype: RType, id: &ResourceId, value: &Value) -> Result<Record, Refusal> {
+fn text(format: &OctoDns, rtype: RType, id: &ResourceId, value: &Value) -> Result<Record, Refusal> {
     let data: Vec<&str> = value.get("values").map(Value::as_list).unwrap_or_default().iter().filter_map(Value::as_str).collect();
     let ttl = value.get("ttl").and_then(Value::as_int).unwrap_or_default();
-    Record::new(rtype, ttl, &data).ok_or_else(|| {
+    let escaped = |mut record: Record| {
+        // So that it means itself where the source reads references.
+        record.values.iter_mut().filter(|line| format.references && line.contains("${")).for_each(|line| *line = line.replace("${", "$${"));
+        record
+    };
+    Record::new(rtype, ttl, &data).map(escaped).ok_or_else(|| {
         let advice = match rtype.to_string().as_str() {
             "TXT" | "SPF" => {
                 "octoDNS knows whole texts of characters, which it cuts at 255 octets itself: join several strings to one on the name server (SPF, DKIM and DMARC read both alike), or use the format `zonefile`, which keeps them"
@@ -168,7 +173,7 @@ fn text(rtype: RType, id: &ResourceId, value: &Value) -> Result<Record, Refusal>
 }
 
 /// Writes the names that no file has yet, each where a reader looks for it.
-fn add(zone: &DnsName, own: &[Str], left: Sets, files: &mut BTreeMap<Str, Pieces>, faults: &mut Vec<Refusal>) {
+fn add(format: &OctoDns, zone: &DnsName, own: &[Str], left: Sets, files: &mut BTreeMap<Str, Pieces>, faults: &mut Vec<Refusal>) {
     let whole = own.iter().find(|path| !path.contains('/'));
     let folder = own.iter().find_map(|path| path.split_once('/')).map(|(folder, _)| folder.to_owned());
     for (owner, types) in left {
@@ -180,7 +185,7 @@ fn add(zone: &DnsName, own: &[Str], left: Sets, files: &mut BTreeMap<Str, Pieces
         let name = if relative == "@" { String::new() } else { relative };
         let mut items = Vec::new();
         for (rtype, (id, value)) in &types {
-            match text(*rtype, id, value) {
+            match text(format, *rtype, id, value) {
                 Ok(text) => items.push(Item::new(*rtype, &text)),
                 Err(refusal) => faults.push(refusal),
             }

@@ -3,7 +3,7 @@
 use super::{Repository, Source, health::health};
 use crate::{
     core::model::{Freeze, Place, Refusal, RefusalKind, Span, Str, nearest},
-    formats::{cel::Cel, keytree, yaml::Node},
+    formats::{cel::Cel, keytree, octodns::OctoDns, yaml::Node},
 };
 use std::collections::BTreeSet;
 
@@ -108,11 +108,14 @@ impl Check<'_> {
             ("expand", !source.expand.is_empty()),
             ("separator", source.separator.is_some()),
             ("schemas", source.schemas),
-            ("references", source.references),
             ("atomic", !source.atomic.is_empty()),
         ];
         for (key, _) in given.into_iter().filter(|(_, given)| *given && *source.format != *keytree::NAME) {
             self.fault(RefusalKind::Schema, &["sources", at, key], format!("`{key}` means nothing to `{}`", source.format), "remove it, or set `format: keytree`");
+        }
+        if source.references && ![keytree::NAME, OctoDns::NAME].contains(&&*source.format) {
+            let advice = "remove it, or set `format: keytree` or `format: octodns`; other programs read zone files as well, and know no references";
+            self.fault(RefusalKind::Schema, &["sources", at, "references"], format!("`references` means nothing to `{}`", source.format), advice);
         }
         if source.separator.as_ref().is_some_and(|separator| separator.is_empty() || separator.chars().any(char::is_control)) {
             self.fault(RefusalKind::Value, &["sources", at, "separator"], "the separator must be visible text".into(), "write `/`, `.` or another character");

@@ -51,7 +51,7 @@ pub struct Source {
     /// `keytree`: `NAME.schema.json` is the JSON Schema that the file `NAME` (with any of these extensions, expanded or not) must fit, and no key.
     #[serde(default)]
     pub schemas: bool,
-    /// `keytree`: `${TARGET/KIND/NAME.FIELD}` in a value stands for what this repository asks of another resource, and is resolved when a plan is made. `$${` is `${` itself.
+    /// `keytree`, `octodns`: `${TARGET/KIND/NAME.FIELD}` in a value (of octoDNS: an address, a target or a text) stands for what this repository asks of another resource, and is resolved when a plan is made. `$${` is `${` itself.
     #[serde(default)]
     pub references: bool,
     /// `keytree`: groups of keys that are written in one transaction or not at all: all keys that start so (`/app/db/*`), one group a line; a key is in the first that takes it.

@@ -4,7 +4,7 @@ use super::{
     RType, check,
     fault::fault,
     ids::{self, split, zone_text},
-    rdata,
+    rdata, text,
 };
 use crate::core::{
     model::{Desired, Kind, Limits, Mention, Refusal, ResourceId, Span, Str, Unit, Value},
@@ -38,6 +38,15 @@ impl Kind for Dns {
         let ttl = value.get("ttl").and_then(Value::as_int).map(|ttl| ("ttl".into(), ttl.to_string().into()));
         let values = value.get("values").map(Value::as_list).unwrap_or_default().iter().enumerate();
         ttl.into_iter().chain(values.filter_map(|(at, data)| Some((format!("values.{at}").into(), data.as_str()?.into())))).collect()
+    }
+
+    fn written(&self, id: &ResourceId, text: &str) -> Result<String, Refusal> {
+        text::written(id.name.rsplit('/').next().unwrap_or_default(), text)
+    }
+
+    fn made_elsewhere(&self, id: &ResourceId) -> Option<&'static str> {
+        let rtype = RType::parse(id.name.rsplit('/').next()?).ok()?;
+        rtype.generated().then_some("the name server makes it, anew with every change of the zone")
     }
 
     fn canon(&self, id: &ResourceId, value: Value) -> Result<Value, Refusal> {

@@ -121,3 +121,27 @@ pub fn unescape_strings(text: &str) -> Option<Vec<Vec<u8>>> {
 pub fn words(text: &str) -> Vec<&str> {
     tokens(text).map(|all| all.into_iter().map(|token| token.raw).collect()).unwrap_or_default()
 }
+
+/// Octets of one character-string; longer text goes on in the next.
+const STRING: usize = 255;
+
+/// Text that stands in no file as it is, as record data of a type: a host name in full, the characters of a text as they are.
+pub(super) fn written(rtype: &str, text: &str) -> Result<String, Refusal> {
+    if matches!(rtype, "TXT" | "SPF") {
+        let strings: Vec<String> = text.as_bytes().chunks(STRING).map(quoted).collect();
+        return Ok(if strings.is_empty() { quoted(&[]) } else { strings.join(" ") });
+    }
+    let word = text.trim();
+    if word.is_empty() || word.contains(|c: char| c.is_whitespace() || c.is_control() || matches!(c, '"' | '\\' | ';' | '(' | ')')) {
+        let shown: String = word.chars().take(60).map(|c| if c.is_control() { ' ' } else { c }).collect();
+        return Err(fault(format!("`{shown}` is not one word"), "refer to an address or to a host name alone"));
+    }
+    if matches!(rtype, "A" | "AAAA") {
+        return Ok(word.to_owned());
+    }
+    let bare = word.strip_suffix('.').unwrap_or(word);
+    if !bare.contains('.') {
+        return Err(fault(format!("`{word}` is no full name"), "refer to a name in full, as in `host.example.com`"));
+    }
+    Ok(format!("{bare}."))
+}

@@ -30,8 +30,8 @@ impl Files for OneFile<'_> {
 pub(super) fn read(zone: &str, text: &str) -> Result<ZoneData, LabError> {
     let fault = |what: String| LabError { what: format!("zone {zone}: {what}") };
     let file = OneFile { path: format!("{zone}yaml").into(), text };
-    let unit = OctoDns.unit_of(&file.path).ok_or_else(|| fault("its name is no zone's; end it with a dot".into()))?;
+    let unit = OctoDns::PLAIN.unit_of(&file.path).ok_or_else(|| fault("its name is no zone's; end it with a dot".into()))?;
     let scope = Scope { targets: vec!["lab".into()], policy: Policy::default() };
-    let desired = OctoDns.read(&unit, &file, &scope).map_err(|faults| fault(faults.iter().map(ToString::to_string).collect::<Vec<_>>().join("; ")))?;
+    let desired = OctoDns::PLAIN.read(&unit, &file, &scope).map_err(|faults| fault(faults.iter().map(ToString::to_string).collect::<Vec<_>>().join("; ")))?;
     Ok(ZoneData { name: zone.to_owned(), rrsets: desired.resources.into_iter().map(|(id, wanted)| (id, wanted.value)).collect() })
 }

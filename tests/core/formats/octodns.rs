@@ -10,13 +10,13 @@ fn unit() -> Unit {
 }
 
 fn read(text: &str) -> Result<Desired, Vec<Refusal>> {
-    OctoDns.read(&unit(), &Memory::new(&[("example.com.yaml", text)]), &scope(&["ns"]))
+    OctoDns::PLAIN.read(&unit(), &Memory::new(&[("example.com.yaml", text)]), &scope(&["ns"]))
 }
 
 fn lenient(text: &str) -> Result<Desired, Vec<Refusal>> {
     let mut scope = scope(&["ns"]);
     scope.policy.lenient = true;
-    OctoDns.read(&unit(), &Memory::new(&[("example.com.yaml", text)]), &scope)
+    OctoDns::PLAIN.read(&unit(), &Memory::new(&[("example.com.yaml", text)]), &scope)
 }
 
 /// What a text asks for, as lines.
@@ -43,7 +43,7 @@ fn refused(text: &str) -> String {
 
 #[test]
 fn a_file_named_like_a_zone_and_a_folder_named_like_a_zone_are_the_zone() {
-    let unit = |path: &str| OctoDns.unit_of(path).map(|unit| unit.to_string());
+    let unit = |path: &str| OctoDns::PLAIN.unit_of(path).map(|unit| unit.to_string());
     assert_eq!(unit("example.com.yaml").as_deref(), Some("example.com."));
     assert_eq!(unit("example.com./www.yaml").as_deref(), Some("example.com."));
     assert_eq!(unit("example.com./$example.com.yaml").as_deref(), Some("example.com."));
@@ -69,14 +69,14 @@ fn a_file_named_like_a_zone_and_a_folder_named_like_a_zone_are_the_zone() {
 
 #[test]
 fn a_unit_knows_every_home_of_its_files() {
-    let homes = OctoDns.homes(&Unit::new("xn--bcher-kva.example.")).unwrap();
+    let homes = OctoDns::PLAIN.homes(&Unit::new("xn--bcher-kva.example.")).unwrap();
     assert_eq!(homes.len(), 4);
     for path in ["bücher.example.yaml", "xn--bcher-kva.example.yaml", "bücher.example./www.yaml", "xn--bcher-kva.example./www.yaml"] {
         let at_home = homes.iter().any(|home| match home {
             Home::File(file) => **file == *path,
             Home::Folder(folder) => path.starts_with(&format!("{folder}/")),
         });
-        assert!(at_home && OctoDns.unit_of(path).is_some(), "{path}");
+        assert!(at_home && OctoDns::PLAIN.unit_of(path).is_some(), "{path}");
     }
 }
 
@@ -97,19 +97,19 @@ fn a_split_zone_is_the_sum_of_its_files() {
         ("example.com./www.yaml", "---\nwww:\n  type: A\n  value: 192.0.2.1\n"),
         ("example.com.yaml", "api:\n  type: A\n  value: 192.0.2.2\n"),
     ]);
-    insta::assert_snapshot!(told(&OctoDns.read(&unit(), &files, &scope(&["ns"])).unwrap()));
+    insta::assert_snapshot!(told(&OctoDns::PLAIN.read(&unit(), &files, &scope(&["ns"])).unwrap()));
 }
 
 #[test]
 fn two_files_claiming_one_record_are_refused_with_both_places() {
     let files = Memory::new(&[("example.com./a.yaml", "www: {type: A, value: 192.0.2.1}\n"), ("example.com./b.yaml", "WWW: {type: A, value: 192.0.2.2}\n")]);
-    insta::assert_snapshot!(refusals(&OctoDns.read(&unit(), &files, &scope(&["ns"])).unwrap_err()));
+    insta::assert_snapshot!(refusals(&OctoDns::PLAIN.read(&unit(), &files, &scope(&["ns"])).unwrap_err()));
 }
 
 #[test]
 fn a_zone_in_two_spellings_is_refused() {
     let files = Memory::new(&[("bücher.example.yaml", "www: {type: A, value: 192.0.2.1}\n"), ("xn--bcher-kva.example.yaml", "api: {type: A, value: 192.0.2.1}\n")]);
-    let all = OctoDns.read(&Unit::new("xn--bcher-kva.example."), &files, &scope(&["ns"])).unwrap_err();
+    let all = OctoDns::PLAIN.read(&Unit::new("xn--bcher-kva.example."), &files, &scope(&["ns"])).unwrap_err();
     assert_eq!(all[0].kind, RefusalKind::Overlap);
 }
 
@@ -207,7 +207,7 @@ fn a_type_that_the_target_lacks_is_refused_unless_policy_skips_it_by_name() {
     insta::assert_snapshot!(asks(text));
     let mut scope = scope(&["ns"]);
     scope.policy.skip.clear();
-    insta::assert_snapshot!(refusals(&OctoDns.read(&unit(), &Memory::new(&[("example.com.yaml", text)]), &scope).unwrap_err()));
+    insta::assert_snapshot!(refusals(&OctoDns::PLAIN.read(&unit(), &Memory::new(&[("example.com.yaml", text)]), &scope).unwrap_err()));
 }
 
 #[test]
@@ -218,7 +218,7 @@ fn geo_and_dynamic_answers_are_refused() {
 #[test]
 fn included_and_excluded_choose_targets_and_ignored_leaves_out() {
     let text = "a: {type: A, value: 192.0.2.1, octodns: {included: [inside]}}\nb: {type: A, value: 192.0.2.1, octodns: {excluded: [inside]}}\nc: {type: A, value: 192.0.2.1}\nd: {type: A, value: 192.0.2.1, octodns: {ignored: true, healthcheck: {host: x}}}\n";
-    let desired = OctoDns.read(&unit(), &Memory::new(&[("example.com.yaml", text)]), &scope(&["inside", "outside"])).unwrap();
+    let desired = OctoDns::PLAIN.read(&unit(), &Memory::new(&[("example.com.yaml", text)]), &scope(&["inside", "outside"])).unwrap();
     insta::assert_snapshot!(told(&desired));
 }
 
@@ -248,7 +248,7 @@ fn a_zone_without_records_asks_for_nothing() {
 fn what_is_no_yaml_is_refused() {
     for bytes in [&b"a: [1\n"[..], b"\xff\xfe", b"a: &x [*x]\n", b"a: 1\na: 2\n", b"a: !include b.yaml\n"] {
         let files = Memory { all: [("example.com.yaml".into(), bytes.to_vec())].into(), own: vec!["example.com.yaml".into()], asked: Default::default() };
-        let all = OctoDns.read(&unit(), &files, &scope(&["ns"])).unwrap_err();
+        let all = OctoDns::PLAIN.read(&unit(), &files, &scope(&["ns"])).unwrap_err();
         assert_eq!(all[0].kind, RefusalKind::Syntax, "{bytes:?}");
     }
 }
@@ -267,8 +267,8 @@ fn a_file_that_is_a_zones_but_for_case_extension_or_dots_is_told_its_name() {
         ("example.com./README.md", None),
     ];
     for (path, right) in meant {
-        assert_eq!((OctoDns.unit_of(path), OctoDns.meant(path).as_deref()), (None, right), "{path}");
-        assert!(right.is_none_or(|right| OctoDns.unit_of(right).is_some()), "{path}");
+        assert_eq!((OctoDns::PLAIN.unit_of(path), OctoDns::PLAIN.meant(path).as_deref()), (None, right), "{path}");
+        assert!(right.is_none_or(|right| OctoDns::PLAIN.unit_of(right).is_some()), "{path}");
     }
 }
 
@@ -276,7 +276,7 @@ proptest! {
     #[test]
     fn any_bytes_are_read_or_refused(bytes in proptest::collection::vec(any::<u8>(), 0..200)) {
         let files = Memory { all: [("example.com.yaml".into(), bytes)].into(), own: vec!["example.com.yaml".into()], asked: Default::default() };
-        if let Err(all) = OctoDns.read(&unit(), &files, &scope(&["ns"])) {
+        if let Err(all) = OctoDns::PLAIN.read(&unit(), &files, &scope(&["ns"])) {
             prop_assert!(!all.is_empty() && all.iter().all(|refusal| refusal.place.is_some()));
         }
     }

@@ -55,7 +55,7 @@ fn files(text: &str) -> UnitFiles {
 
 fn read_files(files: &UnitFiles, scope: &Scope) -> Result<Desired, Vec<Refusal>> {
     let memory = Memory { own: files.keys().cloned().collect(), all: files.clone(), asked: Default::default() };
-    OctoDns.read(&unit(), &memory, scope)
+    OctoDns::PLAIN.read(&unit(), &memory, scope)
 }
 
 fn read(text: &str) -> Desired {
@@ -77,7 +77,7 @@ fn set(desired: &mut Desired, owner: &str, rtype: &str, ttl: i64, values: &[&str
 }
 
 fn written(desired: &Desired, previous: &UnitFiles) -> UnitFiles {
-    OctoDns.write(&unit(), desired, previous).unwrap_or_else(|all| panic!("{}", refusals(&all)))
+    OctoDns::PLAIN.write(&unit(), desired, previous).unwrap_or_else(|all| panic!("{}", refusals(&all)))
 }
 
 fn text(files: &UnitFiles, path: &str) -> String {
@@ -167,7 +167,7 @@ fn what_octodns_cannot_say_is_refused() {
     set(&mut desired, "binary", "TXT", 60, &["\"\\200\""]);
     set(&mut desired, "dot", "CNAME", 60, &["a\\.b.example.com."]);
     set(&mut desired, "type", "TYPE731", 60, &["\\# 1 00"]);
-    insta::assert_snapshot!(refusals(&OctoDns.write(&unit(), &desired, &UnitFiles::new()).unwrap_err()));
+    insta::assert_snapshot!(refusals(&OctoDns::PLAIN.write(&unit(), &desired, &UnitFiles::new()).unwrap_err()));
 }
 
 #[test]
@@ -175,9 +175,9 @@ fn a_file_whose_names_share_lines_is_left_to_people() {
     let previous = files("{www: {type: A, value: 192.0.2.1}, api: {type: A, value: 192.0.2.2}}\n");
     let mut desired = read_files(&previous, &scope(&["ns"])).unwrap();
     set(&mut desired, "api", "A", 0, &[]);
-    insta::assert_snapshot!(refusals(&OctoDns.write(&unit(), &desired, &previous).unwrap_err()));
+    insta::assert_snapshot!(refusals(&OctoDns::PLAIN.write(&unit(), &desired, &previous).unwrap_err()));
     let broken = files("www: [\n");
-    assert!(OctoDns.write(&unit(), &desired, &broken).is_err(), "a broken file is never written over");
+    assert!(OctoDns::PLAIN.write(&unit(), &desired, &broken).is_err(), "a broken file is never written over");
 }
 
 proptest! {
@@ -206,7 +206,7 @@ proptest! {
             }
         }
         // Writing proves itself by reading back: text that octoDNS cannot say (a leading quote, an escaped semicolon) is the only way to fail.
-        match OctoDns.write(&unit(), &desired, &files(include_str!("every_type.yaml"))) {
+        match OctoDns::PLAIN.write(&unit(), &desired, &files(include_str!("every_type.yaml"))) {
             Ok(files) => {
                 let mut lenient = scope(&["ns"]);
                 lenient.policy.lenient = true;

@@ -1,4 +1,4 @@
-//! `${TARGET/KIND/NAME.FIELD}` in the files of key trees: how it is read, and what is refused.
+//! `${TARGET/KIND/NAME.FIELD}` in the files of key trees and in octoDNS zones: how it is read, and what is refused.
 
 use super::files::{Memory, refusals, scope};
 use trueup::{
@@ -6,6 +6,7 @@ use trueup::{
     formats::{
         Format, UnitFiles,
         keytree::{Expand, KeyTree},
+        octodns::OctoDns,
     },
     kinds::config::key_id,
 };
@@ -80,4 +81,41 @@ fn what_refers_to_nothing_is_refused_with_its_place() {
     let faults = [("a", "x\n ${HOME}"), ("b", "${t/key/a\n}"), ("c", "${"), ("d", "${t/host/a} ${t/key/} ${/key/a} ${${t/key/a}}"), ("e.yaml", "a: 1\nb: \"is ${t/a}\"\n")];
     let told = faults.map(|(path, text)| refusals(&read(&tree(), path, text).expect_err(path)));
     insta::assert_snapshot!(told.join("\n\n"));
+}
+
+const ZONE: OctoDns = OctoDns { references: true };
+
+fn zone(format: OctoDns, text: &str) -> Result<Desired, Vec<Refusal>> {
+    format.read(&Unit::new("example.com."), &Memory::new(&[("example.com.yaml", text)]), &scope(&["ns"]))
+}
+
+#[test]
+fn a_zone_refers_in_addresses_targets_and_texts_beside_plain_values() {
+    let text = "a: {type: A, values: [192.0.2.1, \"${t/key/addr}\", '${t/key/other}']}\nalias:\n  type: CNAME\n  value: ${t/key/host}\nnote:\n  type: TXT\n  values:\n    - v=1\\; for ${t/key/who} $${x}\n    - plain $${y}\nplain: {type: A, value: 192.0.2.9}\n";
+    let desired = zone(ZONE, text).unwrap_or_else(|all| panic!("{}", refusals(&all)));
+    let line = |(id, wanted): (&trueup::core::model::ResourceId, &Wanted)| format!("{} {} {:?}", id.name, wanted.value, desired.late.get(id).map(|late| &late.pieces));
+    insta::assert_snapshot!(desired.resources.iter().map(line).collect::<Vec<_>>().join("\n"));
+    // Without opting in the characters are the value, as octoDNS has them.
+    let plain = zone(OctoDns::PLAIN, "note: {type: TXT, value: 'a ${t/key/b} $${c}'}\n").unwrap();
+    assert!(plain.late.is_empty() && plain.resources.values().next().unwrap().value.to_string().contains("a ${t/key/b} $${c}"));
+}
+
+#[test]
+fn what_a_zone_cannot_refer_with_is_refused_with_its_place() {
+    let text = "a: {type: A, value: '${nothing}'}\nmail:\n  type: MX\n  value: {preference: 10, exchange: '${t/key/host}'}\nopen: {type: TXT, value: 'x ${t/key/a'}\nquoted: {type: TXT, value: '\"a ${t/key/b}\"'}\nsemi: {type: TXT, value: 'a; ${t/key/b}'}\n";
+    insta::assert_snapshot!(refusals(&zone(ZONE, text).unwrap_err()));
+}
+
+#[test]
+fn what_is_written_into_a_zone_that_refers_means_itself() {
+    let before = "note:\n  ttl: 60\n  type: TXT\n  value: old\nref:\n  ttl: 60\n  type: A\n  value: ${t/key/addr} # kept\n";
+    let mut desired = zone(ZONE, before).unwrap();
+    let asked = zone(OctoDns::PLAIN, "note: {ttl: 60, type: TXT, value: 'is ${HOME}'}\n").unwrap();
+    desired.resources.extend(asked.resources.clone());
+    let previous: UnitFiles = [("example.com.yaml".into(), before.as_bytes().to_vec())].into();
+    let files = ZONE.write(&Unit::new("example.com."), &desired, &previous).unwrap_or_else(|all| panic!("{}", refusals(&all)));
+    let written = String::from_utf8(files["example.com.yaml"].clone()).unwrap();
+    assert!(written.contains("is $${HOME}") && written.contains("value: ${t/key/addr} # kept"), "{written}");
+    let read = zone(ZONE, &written).unwrap();
+    assert!(asked.resources.iter().all(|(id, wanted)| read.resources[id].value == wanted.value), "{written}");
 }

@@ -24,7 +24,7 @@ fn read(rows: &[usize]) -> Desired {
         state => format!("host{n}: {{type: A, {}value: 192.0.2.{state}}}\n", STATES[*state]),
     };
     let text: String = rows.iter().enumerate().map(line).collect();
-    OctoDns.read(&Unit::new("example.com."), &Memory::new(&[("example.com.yaml", &text)]), &scope(&TARGETS)).unwrap()
+    OctoDns::PLAIN.read(&Unit::new("example.com."), &Memory::new(&[("example.com.yaml", &text)]), &scope(&TARGETS)).unwrap()
 }
 
 fn host(target: &str, n: usize) -> ResourceId {

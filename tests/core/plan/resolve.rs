@@ -4,13 +4,15 @@ use super::{
     systems::{asks, read, systems},
     toy::World,
 };
+use crate::formats::files::{Memory, scope};
 use insta::assert_snapshot;
 use std::convert::Infallible;
 use trueup::{
     core::{
-        model::{Desired, Kind, Late, Piece, Place, Refers, ResourceId, SecretRef, Value},
+        model::{Desired, Kind, Late, Piece, Place, Refers, ResourceId, SecretRef, Unit, Value},
         plan::{Asked, SideOf, resolve},
     },
+    formats::{Format, octodns::OctoDns},
     kinds,
 };
 
@@ -147,4 +149,51 @@ fn what_is_referred_to_is_made_first_and_goes_last() {
     let gone = refers(&["db A 300 192.0.2.1", ADDR], &[]).plan();
     let dropped = refers(&["db A 300 192.0.2.1", ADDR], &["dir:app.conf = addr 192.0.2.9"]).plan();
     assert_snapshot!([made, gone, dropped].iter().map(read).collect::<Vec<_>>().join("\n\n"));
+}
+
+/// A zone as octoDNS YAML that may refer, beside keys.
+fn zoned(zone: &str, lines: &[&str]) -> Desired {
+    let mut desired = written(lines);
+    let files = Memory::new(&[("example.com.yaml", zone)]);
+    let read = OctoDns { references: true }.read(&Unit::new("example.com."), &files, &scope(&["inside"])).expect("the zone can be read");
+    desired.merge(read).expect("nothing is asked for twice");
+    desired
+}
+
+const ZONE: &str = "app: {ttl: 60, type: A, values: [192.0.2.1, '${etcd/key//addr}']}\nalias: {ttl: 60, type: CNAME, value: '${etcd/key//host}'}\nnote: {ttl: 60, type: TXT, value: 'v=1\\; ${etcd/key//text} of ${inside/rrset/example.com./app/A.values.0}'}\n";
+
+#[test]
+fn what_a_zone_refers_to_is_taken_as_it_is_and_never_as_syntax() {
+    let keys = ["etcd:/addr = 192.0.2.0\\n", "etcd:/host = web.example.net", "etcd:/text = a;b \"c\" \\d ü", "etcd:/note = <${inside/rrset/example.com./note/TXT.values.0}>"];
+    let (desired, faults) = resolved(zoned(ZONE, &keys));
+    assert!(faults.is_empty(), "{faults:?}");
+    assert_snapshot!(desired.resources.iter().map(|(id, wanted)| format!("{id} {}", wanted.value)).collect::<Vec<_>>().join("\n"));
+}
+
+#[test]
+fn what_does_not_fit_a_record_is_refused_at_the_reference() {
+    let (desired, faults) = resolved(zoned(ZONE, &["etcd:/addr = 192.0.2.1 192.0.2.2", "etcd:/host = localhost", "etcd:/text = fine"]));
+    assert_snapshot!(faults.join("\n"));
+    assert_eq!(value(&desired, "inside/rrset/example.com./alias/CNAME"), "(taken out)");
+    let (_, faults) = resolved(zoned("a: {type: A, value: '${etcd/key//addr}'}\n", &["etcd:/addr = 2001:db8::1"]));
+    assert_snapshot!("an_address_of_the_other_family", faults.join("\n"));
+}
+
+#[test]
+fn a_value_that_only_the_target_makes_is_refused_with_why() {
+    let (_, faults) = resolved(written(&["db A 60 192.0.2.1", "etcd:/serial = ${inside/rrset/example.com./@/SOA.serial}"]));
+    assert_snapshot!(faults.join("\n"));
+}
+
+#[test]
+fn a_record_follows_the_key_it_refers_to_in_order() {
+    let sides = |addr: &str| {
+        let (desired, faults) = resolved(zoned("app: {ttl: 60, type: A, value: '${etcd/key//addr}'}\n", &[addr]));
+        assert!(faults.is_empty(), "{faults:?}");
+        desired
+    };
+    let mut world = systems(&[], &[]);
+    (world.base, world.merged) = (sides("etcd:/addr = 192.0.2.1"), sides("etcd:/addr = 192.0.2.2"));
+    let plan = world.plan();
+    assert_snapshot!(format!("{}\n\nthe way back\n\n{}", read(&plan), read(&plan.forecast_reverse())));
 }

@@ -100,6 +100,57 @@ fn files_follow_the_record_they_refer_to_though_nobody_changed_them_and_back() {
 }
 
 #[test]
+fn records_follow_the_key_they_refer_to_and_are_changed_after_it_and_back() {
+    let world = start();
+    let govern = world.propose("govern", |world| {
+        let root = world.read("trueup.yaml");
+        let source = "    references: true\n  - {path: files, format: keytree, targets: [files], prefix: app/}\n";
+        world.write("trueup.yaml", &root.replace("policy:\n", &format!("{source}policy:\n")));
+        world.write("files/addr", "192.0.2.55\n");
+        world.write("files/motto", "a; \"b\" ${c}");
+        let zone = world.read(&world.zone_file());
+        let records = "note:\n  ttl: 60\n  type: TXT\n  value: at ${files/key/app/addr} says ${files/key/app/motto} $${d}\nref:\n  ttl: 60\n  type: A\n  values: [192.0.2.54, \"${files/key/app/addr}\"]\n";
+        world.write(&world.zone_file(), &format!("{zone}{records}"));
+    });
+    world.wait(govern, "awaiting_approval");
+    world.approve(govern);
+    world.wait(govern, "merged");
+    let lines = |world: &World, name: &str| world.live().into_iter().filter(|line| line.starts_with(&format!("{name}."))).collect::<Vec<_>>().join("\n");
+    assert!(lines(&world, "note").ends_with("TXT \"at 192.0.2.55 says a; \\\"b\\\" ${c} ${d}\""), "{}", lines(&world, "note"));
+    assert!(lines(&world, "ref").contains("192.0.2.54") && lines(&world, "ref").contains("192.0.2.55"), "{}", lines(&world, "ref"));
+    let said = world.trueup("ana", &["drift", "--repo", "dns"]);
+    assert_eq!(said.code, 0, "what a reference stands for is no drift: {}{}", said.out, said.err);
+
+    // Nobody touches the zone; from here on the window is longer than this test.
+    let number = world.propose("move", |world| {
+        world.write("files/addr", "192.0.2.66\n");
+        window(world, "window: 2s", "window: 2h");
+    });
+    world.wait(number, "awaiting_approval");
+    let shown = world.trueup("ana", &["mr", "plan", &number.to_string(), "--repo", "dns"]).ok();
+    for said in ["192.0.2.66", "because one refers to the other", "${files/key/app/addr}", &format!("{}:", world.zone_file()), "at 192.0.2.66 says"] {
+        assert!(shown.contains(said), "the plan says `{said}`: {shown}");
+    }
+    world.approve(number);
+    world.wait(number, "merged");
+    assert!(lines(&world, "ref").contains("192.0.2.66") && !lines(&world, "ref").contains("192.0.2.55"), "{}", lines(&world, "ref"));
+
+    let before = (world.live(), held(&world, "addr"));
+    let number = world.propose("again", |world| world.write("files/addr", "192.0.2.67\n"));
+    world.wait(number, "awaiting_approval");
+    world.approve(number);
+    world.wait(number, "verifying");
+    world.trueup("ben", &["mr", "say", &number.to_string(), "--repo", "dns", "restore"]).ok();
+    world.wait(number, "restored");
+    assert_eq!((world.live(), held(&world, "addr")), before, "all is back exactly");
+
+    let bad = world.propose("bad", |world| world.write("files/addr", "not an address\n"));
+    world.wait(bad, "refused");
+    let shown = refused(&world, bad);
+    assert!(shown.contains("is not one word") && shown.contains(&format!("{}:", world.zone_file())), "{shown}");
+}
+
+#[test]
 fn a_reference_that_leads_nowhere_is_refused_with_its_place_and_nothing_is_written() {
     let world = start();
     govern(&world);
