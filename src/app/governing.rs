@@ -77,7 +77,7 @@ fn whole(repo: &Repository, tree: &TreeId) -> Result<Result<Whole, Faults>, Repo
         Ok(root) => root,
         Err(faults) => return Ok(Err(faults)),
     };
-    Ok(own_templates(repo, tree)?.map(|templates| (root, templates)))
+    Ok(templates_beside(repo, tree, root.as_ref())?.map(|templates| (root, templates)))
 }
 
 /// `trueup.yaml` of a tree; none where there is none.
@@ -92,7 +92,7 @@ pub(super) fn root(repo: &Repository, tree: &TreeId) -> Result<Result<Option<tru
 }
 
 /// A repository's own templates; what none of them takes goes directly.
-pub(super) fn own_templates(repo: &Repository, tree: &TreeId) -> Result<Result<Vec<Template>, Faults>, RepoError> {
+fn own_templates(repo: &Repository, tree: &TreeId) -> Result<Result<Vec<Template>, Faults>, RepoError> {
     let (mut found, mut faults) = (Vec::new(), Vec::new());
     for entry in repo.state.files(tree, templates::FOLDER)? {
         if !entry.path.ends_with(".yaml") {
@@ -103,6 +103,16 @@ pub(super) fn own_templates(repo: &Repository, tree: &TreeId) -> Result<Result<V
             Err(fault) => faults.push(fault),
         }
     }
+    Ok(if faults.is_empty() { Ok(found) } else { Err(faults) })
+}
+
+/// The same with the probes that they name from the policy of the same tree.
+pub(super) fn templates_beside(repo: &Repository, tree: &TreeId, root: Option<&trueup_yaml::Repository>) -> Result<Result<Vec<Template>, Faults>, RepoError> {
+    let mut found = match own_templates(repo, tree)? {
+        Ok(found) => found,
+        Err(faults) => return Ok(Err(faults)),
+    };
+    let faults = templates::ask(&mut found, root.map_or(&Policy::default(), |root| &root.policy));
     Ok(if faults.is_empty() { Ok(found) } else { Err(faults) })
 }
 
@@ -132,7 +142,7 @@ pub(super) fn templates(repo: &Repository, governing: &Governing) -> Vec<Templat
     for waves in templates.iter_mut().filter_map(|template| template.waves.as_mut()) {
         match &mut waves.between {
             Between::Approve(rule) => rule.by = rule.by.iter().flat_map(|name| spelled_out(repo, name)).collect(),
-            Between::Pause | Between::Wait(_) => {}
+            Between::Pause | Between::Wait(_) | Between::Check(_) => {}
         }
     }
     templates

@@ -19,7 +19,7 @@ use crate::{
         plan::{self, CompileError, Earlier, Material, Needs, Note, Past, Plan, Scope, Sight, Sources, Written, compile, wants},
         run::{PlanAnswer, PlanKey, PlanResult},
     },
-    formats::cel::Cel,
+    formats::{cel::Cel, trueup_yaml::FILE},
     kinds,
     ports::{ObserveError, ObserveErrorKind, Precondition},
 };
@@ -91,7 +91,14 @@ fn askable(world: &World, repo: &RepoId, result: PlanResult, restore: bool) -> P
         let (what, advice) = world.probe_fault(repo, &one.probe)?;
         Some(Refusal::new(RefusalKind::Unknown, format!("health cannot be asked: {what}")).at(one.place.clone()).advice(advice))
     };
-    let faults: Vec<Refusal> = plan.health.iter().filter(|_| !restore).filter_map(fault).collect();
+    let mut faults: Vec<Refusal> = plan.health.iter().filter(|_| !restore).filter_map(fault).collect();
+    // What steps wait for is policy's.
+    for probe in plan.steps.values().filter_map(|step| step.waits_on()?.probe.as_deref()) {
+        let fault = world
+            .probe_fault(repo, probe)
+            .map(|(what, advice)| Refusal::new(RefusalKind::Unknown, format!("what a plan template waits for cannot be asked: {what}")).at(Place::file(FILE)).advice(advice));
+        faults.extend(fault.filter(|fault| !faults.contains(fault)));
+    }
     if faults.is_empty() { result } else { PlanResult::Refused(faults) }
 }
 

@@ -2,7 +2,7 @@
 
 use super::{
     dangling,
-    governing::{self, Governing, governing, own_templates, root},
+    governing::{self, Governing, governing, root, templates_beside},
     late,
     mapped::Mapped,
     safe,
@@ -96,7 +96,7 @@ pub fn survey(repo: &Repository, targets: &Targets, base: &CommitId, head: &Comm
     let mut faults: Faults = Vec::new();
     // What governs later merge requests must be readable before it does, and name people there are.
     if changed.iter().any(|change| governs(&change.path)) {
-        faults.extend(own_templates(repo, &tree)?.err().into_iter().flatten());
+        faults.extend(templates_beside(repo, &tree, after.as_ref())?.err().into_iter().flatten());
         faults.extend(after.iter().flat_map(|root| governing::strangers(repo, root)));
     }
     let sources = Sides { base: before.as_ref().map(|root| root.sources.clone()).unwrap_or_default(), merged: after.map(|root| root.sources).unwrap_or_default() };

@@ -41,7 +41,7 @@ pub fn validate(state: &dyn StateRepo, tree: &TreeId) -> Result<Result<Valid, Ve
         reader.source(source, &root)?;
     }
     reader.references(&root.policy);
-    reader.templates()?;
+    reader.templates(&root.policy)?;
     reader.whole_units();
     let Reader { all, mut faults, units, .. } = reader;
     if faults.is_empty() {
@@ -96,10 +96,11 @@ impl Reader<'_> {
         self.faults.extend(late::resolve_within(&read, policy, &mut self.all));
     }
 
-    fn templates(&mut self) -> Result<(), RepoError> {
+    fn templates(&mut self, policy: &Policy) -> Result<(), RepoError> {
         for entry in self.state.files(self.tree, templates::FOLDER)? {
             if let Some(bytes) = regular(self.state, self.tree, &entry.path)?.filter(|_| entry.path.ends_with(".yaml")) {
-                self.faults.extend(templates::read(&entry.path, &bytes).err());
+                let read = templates::read(&entry.path, &bytes);
+                self.faults.extend(read.and_then(|mut template| template.ask(policy)).err());
             }
         }
         Ok(())

@@ -11,6 +11,8 @@ use std::{collections::BTreeMap, fmt};
 pub struct HealthRule {
     /// Resource id patterns (glob over `target/kind/name`) of what it is for. Beside a source: empty for all that the source asks for.
     pub r#match: Vec<Str>,
+    /// In `policy.health`: how plan templates call it (`wait: {probe: shop}`). A rule with a name may match nothing.
+    pub name: Option<Str>,
     /// A web page or endpoint must answer. Exactly one of `http`, `tcp`, `dns`, `command` and `prometheus` is said.
     pub http: Option<HttpProbe>,
     /// `host:port` must take a connection.
@@ -151,7 +153,7 @@ const TIMEOUT: Span = Span(10_000);
 impl HealthRule {
     /// The questions it asks; exactly one in a sound rule.
     pub fn questions(&self) -> Vec<Question> {
-        let Self { r#match: _, http, tcp, dns, command, prometheus, every: _, window: _, deadline: _, timeout: _ } = self;
+        let Self { r#match: _, name: _, http, tcp, dns, command, prometheus, every: _, window: _, deadline: _, timeout: _ } = self;
         let all = [
             http.clone().map(Question::Http),
             tcp.clone().map(Question::Tcp),

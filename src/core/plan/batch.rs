@@ -10,7 +10,7 @@ use super::{
 };
 use crate::core::{
     model::{Limits, Place, Refusal, RefusalKind, Span, StepId, Str, Unit, Value},
-    plan::{Act, Between, Claim, Edge, EdgeReason, ItemRef, Needs, Proof, Step, Template, Until, Write},
+    plan::{Act, Between, Claim, Edge, EdgeReason, ItemRef, Needs, Proof, Step, Template, Write},
 };
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -114,10 +114,12 @@ struct Fill {
 }
 
 fn between(between: &Between, items: &[Item<'_>], wave: &[usize]) -> Act {
+    let of = || wave.iter().map(|n| items[*n].id().clone()).collect();
     match between {
         Between::Approve(rule) => Act::Approve { by: rule.clone() },
         Between::Pause => Act::Pause,
-        Between::Wait(until) => Act::Wait(Until { of: wave.iter().map(|n| items[*n].id().clone()).collect(), ..until.clone() }),
+        Between::Wait(hold) => Act::Wait(hold.until(of())),
+        Between::Check(hold) => Act::Check(hold.until(of())),
     }
 }
 

@@ -244,6 +244,10 @@ impl Lanes {
         let templates: Vec<Template> = templates.iter().cloned().chain([Template::direct()]).collect();
         let pattern = |template: &Template| Patterns::new(&format!("match.resources of template {}", template.name), &template.r#match.resources);
         let patterns = templates.iter().map(pattern).collect::<Result<_, _>>()?;
+        // A probe that nobody knows would hold at once.
+        if let Some(fault) = templates.iter().filter_map(Template::hold).find_map(|hold| hold.unknown()) {
+            return Err(fault);
+        }
         Ok(Self { templates, patterns })
     }
 

@@ -39,5 +39,5 @@ pub use reverse::{Restoring, Written, restore, restore_wants};
 pub use said::{Order, Side};
 pub use scope::wants;
 pub use step::{Act, Claim, Edge, EdgeReason, Guard, ItemRef, MatchedRule, Needs, Note, OnDeadline, Plan, Program, Proof, Step, Test, Undo, Until, Write};
-pub use template::{BUILT_IN, Between, Match, Template, Waves};
+pub use template::{BUILT_IN, Between, Hold, Match, Template, Waves};
 pub use waits::LOW;

@@ -3,7 +3,7 @@
 use super::{Earlier, Healthy};
 use crate::core::{
     diff::Delta,
-    model::{ApprovalRule, BlobId, Digest, Fact, FactValue, FileId, Fingerprint, Place, ResourceId, Span, StepId, Str, Time, Unit, User, Value, Why},
+    model::{ApprovalRule, BlobId, Digest, Fact, FactValue, FileId, Fingerprint, Place, Probe, ResourceId, Span, StepId, Str, Time, Unit, User, Value, Why},
 };
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
@@ -86,6 +86,7 @@ pub enum Guard {
 /// A fact waited for or checked, in samples.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Until {
+    /// Of a probe: the name it has in policy.
     pub fact: Fact,
     pub of: Vec<ResourceId>,
     pub test: Test,
@@ -93,6 +94,9 @@ pub struct Until {
     pub every: Span,
     pub deadline: Span,
     pub on_deadline: OnDeadline,
+    /// What is asked instead of the targets: it must hold.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub probe: Option<Box<Probe>>,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -103,9 +107,10 @@ pub enum Test {
     AtMost(i64),
 }
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum OnDeadline {
+    #[default]
     Stop,
     GoOn,
 }
@@ -141,6 +146,15 @@ pub struct Step {
 }
 
 impl Step {
+    /// The fact that is waited for: the step's own, or its guard's.
+    pub fn waits_on(&self) -> Option<&Until> {
+        match &self.act {
+            Act::Wait(until) | Act::Check(until) => Some(until),
+            Act::Write(_) | Act::Verb { .. } | Act::Run { .. } => self.guard.as_ref(),
+            Act::Approve { .. } | Act::Pause | Act::Earlier(_) => None,
+        }
+    }
+
     /// The writes it carries; empty for other acts.
     pub fn writes(&self) -> &[Write] {
         match &self.act {

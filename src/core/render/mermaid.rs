@@ -3,7 +3,7 @@
 use super::Sheet;
 use crate::core::{
     model::StepId,
-    plan::{Act, Edge, Step},
+    plan::{Act, Edge, OnDeadline, Step, Until},
     review::{StepState, escape, words},
 };
 use std::collections::BTreeMap;
@@ -43,7 +43,21 @@ const CLASSES: &str = "  classDef proven fill:#1a7f37,color:#fff
 /// Where a step acts and what it does, in a few words: `dns example.com., 3 writes`.
 pub fn step_words(step: &Step) -> String {
     let does = does(step);
-    if step.unit.as_str().is_empty() { format!("{}, {does}", step.target) } else { format!("{} {}, {does}", step.target, step.unit) }
+    // What stands between waves has no target, and what a target does as a whole has no unit.
+    let place = [&*step.target, step.unit.as_str()].into_iter().filter(|part| !part.is_empty()).collect::<Vec<_>>().join(" ");
+    format!("{place}, {does}")
+}
+
+/// What is waited for, how it is seen, and what becomes of it in time: `shop (GET http://shop/ answers 200), 3 times in a row, one every 5s, within 10m, or it stops`.
+fn held(until: &Until) -> String {
+    let Until { fact, probe, samples, every, deadline, on_deadline, .. } = until;
+    let what = probe.as_ref().map_or_else(String::new, |probe| format!(" ({})", probe.ask));
+    let row = if *samples == 1 { "once".to_owned() } else { format!("{samples} times in a row") };
+    let then = match on_deadline {
+        OnDeadline::Stop => "or it stops",
+        OnDeadline::GoOn => "and on in any case",
+    };
+    format!("{fact}{what}, {row}, one every {every}, within {deadline}, {then}")
 }
 
 /// What a step does: `3 writes`.
@@ -52,8 +66,8 @@ pub fn does(step: &Step) -> String {
         Act::Write(writes) => words::count(writes.len(), "write"),
         Act::Verb { verb, on, .. } => format!("{verb} {}", words::count(on.len(), "resource")),
         Act::Run { program, .. } => format!("run {}", program.name),
-        Act::Wait(until) => format!("wait for {}", until.fact),
-        Act::Check(until) => format!("check {}", until.fact),
+        Act::Wait(until) => format!("wait for {}", held(until)),
+        Act::Check(until) => format!("check {}", held(until)),
         Act::Approve { by } => format!("wait for {}", words::count(by.count as usize, "approval")),
         Act::Pause => "pause".to_owned(),
         Act::Earlier(wrote) => format!("{} of an earlier run", words::count(wrote.len(), "write")),

@@ -125,7 +125,7 @@ impl Change {
                 Some(Effect::Observe { ask, wants: self.proof_wants(step, spec), facts, health: self.health_first(step) })
             }
             Doing::Parked if self.ledger.waits.get(&step).is_some_and(|wait| wait.asked) => {
-                let until = spec.waits_on()?;
+                let until = spec.waits_on().filter(|until| until.probe.is_none())?;
                 Some(Effect::Observe { ask, wants: self.plain_wants(&until.of), facts: vec![until.fact.clone()] as Vec<Fact>, health: false })
             }
             Doing::Nothing | Doing::Acting | Doing::Reproving | Doing::Backoff | Doing::Parked | Doing::Over => None,

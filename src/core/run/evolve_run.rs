@@ -7,7 +7,7 @@ use super::{
 };
 use crate::core::{
     model::{StepId, Time, User},
-    plan::{Act, Needs, Step, Until},
+    plan::{Act, Needs, Step},
     review::FailureKind,
 };
 use std::collections::BTreeSet;
@@ -187,11 +187,17 @@ impl Change {
         self.ledger.doing[step as usize] = Doing::Parked;
         let spec = self.ledger.plan.steps.get(&id).ok_or("the plan has no such step")?;
         match &spec.act {
-            Act::Wait(_) | Act::Check(_) => drop(self.ledger.waits.insert(step, Waited { good: 0, last: at, asked: true, spent: 0 })),
+            Act::Wait(until) | Act::Check(until) => {
+                // A probe's question has a number of its own, which follows.
+                let asked = until.probe.is_none();
+                self.ledger.waits.insert(step, Waited { good: 0, last: at, asked, question: None, why: None, spent: 0 });
+            }
             Act::Approve { .. } | Act::Pause if spec.deadline.0 > 0 => self.ledger.arm(at + spec.deadline, Timer::Deadline(step)),
             Act::Approve { .. } | Act::Pause => {}
             // Its guard is read before the act.
-            Act::Write(_) | Act::Verb { .. } | Act::Run { .. } if spec.guard.is_some() => drop(self.ledger.waits.insert(step, Waited { good: 0, last: at, asked: true, spent: 0 })),
+            Act::Write(_) | Act::Verb { .. } | Act::Run { .. } if spec.guard.is_some() => {
+                drop(self.ledger.waits.insert(step, Waited { good: 0, last: at, asked: true, question: None, why: None, spent: 0 }))
+            }
             Act::Write(_) | Act::Verb { .. } | Act::Run { .. } | Act::Earlier(_) => return Err("an act is not waited for"),
         }
         Ok(())
@@ -223,7 +229,8 @@ impl Change {
                     wait.good + 1
                 };
                 wait.spent += since.min(gap);
-                (wait.last, wait.asked) = (at, false);
+                (wait.last, wait.asked, wait.question) = (at, false, None);
+                wait.why = (!good).then(|| if until.probe.is_some() { format!("{}: {why}", until.fact) } else { why.to_owned() });
                 let (held, late) = (wait.good >= until.samples, wait.spent >= until.deadline.0);
                 let fails = check && !good || late && until.on_deadline == crate::core::plan::OnDeadline::Stop;
                 if (held || late && !fails) && guard {
@@ -392,17 +399,6 @@ impl Ledger {
         }
         self.close_earlier(now);
         true
-    }
-}
-
-impl Step {
-    /// The fact that is waited for: the step's own, or its guard's.
-    pub(super) fn waits_on(&self) -> Option<&Until> {
-        match &self.act {
-            Act::Wait(until) | Act::Check(until) => Some(until),
-            Act::Write(_) | Act::Verb { .. } | Act::Run { .. } => self.guard.as_ref(),
-            Act::Approve { .. } | Act::Pause | Act::Earlier(_) => None,
-        }
     }
 }
 

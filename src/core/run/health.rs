@@ -4,11 +4,11 @@ use super::{
     Change, Sample,
     due::Due,
     evolve::{Fold, must},
-    ledger::{At, Doing, Ledger},
+    ledger::{At, Doing, Ledger, Timer},
 };
 use crate::core::{
     gate::{Watched, Window, Wrong},
-    model::{Fingerprint, ResourceId, Saw, StepId, Time, Want},
+    model::{Fingerprint, Probe, ResourceId, Saw, StepId, Time, Want},
     plan::{Act, Healthy, Needs},
     review::{FailureKind, Phase, words::when},
 };
@@ -32,7 +32,10 @@ impl Change {
 
     pub(super) fn probe_asked(&mut self, probe: Fingerprint, n: u64, step: Option<StepId>, at: Time) -> Fold {
         must(n == self.probes_asked + 1, "probes are numbered one by one")?;
-        must(self.window_of(step)?.ask_probe(probe, n, at), "that probe is not asked, or is under way")?;
+        match step.and_then(|id| self.ledger.parked_on_a_probe(id)) {
+            Some(place) => self.ledger.ask_waited(place, n)?,
+            None => must(self.window_of(step)?.ask_probe(probe, n, at), "that probe is not asked, or is under way")?,
+        }
         self.tell(at);
         self.probes_asked = n;
         Ok(())
@@ -87,11 +90,20 @@ impl Change {
             all.push(Due::StepSample(*step));
             all.extend(probes(Some(*step), window));
         }
+        for (step, wait) in &self.ledger.waits {
+            let probe = self.ledger.waited_probe(*step).filter(|_| wait.question.is_some());
+            all.extend(probe.map(|probe| Due::Probe(Some(*step), probe.key())));
+        }
         all
     }
 
     /// The question of a probe that is under way.
-    pub(super) fn probe_under_way(&self, step: Option<u32>, key: Fingerprint) -> Option<(u64, crate::core::model::Probe)> {
+    pub(super) fn probe_under_way(&self, step: Option<u32>, key: Fingerprint) -> Option<(u64, Probe)> {
+        if let Some(step) = step
+            && let Some(n) = self.ledger.waits.get(&step).and_then(|wait| wait.question)
+        {
+            return Some((n, self.ledger.waited_probe(step).filter(|probe| probe.key() == key)?.clone()));
+        }
         let window = step.map_or(self.window.as_ref(), |step| self.ledger.health.get(&step))?;
         window.probes_asked().find(|(known, _, _)| *known == key).map(|(_, n, probe)| (n, probe.clone()))
     }
@@ -140,6 +152,24 @@ pub(super) fn sentence(watched: &Watched, wrong: &Wrong) -> String {
 }
 
 impl Ledger {
+    /// The probe that a parked step waits for.
+    pub(super) fn waited_probe(&self, step: u32) -> Option<&Probe> {
+        let parked = self.doing[step as usize] == Doing::Parked && self.waits.contains_key(&step);
+        self.plan.steps.get(&self.frontier.id(step)).filter(|_| parked)?.waits_on()?.probe.as_deref()
+    }
+
+    /// The position of a step that is parked on a probe.
+    fn parked_on_a_probe(&self, id: StepId) -> Option<u32> {
+        self.frontier.at(id).filter(|step| self.waited_probe(*step).is_some())
+    }
+
+    fn ask_waited(&mut self, step: u32, n: u64) -> Result<(), &'static str> {
+        self.disarm(Timer::Sample(step));
+        let wait = self.waits.get_mut(&step).filter(|wait| wait.question.is_none()).ok_or("that probe is under way")?;
+        wait.question = Some(n);
+        Ok(())
+    }
+
     /// Begins to ask for a step's health, where steps that are not over wait for it; false when nothing does.
     pub(super) fn begin_health(&mut self, step: u32) -> bool {
         let waits = |place| {

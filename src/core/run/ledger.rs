@@ -68,6 +68,10 @@ pub struct Waited {
     pub good: u32,
     pub last: Time,
     pub asked: bool,
+    /// The number of the question, where a probe is asked.
+    pub question: Option<u64>,
+    /// What the last answer was, where it was not good.
+    pub why: Option<String>,
     /// Stretches between samples, each counted up to twice the interval.
     pub spent: u64,
 }

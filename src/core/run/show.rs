@@ -51,6 +51,9 @@ impl Change {
                 let why = self.ledger.slow.values().next().cloned().unwrap_or_default();
                 Waiting::Slow { done: counts.proven, all: counts.all, why }
             }
+            Phase::Rolling | Phase::Restoring if let Some(why) = self.ledger.waits.values().find_map(|wait| wait.why.clone()).filter(|_| self.running) => {
+                Waiting::Fact { done: counts.proven, all: counts.all, why }
+            }
             Phase::Rolling | Phase::Restoring if let Some(until) = self.caches_until() => Waiting::Caches { done: counts.proven, all: counts.all, until },
             Phase::Rolling => Waiting::Rolling { done: counts.proven, all: counts.all },
             Phase::Restoring if self.asked.is_some() => Waiting::Restoring { done: 0, all: self.ledger.written().len() },

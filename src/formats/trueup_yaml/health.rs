@@ -31,8 +31,18 @@ pub(super) fn health(node: &Node, path: &[&str], rules: &[HealthRule], matched: 
             let refusal = Refusal::new(kind, what).at(place).advice(advice);
             found.push(if hides { refusal.excerpt("(not shown)") } else { refusal });
         };
-        if matched && rule.r#match.is_empty() {
-            fault(&[], RefusalKind::Schema, "it does not say what it is for".into(), "add `match:` with patterns over resource ids".into());
+        if matched && rule.r#match.is_empty() && rule.name.is_none() {
+            fault(&[], RefusalKind::Schema, "it does not say what it is for".into(), "add `match:` with patterns over resource ids, or a `name:` for plan templates".into());
+        }
+        if let Some(name) = &rule.name {
+            if !matched {
+                let what = "a name is for plan templates, which the branch that is merged into says".to_owned();
+                fault(&["name"], RefusalKind::Schema, what, "remove it, or name a rule of `policy.health`".into());
+            } else if !is_name(name) {
+                fault(&["name"], RefusalKind::Value, format!("`{name}` is no name"), "use letters, digits, `.`, `-` and `_`".into());
+            } else if rules[..i].iter().any(|other| other.name.as_ref() == Some(name)) {
+                fault(&["name"], RefusalKind::Overlap, format!("two rules are named `{name}`"), "name each once".into());
+            }
         }
         for (n, pattern) in rule.r#match.iter().enumerate() {
             if let Some(what) = pattern_fault(pattern) {
@@ -54,6 +64,10 @@ fn of_rule(rule: &HealthRule) -> Vec<Fault> {
         [_, ..] => found.push((vec![], RefusalKind::Schema, "it asks several things".into(), "write a rule for each".into())),
     }
     found
+}
+
+fn is_name(text: &str) -> bool {
+    !text.is_empty() && text.len() <= 64 && text.chars().all(|c| c.is_ascii_alphanumeric() || "._-".contains(c))
 }
 
 fn spans(rule: &HealthRule) -> Vec<Fault> {

@@ -76,6 +76,7 @@ pub fn read_after(words: &[&str], wrote: &[Earlier]) -> (Arc<Plan>, Arc<Policy>)
                 let at = |seconds: &str| trueup::core::model::Time(seconds.parse::<i64>().expect("seconds") * 1000).to_string().into();
                 policy.freeze.push(Freeze { from: at(from), until: at(until), reason: "release weekend".into() });
             }
+            // `wait=up` for a fact, `wait=/shop` for a probe.
             "wait" => push(&mut plan, Act::Wait(until(rest))),
             "holds" => push(&mut plan, Act::Check(until(rest))),
             "go" => push(&mut plan, Act::Approve { by: ApprovalRule { when: None, count: 1, by: Vec::new() } }),
@@ -97,9 +98,21 @@ pub fn read_after(words: &[&str], wrote: &[Earlier]) -> (Arc<Plan>, Arc<Policy>)
     (Arc::new(plan), Arc::new(policy))
 }
 
-/// A fact of `www` that must be at least 1, twice in a row.
+/// A fact of `www` that must be at least 1, twice in a row; or a probe of a path, likewise.
 fn until(fact: &str) -> Until {
-    Until { fact: fact.into(), of: vec![id("www")], test: Test::AtLeast(1), samples: 2, every: Span::secs(1), deadline: Span::secs(5), on_deadline: OnDeadline::Stop }
+    let http = |path| serde_json::from_value(serde_json::json!({ "url": format!("http://app{path}") })).expect("a probe");
+    let probe = fact.starts_with('/').then(|| HealthRule { http: Some(http(fact)), ..HealthRule::default() }.probe().expect("one question"));
+    let fact = fact.trim_start_matches('/');
+    Until {
+        fact: fact.into(),
+        of: vec![id("www")],
+        test: Test::AtLeast(1),
+        samples: 2,
+        every: Span::secs(1),
+        deadline: Span::secs(5),
+        on_deadline: OnDeadline::Stop,
+        probe: probe.map(Box::new),
+    }
 }
 
 fn delta(name: &str, op: Op) -> Delta {

@@ -117,7 +117,16 @@ fn more_than_a_unit_takes_is_found() {
 #[test]
 fn steps_that_do_nothing_and_backups_of_nothing_are_found() {
     let found = broken(|plan| {
-        let until = Until { fact: "up".into(), of: Vec::new(), test: Test::AtLeast(1), samples: 1, every: Span::secs(1), deadline: Span::secs(1), on_deadline: OnDeadline::Stop };
+        let until = Until {
+            fact: "up".into(),
+            of: Vec::new(),
+            test: Test::AtLeast(1),
+            samples: 1,
+            every: Span::secs(1),
+            deadline: Span::secs(1),
+            on_deadline: OnDeadline::Stop,
+            probe: None,
+        };
         let wait = trueup::core::plan::Step { id: StepId(3), act: Act::Wait(until), claims: Vec::new(), ..plan.steps[&StepId(1)].clone() };
         plan.steps.insert(StepId(3), wait);
         writes(plan, 2)[0].undo = Undo::Backup(StepId(77));

@@ -188,11 +188,14 @@ fn the_page_says_what_the_types_say() {
     assert!(stands == page, "docs/configuration.md is stale: run TRUEUP_REWRITE=1 cargo test --features full --test real config::docs");
 }
 
+/// A rule is one type in both places, and its name is refused in this one.
+const ELSEWHERE: &str = "sources[].health[].name";
+
 #[test]
 fn every_key_stands_in_the_example() {
     for (file, texts) in [(File::Trueup, &[TRUEUP][..]), (File::Server, &[SERVER, REPLICAS, FORGES])] {
         let examples: Vec<Node> = texts.iter().map(|text| load("example", text.as_bytes(), &Budget::default()).unwrap()).collect();
-        for row in rows(file) {
+        for row in rows(file).into_iter().filter(|row| row.key != ELSEWHERE) {
             let path: Vec<&str> = row.key.split('.').flat_map(|part| part.split("[]").take(1).chain(part.ends_with("[]").then_some("[]"))).collect();
             assert!(examples.iter().any(|example| stands(example, &path)), "{file:?}: no example of {}", row.key);
         }

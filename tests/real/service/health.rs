@@ -224,3 +224,35 @@ fn a_repository_names_only_the_commands_it_is_granted() {
     grants(&mut world, "{ commands: [smoke] }");
     world.wait(number, "merged");
 }
+
+#[test]
+fn a_wave_waits_for_the_probe_that_its_template_names() {
+    let site = Site::start();
+    site.says("/shop", 503, "starting");
+    let world = World::start_knowing(&format!("  health:\n    - name: shop\n      http: {{ url: \"{}\" }}\n", site.url("/shop")), HERE);
+    let template = |probe: &str| format!("name: canary\nwaves:\n  size: 1\n  between:\n    wait: {{ probe: {probe}, samples: 2, every: 1s, deadline: 3m }}\n");
+    // A name that policy does not have would wait for nothing.
+    let number = world.propose("misspelt", |world| world.write("plans/canary.yaml", &template("shopp")));
+    world.wait(number, "refused");
+    let shown = world.trueup("ana", &["mr", "show", &number.to_string(), "--repo", "dns"]).ok();
+    assert!(shown.contains("plans/canary.yaml:5:20") && shown.contains("no probe named `shopp`"), "{shown}");
+    let number = world.propose("canary", |world| world.write("plans/canary.yaml", &template("shop")));
+    world.wait(number, "empty");
+    world.approve(number);
+    world.wait(number, "merged");
+    assert_eq!(site.asked("/shop"), 0, "nothing was written, and it is for templates alone");
+    let number = world.propose("both", |world| {
+        world.edit_zone("192.0.2.1\n", "192.0.2.77\n");
+        world.edit_zone("192.0.2.2\n", "192.0.2.78\n");
+    });
+    world.wait(number, "awaiting_approval");
+    let shown = world.trueup("ana", &["mr", "plan", &number.to_string(), "--repo", "dns"]).ok();
+    assert!(shown.contains("wait for shop (GET http://") && shown.contains("2 times in a row, one every 1s, within 3m, or it stops"), "approvers see it: {shown}");
+    world.approve(number);
+    waits(&world, number, "shop: ");
+    let written = || [is_live(&world, "A 192.0.2.77"), world.live().iter().any(|line| line.ends_with("A 192.0.2.78"))];
+    assert_eq!(written().into_iter().filter(|written| *written).count(), 1, "one of two is written, and the next waits: {:?}", world.live());
+    site.says("/shop", 200, "ok");
+    world.wait(number, "merged");
+    assert_eq!(written(), [true, true]);
+}

@@ -73,6 +73,12 @@ pub enum Waiting {
         all: usize,
         why: String,
     },
+    /// A step waits for what is not so yet.
+    Fact {
+        done: usize,
+        all: usize,
+        why: String,
+    },
     Samples {
         taken: u32,
         needed: u32,
@@ -273,6 +279,7 @@ impl fmt::Display for Waiting {
                 write!(f, "{done} of {all} done and proven; the rest goes on by itself at {until}, when no cache remembers any more what was replaced.")
             }
             Self::Slow { done, all, why } => write!(f, "{done} of {all} done and proven; the last try came to nothing ({}) and is made again by itself.", code(why)),
+            Self::Fact { done, all, why } => write!(f, "{done} of {all} done and proven; waiting for what is not so yet ({}); it is asked again by itself.", code(why)),
             Self::Samples { taken, needed, every } => {
                 write!(f, "Everything is true; waiting for it to stay healthy: {taken} of {needed} samples, one every {every}.")
             }

@@ -3,7 +3,7 @@
 use super::Pass;
 use crate::core::{
     gate::{Conditions, MergeGate, Reason, Verdict, Window},
-    model::{Fingerprint, Saw, Time},
+    model::{Fingerprint, Probe, Saw, Time},
     review::Phase,
     run::{Change, Event, MergeAnswer, health::sentence},
 };
@@ -83,7 +83,29 @@ impl Pass<'_> {
         }
     }
 
+    /// Asks the probe that a parked step waits for, if it is one.
+    pub(super) fn ask_waited(&mut self, step: u32) {
+        let ledger = &self.change.ledger;
+        let (id, n) = (ledger.frontier.id(step), self.change.probes_asked + 1);
+        if let Some(probe) = ledger.waited_probe(step).map(Probe::key) {
+            self.emit(Event::ProbeAsked { probe, n, step: Some(id), at: self.now });
+        }
+    }
+
     pub(super) fn probed(&mut self, probe: Fingerprint, n: u64, saw: &Saw) {
+        let ledger = &self.change.ledger;
+        let waits = ledger.waits.iter().find(|(_, wait)| wait.question == Some(n)).map(|(step, _)| *step);
+        if let Some(step) = waits.filter(|_| self.change.running) {
+            let (id, attempt) = (ledger.frontier.id(step), ledger.attempts[step as usize]);
+            if ledger.waited_probe(step).is_some_and(|waited| waited.key() == probe) {
+                let (good, why) = match saw {
+                    Saw::Good(_) => (true, String::new()),
+                    Saw::Bad(why) | Saw::Nothing(why) => (false, why.to_string()),
+                };
+                self.emit(Event::Waited { step: id, attempt, good, why, at: self.now });
+            }
+            return;
+        }
         let mut windows = self.change.window.iter().chain(self.change.ledger.health.values());
         if windows.any(|window| window.probes_asked().any(|(key, asked, _)| key == probe && asked == n)) {
             self.emit(Event::Probed { probe, n, saw: saw.clone(), at: self.now });

@@ -62,6 +62,7 @@ impl Pass<'_> {
             self.emit(Event::ActIntended { step: id, attempt, skip, at: self.now });
         } else {
             self.emit(Event::Parked { step: id, attempt, at: self.now });
+            self.ask_waited(step);
         }
     }
 
@@ -70,6 +71,7 @@ impl Pass<'_> {
             let place = |step: u32| (self.change.ledger.frontier.id(step), self.change.ledger.attempts[step as usize]);
             match timer {
                 Timer::Retry(step) => self.dispatch(step),
+                Timer::Sample(step) if self.change.ledger.waited_probe(step).is_some() => self.ask_waited(step),
                 Timer::Reprove(step) | Timer::Sample(step) => {
                     let (step, attempt) = place(step);
                     self.emit(Event::ProofAsked { step, attempt, at: self.now });
