@@ -223,12 +223,12 @@ impl Plan {
             }
             order
         };
-        let keys = self.keys();
+        let keys = self.bound();
         let now = order(self, &keys);
         let covered = Covered::new(&self.health);
         let there: BTreeMap<&LeafKey, ItemRef> = keys.iter().map(|(at, key)| (key, *at)).collect();
         let none = BTreeSet::new();
-        let loose = order(approved, &approved.keys()).into_iter().filter_map(|(ends, needs)| {
+        let loose = order(approved, &approved.bound()).into_iter().filter_map(|(ends, needs)| {
             // Where one of the two is done, or not asked for any more, there is no order left between them.
             let (_, after) = (there.get(&ends.0)?, there.get(&ends.1)?);
             let has = now.get(&ends).unwrap_or(&none);

@@ -2,6 +2,7 @@
 
 use super::systems::{read, systems};
 use insta::assert_snapshot;
+use proptest::{collection::vec, prelude::*};
 use trueup::core::{
     model::{ABSENCE_LINGERS, FactValue, Fingerprint, Rollout, Span, StepId, Time, Value},
     plan::{Act, Earlier, Needs, Plan, kept},
@@ -137,6 +138,22 @@ fn a_name_that_earlier_runs_made_and_this_one_removes_is_missed_by_who_was_led_t
 }
 
 #[test]
+fn an_order_before_the_first_half_of_an_expansion_that_is_pushed_away_is_approved_anew() {
+    let (base, merged) = (["app A 300 192.0.2.1", "etcd:/a = 1"], ["app A 300 192.0.2.9", "etcd:/a = 2"]);
+    let mut world = rolled(&base, &merged, Rollout::Expand);
+    let side = |text: &str| trueup::core::plan::Side::Resources(text.into());
+    world.orders = vec![trueup::core::plan::Order { first: side("etcd/key/*"), then: side("inside/**"), place: Default::default() }];
+    let (approved, now) = (world.plan(), rolled(&base, &merged, Rollout::Expand).plan());
+    let loosened = now.loosened(&approved);
+    assert!(loosened.len() == 1 && now.leaves().values().any(|leaf| loosened.contains(leaf)), "{loosened:?}");
+    // What is done has no order left.
+    let first = rolled(&base, &merged, Rollout::Expand).plan();
+    let ran = first.steps.values().filter(|step| step.writes().iter().any(|write| write.id.kind.as_ref() == "rrset")).map(|step| step.id.0).min().unwrap();
+    let amended = after(rolled(&base, &merged, Rollout::Expand), &first, ran).plan();
+    assert_eq!(amended.loosened(&first).len(), 0);
+}
+
+#[test]
 fn times_are_in_no_digest() {
     let plan = rolled(&OLD, &NEW, Rollout::Wait).plan();
     let goes = plan.steps.values().find(|step| step.writes().iter().any(|write| write.to.is_none())).unwrap().id.0;
@@ -149,4 +166,53 @@ fn times_are_in_no_digest() {
     assert!(kept(&plan.leaves(), &one.leaves()).covers_all(), "what was approved goes on");
     let none = Fingerprint::of("", &[]);
     assert!(one.leaves().values().all(|leaf| leaf.0 != none.0));
+}
+
+/// A few hosts and aliases: what each is on base and in the merged tree, as numbers; 0 is not there.
+fn lines(hosts: &[(u8, u8)], aliases: &[(u8, u8)], merged: bool) -> Vec<String> {
+    let side = |(base, then): &(u8, u8)| if merged { *then } else { *base };
+    let host = |(n, of): (usize, &(u8, u8))| (side(of) > 0).then(|| format!("h{n} A {} 192.0.2.{}", if merged { 120 } else { 60 * (n + 1) }, side(of)));
+    let alias = |(n, of): (usize, &(u8, u8))| (side(of) > 0).then(|| format!("a{n} CNAME {} h{}.example.com.", if merged { 120 } else { 60 * (n + 2) }, side(of) - 1));
+    hosts.iter().enumerate().filter_map(host).chain(aliases.iter().enumerate().filter_map(alias)).collect()
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 300, failure_persistence: None, ..ProptestConfig::default() })]
+
+    /// Wherever a run is interrupted, the plan made anew waits as long, and for the same health, as the one that was interrupted.
+    #[test]
+    fn a_plan_made_anew_in_the_middle_of_a_run_takes_nothing_off_any_wait(
+        hosts in vec((0u8..3, 0u8..3), 4..5), aliases in vec((0u8..5, 0u8..5), 4..5), expand in any::<bool>(),
+    ) {
+        let (base, merged) = (lines(&hosts, &aliases, false), lines(&hosts, &aliases, true));
+        let (base, merged): (Vec<&str>, Vec<&str>) = (base.iter().map(String::as_str).collect(), merged.iter().map(String::as_str).collect());
+        let rollout = if expand { Rollout::Expand } else { Rollout::Wait };
+        let sides = || rolled(&base, &merged, rollout);
+        let first = absences(&sides(), 900);
+        for ran in 1..first.steps.len() as u32 {
+            let mut world = after(sides(), &first, ran);
+            world.now = Time(i64::from(ran) * 1000);
+            world.past.iter_mut().for_each(|earlier| earlier.at = Time(earlier.at.0 / 60));
+            let again = absences(&world, 900);
+            let id = |plan: &Plan, step: StepId, item: u32| plan.steps[&step].writes()[item as usize].id.clone();
+            for edge in first.edges.iter().filter(|edge| edge.before <= StepId(ran) && edge.after > StepId(ran)) {
+                for (before, then) in &edge.items {
+                    let (wrote, waits) = (id(&first, edge.before, *before), id(&first, edge.after, *then));
+                    let into = |other: &&trueup::core::plan::Edge| {
+                        matches!(&again.steps[&other.before].act, Act::Earlier(_))
+                            && other.items.iter().any(|(_, item)| id(&again, other.after, *item) == waits)
+                    };
+                    let over = |needs: Needs, from: Time| if let Needs::Elapsed(span) = needs { from + span } else { Time(0) };
+                    let until = over(edge.needs, Time(i64::from(edge.before.0) * 1000));
+                    let kept = again.edges.iter().filter(into).any(|other| match edge.needs {
+                        Needs::Elapsed(_) => over(other.needs, again.since(other).unwrap()) >= until,
+                        Needs::Healthy => other.needs == Needs::Healthy,
+                        Needs::Applied | Needs::Proven => true,
+                    });
+                    let asks = matches!(edge.needs, Needs::Elapsed(_) | Needs::Healthy);
+                    prop_assert!(!asks || kept, "after {ran} steps `{waits}` does not wait for `{wrote}` any more:\n{}\n{}", read(&first), read(&again));
+                }
+            }
+        }
+    }
 }
