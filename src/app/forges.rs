@@ -8,7 +8,7 @@ use crate::{
         review::{CommentId, Face, Right, Sighting},
         run::MergeAnswer,
     },
-    ports::{Abilities, ForgeError, ForgeReader, ForgeWriter, Fut, MrRef, Proposal, Proposed, Shown},
+    ports::{Abilities, Exam, ForgeError, ForgeReader, ForgeWriter, Fut, MrRef, Proposal, Proposed, Shown},
 };
 use std::{collections::BTreeMap, sync::Arc};
 
@@ -48,6 +48,10 @@ impl ForgeReader for Forges {
 
     fn right<'a>(&'a self, repo: &'a RepoId, who: &'a User) -> Fut<'a, Result<Right, ForgeError>> {
         self.of(repo).right(repo, who)
+    }
+
+    fn examine<'a>(&'a self, repo: &'a RepoId) -> Fut<'a, Vec<Exam>> {
+        self.of(repo).examine(repo)
     }
 }
 

@@ -39,6 +39,11 @@ impl Directory {
         Ok(Self { server, tokens })
     }
 
+    /// The same where nobody signs in.
+    pub fn strangers(server: Arc<config::Server>) -> Self {
+        Self { server, tokens: Vec::new() }
+    }
+
     /// Whose token this is. Only hashes are compared, so the time it takes tells nothing about a token.
     pub fn by_token(&self, token: &str) -> Option<User> {
         let hash: [u8; 32] = Sha256::digest(token.as_bytes()).into();

@@ -315,6 +315,11 @@ async fn merge(hands: &Hands, ticket: MergeTicket) -> MergeAnswer {
     }
 }
 
+/// Whether a face tells how far it is and nothing that waits for people or gates.
+fn is_progress(shown: &Shown, face: &Face) -> bool {
+    shown.face.as_ref().is_some_and(|last| (&last.head, &last.statuses, &last.labels) == (&face.head, &face.statuses, &face.labels))
+}
+
 /// Makes the forge show the newest face; older ones that it never showed are dropped.
 pub struct FaceWriter {
     /// The newest face with its number.
@@ -331,15 +336,27 @@ impl FaceWriter {
         let done = number.clone();
         tokio::spawn(async move {
             let mut shown = Shown::default();
+            let pause = world.forge.abilities(&mr.repo).progress.std();
+            let mut edited: Option<tokio::time::Instant> = None;
             while faces.changed().await.is_ok() {
                 let mut wait = FORGE_WAIT;
                 loop {
                     let (n, Some(face)) = faces.borrow_and_update().clone() else { break };
+                    let rest = edited.map(|at| pause.saturating_sub(at.elapsed())).filter(|rest| !rest.is_zero() && is_progress(&shown, &face));
+                    if let Some(rest) = rest {
+                        // What is more than progress is shown at once; whoever shows faces may be gone meanwhile.
+                        let newer = tokio::time::timeout(rest, faces.changed()).await;
+                        if matches!(newer, Ok(Err(_))) {
+                            edited = None;
+                        }
+                        continue;
+                    }
                     if !is_ours(&world.store, &fence).await {
                         return;
                     }
                     match world.forge.show(&mr, &face, &shown).await {
                         Ok(now) => {
+                            edited = Some(tokio::time::Instant::now());
                             shown = now;
                             done.store(n, Ordering::SeqCst);
                             break;

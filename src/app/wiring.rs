@@ -1,6 +1,6 @@
 //! The one place that names concrete adapters: configuration in, a world out.
 
-mod forges;
+pub mod forges;
 mod hooks;
 pub mod store;
 

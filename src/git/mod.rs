@@ -9,9 +9,11 @@ mod repo;
 mod source;
 mod tree;
 mod units;
+mod write;
 
 pub use held::{Held, Standing};
 pub use pointers::{Pointer, Pointers, Speaks};
 pub use repo::{GitRepo, oid};
 pub use source::TreeFiles;
 pub use units::{Source, Touched, UnitCache, UnitPair, UnitSide};
+pub use write::{NewCommit, commit_files, ran};

@@ -61,6 +61,23 @@ impl GitRepo {
         done
     }
 
+    /// The parents of a commit, in its order.
+    pub fn parents(&self, commit: &CommitId) -> Result<Vec<CommitId>, RepoError> {
+        let id = oid(commit.as_str())?;
+        self.with_repo(|repo| Ok(repo.find_commit(id).map_err(wrong)?.parent_ids().map(|id| CommitId::new(id.to_string())).collect()))
+    }
+
+    /// What the last paragraph of a commit's message says under a key (`Key: value`).
+    pub fn trailer(&self, commit: &CommitId, key: &str) -> Result<Option<String>, RepoError> {
+        let id = oid(commit.as_str())?;
+        self.with_repo(|repo| {
+            let commit = repo.find_commit(id).map_err(wrong)?;
+            let message = String::from_utf8_lossy(commit.message_bytes()).into_owned();
+            let last = message.trim_end().rsplit("\n\n").next().unwrap_or_default();
+            Ok(last.lines().find_map(|line| line.strip_prefix(key)?.strip_prefix(": ")).map(str::to_owned))
+        })
+    }
+
     fn lock(&self) -> std::sync::MutexGuard<'_, Vec<Repository>> {
         // Handles are only moved in and out, so a panic elsewhere leaves the list whole.
         self.pool.lock().unwrap_or_else(std::sync::PoisonError::into_inner)

@@ -1,9 +1,9 @@
 //! The forge, in two halves: planning is handed no way to write.
 
-use super::Fut;
+use super::{Exam, Fut};
 use crate::core::{
     gate::MergeTicket,
-    model::{CommitId, MrId, RepoId, Span, Str, Time, User},
+    model::{CommitId, Fingerprint, MrId, RepoId, Span, Str, Time, User},
     review::{CommentId, Face, Right, Sighting},
     run::MergeAnswer,
 };
@@ -30,6 +30,11 @@ pub trait ForgeReader: Send + Sync {
 
     /// What a person may do there.
     fn right<'a>(&'a self, repo: &'a RepoId, who: &'a User) -> Fut<'a, Result<Right, ForgeError>>;
+
+    /// Looks at what the server needs there, as it would use it: its account, what that may do, who else could move the governed branch. Writes nothing.
+    fn examine<'a>(&'a self, _repo: &'a RepoId) -> Fut<'a, Vec<Exam>> {
+        Box::pin(async { Vec::new() })
+    }
 }
 
 /// Writes a forge.
@@ -88,6 +93,15 @@ pub struct Proposal {
     pub files: BTreeMap<Str, Option<Vec<u8>>>,
     /// Whoever had it made; they do not approve it (I2).
     pub asked_by: Option<User>,
+}
+
+impl Proposal {
+    /// What is proposed, whatever it stands on.
+    pub fn content(&self) -> Fingerprint {
+        let parts: Vec<&[u8]> =
+            self.files.iter().flat_map(|(path, bytes)| [path.as_bytes(), if bytes.is_some() { b"is" } else { b"goes" }, bytes.as_deref().unwrap_or_default()]).collect();
+        Fingerprint::of("proposal", &parts)
+    }
 }
 
 /// What became of a proposal.

@@ -32,13 +32,20 @@ pub(super) fn examine(server: &Server, named: &Named, checkout: Option<&Path>) -
     let kept = server.repository_path(named);
     let path = match checkout {
         Some(path) => path,
+        None if !named.is_local() && !kept.exists() => {
+            let next = "start the server; or say where a checkout lies with --repo";
+            found.exams.push(Exam::warn(about("mirror"), format!("{} is not there; the server makes it when it starts", kept.display()), next));
+            return found;
+        }
         None if !kept.exists() => {
             let next = "start the server, then push the first commit as an admin; or say where it lies with --repo";
             found.exams.push(Exam::warn(about("folder"), format!("{} is not there; the server makes it when it starts", kept.display()), next));
             return found;
         }
         None => {
-            found.exams.push(wiring::guard(named, &kept));
+            if named.is_local() {
+                found.exams.push(wiring::guard(named, &kept));
+            }
             &kept
         }
     };

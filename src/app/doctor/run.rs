@@ -41,6 +41,7 @@ pub async fn examine(server: &Server, checkout: Option<(&str, &Path)>) -> Vec<Ex
             units.entry(target).or_default().extend(zones);
         }
     }
+    exams.extend(wiring::forges::examine(server, &*secrets).await);
     exams.extend(probes::examine(server, &*secrets, health).await);
     match wiring::targets(server, &*secrets).await {
         Ok(targets) => {

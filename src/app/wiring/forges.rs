@@ -4,11 +4,15 @@ use crate::{
     app::{
         config::{self, ForgeKind},
         forges::Elsewhere,
+        people::Directory,
         world::Forge,
     },
     core::model::{RepoId, Str, User},
-    forges::net::{ForgeConfig, Project},
-    ports::{Clock, People, Secrets},
+    forges::{
+        gitea::Gitea,
+        net::{ForgeConfig, Project},
+    },
+    ports::{Clock, Exam, People, Secrets, SystemClock},
 };
 use anyhow::Context as _;
 use std::{collections::BTreeMap, sync::Arc};
@@ -38,6 +42,7 @@ pub async fn network(server: &config::Server, secrets: &dyn Secrets, people: Arc
 /// The driver of one forge.
 fn spoken(kind: ForgeKind, config: ForgeConfig, people: Arc<dyn People>, clock: Arc<dyn Clock>) -> anyhow::Result<Arc<dyn Forge>> {
     match kind {
+        ForgeKind::Gitea | ForgeKind::Forgejo => Ok(Arc::new(Gitea::new(config, people, clock)?)),
         #[cfg(feature = "forges")]
         ForgeKind::Github => Ok(Arc::new(crate::forges::github::GitHub::new(config, people, clock)?)),
         #[cfg(not(feature = "forges"))]
@@ -45,7 +50,7 @@ fn spoken(kind: ForgeKind, config: ForgeConfig, people: Arc<dyn People>, clock: 
             drop((config, people, clock));
             anyhow::bail!("this binary was built without GitHub; build it with `--features forges`")
         }
-        ForgeKind::Gitea | ForgeKind::Forgejo | ForgeKind::Gitlab => anyhow::bail!("this binary does not speak to forges of kind `{}`", kind.as_str()),
+        ForgeKind::Gitlab => anyhow::bail!("this binary does not speak to forges of kind `{}`", kind.as_str()),
     }
 }
 
@@ -84,4 +89,28 @@ async fn configured(server: &config::Server, name: &Str, forge: &config::Forge, 
         answer: forge.answer_timeout.std(),
         projects: server.repositories.iter().filter(|repository| repository.forge == *name).filter_map(project).collect(),
     })
+}
+
+/// Looks at the forges and their repositories, as the server would use them; their mirrors are left alone.
+pub async fn examine(server: &config::Server, secrets: &dyn Secrets) -> Vec<Exam> {
+    if server.forges.is_empty() {
+        return Vec::new();
+    }
+    let fail = |error: anyhow::Error| vec![Exam::fail("forges", format!("{error:#}"), "mend the key under `forges:`; the server does not start without")];
+    let made = async || {
+        let scratch = tempfile::tempdir().context("cannot make a temporary folder")?;
+        let elsewhere = Arc::new(config::Server { data: scratch.path().to_owned(), ..server.clone() });
+        let people = Arc::new(Directory::strangers(elsewhere.clone()));
+        let found = network(&elsewhere, secrets, people, Arc::new(SystemClock)).await?;
+        anyhow::Ok((found, scratch))
+    };
+    let (found, _scratch) = match made().await {
+        Ok(made) => made,
+        Err(error) => return fail(error),
+    };
+    let mut exams = Vec::new();
+    for (repo, forge) in &found.network {
+        exams.extend(forge.examine(repo).await);
+    }
+    exams
 }

@@ -18,7 +18,6 @@ use crate::{
     ports::{Merge, StateRepo},
     stores::Batch,
 };
-use std::{io::Write, process::Stdio};
 
 /// Commits of the target that are searched for one of ours: a change waits days, not this many merges.
 const SEARCHED: usize = 10_000;
@@ -166,26 +165,12 @@ fn swap(place: &Place, wanted: &Wanted, commit: &CommitId) -> Result<Result<(), 
 }
 
 /// Runs git with `input`: its output, or what it complained of.
-pub(super) fn ran(mut git: std::process::Command, input: &[u8]) -> Result<Result<String, String>, LocalError> {
-    let world = |error: std::io::Error| LocalError::new(LocalErrorKind::Unavailable, format!("cannot run git: {error}"));
-    let mut child = git.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().map_err(world)?;
-    if let Some(mut stdin) = child.stdin.take() {
-        // A git that failed early closed its end; its exit code tells.
-        let _ = stdin.write_all(input);
-    }
-    let done = child.wait_with_output().map_err(world)?;
-    Ok(match done.status.success() {
-        true => Ok(String::from_utf8_lossy(&done.stdout).trim().to_owned()),
-        false => Err(String::from_utf8_lossy(&done.stderr).trim().to_owned()),
-    })
+pub(super) fn ran(git: std::process::Command, input: &[u8]) -> Result<Result<String, String>, LocalError> {
+    crate::git::ran(git, input).map_err(|error| LocalError::new(LocalErrorKind::Unavailable, format!("cannot run git: {error}")))
 }
 
 fn read_back(place: &Place, commit: &CommitId) -> Result<MergeAnswer, LocalError> {
-    let id = crate::git::oid(commit.as_str())?;
-    let (parents, tree) = place.git.with_repo(|repo| {
-        let commit = repo.find_commit(id).map_err(|error| crate::ports::RepoError::Git { what: error.message().to_owned() })?;
-        Ok((commit.parent_ids().map(|id| CommitId::new(id.to_string())).collect(), TreeId::new(commit.tree_id().to_string())))
-    })?;
+    let (parents, tree) = (place.git.parents(commit)?, place.git.tree(commit)?);
     Ok(MergeAnswer::Merged { commit: commit.clone(), parents, tree })
 }
 

@@ -13,6 +13,7 @@ use crate::{
         model::{CommitId, Fingerprint, MrId, RepoId, Str, Time, User},
         review::{CommentId, MrState},
     },
+    git::{NewCommit, commit_files},
     ports::{Proposal, Proposed},
     stores::{Batch, Stored},
 };
@@ -36,7 +37,7 @@ impl LocalForge {
     pub(super) async fn proposed(&self, proposal: &Proposal) -> Result<Proposed, LocalError> {
         let Proposal { repo, key, branch, .. } = proposal;
         let place_row = rows::proposed(repo, key);
-        let content = content(proposal);
+        let content = proposal.content();
         let known = self.store.row::<ProposedRow>(&place_row).await?;
         let tip = {
             let branch = branch.clone();
@@ -155,38 +156,8 @@ impl LocalForge {
     }
 }
 
-/// What is proposed, whatever it stands on.
-fn content(proposal: &Proposal) -> Fingerprint {
-    let parts: Vec<&[u8]> =
-        proposal.files.iter().flat_map(|(path, bytes)| [path.as_bytes(), if bytes.is_some() { b"is" } else { b"goes" }, bytes.as_deref().unwrap_or_default()]).collect();
-    Fingerprint::of("proposal", &parts)
-}
-
-/// One process writes all of it, on disk when it ends: files of any number, each with the mode it had.
 fn made(place: &Place, proposal: &Proposal, bot: &User, now: Time) -> Result<CommitId, LocalError> {
     let scratch = format!("refs/trueup/proposed/{}", proposal.key);
-    let mut stream = Vec::new();
-    let who = format!("{bot} <{bot}@localhost> {} +0000", now.0.div_euclid(1000));
-    let title = proposal.message.as_bytes();
-    let head = format!("commit {scratch}\nauthor {who}\ncommitter {who}\ndata {}\n", title.len());
-    stream.extend([head.as_bytes(), title, format!("\nfrom {}\n", proposal.base).as_bytes()].concat());
-    for (path, bytes) in &proposal.files {
-        let quoted = format!("\"{}\"", path.replace('\\', "\\\\").replace('"', "\\\"").replace('\n', "\\n"));
-        match bytes {
-            Some(bytes) => {
-                stream.extend(format!("M 100644 inline {quoted}\ndata {}\n", bytes.len()).into_bytes());
-                stream.extend(bytes);
-                stream.push(b'\n');
-            }
-            None => stream.extend(format!("D {quoted}\n").into_bytes()),
-        }
-    }
-    stream.extend(b"done\n");
-    let mut git = place.program();
-    git.args(["fast-import", "--quiet", "--force", "--done"]);
-    let wrong = |why: String| LocalError::new(LocalErrorKind::Unavailable, format!("cannot write the commit: {why}"));
-    ran(git, &stream)?.map_err(wrong)?;
-    let mut git = place.program();
-    git.args(["rev-parse", "--verify", &scratch]);
-    ran(git, b"")?.map(CommitId::new).map_err(wrong)
+    let new = NewCommit { scratch, base: &proposal.base, files: &proposal.files, message: &proposal.message, name: bot.as_str(), at: now };
+    Ok(commit_files(place.dir(), &new)?)
 }

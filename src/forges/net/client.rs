@@ -20,6 +20,9 @@ use std::{sync::Arc, time::Duration};
 /// The largest answer that is read: a page of fifty merge requests with long descriptions has 5 MB.
 pub const MOST_BODY: usize = 16 << 20;
 
+/// Pages of one list that are read: 10,000 entries of fifty a page.
+pub const MOST_PAGES: usize = 200;
+
 /// A connection that takes longer is to a forge that is down.
 const CONNECT: Duration = Duration::from_secs(5);
 
@@ -253,6 +256,18 @@ impl Answer {
     }
 }
 
+/// A text as one part of a path, or as a value of a query.
+pub fn encoded(text: &str) -> String {
+    let mut out = String::with_capacity(text.len());
+    for byte in text.bytes() {
+        match byte {
+            b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' | b'-' | b'.' | b'_' | b'~' => out.push(char::from(byte)),
+            byte => out.push_str(&format!("%{byte:02X}")),
+        }
+    }
+    out
+}
+
 /// The link `rel="next"` (RFC 8288).
 fn next_page(headers: &HeaderMap) -> Option<String> {
     let links = headers.get_all(LINK).iter().filter_map(|value| value.to_str().ok()).flat_map(|value| value.split(','));
@@ -282,6 +297,13 @@ pub(super) fn innermost(error: &reqwest::Error) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_name_in_a_path_stays_one_part_of_it() {
+        assert_eq!(encoded("a b/c?d=é+~"), "a%20b%2Fc%3Fd%3D%C3%A9%2B~");
+        // Whole parts of dots would lead out of where they stand; no account and no branch has such a name.
+        assert_eq!(encoded("../x"), "..%2Fx");
+    }
 
     #[test]
     fn the_next_page_is_the_link_that_says_so() {

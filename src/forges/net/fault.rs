@@ -2,7 +2,7 @@
 
 use crate::{
     core::review::escape,
-    ports::{ForgeError, ForgeErrorKind},
+    ports::{ForgeError, ForgeErrorKind, RepoError},
 };
 
 /// What of a forge's own words is repeated: they come from outside.
@@ -58,6 +58,16 @@ impl NetError {
 impl From<NetError> for ForgeError {
     fn from(error: NetError) -> Self {
         Self { what: error.what, kind: error.kind }
+    }
+}
+
+impl From<RepoError> for NetError {
+    fn from(error: RepoError) -> Self {
+        let kind = match error {
+            RepoError::NoSuchRev { .. } | RepoError::Git { .. } => ForgeErrorKind::Unavailable,
+            RepoError::TooLarge { .. } => ForgeErrorKind::Invalid,
+        };
+        Self::new(kind, error.to_string())
     }
 }
 

@@ -125,9 +125,24 @@ impl Mirror {
     }
 
     async fn fetch(&self, specs: &[String]) -> Result<(), NetError> {
+        let mut args = vec!["fetch".to_owned(), "--quiet".into(), "--no-tags".into(), "--no-write-fetch-head".into(), "--no-auto-maintenance".into(), "--force".into()];
+        args.extend(["--".to_owned(), self.url.clone()]);
+        self.run(args, specs).await
+    }
+
+    /// Moves a branch of the forge from where it was to a commit of ours; nothing else is overwritten.
+    pub async fn push(&self, branch: &str, commit: &CommitId, before: Option<&CommitId>) -> Result<(), NetError> {
+        let lease = format!("--force-with-lease=refs/heads/{branch}:{}", before.map_or("", CommitId::as_str));
+        let args = vec!["push".to_owned(), "--quiet".into(), "--no-verify".into(), lease, "--".into(), self.url.clone()];
+        self.run(args, &[format!("{commit}:refs/heads/{branch}")]).await
+    }
+
+    /// Runs git against the forge; each spec is two references, or a commit and one.
+    async fn run(&self, args: Vec<String>, specs: &[String]) -> Result<(), NetError> {
+        let known = |name: &str| git2::Reference::is_valid_name(name) || oid(name).is_ok();
         for spec in specs {
             let names = spec.trim_start_matches('+').split(':');
-            if !names.clone().all(git2::Reference::is_valid_name) || names.count() != 2 {
+            if !names.clone().all(known) || names.count() != 2 {
                 return Err(NetError::new(ForgeErrorKind::Invalid, format!("`{}` is no reference that git would take", spec.escape_debug())));
             }
         }
@@ -142,14 +157,12 @@ impl Mirror {
         for (n, (key, value)) in settings.iter().enumerate() {
             command.env(format!("GIT_CONFIG_KEY_{n}"), key).env(format!("GIT_CONFIG_VALUE_{n}"), value);
         }
-        command.args(["fetch", "--quiet", "--no-tags", "--no-write-fetch-head", "--no-auto-maintenance", "--force", "--"]).arg(&self.url).args(specs);
-        command.stdout(Stdio::null()).stderr(Stdio::piped());
-        let away = |why: String| NetError::new(ForgeErrorKind::Unavailable, format!("cannot fetch {}: {why}", self.id));
+        command.args(args).args(specs).stdout(Stdio::null()).stderr(Stdio::piped());
+        let away = |why: String| NetError::new(ForgeErrorKind::Unavailable, format!("git cannot reach {} at {}: {why}", self.id, self.url));
         let mut child = tokio::process::Command::from(command).kill_on_drop(true).spawn().map_err(|error| away(format!("cannot run git: {error}")))?;
         let mut complaint = Vec::new();
         let done = tokio::time::timeout(PATIENCE, async {
-            if let Some(stderr) = child.stderr.take() {
-                let mut stderr = stderr;
+            if let Some(mut stderr) = child.stderr.take() {
                 // Read to its end, so that git never waits for us; the beginning is kept.
                 let _ = (&mut stderr).take(COMPLAINT).read_to_end(&mut complaint).await;
                 let _ = tokio::io::copy(&mut stderr, &mut tokio::io::sink()).await;
@@ -157,12 +170,12 @@ impl Mirror {
             child.wait().await
         });
         match done.await {
-            Err(_) => Err(away(format!("git was not done after {} minutes", PATIENCE.as_secs() / 60))),
+            Err(_) => Err(away(format!("it was not done after {} minutes", PATIENCE.as_secs() / 60))),
             Ok(Err(error)) => Err(away(error.to_string())),
             Ok(Ok(status)) if status.success() => Ok(()),
             Ok(Ok(_)) => {
                 let said = crate::core::review::escape::cut(String::from_utf8_lossy(&complaint).trim(), 300);
-                Err(away(if said.is_empty() { "git failed without a word".to_owned() } else { said }))
+                Err(away(if said.is_empty() { "it failed without a word".to_owned() } else { said }))
             }
         }
     }

@@ -2,15 +2,19 @@
 
 mod client;
 mod config;
+mod depends;
 mod etags;
 mod fault;
 mod marker;
 mod mirror;
 mod pace;
+mod proposal;
 
-pub use client::{Answer, Client, Entrance, MOST_BODY};
+pub use client::{Answer, Client, Entrance, MOST_BODY, MOST_PAGES, encoded};
 pub use config::{ConfigError, ForgeConfig, Project};
+pub use depends::{Described, dependencies};
 pub use fault::NetError;
 pub use marker::{Marked, marked, replied, told, with_marker};
 pub use mirror::{Mirror, Want};
 pub use pace::{Pace, Turn, Weight};
+pub use proposal::Standing;

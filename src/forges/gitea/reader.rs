@@ -1,0 +1,348 @@
+//! Reading Gitea: merge requests whole, each from its parts, and what moved since the last time.
+
+use super::{
+    forge::{Gitea, Place, commit, head_ref, time},
+    talk::Talk,
+    wire::{self, Pull},
+};
+use crate::{
+    core::{
+        model::{CommitId, MrId, RepoId, Span, Str, User},
+        review::{Check, Comment, CommentId, MrState, Review, Right, Sighting},
+    },
+    forges::net::{Described, MOST_PAGES, NetError, Want, dependencies, encoded},
+    ports::{Abilities, Exam, ForgeError, ForgeErrorKind, ForgeReader, Fut, MrRef},
+};
+use std::collections::{BTreeMap, BTreeSet};
+
+/// Comments handed over at once; the next look brings the rest.
+const COMMENTS: usize = 1000;
+
+/// Reviews whose comments are read for open threads, the newest first.
+const THREADED: usize = 20;
+
+/// Pages of closed merge requests at the first list: those under way are among the last thousand that moved.
+const CLOSED_PAGES: usize = 20;
+
+/// Entries of a page; the most that Gitea gives unless its operators say otherwise.
+const PAGE: usize = 50;
+
+/// Progress is told at most this often: people read no faster, and every edit is a mail to somebody.
+const PROGRESS: Span = Span::secs(15);
+
+impl ForgeReader for Gitea {
+    fn abilities(&self, _repo: &RepoId) -> Abilities {
+        Abilities { reviews: true, threads: true, checks: true, labelled_by: true, forks: true, pinned_merge: true, progress: PROGRESS }
+    }
+
+    fn sweep<'a>(&'a self, repo: &'a RepoId, since: u64) -> Fut<'a, Result<(Vec<MrRef>, u64), ForgeError>> {
+        Box::pin(async move {
+            let place = self.place(repo)?;
+            self.follow_base(place).await?;
+            let moved = self.moved(repo, place).await?;
+            let known = place.known();
+            let open =
+                known.open.iter().map(|(number, (head, updated))| MrRef { mr: MrId { repo: repo.clone(), number: *number }, head: head.clone(), updated: *updated, open: true });
+            let closed = moved.into_iter().filter(|found| !known.open.contains_key(&found.mr.number));
+            let upto = known.upto.and_then(|upto| u64::try_from(upto).ok()).unwrap_or(since);
+            Ok((open.chain(closed).collect(), upto))
+        })
+    }
+
+    fn open<'a>(&'a self, repo: &'a RepoId) -> Fut<'a, Result<Vec<MrRef>, ForgeError>> {
+        Box::pin(async move { Ok(self.sweep(repo, 0).await?.0.into_iter().filter(|found| found.open).collect()) })
+    }
+
+    fn look<'a>(&'a self, mr: &'a MrId, since: Option<CommentId>) -> Fut<'a, Result<Sighting, ForgeError>> {
+        Box::pin(async move { Ok(self.sight(mr, since).await?) })
+    }
+
+    fn right<'a>(&'a self, repo: &'a RepoId, who: &'a User) -> Fut<'a, Result<Right, ForgeError>> {
+        Box::pin(async move {
+            self.place(repo)?;
+            Ok(self.right_of(repo, who).await?)
+        })
+    }
+
+    fn examine<'a>(&'a self, repo: &'a RepoId) -> Fut<'a, Vec<Exam>> {
+        Box::pin(self.exams(repo))
+    }
+}
+
+impl Described for Gitea {
+    fn meant(&self, named: MrId) -> Option<MrId> {
+        Some(MrId { repo: self.repo_at(named.repo.as_str())?.clone(), number: named.number })
+    }
+
+    fn described<'a>(&'a self, mr: &'a MrId) -> Fut<'a, Result<Option<(MrState, String)>, NetError>> {
+        Box::pin(async move {
+            let place = self.place(&mr.repo)?;
+            match self.pull(place, mr.number).await {
+                Ok(pull) => Ok(Some((self.state(place, &pull), pull.body))),
+                Err(error) if error.kind == ForgeErrorKind::NotFound => Ok(None),
+                Err(error) => Err(error),
+            }
+        })
+    }
+}
+
+impl Gitea {
+    pub(super) async fn pull(&self, place: &Place, number: u64) -> Result<Pull, NetError> {
+        self.client.read_one(&place.pull(number)).await
+    }
+
+    /// Where a merge request is. One that was sent to another branch is nothing of ours until it comes back.
+    pub(super) fn state(&self, place: &Place, pull: &Pull) -> MrState {
+        match (pull.merged, pull.merge_commit_sha.as_deref().and_then(commit)) {
+            (true, Some(commit)) => MrState::Merged { commit, by: self.whose(pull.merged_by.as_ref()), with: None },
+            (true, None) | (false, _) if pull.state == "open" && pull.base.label == *place.branch => MrState::Open,
+            (true, None) | (false, _) => MrState::Closed,
+        }
+    }
+
+    /// Makes the mirror's governed branch stand where the forge's does.
+    async fn follow_base(&self, place: &Place) -> Result<(), NetError> {
+        let path = format!("{}/branches/{}", place.api, encoded(&place.branch));
+        let tip = match self.client.read_one::<wire::BranchTip>(&path).await {
+            Ok(tip) => tip,
+            // A repository that nobody pushed to yet.
+            Err(error) if error.kind == ForgeErrorKind::NotFound && place.mirror.tip(&place.base_ref()).is_none() => return Ok(()),
+            Err(error) => return Err(error),
+        };
+        let at = commit(&tip.commit.id).ok_or_else(|| NetError::new(ForgeErrorKind::Unavailable, format!("the forge names no commit for `{}`", place.branch)))?;
+        place.mirror.follow(&[place.want_base(at)]).await
+    }
+
+    /// Lists what moved since the last list, newest first, and keeps which ones are open.
+    async fn moved(&self, repo: &RepoId, place: &Place) -> Result<Vec<MrRef>, NetError> {
+        let upto = place.known().upto;
+        let mut pulls: Vec<Pull> = Vec::new();
+        match upto {
+            None => {
+                let (open, whole) = self.client.pages::<Pull>(&format!("{}/pulls?state=open&sort=recentupdate&limit={PAGE}", place.api), MOST_PAGES).await?;
+                if !whole {
+                    tracing::error!(%repo, "more merge requests are open than are read; close some");
+                }
+                pulls.extend(open);
+                pulls.extend(self.client.pages::<Pull>(&format!("{}/pulls?state=closed&sort=recentupdate&limit={PAGE}", place.api), CLOSED_PAGES).await?.0);
+            }
+            Some(upto) => {
+                for page in 1..=MOST_PAGES {
+                    let found: Vec<Pull> = self.client.read_one(&format!("{}/pulls?state=all&sort=recentupdate&limit={PAGE}&page={page}", place.api)).await?;
+                    let last = found.last().map(|pull| seconds(&pull.updated_at));
+                    pulls.extend(found.into_iter().filter(|pull| seconds(&pull.updated_at) >= upto));
+                    // Times have whole seconds: what moved in the second of the last list is listed again.
+                    if last.is_none_or(|last| last < upto) {
+                        break;
+                    }
+                }
+            }
+        }
+        let mut moved = Vec::new();
+        let mut known = place.known();
+        for pull in pulls {
+            let state = self.state(place, &pull);
+            let updated = time(&pull.updated_at);
+            known.upto = known.upto.max(Some(updated.0 / 1000));
+            let Some(head) = commit(&pull.head.sha) else { continue };
+            let open = state == MrState::Open;
+            match open {
+                true => drop(known.open.insert(pull.number, (head.clone(), updated))),
+                false => drop(known.open.remove(&pull.number)),
+            }
+            moved.push(MrRef { mr: MrId { repo: repo.clone(), number: pull.number }, head, updated, open });
+        }
+        known.upto = known.upto.or(Some(0));
+        Ok(moved)
+    }
+
+    async fn sight(&self, mr: &MrId, since: Option<CommentId>) -> Result<Sighting, NetError> {
+        let place = self.place(&mr.repo)?;
+        let pull = self.pull(place, mr.number).await?;
+        let state = self.state(place, &pull);
+        let (base, head) = self.fetched(place, mr, &pull, &state).await?;
+        let talk = self.talk(place, &pull).await?;
+        let bot = self.bot().await?;
+        let author = self.whose(pull.user.as_ref());
+        let proposed = if author == *bot { super::propose::key_of(&pull.body) } else { None };
+        let mut pushers = self.writers(place, &pull, &head).await?;
+        pushers.extend(talk.pushers.iter().cloned().chain([author.clone()]));
+        if proposed.is_some() {
+            pushers.extend(place.mirror.asked_by(&head));
+        }
+        let statuses = self.statuses(place, &head).await?;
+        // A check that whoever wrote the commits set themselves checks nothing.
+        let checks = statuses.iter().filter(|status| !status.context.starts_with("trueup/") && !pushers.contains(&self.whose(status.creator.as_ref())));
+        let checks: BTreeMap<Str, Check> = checks.map(|status| (status.context.as_str().into(), check(&status.status))).collect();
+        let incident = match &talk.incident {
+            Some(by) if self.right_of(&mr.repo, by).await? >= Right::Approve => Some(by.clone()),
+            Some(_) | None => None,
+        };
+        let from_fork = pull.head.repo_id != pull.base.repo_id;
+        let author_trusted = author == *bot || !from_fork && self.right_of(&mr.repo, &author).await? >= Right::Write;
+        let (reviews, unresolved_threads) = self.reviews(place, mr, &pull, &head).await?;
+        let draft = pull.draft || ["wip:", "[wip]"].iter().any(|prefix| pull.title.to_ascii_lowercase().starts_with(prefix));
+        Ok(Sighting {
+            mr: mr.clone(),
+            state,
+            draft,
+            author,
+            pushers,
+            source_branch: pull.head.label.as_str().into(),
+            base_branch: pull.base.label.as_str().into(),
+            head,
+            base,
+            author_trusted,
+            proposed,
+            reviews,
+            checks,
+            unresolved_threads,
+            depends_on: dependencies(self, mr, &pull.body).await?,
+            incident,
+            comments: self.comments(place, mr, talk, since).await?,
+            title: pull.title,
+        })
+    }
+
+    /// Base and head, both in the mirror.
+    async fn fetched(&self, place: &Place, mr: &MrId, pull: &Pull, state: &MrState) -> Result<(CommitId, CommitId), NetError> {
+        let gone = |what: &str| NetError::new(ForgeErrorKind::Unavailable, format!("{what} of {mr} is gone from the forge; put it back"));
+        let head = match (commit(&pull.head.sha), place.mirror.tip(&head_ref(mr))) {
+            (Some(head), _) => head,
+            // The branch went with its repository; what it was is known.
+            (None, Some(head)) => head,
+            (None, None) => return Err(gone("the head")),
+        };
+        let mut wants = Vec::new();
+        let base = match commit(&pull.base.sha).filter(|_| pull.base.label == *place.branch) {
+            Some(base) => {
+                wants.push(place.want_base(base.clone()));
+                base
+            }
+            None => place.mirror.tip(&place.base_ref()).ok_or_else(|| gone("the branch that is merged into"))?,
+        };
+        if *state == MrState::Open || !place.mirror.has(&head) {
+            // Its own reference is moved a moment after the branch.
+            let here = pull.head.repo_id == pull.base.repo_id && *state == MrState::Open;
+            let theirs = if here { format!("refs/heads/{}", pull.head.label) } else { format!("refs/pull/{}/head", mr.number) };
+            wants.push(Want { theirs, ours: head_ref(mr), at: head.clone() });
+        }
+        place.mirror.follow(&wants).await?;
+        Ok((base, head))
+    }
+
+    /// Whoever wrote or committed what base lacks: by the forge's verified addresses, then by ours, then as they call themselves.
+    async fn writers(&self, place: &Place, pull: &Pull, head: &CommitId) -> Result<BTreeSet<User>, NetError> {
+        let standing = place.mirror.standing(&place.base_ref(), head)?;
+        let Some(standing) = standing.filter(|standing| !standing.authors.is_empty()) else { return Ok(BTreeSet::new()) };
+        let known = place.known().mails.get(&pull.number).filter(|(at, _)| at == head).map(|(_, mails)| mails.clone());
+        let mails = match known {
+            Some(mails) => mails,
+            None => {
+                let (commits, _) =
+                    self.client.pages::<wire::Commit>(&format!("{}/commits?limit={PAGE}&verification=false&files=false", place.pull(pull.number)), MOST_PAGES).await?;
+                let mut mails = BTreeMap::new();
+                for found in commits {
+                    let Some(body) = found.commit else { continue };
+                    for (account, signature) in [(found.author, body.author), (found.committer, body.committer)] {
+                        if let (Some(account), Some(signature)) = (account, signature) {
+                            mails.insert(signature.email.to_ascii_lowercase(), account.login);
+                        }
+                    }
+                }
+                place.known().mails.insert(pull.number, (head.clone(), mails.clone()));
+                mails
+            }
+        };
+        let who = |called: User| {
+            let email = called.as_str().rsplit_once('<').and_then(|(_, rest)| rest.strip_suffix('>')).map(str::to_ascii_lowercase);
+            let account = email.as_ref().and_then(|email| mails.get(email)).map(|login| self.user(login));
+            account.or_else(|| self.by_email(email.as_deref()?)).unwrap_or(called)
+        };
+        Ok(standing.authors.into_iter().map(who).collect())
+    }
+
+    /// The latest status of every context on a head.
+    pub(super) async fn statuses(&self, place: &Place, head: &CommitId) -> Result<Vec<wire::Status>, NetError> {
+        let mut all = Vec::new();
+        for page in 1..=MOST_PAGES {
+            let answer = self.client.get(&format!("{}/commits/{head}/status?limit={PAGE}&page={page}", place.api)).await?;
+            all.extend(answer.json::<wire::Statuses>()?.statuses.unwrap_or_default());
+            if !answer.has_more() {
+                break;
+            }
+        }
+        Ok(all)
+    }
+
+    /// The approvals that stand at this head, and how many threads are open. A review that asks for changes is one.
+    async fn reviews(&self, place: &Place, mr: &MrId, pull: &Pull, head: &CommitId) -> Result<(Vec<Review>, u32), NetError> {
+        let mut all: Vec<wire::Review> = Vec::new();
+        for page in 1..=MOST_PAGES {
+            let found: Vec<wire::Review> = self.client.read_one(&format!("{}/reviews?limit={PAGE}&page={page}", place.pull(pull.number))).await?;
+            let full = found.len() >= PAGE;
+            all.extend(found);
+            if !full {
+                break;
+            }
+        }
+        // The last word of each person counts; comments and requests for a review are none.
+        let mut last: BTreeMap<User, wire::Review> = BTreeMap::new();
+        for review in all.iter().filter(|review| matches!(review.state.as_str(), "APPROVED" | "REQUEST_CHANGES")) {
+            last.insert(self.whose(review.user.as_ref()), review.clone());
+        }
+        let (mut standing, mut open) = (Vec::new(), 0);
+        for (by, review) in last {
+            match review.state.as_str() {
+                _ if review.dismissed => {}
+                "REQUEST_CHANGES" => open += 1,
+                _ if review.stale || commit(&review.commit_id).as_ref() != Some(head) => {}
+                _ => standing.push(Review { right: self.right_of(&mr.repo, &by).await?, by, at: time(&review.submitted_at), head: head.clone() }),
+            }
+        }
+        for review in all.iter().rev().filter(|review| review.comments_count > 0 && review.state != "PENDING").take(THREADED) {
+            let comments: Vec<wire::LineComment> = self.client.read_one(&format!("{}/reviews/{}/comments", place.pull(pull.number), review.id)).await?;
+            let threads: BTreeSet<(String, u64, u64)> =
+                comments.into_iter().filter(|comment| comment.resolver.is_none()).map(|comment| (comment.path, comment.position, comment.original_position)).collect();
+            open += u32::try_from(threads.len()).unwrap_or(u32::MAX);
+        }
+        Ok((standing, open))
+    }
+
+    /// People's comments after `since`, oldest first. One that was edited is left out: who edited it is not told, and a command is what was first written.
+    async fn comments(&self, place: &Place, mr: &MrId, talk: Talk, since: Option<CommentId>) -> Result<Vec<Comment>, NetError> {
+        let since = since.map_or(0, |since| since.0);
+        if since == u64::MAX {
+            return Ok(Vec::new());
+        }
+        let from = talk.comment.filter(|(id, _)| *id <= since).map_or_else(String::new, |(_, at)| format!("?since={}", encoded(&at)));
+        let mut found: Vec<wire::Comment> = self.client.read_one(&format!("{}/comments{from}", place.issue(mr.number))).await?;
+        found.retain(|comment| comment.id > since);
+        found.sort_by_key(|comment| comment.id);
+        found.truncate(COMMENTS);
+        let bot = self.bot().await?;
+        let mut said = Vec::new();
+        for comment in found {
+            let by = self.whose(comment.user.as_ref());
+            place.known().talks.entry(mr.number).or_default().comment = Some((comment.id, comment.created_at.clone()));
+            if by == *bot || comment.created_at != comment.updated_at {
+                continue;
+            }
+            said.push(Comment { id: CommentId(comment.id), right: self.right_of(&mr.repo, &by).await?, by, body: comment.body, at: time(&comment.created_at) });
+        }
+        Ok(said)
+    }
+}
+
+fn seconds(text: &str) -> i64 {
+    time(text).0 / 1000
+}
+
+/// What another program's status says. A warning is not green.
+fn check(status: &str) -> Check {
+    match status {
+        "pending" => Check::Pending,
+        "success" | "skipped" => Check::Success,
+        _ => Check::Failure,
+    }
+}

@@ -1,0 +1,85 @@
+//! A merge request's timeline, read from where it was read last: who pushed, who set a label, and what we said.
+
+use super::{
+    forge::{Gitea, Place},
+    wire::{Event, Pull},
+};
+use crate::{
+    core::model::{Fingerprint, User},
+    forges::net::{Marked, NetError, encoded, marked},
+};
+use std::collections::BTreeSet;
+
+/// Entries of one page; the most that Gitea gives unless its operators say otherwise.
+const PAGE: u64 = 50;
+
+/// Pages of one reading: 10,000 entries are more than people write.
+const PAGES: u64 = 200;
+
+/// What the timeline told so far.
+#[derive(Clone, Debug, Default)]
+pub struct Talk {
+    /// Everyone who pushed since it was opened.
+    pub pushers: BTreeSet<User>,
+    /// Who set the label `incident` last, while it is set.
+    pub incident: Option<User>,
+    /// The marks of what we said.
+    pub said: BTreeSet<String>,
+    /// Our comment that is edited in place, and what it says.
+    pub sticky: Option<(u64, Fingerprint)>,
+    /// When the last entry changed, as the forge writes times.
+    upto: Option<String>,
+    /// The last comment that was handed on, with when it changed.
+    pub comment: Option<(u64, String)>,
+}
+
+/// What a comment says, for comparing.
+pub fn says(body: &str) -> Fingerprint {
+    Fingerprint::of("comment", &[body.trim_end().as_bytes()])
+}
+
+impl Gitea {
+    /// Reads what is new in the timeline and answers with all of it.
+    pub(super) async fn talk(&self, place: &Place, pull: &Pull) -> Result<Talk, NetError> {
+        let mut talk = place.known().talks.get(&pull.number).cloned().unwrap_or_default();
+        let since = talk.upto.as_deref().map_or_else(String::new, |upto| format!("&since={}", encoded(upto)));
+        let bot = self.bot().await?;
+        // A page may be empty although more follow: comments on lines are counted and not told.
+        let may_be_empty = pull.review_comments / PAGE + 1;
+        let mut empty = 0;
+        for page in 1..=PAGES {
+            let events: Option<Vec<Event>> = self.client.read_one(&format!("{}/timeline?limit={PAGE}&page={page}{since}", place.issue(pull.number))).await?;
+            let events = events.unwrap_or_default();
+            empty = if events.is_empty() { empty + 1 } else { 0 };
+            for event in events {
+                talk.take(self, bot, event);
+            }
+            if empty >= may_be_empty {
+                break;
+            }
+        }
+        place.known().talks.insert(pull.number, talk.clone());
+        Ok(talk)
+    }
+}
+
+impl Talk {
+    fn take(&mut self, forge: &Gitea, bot: &User, event: Event) {
+        let by = forge.whose(event.user.as_ref());
+        match event.kind.as_str() {
+            "pull_push" => drop(self.pushers.insert(by)),
+            // What is added has a body, what is taken away has none.
+            "label" if event.label.is_some_and(|label| label.name == "incident") => self.incident = (!event.body.is_empty()).then_some(by),
+            "comment" if by == *bot => match marked(&event.body) {
+                Some(Marked::Sticky) if self.sticky.is_none_or(|(first, _)| first >= event.id) => self.sticky = Some((event.id, says(&event.body))),
+                Some(Marked::Said(mark)) => drop(self.said.insert(mark)),
+                Some(Marked::Sticky) | None => {}
+            },
+            _ => {}
+        }
+        // Times of one forge have one form, and only the order of entries is asked of them.
+        if self.upto.as_deref().is_none_or(|upto| super::forge::time(upto) <= super::forge::time(&event.updated_at)) {
+            self.upto = Some(event.updated_at);
+        }
+    }
+}

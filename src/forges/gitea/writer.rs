@@ -1,0 +1,178 @@
+//! Writing Gitea: the face made true, answers and news said once.
+
+use super::{
+    forge::{Gitea, Place},
+    talk::says,
+    wire,
+};
+use crate::{
+    core::{
+        gate::MergeTicket,
+        model::{MrId, RepoId},
+        review::{CommentId, Face, Status, StatusState},
+        run::MergeAnswer,
+    },
+    forges::net::{MOST_PAGES, NetError, Weight, replied, told, with_marker},
+    ports::{ForgeError, ForgeErrorKind, ForgeWriter, Fut, Proposal, Proposed, Shown},
+};
+use reqwest::Method;
+use serde_json::json;
+
+/// What every label of ours begins with; labels of people never do.
+const OURS: &str = "trueup: ";
+
+/// The colour of our labels.
+const COLOUR: &str = "#2f6f9f";
+
+impl ForgeWriter for Gitea {
+    fn show<'a>(&'a self, mr: &'a MrId, face: &'a Face, last: &'a Shown) -> Fut<'a, Result<Shown, ForgeError>> {
+        Box::pin(async move {
+            let place = self.place(&mr.repo)?;
+            // Gates and people look at statuses first.
+            self.show_statuses(place, face).await?;
+            if last.face.as_ref().map(|last| &last.labels) != Some(&face.labels) {
+                self.show_labels(place, mr, face).await?;
+            }
+            let same = last.face.as_ref().is_some_and(|last| last.comment == face.comment);
+            let comment = match last.comment.filter(|_| same) {
+                Some(comment) => comment,
+                None => self.show_comment(place, mr, face, last).await?,
+            };
+            Ok(Shown { face: Some(face.clone()), comment: Some(comment) })
+        })
+    }
+
+    fn reply<'a>(&'a self, mr: &'a MrId, to: CommentId, text: &'a str) -> Fut<'a, Result<(), ForgeError>> {
+        Box::pin(async move { Ok(self.say_once(mr, &replied(to, text), text).await?) })
+    }
+
+    fn tell<'a>(&'a self, mr: &'a MrId, key: &'a str, text: &'a str) -> Fut<'a, Result<(), ForgeError>> {
+        Box::pin(async move { Ok(self.say_once(mr, &told(key), text).await?) })
+    }
+
+    fn propose<'a>(&'a self, proposal: &'a Proposal) -> Fut<'a, Result<Proposed, ForgeError>> {
+        Box::pin(async move { Ok(self.proposed(proposal).await?) })
+    }
+
+    fn withdraw<'a>(&'a self, repo: &'a RepoId, key: &'a str, why: &'a str) -> Fut<'a, Result<Option<MrId>, ForgeError>> {
+        Box::pin(async move { Ok(self.withdrawn(repo, key, why).await?) })
+    }
+
+    fn merge<'a>(&'a self, ticket: MergeTicket) -> Fut<'a, Result<MergeAnswer, ForgeError>> {
+        Box::pin(async move { Ok(self.merge_ticket(&ticket).await?) })
+    }
+}
+
+impl Gitea {
+    /// Sets what differs from what stands there now; somebody else's word under a name of ours is replaced.
+    async fn show_statuses(&self, place: &Place, face: &Face) -> Result<(), NetError> {
+        let bot = self.bot().await?;
+        let there = self.statuses(place, &face.head).await?;
+        for Status { context, state, text } in &face.statuses {
+            let stands =
+                |found: &&wire::Status| found.context == **context && found.status == word(*state) && found.description == *text && self.whose(found.creator.as_ref()) == *bot;
+            if there.iter().any(|found| stands(&found)) {
+                continue;
+            }
+            let body = json!({ "context": context, "state": word(*state), "description": text });
+            self.client.send(Weight::Status, Method::POST, &format!("{}/statuses/{}", place.api, face.head), Some(&body)).await?;
+        }
+        Ok(())
+    }
+
+    /// Adds and takes away labels of ours; people's stay.
+    async fn show_labels(&self, place: &Place, mr: &MrId, face: &Face) -> Result<(), NetError> {
+        let there: Option<Vec<wire::Label>> = self.client.read_one(&format!("{}/labels", place.issue(mr.number))).await?;
+        let there = there.unwrap_or_default();
+        for label in there.iter().filter(|label| label.name.starts_with(OURS) && !face.labels.iter().any(|wanted| *wanted.0 == *label.name)) {
+            let path = format!("{}/labels/{}", place.issue(mr.number), label.id);
+            match self.client.send(Weight::Status, Method::DELETE, &path, None).await {
+                Ok(_) => {}
+                // Somebody took it away already.
+                Err(error) if matches!(error.kind, ForgeErrorKind::NotFound | ForgeErrorKind::Invalid) => {}
+                Err(error) => return Err(error),
+            }
+        }
+        let mut missing = Vec::new();
+        for label in face.labels.iter().filter(|wanted| !there.iter().any(|label| *label.name == *wanted.0)) {
+            missing.push(self.label(place, &label.0).await?);
+        }
+        if !missing.is_empty() {
+            self.client.send(Weight::Status, Method::POST, &format!("{}/labels", place.issue(mr.number)), Some(&json!({ "labels": missing }))).await?;
+        }
+        Ok(())
+    }
+
+    /// The id of a label of ours; made where the repository has none.
+    async fn label(&self, place: &Place, name: &str) -> Result<i64, NetError> {
+        // Held over the making, so that two merge requests do not make it twice.
+        let mut labels = place.labels.lock().await;
+        if let Some(id) = labels.get(name) {
+            return Ok(*id);
+        }
+        let (all, _) = self.client.pages::<wire::Label>(&format!("{}/labels?limit=50", place.api), MOST_PAGES).await?;
+        labels.extend(all.into_iter().filter(|label| label.name.starts_with(OURS)).map(|label| (label.name, label.id)));
+        if let Some(id) = labels.get(name) {
+            return Ok(*id);
+        }
+        let body = json!({ "name": name, "color": COLOUR, "description": "set by trueup" });
+        let made: wire::Label = self.client.send(Weight::Status, Method::POST, &format!("{}/labels", place.api), Some(&body)).await?.json()?;
+        labels.insert(name.to_owned(), made.id);
+        Ok(made.id)
+    }
+
+    /// Makes the sticky comment say what it should; made anew where somebody deleted it.
+    async fn show_comment(&self, place: &Place, mr: &MrId, face: &Face, last: &Shown) -> Result<CommentId, NetError> {
+        let known = match last.comment {
+            Some(CommentId(id)) => Some((id, None)),
+            None => {
+                let pull = self.pull(place, mr.number).await?;
+                self.talk(place, &pull).await?.sticky.map(|(id, says)| (id, Some(says)))
+            }
+        };
+        let body = json!({ "body": face.comment });
+        if let Some((id, said)) = known {
+            if said == Some(says(&face.comment)) {
+                return Ok(CommentId(id));
+            }
+            // Progress alone is the lightest; a phase that changed shows in the labels, too.
+            let progress = last.face.as_ref().is_some_and(|last| last.labels == face.labels);
+            let weight = if progress { Weight::Progress } else { Weight::Comment };
+            match self.client.send(weight, Method::PATCH, &format!("{}/issues/comments/{id}", place.api), Some(&body)).await {
+                Ok(_) => return Ok(CommentId(id)),
+                Err(error) if error.kind == ForgeErrorKind::NotFound => drop(place.known().talks.remove(&mr.number)),
+                Err(error) => return Err(error),
+            }
+            // What was deleted is not found again; another of ours may be there.
+            let pull = self.pull(place, mr.number).await?;
+            if let Some((other, _)) = self.talk(place, &pull).await?.sticky.filter(|(other, _)| *other != id) {
+                self.client.send(Weight::Comment, Method::PATCH, &format!("{}/issues/comments/{other}", place.api), Some(&body)).await?;
+                return Ok(CommentId(other));
+            }
+        }
+        let made: wire::Comment = self.client.send(Weight::Comment, Method::POST, &format!("{}/comments", place.issue(mr.number)), Some(&body)).await?.json()?;
+        place.known().talks.entry(mr.number).or_default().sticky = Some((made.id, says(&face.comment)));
+        Ok(CommentId(made.id))
+    }
+
+    /// Comments, unless a comment of ours carries the mark already.
+    pub(super) async fn say_once(&self, mr: &MrId, mark: &str, text: &str) -> Result<(), NetError> {
+        let place = self.place(&mr.repo)?;
+        let pull = self.pull(place, mr.number).await?;
+        if self.talk(place, &pull).await?.said.contains(mark) {
+            return Ok(());
+        }
+        let body = json!({ "body": with_marker(mark, text) });
+        self.client.send(Weight::Comment, Method::POST, &format!("{}/comments", place.issue(mr.number)), Some(&body)).await?;
+        place.known().talks.entry(mr.number).or_default().said.insert(mark.to_owned());
+        Ok(())
+    }
+}
+
+fn word(state: StatusState) -> &'static str {
+    match state {
+        StatusState::Pending => "pending",
+        StatusState::Success => "success",
+        StatusState::Failure => "failure",
+    }
+}

@@ -1,0 +1,7 @@
+//! The Gitea driver over a real Gitea: the table of all forges, what is Gitea's own, and stories through the whole server.
+
+mod doctor;
+mod house;
+mod stories;
+mod table;
+mod town;

@@ -1,0 +1,228 @@
+//! A server over a real Gitea and a real BIND, with one repository and one zone.
+
+use super::house::run_git;
+use crate::{
+    harness::{DnsServer, GiteaProject, GiteaServer, KEY_ALGORITHM, KEY_NAME, KEY_SECRET, Process, free_port, send, wait_for},
+    service::world::TRUEUP,
+};
+use serde_json::{Value, json};
+use std::{
+    path::PathBuf,
+    process::{Command, Output},
+    time::Duration,
+};
+
+/// Far above what anything takes on a busy machine.
+const LONG: Duration = Duration::from_secs(180);
+
+/// Who signs in at the server itself; their token there is their name and `-token`.
+const PEOPLE: [&str; 4] = ["ana", "ben", "cleo", "root"];
+
+pub struct Town {
+    pub project: GiteaProject,
+    dns: &'static DnsServer,
+    zone: String,
+    dir: tempfile::TempDir,
+    port: u16,
+    server: Process,
+}
+
+impl Town {
+    pub fn start() -> Self {
+        Self::over(GiteaServer::shared())
+    }
+
+    /// Over a Gitea that no other test uses.
+    pub fn start_alone() -> Self {
+        Self::over(GiteaServer::alone())
+    }
+
+    fn over(gitea: &'static GiteaServer) -> Self {
+        let project = gitea.project();
+        let dns = DnsServer::bind();
+        let zone = dns.fresh_zone("www 300 IN A 192.0.2.1\nmail 300 IN A 192.0.2.2\n@ 300 IN MX 10 mail");
+        let dir = tempfile::tempdir().expect("a temporary folder");
+        let port = free_port();
+        let at = dir.path();
+        let write = |name: &str, text: &str| std::fs::write(at.join(name), text).expect("the folder is writable");
+        for person in PEOPLE {
+            write(&format!("{person}.token"), &format!("{person}-token\n"));
+        }
+        write("tsig.key", KEY_SECRET);
+        write("gitea.token", gitea.token("trueup"));
+        let users: String = PEOPLE.iter().map(|name| format!("  - name: {name}\n    token: {{ file: {name}.token }}\n")).collect();
+        let config = format!(
+            "listen: 127.0.0.1:{port}\ndata: {data}\nsecrets: {secrets}\nusers:\n{users}forges:\n  work:\n    kind: gitea\n    url: {url}\n    token: {{ file: gitea.token }}\nrepositories:\n  - name: dns\n    forge: work\n    project: {path}\n    \
+             approvers: [ana, ben]\n    admins: [root]\n    grants:\n      - target: inside\n        units: [\"{zone}\"]\nlimits:\n  sweep: 1s\ntargets:\n  inside:\n    kind: dns/rfc2136\n    address: {addr}\n    nameservers: [{addr}]\n    tsig: {{ name: {KEY_NAME}, algorithm: {KEY_ALGORITHM}, secret: {{ file: tsig.key }} }}\n",
+            data = at.join("data").display(),
+            secrets = at.display(),
+            url = gitea.url,
+            path = project.path,
+            addr = dns.addr,
+        );
+        write("server.yaml", &config);
+        let work = at.join("work");
+        std::fs::create_dir_all(work.join("zones")).expect("the folder is writable");
+        std::fs::write(work.join("trueup.yaml"), "sources:\n  - path: zones\n    format: octodns\n    targets: [inside]\npolicy:\n  window: 2s\n  every: 2s\n").expect("writable");
+        let octodns = "'':\n  ttl: 300\n  type: MX\n  value: {exchange: mail.ZONE, preference: 10}\nmail:\n  ttl: 300\n  type: A\n  value: 192.0.2.2\nns1:\n  type: A\n  value: 192.0.2.53\nwww:\n  ttl: 300\n  type: A\n  value: 192.0.2.1\n";
+        std::fs::write(work.join(format!("zones/{zone}yaml")), octodns.replace("ZONE", &zone)).expect("writable");
+        for args in [&["init", "-q", "-b", "main"][..], &["add", "-A"], &["commit", "-q", "-m", "the zone as it is"], &["push", "-q", &project.url("root"), "main"]] {
+            run_git(&work, "root", args);
+        }
+        let config = at.join("server.yaml").display().to_string();
+        let server = Process::start("trueup", at, TRUEUP, &["serve", "--config", &config]);
+        server.until_ready(|| std::net::TcpStream::connect_timeout(&([127, 0, 0, 1], port).into(), Duration::from_secs(5)).is_ok());
+        Self { project, dns, zone, dir, port, server }
+    }
+
+    fn work(&self) -> PathBuf {
+        self.dir.path().join("work")
+    }
+
+    fn branch(&self, branch: &str, from: &str, edits: &[(&str, &str)]) -> String {
+        let work = self.work();
+        run_git(&work, "ana", &["fetch", "-q", &self.project.url("ana"), "+refs/heads/*:refs/remotes/origin/*"]);
+        run_git(&work, "ana", &["checkout", "-q", "-B", branch, from]);
+        let file = work.join(format!("zones/{}yaml", self.zone));
+        let mut text = std::fs::read_to_string(&file).expect("it is there");
+        for (old, new) in edits {
+            assert!(text.contains(old), "{text}");
+            text = text.replace(old, new);
+        }
+        std::fs::write(&file, text).expect("writable");
+        run_git(&work, "ana", &["commit", "-q", "-a", "-m", branch]);
+        run_git(&work, "ana", &["push", "-q", "--force", &self.project.url("ana"), &format!("{branch}:{branch}")]);
+        run_git(&work, "ana", &["rev-parse", "HEAD"])
+    }
+
+    fn open(&self, branch: &str) -> u64 {
+        self.project.ask("ana", "POST", "/pulls", Some(json!({ "title": branch, "head": branch, "base": "main" })))["number"].as_u64().expect("a number")
+    }
+
+    /// A branch of ana's that moves `www`, and its pull request; its number and head.
+    pub fn propose(&self, branch: &str, address: &str) -> (u64, String) {
+        let head = self.branch(branch, "origin/main", &[("192.0.2.1\n", &format!("{address}\n"))]);
+        (self.open(branch), head)
+    }
+
+    /// The same with a check that does not come, so that nothing starts.
+    pub fn propose_held(&self, branch: &str, address: &str) -> (u64, String) {
+        let (number, head) = self.propose(branch, address);
+        self.project.ask("root", "PATCH", &format!("/pulls/{number}"), Some(json!({ "title": format!("WIP: {branch}") })));
+        (number, head)
+    }
+
+    pub fn propose_mail(&self, branch: &str, address: &str) -> u64 {
+        self.branch(branch, "origin/main", &[("192.0.2.2\n", &format!("{address}\n"))]);
+        self.open(branch)
+    }
+
+    /// Sends `www` of a branch elsewhere; the new head.
+    pub fn push(&self, branch: &str, address: &str) -> String {
+        self.branch(branch, "origin/main", &[("192.0.2.1\n", &format!("{address}\n"))])
+    }
+
+    pub fn comment(&self, number: u64, by: &str, body: &str) {
+        self.project.ask(by, "POST", &format!("/issues/{number}/comments"), Some(json!({ "body": body })));
+    }
+
+    fn comments(&self, number: u64) -> Vec<Value> {
+        self.project.ask("root", "GET", &format!("/issues/{number}/comments"), None).as_array().cloned().unwrap_or_default()
+    }
+
+    /// Our comment that is edited in place.
+    pub fn try_sticky(&self, number: u64) -> Option<(u64, String)> {
+        let ours = self.comments(number).into_iter().find(|one| one["body"].as_str().is_some_and(|body| body.starts_with("<!-- trueup:change ")))?;
+        Some((ours["id"].as_u64()?, ours["body"].as_str()?.to_owned()))
+    }
+
+    pub fn sticky(&self, number: u64) -> String {
+        self.until("the comment", |town| town.try_sticky(number).is_some());
+        self.try_sticky(number).expect("it is there").1
+    }
+
+    /// How many answers of ours there are.
+    pub fn answers(&self, number: u64) -> usize {
+        self.comments(number).iter().filter(|one| one["body"].as_str().is_some_and(|body| body.starts_with("<!-- trueup:said "))).count()
+    }
+
+    pub fn status(&self, head: &str, context: &str) -> (String, String) {
+        let all = self.project.ask("root", "GET", &format!("/commits/{head}/status?limit=50"), None);
+        let found = all["statuses"].as_array().and_then(|all| all.iter().find(|one| one["context"] == context).cloned()).unwrap_or_default();
+        (found["status"].as_str().unwrap_or_default().to_owned(), found["description"].as_str().unwrap_or_default().to_owned())
+    }
+
+    pub fn labels(&self, number: u64) -> Vec<String> {
+        let labels = self.project.ask("root", "GET", &format!("/issues/{number}/labels"), None);
+        labels.as_array().into_iter().flatten().filter_map(|label| label["name"].as_str().map(str::to_owned)).collect()
+    }
+
+    pub fn pull(&self, number: u64) -> Value {
+        self.project.ask("root", "GET", &format!("/pulls/{number}"), None)
+    }
+
+    pub fn main_holds(&self, text: &str) -> bool {
+        let work = self.work();
+        run_git(&work, "ana", &["fetch", "-q", &self.project.url("ana"), "+refs/heads/*:refs/remotes/origin/*"]);
+        run_git(&work, "ana", &["show", &format!("origin/main:zones/{}yaml", self.zone)]).contains(text)
+    }
+
+    pub fn live(&self) -> Vec<String> {
+        self.dns.records(&self.zone)
+    }
+
+    /// The change as the server shows it; null before it was seen.
+    pub fn show(&self, number: u64) -> Value {
+        let url = format!("http://127.0.0.1:{}/api/v1/repos/dns/mrs/{number}", self.port);
+        let answer = send("GET", &url, Some("Bearer ana-token"), None);
+        answer.filter(|(status, _)| *status == 200).and_then(|(_, text)| serde_json::from_str(&text).ok()).unwrap_or_default()
+    }
+
+    pub fn phase(&self, number: u64) -> String {
+        self.show(number)["phase"].as_str().unwrap_or_default().to_owned()
+    }
+
+    pub fn until_phase(&self, number: u64, phase: &str) {
+        self.until(&format!("phase {phase} of {number}"), |town| town.phase(number) == phase);
+    }
+
+    /// Waits until people are asked for an approval where they read the plan: an approval that was said before is none.
+    pub fn until_asked(&self, number: u64) {
+        self.until_phase(number, "awaiting_approval");
+        self.until("the plan in the comment", |town| town.try_sticky(number).is_some_and(|(_, body)| body.contains("/trueup approve")));
+    }
+
+    pub fn until(&self, what: &str, mut holds: impl FnMut(&Self) -> bool) {
+        // Whoever asks all the time keeps those busy who should get it done.
+        let found = wait_for(LONG, || holds(self) || wait_for(Duration::from_millis(150), || false));
+        assert!(found, "it never came to {what}; the server's log:\n{}", self.server.log());
+    }
+
+    fn run(&self, person: &str, args: &[&str]) -> Output {
+        let server = format!("http://127.0.0.1:{}", self.port);
+        Command::new(TRUEUP).args(args).env("TRUEUP_SERVER", server).env("TRUEUP_TOKEN", format!("{person}-token")).output().expect("the program runs")
+    }
+
+    /// Runs the program as a person against the server; it must succeed.
+    pub fn trueup(&self, person: &str, args: &[&str]) -> String {
+        let out = self.run(person, args);
+        assert!(out.status.success(), "{args:?}: {}{}", String::from_utf8_lossy(&out.stdout), String::from_utf8_lossy(&out.stderr));
+        String::from_utf8_lossy(&out.stdout).into_owned()
+    }
+
+    /// The same where it must fail; what it said.
+    pub fn try_trueup(&self, person: &str, args: &[&str]) -> String {
+        let out = self.run(person, args);
+        assert!(!out.status.success(), "{args:?} was done");
+        String::from_utf8_lossy(&out.stderr).into_owned()
+    }
+
+    /// The forge answers nobody any more.
+    pub fn away(&self) {
+        self.project.server.signal("STOP");
+    }
+
+    pub fn back(&self) {
+        self.project.server.signal("CONT");
+    }
+}
