@@ -1,6 +1,7 @@
 //! A real Consul for tests, open or with ACLs, and a hand that speaks to it beside the driver.
 
 use super::{
+    certificates::Certificates,
     ports::free_port,
     process::{Process, built},
 };
@@ -45,6 +46,24 @@ impl ConsulServer {
         Self::start(settings, false)
     }
 
+    /// Starts one that also speaks TLS, to clients with a certificate of the same authority; where it does so.
+    pub fn tls(certificates: &Certificates) -> (Self, SocketAddr) {
+        let https = free_port();
+        let [ca, cert, key] = [&certificates.ca, &certificates.server, &certificates.server_key].map(|path| path.display().to_string());
+        let defaults = json!({ "ca_file": ca, "cert_file": cert, "key_file": key, "verify_incoming": true });
+        let server = Self::open_with(json!({ "tls": { "https": defaults }, "ports": { "https": https } }));
+        let addr = SocketAddr::from(([127, 0, 0, 1], https));
+        server.process.until_ready(|| TcpStream::connect(addr).is_ok());
+        (server, addr)
+    }
+
+    /// Names a policy's rules anew.
+    pub fn rules(&self, name: &str, rules: &str) {
+        let found: Value = serde_json::from_slice(&self.ask("GET", &format!("/v1/acl/policy/name/{name}"), b"")).expect("it is JSON");
+        let id = found["ID"].as_str().expect("it has one");
+        self.ask("PUT", &format!("/v1/acl/policy/{id}"), json!({ "Name": name, "Rules": rules }).to_string().as_bytes());
+    }
+
     /// Starts one that denies what no token allows.
     pub fn closed() -> Self {
         let acl = json!({ "acl": { "enabled": true, "default_policy": "deny", "tokens": { "initial_management": ROOT } } });
@@ -59,7 +78,12 @@ impl ConsulServer {
         let [http, rpc, lan, wan] = [(); 4].map(|()| free_port());
         settings["disable_update_check"] = true.into();
         settings["performance"] = json!({ "raft_multiplier": 1 });
-        settings["ports"] = json!({ "http": http, "server": rpc, "serf_lan": lan, "serf_wan": wan, "grpc": -1, "grpc_tls": -1, "dns": -1 });
+        for (name, port) in [("http", json!(http)), ("server", json!(rpc)), ("serf_lan", json!(lan)), ("serf_wan", json!(wan))] {
+            settings["ports"][name] = port;
+        }
+        for name in ["grpc", "grpc_tls", "dns"] {
+            settings["ports"][name] = json!(-1);
+        }
         std::fs::write(dir.path().join("consul.json"), settings.to_string()).expect("the folder is writable");
         let program = program().display().to_string();
         let args = ["agent", "-server", "-bootstrap-expect=1", "-data-dir", "data", "-config-file", "consul.json", "-bind", "127.0.0.1", "-client", "127.0.0.1"];

@@ -2,21 +2,27 @@
 
 use super::{
     climb::{act, apply, assert_settled, cx, none, observe, plan, some, try_observe, wants},
+    keys::{key_value, put_or_delete},
     ladder,
     world::{Lost, World},
 };
-use crate::harness::{CONSUL_TOKEN, ConsulServer, HttpProxy, Loss, free_port};
+use crate::harness::{CONSUL_TOKEN, Certificates, ConsulServer, HttpProxy, Loss, free_port};
 use serde_json::json;
-use std::{collections::BTreeSet, net::SocketAddr, time::Duration};
+use std::{
+    collections::BTreeSet,
+    net::SocketAddr,
+    time::{Duration, Instant},
+};
 use trueup::{
+    cluster::Tls,
     core::{
-        model::{Kind as _, Reading, ResourceId, Unit, Value},
-        plan::Act,
+        model::{Kind as _, Reading, ResourceId, Unit, Value, Want},
+        plan::{Act, Undo, Write},
         run::Item,
     },
     drivers::config::consul::{Config, Consul, Limits},
-    kinds::config::{KEYS, bytes, key_id, value},
-    ports::{Driver, ObserveErrorKind, Precondition, SecretText},
+    kinds::config::{KEYS, key_id, value},
+    ports::{Cx, Driver, ObserveErrorKind, Precondition, SecretText},
 };
 
 fn config(addr: SocketAddr, token: Option<&str>) -> Config {
@@ -77,19 +83,11 @@ impl World for Center {
     }
 
     fn value(&self, n: usize, v: usize) -> Value {
-        value(&match n % 4 {
-            0 => format!("value {n} {v}").into_bytes(),
-            1 => format!("lines\r\n{n}\n{v}\n").into_bytes(),
-            2 => vec![0xff, 0, n as u8, v as u8],
-            _ => vec![b'x'; 10_000 * v],
-        })
+        key_value(n, v, 10_000)
     }
 
     fn by_hand(&self, id: &ResourceId, value: Option<&Value>) {
-        match value {
-            Some(value) => self.server.put(&id.name, &bytes(value).expect("it is a value")),
-            None => self.server.delete(&id.name),
-        }
+        put_or_delete(id, value, |key, bytes| self.server.put(key, bytes), |key| self.server.delete(key));
     }
 
     fn raw(&self) -> Vec<String> {
@@ -239,6 +237,51 @@ async fn what_may_not_be_read_is_denied_and_never_absent() {
     world.server.put("open/listed", b"1");
     let below = world.driver.census().expect("it lists").list_below(&cx(), &world.unit(), "open/").await.expect("all of it may be read");
     assert_eq!(below.into_iter().map(|seen| seen.id).collect::<Vec<_>>(), [id("open/listed")]);
+}
+
+#[tokio::test]
+async fn a_read_denied_for_one_key_fails_that_key_alone() {
+    let world = Center::closed();
+    let keys = ["open/a", "open/mid", "open/z"];
+    let to = |text: &str| keys.iter().map(|key| (id(key), Some(Value::str(text)))).collect::<Vec<_>>();
+    world.server.rules("deploy", "key_prefix \"open/\" { policy = \"write\" }");
+    apply(&world, &to("0")).await;
+    // Without a word of what was read before, as after a restart; and with it.
+    for (n, told) in [false, true].into_iter().enumerate() {
+        let (tokens, writes) = (observe(&world, &to("")).await.into_iter().map(|seen| seen.token).collect::<Vec<_>>(), plan(&world, &to(&format!("{}", n + 1))).await);
+        world.server.rules("deploy", "key_prefix \"open/\" { policy = \"write\" } key \"open/mid\" { policy = \"deny\" }");
+        let outcome = world.driver.act(&cx(), &Act::Write(writes), &BTreeSet::new(), if told { &tokens } else { &[] }).await;
+        assert_eq!((&outcome.items[0], &outcome.items[2]), (&Item::Done, &Item::Done), "{outcome:?}");
+        match &outcome.items[1] {
+            Item::Failed { transient: false, why } => assert!(!told && why.contains("may not read `open/mid`"), "{why}"),
+            Item::Refused(refusal) => assert!(told && refusal.what.contains("may not write `open/mid`"), "{refusal}"),
+            other => panic!("it may not be written: {other:?}"),
+        }
+        world.server.rules("deploy", "key_prefix \"open/\" { policy = \"write\" }");
+    }
+}
+
+#[tokio::test]
+async fn a_consul_that_asks_for_certificates_is_spoken_to_with_ours_and_with_no_other() {
+    let (ours, theirs) = (Certificates::new(), Certificates::new());
+    let (_server, addr) = ConsulServer::tls(&ours);
+    let tls =
+        |of: &Certificates, identity: Option<&Certificates>| Tls { ca: std::fs::read(&of.ca).expect("it was made"), identity: identity.map(|of| SecretText::new(of.identity())) };
+    let with = |tls| Consul::new(Config { endpoints: vec![format!("https://{addr}")], tls: Some(tls), ..config(addr, None) });
+    let want = |to: &str| vec![Want { id: id("a"), base: None, merged: Some(Value::str(to)), ours: None }];
+    let good = with(tls(&ours, Some(&ours))).expect("the configuration is good");
+    let write = Write { id: id("a"), from: None, to: Some(Value::str("1")), undo: Undo::To(None) };
+    let outcome = good.act(&cx(), &Act::Write(vec![write]), &BTreeSet::new(), &[]).await;
+    assert_eq!(outcome.items, [Item::Done]);
+    let seen = good.observe(&cx(), &want("1"), &[]).await.expect("it is read over TLS");
+    assert!(matches!(&seen[0].reading, Reading::Seen { live: Some(live), .. } if *live == Value::str("1")), "{seen:?}");
+    for (name, bad) in [("no certificate", tls(&ours, None)), ("a stranger's", tls(&ours, Some(&theirs))), ("another authority", tls(&theirs, Some(&ours)))] {
+        let short = Cx { deadline: Instant::now() + Duration::from_secs(5), ..cx() };
+        let error = with(bad).expect("it can be read").observe(&short, &want("1"), &[]).await.expect_err(name);
+        assert!(error.kind == ObserveErrorKind::Unreachable && !error.what.contains("PRIVATE KEY"), "{name}: {error}");
+    }
+    let error = with(Tls { identity: Some(SecretText::new("no key")), ..tls(&ours, None) }).err().expect("it is refused");
+    assert!(error.what.contains("`tls.identity`") && !error.what.contains("no key"), "{error}");
 }
 
 #[tokio::test]

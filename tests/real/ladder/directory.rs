@@ -2,6 +2,7 @@
 
 use super::{
     climb::{act, apply, assert_settled, cx, live, observe, plan, try_observe},
+    keys::{key_value, put_or_delete},
     ladder,
     world::{Lost, World},
 };
@@ -17,7 +18,7 @@ use trueup::{
         run::Item,
     },
     drivers::config::directory::{Config, Directory},
-    kinds::config::{KEYS, bytes, key_id, value},
+    kinds::config::{KEYS, key_id, value},
     ports::{Driver, ObserveErrorKind, Precondition},
 };
 
@@ -81,23 +82,16 @@ impl World for Folder {
     }
 
     fn value(&self, n: usize, v: usize) -> Value {
-        value(&match n % 4 {
-            0 => format!("value {n} {v}").into_bytes(),
-            1 => format!("lines\r\n{n}\n{v}\n").into_bytes(),
-            2 => vec![0xff, 0, n as u8, v as u8],
-            _ => vec![b'x'; 100_000 * v],
-        })
+        key_value(n, v, 100_000)
     }
 
     fn by_hand(&self, id: &ResourceId, value: Option<&Value>) {
-        let path = self.path(&id.name);
-        match value {
-            Some(value) => {
-                fs::create_dir_all(path.parent().expect("it has one")).expect("it is writable");
-                fs::write(path, bytes(value).expect("it is a value")).expect("it is writable");
-            }
-            None => fs::remove_file(path).expect("it is there"),
-        }
+        let put = |key: &str, bytes: &[u8]| {
+            let path = self.path(key);
+            fs::create_dir_all(path.parent().expect("it has one")).expect("it is writable");
+            fs::write(path, bytes).expect("it is writable");
+        };
+        put_or_delete(id, value, put, |key| fs::remove_file(self.path(key)).expect("it is there"));
     }
 
     fn raw(&self) -> Vec<String> {

@@ -2,6 +2,7 @@
 
 use super::{
     climb::{act, apply, assert_settled, cx, none, observe, plan, some, try_observe},
+    keys::{key_value, put_or_delete},
     ladder,
     world::{Lost, World},
 };
@@ -14,7 +15,7 @@ use trueup::{
         run::Item,
     },
     drivers::config::etcd::{Config, Etcd, Limits, User},
-    kinds::config::{KEYS, bytes, key_id, value},
+    kinds::config::{KEYS, key_id, value},
     ports::{Driver, ObserveErrorKind, Precondition, SecretText},
 };
 
@@ -62,19 +63,11 @@ impl World for Cluster {
     }
 
     fn value(&self, n: usize, v: usize) -> Value {
-        value(&match n % 4 {
-            0 => format!("value {n} {v}").into_bytes(),
-            1 => format!("lines\r\n{n}\n{v}\n").into_bytes(),
-            2 => vec![0xff, 0, n as u8, v as u8],
-            _ => vec![b'x'; 10_000 * v],
-        })
+        key_value(n, v, 10_000)
     }
 
     fn by_hand(&self, id: &ResourceId, value: Option<&Value>) {
-        match value {
-            Some(value) => self.server.put(&id.name, &bytes(value).expect("it is a value")),
-            None => self.server.delete(&id.name),
-        }
+        put_or_delete(id, value, |key, bytes| self.server.put(key, bytes), |key| self.server.delete(key));
     }
 
     fn raw(&self) -> Vec<String> {

@@ -9,6 +9,7 @@ mod directory;
 mod dns;
 mod etcd;
 mod etcd_trouble;
+mod keys;
 mod rungs;
 mod sample;
 mod world;

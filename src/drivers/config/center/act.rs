@@ -114,17 +114,25 @@ impl Run<'_> {
         }
     }
 
-    /// Reads what no token tells; `None`: it cannot be read, and that is said of every item.
+    /// Reads what no token tells; what may not be read fails alone. `None`: nothing can be read, and that is said of every item.
     async fn known(&mut self, jobs: Vec<Job>) -> Option<Vec<Job>> {
-        let (mut ready, unknown): (Vec<Job>, Vec<Job>) = jobs.into_iter().partition(|job| job.over.is_some());
-        if unknown.is_empty() {
-            return Some(ready);
-        }
+        let (mut ready, mut unknown): (Vec<Job>, Vec<Job>) = jobs.into_iter().partition(|job| job.over.is_some());
         let writes = self.writes;
-        let keys: Vec<&str> = unknown.iter().map(|job| &*writes[job.at].id.name).collect();
-        match read(self.center, &keys, self.deadline).await {
-            Ok(all) => ready.extend(unknown.into_iter().zip(all).filter_map(|(job, live)| self.judge(job, live))),
-            Err((fault, some)) => {
+        while !unknown.is_empty() {
+            let keys: Vec<&str> = unknown.iter().map(|job| &*writes[job.at].id.name).collect();
+            let (fault, some) = match read(self.center, &keys, self.deadline).await {
+                Ok(all) => {
+                    ready.extend(unknown.into_iter().zip(all).filter_map(|(job, live)| self.judge(job, live)));
+                    break;
+                }
+                Err(failed) => failed,
+            };
+            if matches!(fault, Fault::Denied(_)) && !some.is_empty() {
+                let denied: BTreeSet<usize> = some.into_iter().collect();
+                let (unseen, rest): (Vec<_>, Vec<_>) = unknown.into_iter().enumerate().partition(|(n, _)| denied.contains(n));
+                unseen.iter().for_each(|(_, job)| self.unseen(job));
+                unknown = rest.into_iter().map(|(_, job)| job).collect();
+            } else {
                 let about = some.iter().map(|at| writes[unknown[*at].at].id.clone()).collect();
                 let why = error(self.center, &fault, about).what;
                 let transient = matches!(fault, Fault::Unreachable(_) | Fault::Lost(_));
@@ -136,6 +144,12 @@ impl Run<'_> {
         }
         ready.sort_by_key(|job| job.at);
         Some(ready)
+    }
+
+    /// Says that a key may not be read, so that nobody knows what would be written over.
+    fn unseen(&mut self, job: &Job) {
+        let why = error(self.center, &Fault::Denied(Vec::new()), vec![self.writes[job.at].id.clone()]).what;
+        self.items[job.at] = Item::Failed { transient: false, why };
     }
 
     /// Packs jobs into as few transactions as the server takes.
