@@ -123,6 +123,7 @@ pub async fn sweep(service: Service, every: Span, mut stop: watch::Receiver<bool
             if replicas::falls_to(&members, repo.as_str()).is_some_and(|other| *other != me) {
                 continue;
             }
+            metrics::counter!("trueup_sweeps_total", "repo" => repo.to_string(), "of" => "forge").increment(1);
             let mut news: Vec<MrId> = Vec::new();
             let since = cursors.get(repo).copied().unwrap_or_default();
             match world.forge.sweep(repo, since).await {

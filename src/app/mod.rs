@@ -16,6 +16,7 @@ mod late;
 mod local_desk;
 mod looks;
 mod mapped;
+mod merging;
 mod neighbours;
 mod news;
 mod orders;

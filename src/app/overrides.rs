@@ -2,14 +2,19 @@
 
 use crate::{
     core::{
-        drift::{OverrideEvent, Overrides},
-        model::Time,
-        run::StreamId,
+        drift::{Override, OverrideEvent, Overrides, WrittenOver},
+        model::{MrId, ResourceId, Time, Value},
+        plan::Plan,
+        run::{Event, MergeAnswer, StreamId},
     },
     ports::Clock,
-    stores::{AppendError, Store},
+    stores::{AppendError, Batch, RowKey, Store},
 };
-use std::sync::{Arc, PoisonError, RwLock};
+use std::{
+    collections::BTreeMap,
+    convert::Infallible,
+    sync::{Arc, PoisonError, RwLock},
+};
 
 /// How often a write starts over because another server wrote first; people write here, and not many at once.
 const TRIES: usize = 16;
@@ -81,6 +86,49 @@ impl OverrideBook {
         Err(Err("too many write overrides at once; try again".to_owned()))
     }
 
+    /// Those that a turn makes over: what it wrote, or merged, was the next change of their resources.
+    pub async fn covering(&self, plan: Option<&Plan>, events: &[Event]) -> Vec<Override> {
+        let Some(plan) = plan else { return Vec::new() };
+        let mut over: BTreeMap<&ResourceId, Option<&Value>> = BTreeMap::new();
+        for event in events {
+            if let Event::Proven { step, .. } = event {
+                over.extend(plan.steps.get(step).into_iter().flat_map(|step| step.writes()).map(|write| (&write.id, write.from.as_ref())));
+            } else if let Event::MergeAnswered { answer: MergeAnswer::Merged { .. }, .. } = event {
+                over.extend(plan.deltas.iter().map(|delta| (&delta.id, delta.from.as_ref())));
+            }
+        }
+        if over.is_empty() {
+            return Vec::new();
+        }
+        // Another server may have claimed one since this one looked.
+        let known = if self.store.shared() { self.now().await } else { self.known() };
+        known.covering(over)
+    }
+
+    /// What a change's append writes down of the overrides that it makes over, in one commit with what does so; `settle` ends them.
+    pub fn beside(by: &MrId, upto: u64, overrides: Vec<Override>) -> Batch {
+        if overrides.is_empty() {
+            return Batch::new();
+        }
+        let row = written_over().text(by.repo.as_str()).num(by.number).num(upto);
+        Batch::new().set(&row, &WrittenOver { by: by.clone(), overrides })
+    }
+
+    /// Ends what changes have written over. Whoever comes first does it, after a crash any server, and twice is once.
+    pub async fn settle(&self) -> Result<(), String> {
+        let failed = |error: crate::ports::KvError| error.to_string();
+        for row in self.store.rows::<WrittenOver>(&written_over(), None, usize::MAX).await.map_err(failed)? {
+            let ended = self.write(|now, at| Ok::<_, Infallible>(now.written_over(&row.value, at))).await;
+            ended.map_err(|why| match why {
+                Ok(never) => match never {},
+                Err(why) => why,
+            })?;
+            // Another server may have done it too, and have taken the row away.
+            self.store.write(Batch::new().delete(&row.key, row.rev)).await.map_err(failed)?.ok();
+        }
+        Ok(())
+    }
+
     /// Follows the journal, which costs one row while nobody else wrote.
     async fn read(&self) -> Result<Arc<Overrides>, String> {
         let upto = self.store.reaches(&StreamId::Overrides).await.map_err(|error| error.to_string())?;
@@ -104,4 +152,9 @@ impl OverrideBook {
         }
         known.1.clone()
     }
+}
+
+/// Where it is written down what changes have written over.
+fn written_over() -> RowKey {
+    RowKey::new("written-over")
 }

@@ -2,7 +2,7 @@
 
 use super::{
     desk::Desk,
-    drift, faults, hooks, planning,
+    drift, faults, hooks, merging, planning,
     safe::Look,
     service::Service,
     targets::{Owned, observe_all},
@@ -13,11 +13,10 @@ use crate::{
     core::{
         diff::{Delta, Op},
         drift::OverrideAsk,
-        gate::MergeTicket,
         model::{MrId, ResourceId, StepId, Token, TreeId},
         plan::{Act, Earlier, Plan, Written},
         review::{CommentId, Face, Sighting},
-        run::{Ask, Effect, Input, Item, MergeAnswer, Outcome, PlanAnswer, PlanKey, PlanResult},
+        run::{Ask, Effect, Input, Item, Outcome, PlanAnswer, PlanKey, PlanResult},
     },
     ports::{Fence, ForgeError, ForgeErrorKind, Shown, Stands},
     stores::Store,
@@ -153,13 +152,20 @@ pub async fn perform(hands: Hands, effect: Effect) {
             None
         }
         Effect::Reply { to, text, overrides } => {
+            let claims = !overrides.is_empty();
+            if claims {
+                faults::point("before claim");
+            }
             let text = claimed(&hands, text, overrides).await;
+            if claims {
+                faults::point("after claim");
+            }
             reply(&hands, to, &text).await;
             Some(Input::Replied { to })
         }
         Effect::Merge(ticket) => {
             faults::point("before merge");
-            let answer = merge(&hands, ticket).await;
+            let answer = merging::merge(&hands, ticket).await;
             faults::point("after merge");
             Some(Input::Merged(answer))
         }
@@ -296,22 +302,6 @@ async fn reply(hands: &Hands, to: CommentId, text: &str) {
         tracing::warn!(change = %hands.mr, "a reply waits for the forge: {error}");
         tokio::time::sleep(wait).await;
         wait = (wait * 2).min(FORGE_WAIT_MOST);
-    }
-}
-
-async fn merge(hands: &Hands, ticket: MergeTicket) -> MergeAnswer {
-    // Just before, as for an act; the forge itself takes the branch only from the pinned base to the pinned head.
-    if hands.world.store.stands(&hands.fence) == Stands::Gone {
-        return MergeAnswer::Refused { transient: true, why: "the lease on the change may have ended; another replica may work on it".into() };
-    }
-    let _alone = if hands.world.owners.concern(&hands.mr.repo) { Some(hands.world.owners.merging.lock().await) } else { None };
-    // The look that follows plans again.
-    if owners_moved(&hands.world, &hands.mr).await {
-        return MergeAnswer::Moved { why: "another repository asks for some of it by now, or does no more".into() };
-    }
-    match hands.world.forge.merge(ticket).await {
-        Ok(answer) => answer,
-        Err(error) => MergeAnswer::Refused { transient: error.kind.passes(), why: error.to_string() },
     }
 }
 

@@ -213,7 +213,7 @@ pub struct Owned<'a> {
 /// What comes of some work before an instant, and while a lease stands.
 ///
 /// Both are looked at before the work goes on, each time: a process that was stopped and goes on later does not send its next message.
-async fn before<T>(end: Instant, stands: &(dyn Fn() -> Stands + Sync), work: impl Future<Output = T>) -> Option<T> {
+pub(super) async fn before<T>(end: Instant, stands: &(dyn Fn() -> Stands + Sync), work: impl Future<Output = T>) -> Option<T> {
     let mut work = std::pin::pin!(work);
     let mut timer = std::pin::pin!(tokio::time::sleep_until(end.into()));
     std::future::poll_fn(|cx| {

@@ -7,15 +7,15 @@ use super::{
     intake,
     looks::Looks,
     orders::{self, Asker, Order},
+    overrides::OverrideBook,
     perform,
     world::World,
 };
 use crate::{
     core::{
-        drift::{OverrideFault, Overrides},
         model::{MrId, ResourceId, StepId, Time, Token, Value},
         review::{Answer, Phase, Sighting, View},
-        run::{Ask, Card, Change, Effect, Event, Input, MergeAnswer, StreamId},
+        run::{Ask, Card, Change, Effect, Event, Input, StreamId},
     },
     ports::Fence,
     stores::{AppendError, LeaseError},
@@ -309,8 +309,11 @@ impl Worker {
         let held = !self.change.ledger().written().is_empty();
         let mut turn = self.change.handle(self.world.clock.now(), &inputs);
         let card = turn.card.clone();
+        let over = self.world.overrides.covering(self.change.plan().map(|plan| &**plan), &turn.events).await;
+        let ends = !over.is_empty();
+        let beside = OverrideBook::beside(&self.mr, self.upto, over);
         faults::point("before append");
-        let appended = self.world.store.append_taking(&StreamId::Change(self.mr.clone()), self.upto, Some(&self.fence), &turn, &taken).await;
+        let appended = self.world.store.append_taking(&StreamId::Change(self.mr.clone()), self.upto, Some(&self.fence), &turn, &taken, beside).await;
         let receipt = appended.map_err(|error| {
             // What is wrong with the disk keeps everybody waiting; a stale or lost stream is this change's own.
             if matches!(error, AppendError::Full { .. } | AppendError::Store { .. }) {
@@ -332,7 +335,15 @@ impl Worker {
                 tokio::spawn(intake::look_queued(self.world.clone(), self.desk.clone(), self.mr.clone()));
             }
         }
-        self.ends_overrides(&turn.events);
+        if ends {
+            let (world, mr) = (self.world.clone(), self.mr.clone());
+            tokio::spawn(async move {
+                faults::point("overrides end");
+                if let Err(why) = world.overrides.settle().await {
+                    tracing::warn!(change = %mr, "the overrides it ended are not kept as over, which is tried again: {why}");
+                }
+            });
+        }
         if matches!(card.phase, Phase::Restored | Phase::Merged) && self.change.sighting().is_some_and(|sighting| sighting.proposed.is_some()) {
             // What it proposed is gone, one way or the other: whoever proposed it looks again.
             self.world.sweeps.look_again();
@@ -350,31 +361,6 @@ impl Worker {
             self.perform(effect, looks);
         }
         Ok(())
-    }
-
-    /// What this turn wrote, or merged, was the next change of its resources: overrides of just that are over.
-    fn ends_overrides(&self, events: &[Event]) {
-        let known = self.world.overrides.known();
-        let Some(plan) = self.change.plan().filter(|_| known.standing().next().is_some()) else { return };
-        let mut over: BTreeMap<ResourceId, Option<Value>> = BTreeMap::new();
-        for event in events {
-            if let Event::Proven { step, .. } = event {
-                over.extend(plan.steps.get(step).into_iter().flat_map(|step| step.writes()).map(|write| (write.id.clone(), write.from.clone())));
-            } else if let Event::MergeAnswered { answer: MergeAnswer::Merged { .. }, .. } = event {
-                over.extend(plan.deltas.iter().map(|delta| (delta.id.clone(), delta.from.clone())));
-            }
-        }
-        let touched = |over: &BTreeMap<ResourceId, Option<Value>>, now: &Overrides, mr: &MrId, at| now.changed(mr, over.iter().map(|(id, from)| (id, from.as_ref())), at);
-        if touched(&over, &known, &self.mr, Time::default()).is_empty() {
-            return;
-        }
-        let (world, mr) = (self.world.clone(), self.mr.clone());
-        tokio::spawn(async move {
-            let ended = world.overrides.write(|now, at| Ok::<_, OverrideFault>(touched(&over, now, &mr, at))).await;
-            if let Err(Err(why)) = ended {
-                tracing::warn!(change = %mr, "the overrides it ended are not kept as over: {why}");
-            }
-        });
     }
 
     /// Begins a look, when the one at a time says so.

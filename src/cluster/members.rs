@@ -87,7 +87,10 @@ impl Members {
                 }
             }
         }
-        Err(Fault::Unreachable(format!("{}; check `endpoints` and that the server is up", away.join(", "))))
+        let what = away.join(", ");
+        // Whoever met a certificate met a server.
+        let advice = if what.contains(CHECK) { "" } else { "; check `endpoints` and that the server is up" };
+        Err(Fault::Unreachable(format!("{what}{advice}")))
     }
 
     /// Asks one member, by its place among the endpoints.
@@ -134,5 +137,21 @@ fn innermost(error: &reqwest::Error) -> String {
     while let Some(source) = error.source() {
         error = source;
     }
-    error.to_string()
+    advised(&error.to_string())
+}
+
+/// Begins what is to be checked about certificates.
+const CHECK: &str = "; check `tls.";
+
+/// What went wrong, with what to do where it is about certificates.
+fn advised(what: &str) -> String {
+    // The words are those of rustls; others are told as they are.
+    let advice = if what.starts_with("invalid peer certificate") {
+        "ca`, which must be the authority of the server's certificate, and that the certificate names this address"
+    } else if what.starts_with("received fatal alert") {
+        "identity`: the server asks for a certificate of an authority that it trusts"
+    } else {
+        return what.to_owned();
+    };
+    format!("{what}{CHECK}{advice}")
 }

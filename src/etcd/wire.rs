@@ -130,9 +130,13 @@ fn reply(answer: &Answer) -> Reply {
             let text = body["message"].as_str().or(body["error"].as_str()).unwrap_or_default().to_owned();
             Reply::Bad { status, code: body["code"].as_i64().unwrap_or(-1), text }
         }
+        Err(_) if String::from_utf8_lossy(&answer.body).contains("CommonName of client") => Reply::Bad { status, code: -1, text: NAMED.to_owned() },
         Err(_) => Reply::Bad { status, code: -1, text: format!("HTTP {status} without JSON; check that `endpoints` name etcd's client port") },
     }
 }
+
+/// Where users sign in, etcd's gateway refuses every certificate that it could take for another sign-in.
+const NAMED: &str = "where users sign in, etcd takes no client certificate with a common name (CN); give `tls.identity` a certificate without one";
 
 /// What to do about a full quota; etcd keeps its alarm until somebody clears it.
 pub const NO_SPACE: &str =
@@ -149,6 +153,8 @@ fn fault(status: u16, code: i64, text: &str) -> Fault {
         Fault::TooLarge(None)
     } else if text.contains("database space exceeded") {
         Fault::Full(NO_SPACE)
+    } else if text == NAMED {
+        Fault::Stranger(text.to_owned())
     } else if text.contains("user name is empty") {
         Fault::Stranger("the cluster asks who is there; add `user` and `password`".into())
     } else if text.contains("permission denied") {

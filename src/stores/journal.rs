@@ -2,6 +2,7 @@
 
 use super::{
     codec, keys,
+    rows::Batch,
     store::{FETCH, Store, corrupt},
 };
 use crate::{
@@ -113,17 +114,22 @@ impl Store {
     ///
     /// On return they are durable, together or not at all.
     pub async fn append(&self, stream: &StreamId, at: u64, fence: Option<&Fence>, turn: &Turn) -> Result<Receipt, AppendError> {
-        self.append_taking(stream, at, fence, turn, &[]).await
+        self.append_taking(stream, at, fence, turn, &[], Batch::new()).await
     }
 
-    /// The same, and the deliveries that the turn heard leave the inbox in the same commit: each is heard exactly once.
-    pub async fn append_taking(&self, stream: &StreamId, at: u64, fence: Option<&Fence>, turn: &Turn, taken: &[u64]) -> Result<Receipt, AppendError> {
-        self.append_with(stream, at, fence, &turn.events, Some(turn.card.clone()), taken).await
+    /// The same, and in the same commit the deliveries that the turn heard leave the inbox, so that each is heard exactly once, and what is to be
+    /// done beside the journal is written down, so that no crash loses it.
+    pub async fn append_taking(&self, stream: &StreamId, at: u64, fence: Option<&Fence>, turn: &Turn, taken: &[u64], beside: Batch) -> Result<Receipt, AppendError> {
+        let (mut when, mut then) = beside.parts();
+        when.extend(fence.map(|fence| Compare::At(fence.key.clone(), Rev(fence.rev))));
+        then.extend(taken.iter().map(|n| Put::Del(keys::delivery(*n))));
+        self.append_with(stream, at, fence, (&turn.events, Some(turn.card.clone())), (when, then)).await
     }
 
     /// Appends records of another type than a change's events, the board's for instance, under the same promises.
     pub async fn append_records<E: Serialize + Sync>(&self, stream: &StreamId, at: u64, fence: Option<&Fence>, records: &[E]) -> Result<Receipt, AppendError> {
-        self.append_with(stream, at, fence, records, None, &[]).await
+        let when = fence.map(|fence| Compare::At(fence.key.clone(), Rev(fence.rev))).into_iter().collect();
+        self.append_with(stream, at, fence, (records, None), (when, Vec::new())).await
     }
 
     async fn append_with<E: Serialize + Sync>(
@@ -131,9 +137,8 @@ impl Store {
         stream: &StreamId,
         at: u64,
         fence: Option<&Fence>,
-        records: &[E],
-        card: Option<Card>,
-        taken: &[u64],
+        (records, card): (&[E], Option<Card>),
+        (beside, mut then): (Vec<Compare>, Vec<Put>),
     ) -> Result<Receipt, AppendError> {
         let (head, unmoved) = self.head(stream, at).await.map_err(|error| failed(stream, error))?;
         if head.records != at {
@@ -142,19 +147,15 @@ impl Store {
         let record = keys::record(stream, at);
         let mut after = Head { records: at + records.len() as u64, hash: head.hash, card: card.or_else(|| head.card.clone()) };
         let mut when = vec![Compare::Absent(record.clone()), unmoved];
-        let mut then = Vec::new();
+        when.extend(beside);
         if !records.is_empty() {
             let (hash, value) = self.link(stream, at, &head.hash, records).await.map_err(|error| failed(stream, error))?;
             after.hash = hash;
             then.push(Put::Set(record, value, None));
         }
-        then.extend(taken.iter().map(|n| Put::Del(keys::delivery(*n))));
         if then.is_empty() && after == head {
             // Nothing to keep; whoever acts on the receipt carries the fence.
             return Ok(Receipt { stream: stream.clone(), upto: at });
-        }
-        if let Some(fence) = fence {
-            when.push(Compare::At(fence.key.clone(), Rev(fence.rev)));
         }
         let head_row = serde_json::to_vec(&after).map_err(|error| failed(stream, corrupt(&keys::head(stream), &format!("cannot be written as JSON ({error})"))))?;
         then.push(Put::Set(keys::head(stream), head_row, None));

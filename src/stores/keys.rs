@@ -128,6 +128,11 @@ pub(super) fn lease(id: &StreamId) -> Key {
     stream("lease", id)
 }
 
+/// A lease about no stream.
+pub(super) fn named_lease(name: &str) -> Key {
+    path(&["lease", "named", name])
+}
+
 /// The leases of changes, of one repository or of all.
 pub(super) fn leases(repo: Option<&RepoId>) -> Key {
     let mut key = path(&["lease", "change"]);

@@ -6,7 +6,7 @@ use crate::{
         model::{MrId, RepoId},
         run::StreamId,
     },
-    ports::{Compare, Fence, KvError, KvErrorKind, Put, Rev, Stands},
+    ports::{Compare, Fence, Key, KvError, KvErrorKind, Put, Rev, Stands},
 };
 use std::collections::BTreeMap;
 
@@ -23,7 +23,15 @@ pub enum LeaseError {
 impl Store {
     /// Takes the lease on a stream, for as long as this store's session lives. Taking it twice gives the same fence.
     pub async fn own(&self, stream: &StreamId) -> Result<Fence, LeaseError> {
-        let key = keys::lease(stream);
+        self.take_lease(keys::lease(stream)).await?.map_err(|by| LeaseError::Held { stream: Named(stream.clone()), by })
+    }
+
+    /// Takes the lease of that name, which is about no stream, for as long as this store's session lives; inside: who has it.
+    pub async fn hold(&self, name: &str) -> Result<Result<Fence, String>, KvError> {
+        self.take_lease(keys::named_lease(name)).await
+    }
+
+    async fn take_lease(&self, key: Key) -> Result<Result<Fence, String>, KvError> {
         loop {
             let seat = self.seat();
             if self.0.kv.stands(seat.session) == Stands::Gone {
@@ -32,21 +40,21 @@ impl Store {
             }
             let put = Put::Set(key.clone(), seat.member.clone().into_bytes(), Some(seat.session));
             match self.0.kv.commit(vec![Compare::Absent(key.clone())], vec![put]).await {
-                Ok(Ok(rev)) => return Ok(Fence { key, rev: rev.0, session: seat.session }),
+                Ok(Ok(rev)) => return Ok(Ok(Fence { key, rev: rev.0, session: seat.session })),
                 Ok(Err(_)) => {}
                 Err(error) if error.kind == KvErrorKind::Session => {
                     self.sit_again(seat.session).await?;
                     continue;
                 }
-                Err(error) => return Err(error.into()),
+                Err(error) => return Err(error),
             }
             // Held; or let go between the two calls, and then it is asked for again.
             if let Some(row) = self.at(&key).await? {
-                return if row.value == seat.member.as_bytes() {
+                return Ok(if row.value == seat.member.as_bytes() {
                     Ok(Fence { key, rev: row.rev.0, session: seat.session })
                 } else {
-                    Err(LeaseError::Held { stream: Named(stream.clone()), by: String::from_utf8_lossy(&row.value).into_owned() })
-                };
+                    Err(String::from_utf8_lossy(&row.value).into_owned())
+                });
             }
         }
     }

@@ -60,6 +60,13 @@ impl Batch {
     }
 }
 
+impl Batch {
+    /// What it compares, and what it writes.
+    pub(super) fn parts(self) -> (Vec<Compare>, Vec<Put>) {
+        (self.when, self.then)
+    }
+}
+
 impl Store {
     /// The row at a key.
     pub async fn row<T: DeserializeOwned>(&self, key: &RowKey) -> Result<Option<Stored<T>>, KvError> {

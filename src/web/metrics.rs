@@ -43,6 +43,7 @@ fn recorder() -> &'static PrometheusHandle {
             "From when something happened on a forge to when it was looked at, by how it was heard of."
         );
         metrics::describe_counter!("trueup_news_swept_total", "Merge requests of network forges that moved and that no webhook told of; the sweep found them.");
+        metrics::describe_counter!("trueup_sweeps_total", "Sweeps that this replica made, by repository; `of` is the forge or drift.");
         metrics::describe_counter!("trueup_takeovers_total", "Open changes that this replica took over from another.");
         handle
     })

@@ -3,6 +3,9 @@
 //! `cargo bench --bench config`. Ours is what a run does: the driver's acts, four under way, each with the tokens of the observation before it.
 //! The bare client posts the same transactions, made beforehand, and looks only at whether they were taken. Acts are made as they are sent, so that what
 //! memory grows by is the driver's.
+//!
+//! Then plans of merge requests that change ten keys to what they are already, in repositories of 1,000 and of 50,000 keys over the etcd that holds them:
+//! how long each takes, and how many bytes etcd sends for it.
 
 #[path = "../real/harness/mod.rs"]
 #[expect(dead_code, unused_imports, reason = "a bench uses a part of what the tests share")]
@@ -13,18 +16,19 @@ mod kit;
 use base64::{Engine as _, engine::general_purpose::STANDARD};
 use futures::StreamExt as _;
 use harness::{ConsulServer, EtcdServer};
-use kit::{Memory, NoSecrets, Series, asked, ratio, rounds};
+use kit::{Importer, Memory, NoSecrets, Planner, Series, asked, ratio, rounds};
 use serde_json::{Value as Json, json};
 use std::{
-    collections::BTreeSet,
+    collections::{BTreeMap, BTreeSet},
     net::SocketAddr,
+    sync::Arc,
     time::{Duration, Instant},
 };
 use trueup::{
     core::{
         model::{Reading, Token, Value, Want},
         plan::{Act, Undo, Write},
-        run::Item,
+        run::{Item, PlanResult},
     },
     drivers::config::{
         consul::{self, Consul},
@@ -42,6 +46,9 @@ const IN_FLIGHT: usize = 4;
 /// Keys of one observation: what the proofs of steps that end together ask for.
 const LOOK: usize = 1_000;
 
+/// Keys that a merge request of the plans touches.
+const TOUCHED: usize = 10;
+
 fn main() {
     if !asked() {
         return;
@@ -55,13 +62,58 @@ fn main() {
     let config = etcd::Config { target: "t".into(), endpoints: vec![format!("http://{}", server.addr)], user: None, tls: None, limits, answer: Duration::from_secs(30) };
     let driver = Etcd::new(config).expect("the configuration is good");
     runtime.block_on(bench("etcd", &driver, 128, server.addr, rounds, etcd_body, &|| driver.transactions()));
-    drop(server);
+    let (plans, driver): (_, Arc<dyn Driver>) = (rounds.max(5), Arc::new(driver));
+    let planned: Vec<String> = [1_000, KEYS].map(|keys| no_op(&runtime, &driver, server.addr, keys, plans)).into();
+    drop((server, driver));
     let server = ConsulServer::open();
     let limits = consul::Limits::default();
     let endpoints = vec![format!("http://{}", server.addr)];
     let config = consul::Config { target: "t".into(), endpoints, token: None, datacenter: None, tls: None, limits, answer: Duration::from_secs(30) };
     let driver = Consul::new(config).expect("the configuration is good");
     runtime.block_on(bench("Consul", &driver, 64, server.addr, rounds, consul_body, &|| driver.transactions()));
+    println!("\nplans that change {TOUCHED} keys to what they are already, over etcd; milliseconds, median (least–most) of {plans}");
+    println!("{:>7} {:>10} {:>18} {:>24}", "keys", "first", "plan", "bytes etcd sends a plan");
+    planned.iter().for_each(|line| println!("{line}"));
+}
+
+/// Plans over a repository of so many keys, all live; each plan is of keys that no plan before it touched.
+fn no_op(runtime: &tokio::runtime::Runtime, driver: &Arc<dyn Driver>, addr: SocketAddr, keys: usize, plans: usize) -> String {
+    let side = format!("noop-{keys}");
+    let client = reqwest::Client::builder().no_proxy().build().expect("a client can be made");
+    for step in (0..keys).collect::<Vec<_>>().chunks(128) {
+        let (path, body) = etcd_body(&side, 0, step);
+        assert!(runtime.block_on(bare(&client, addr, path, body)), "the keys are new");
+    }
+    let dir = tempfile::tempdir().expect("a temporary folder");
+    let path = dir.path().join("state.git");
+    let file = |n: usize| key(&side, 0, n).replacen(&format!("bench/{side}/0/"), "keys/", 1);
+    let touched = |plan: usize| plan * TOUCHED..(plan + 1) * TOUCHED;
+    let mut import = Importer::new(&path);
+    let root = format!("sources:\n  - path: keys\n    format: keytree\n    targets: [t]\n    prefix: bench/{side}/0/\n");
+    let before = |n: usize| if n < touched(plans).end { format!("before {n}") } else { content(n) };
+    import.commit("main", None, &(0..keys).map(|n| (file(n), before(n))).chain([("trueup.yaml".to_owned(), root)]).collect::<BTreeMap<_, _>>());
+    (0..=plans).for_each(|plan| import.commit(&format!("plan-{plan}"), Some("main"), &touched(plan).map(|n| (file(n), content(n))).collect::<BTreeMap<_, _>>()));
+    import.done();
+    let planner = Planner::over(&path, driver.clone());
+    let sent = || runtime.block_on(bytes_sent(&client, addr));
+    let (mut first, mut took, mut bytes) = (Series::default(), Series::default(), Vec::new());
+    for plan in 0..=plans {
+        let (base, head, before) = (planner.commit("main"), planner.commit(&format!("plan-{plan}")), sent());
+        let series = if plan == 0 { &mut first } else { &mut took };
+        let (_, made) = series.time(|| planner.plan(&base, &head));
+        bytes.push(sent() - before);
+        let PlanResult::Plan { plan, .. } = made else { panic!("it is a plan: {made:?}") };
+        assert_eq!((plan.deltas.len(), plan.steps.values().flat_map(|step| step.writes()).count()), (TOUCHED, 0), "everything is as it is asked for");
+    }
+    bytes.sort_unstable();
+    format!("{keys:>7} {:>10.0} {took:>18} {:>24}", first.median().as_secs_f64() * 1000.0, bytes[bytes.len() / 2])
+}
+
+/// What etcd has sent to clients since it started.
+async fn bytes_sent(client: &reqwest::Client, addr: SocketAddr) -> u64 {
+    let text = client.get(format!("http://{addr}/metrics")).send().await.expect("it answers").text().await.expect("it is text");
+    let line = text.lines().find_map(|line| line.strip_prefix("etcd_network_client_grpc_sent_bytes_total ")).expect("etcd counts it");
+    line.trim().parse::<f64>().expect("it is a number") as u64
 }
 
 fn key(side: &str, round: usize, n: usize) -> String {

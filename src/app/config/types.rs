@@ -328,7 +328,7 @@ impl TargetKind {
 pub struct Tls {
     /// The file of the authorities that alone are trusted.
     pub ca: PathBuf,
-    /// Our certificate followed by its key, where the target asks for one.
+    /// Our certificate followed by its key, where the target asks for one. An etcd where users sign in takes only one without a common name.
     #[serde(default)]
     pub identity: Option<SecretSource>,
 }

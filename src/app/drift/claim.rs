@@ -53,10 +53,19 @@ pub async fn claim(world: &Arc<World>, desk: &Desk, repo: &RepoId, ask: &Overrid
             return Err(refused(format!("{whose}; claim it there, because only who asks for it can answer for what is live instead")));
         }
     }
+    let words = Override { id: id.clone(), repo: repo.clone(), by: ask.by.clone(), reason, until, covers: None, on, at: ask.at, noticed: false };
+    let now = world.overrides.now().await;
+    if now.was_said(&words) {
+        // A comment that was heard before a crash. What became of it since stands, whatever is live now.
+        let stands = now.get(repo, &id).is_some_and(|known| known.at == words.at && known.by == words.by);
+        let (by, what) = (code(ask.by.as_str()), code(&target.kind().title(&id)));
+        let over = if stands { "" } else { "; that is over since" };
+        return Ok(format!("Overridden by {by} until {until}: {what} on {}{over}.", code(&id.target)));
+    }
     let live = seen(world, desk, known, &id).await?;
     let (title, lines) = (target.kind().title(&id), live.as_ref().map(|live| target.kind().lines(&id, live.value()).join(", ")));
     let covers = live.as_ref().map(|live| live.value().fingerprint());
-    let claimed = Override { id: id.clone(), repo: repo.clone(), by: ask.by.clone(), reason, until, covers, on, at: ask.at, noticed: false };
+    let claimed = Override { covers, ..words };
     let decide = |now: &Overrides, _: Time| -> Result<Vec<OverrideEvent>, OverrideFault> {
         let same = now.get(repo, &id).is_some_and(|known| Override { noticed: false, ..known.clone() } == claimed);
         Ok(if same { Vec::new() } else { vec![OverrideEvent::Claimed(claimed.clone())] })

@@ -17,6 +17,9 @@ const NAP: Duration = Duration::from_secs(30);
 /// Announces and ends overrides in time, until told to stop.
 pub async fn keep(world: Arc<World>, mut stop: watch::Receiver<bool>) {
     loop {
+        if let Err(why) = world.overrides.settle().await {
+            tracing::warn!("overrides that changes have written over are not kept as over, trying again: {why}");
+        }
         let now = world.overrides.now().await;
         let due = now.due(world.clock.now());
         if !due.is_empty() {

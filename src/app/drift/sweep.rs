@@ -248,6 +248,7 @@ pub async fn sweep(world: Arc<World>, desk: Desk, repo: Arc<Repository>, drift: 
                 return;
             }
         };
+        metrics::counter!("trueup_sweeps_total", "repo" => repo.id.to_string(), "of" => "drift").increment(1);
         let swept = async {
             if let Err(why) = look_round(&world, &desk, &repo, &reads, round).await {
                 tracing::warn!(repo = %repo.id, "the sweep for drift waits: {why}");

@@ -6,6 +6,6 @@ mod paper;
 mod row;
 
 pub use compare::{Verdict, Writer, compare};
-pub use overrides::{Ended, Ending, LONGEST, Override, OverrideAsk, OverrideEvent, OverrideFault, Overrides, terms};
+pub use overrides::{Ended, Ending, LONGEST, Override, OverrideAsk, OverrideEvent, OverrideFault, Overrides, WrittenOver, terms};
 pub use paper::{FoundShape, Heading, closing, found_lines, found_markdown, json, part_line};
 pub use row::{Ahead, Covered, Fault, Found, How, Part, Row, Tally};

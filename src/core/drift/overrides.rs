@@ -16,6 +16,9 @@ const NOTICE: Span = Span(86_400_000);
 /// So many that ended are remembered, for whoever asks what became of one.
 const REMEMBERED: usize = 100;
 
+/// So many claims are remembered for whoever says one again: more than are said between a crash and the restart after it.
+const SAID: usize = 1000;
+
 /// The longest reason; longer ones are stories for a merge request.
 const REASON: usize = 500;
 
@@ -88,6 +91,15 @@ pub struct Overrides {
     /// By resource, and then by repository: where grants are shared, one repository's word says nothing for another's.
     standing: BTreeMap<(ResourceId, RepoId), Override>,
     ended: VecDeque<Ended>,
+    /// What was claimed, without what it covered: the same words are heard once, whatever became of it since.
+    said: VecDeque<Override>,
+}
+
+/// Overrides that covered exactly what one turn of a change wrote over, or merged: they are over, whenever somebody gets to it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct WrittenOver {
+    pub by: MrId,
+    pub overrides: Vec<Override>,
 }
 
 /// What somebody said to override, as it was said.
@@ -125,6 +137,11 @@ impl Override {
         Time(self.until.0.saturating_sub_unsigned(quarter.min(NOTICE.0)))
     }
 
+    /// The words alone: what was live when they were said, and whether the end was announced, does not count.
+    fn words(&self) -> Self {
+        Self { covers: None, noticed: false, ..self.clone() }
+    }
+
     /// Whether it covers what is live, as far as anybody asks for its fields.
     pub fn covers(&self, live: Option<&Value>) -> bool {
         self.covers == live.map(Value::fingerprint)
@@ -143,7 +160,11 @@ impl Override {
 impl Overrides {
     pub fn apply(&mut self, event: &OverrideEvent) {
         match event {
-            OverrideEvent::Claimed(claimed) => drop(self.standing.insert(claimed.key(), claimed.clone())),
+            OverrideEvent::Claimed(claimed) => {
+                self.said.push_front(claimed.words());
+                self.said.truncate(SAID);
+                self.standing.insert(claimed.key(), claimed.clone());
+            }
             OverrideEvent::Noticed { repo, id, at: _ } => {
                 for key in self.named(repo.as_ref(), id) {
                     if let Some(known) = self.standing.get_mut(&key) {
@@ -212,15 +233,24 @@ impl Overrides {
         }
     }
 
-    /// What a change that wrote, or merged, ends: of `touched` (each with the content it came from) those that covered exactly that.
-    ///
-    /// Whosever they are: what they covered is there no more.
-    pub fn changed<'a>(&self, by: &MrId, touched: impl IntoIterator<Item = (&'a ResourceId, Option<&'a Value>)>, at: Time) -> Vec<OverrideEvent> {
+    /// Those that covered exactly what a change wrote over, or merged: `touched`, each with the content it came from. Whosever they are: what
+    /// they covered is there no more.
+    pub fn covering<'a>(&self, touched: impl IntoIterator<Item = (&'a ResourceId, Option<&'a Value>)>) -> Vec<Override> {
         if self.standing.is_empty() {
             return Vec::new();
         }
-        let over = touched.into_iter().flat_map(|(id, from)| self.of(id).filter(move |known| known.covers(from)));
-        over.map(|known| known.ends(Ending::Changed(by.clone()), at)).collect()
+        touched.into_iter().flat_map(|(id, from)| self.of(id).filter(move |known| known.covers(from))).cloned().collect()
+    }
+
+    /// Ends those that were written over and still stand. One that was claimed again since is of what came after.
+    pub fn written_over(&self, what: &WrittenOver, at: Time) -> Vec<OverrideEvent> {
+        let stands = |was: &&Override| self.get(&was.repo, &was.id).is_some_and(|known| (known.words(), known.covers) == (was.words(), was.covers));
+        what.overrides.iter().filter(stands).map(|was| was.ends(Ending::Changed(what.by.clone()), at)).collect()
+    }
+
+    /// Whether exactly this was said before: a claim in a comment may be heard again after a crash.
+    pub fn was_said(&self, claimed: &Override) -> bool {
+        self.said.contains(&claimed.words())
     }
 }
 

@@ -19,6 +19,9 @@ pub(super) fn wait(step: StepId, tries: u32) -> Span {
     Span(span / 2 + mixed % (span / 2 + 1))
 }
 
+/// The wait before it is asked again whether it is a change's turn: others take seconds.
+pub(super) const TURN: Span = Span::secs(2);
+
 /// The wait before the world, a live system or a forge, is asked again for the whole change.
 pub(super) fn slow(tries: u32) -> Span {
     Span((1000u64 << tries.saturating_sub(1).min(16)).min(60_000))

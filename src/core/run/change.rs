@@ -92,6 +92,8 @@ pub struct Change {
     pub(super) merge: Option<Pin>,
     pub(super) merge_again: Option<Time>,
     pub(super) merge_tries: u32,
+    /// What comes before the merge, where it waits for its turn.
+    pub(super) merge_after: Option<String>,
     pub(super) merged: Option<CommitId>,
     /// The merge request whose merge brought this one in.
     pub(super) merged_with: Option<MrId>,
@@ -210,6 +212,7 @@ impl Change {
             merge: None,
             merge_again: None,
             merge_tries: 0,
+            merge_after: None,
             merged: None,
             merged_with: None,
             alarm: false,

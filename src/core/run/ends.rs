@@ -90,6 +90,10 @@ impl Change {
                 self.merge_again = Some(at + backoff::slow(self.merge_tries));
                 self.trouble = Some(why.clone());
             }
+            MergeAnswer::Waits { why } => {
+                self.merge_again = Some(at + backoff::TURN);
+                self.merge_after = Some(why.clone());
+            }
             MergeAnswer::Refused { transient: false, why } => {
                 (self.stage, self.window) = (Phase::Failed, None);
                 self.trouble = Some(format!("the forge will not merge it: {why}"));

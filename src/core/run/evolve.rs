@@ -218,7 +218,7 @@ impl Change {
             Event::MergeAsked { pin, at } => {
                 must(self.stage == Phase::Merging && self.merge.is_none(), "one merge at a time, from the merge gate")?;
                 self.tell(*at);
-                (self.merge, self.merge_again) = (Some((**pin).clone()), None);
+                (self.merge, self.merge_again, self.merge_after) = (Some((**pin).clone()), None, None);
                 (self.held, self.held_until) = (Vec::new(), None);
             }
             Event::MergeAnswered { answer, at } => {

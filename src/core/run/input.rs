@@ -99,4 +99,6 @@ pub enum MergeAnswer {
     Moved { why: String },
     /// The forge will not; `transient` when it may later.
     Refused { transient: bool, why: String },
+    /// The forge was not asked: something else comes first.
+    Waits { why: String },
 }

@@ -60,6 +60,7 @@ impl Change {
             Phase::Restoring if !self.running => self.gate_sentence().unwrap_or(Waiting::Restoring { done: 0, all: self.ledger.written().len() }),
             Phase::Restoring => Waiting::Restoring { done: counts.proven, all: counts.all },
             Phase::Verifying => self.window_sentence(),
+            Phase::Merging if self.merge_again.is_some() && self.merge_after.is_some() => Waiting::MergeAfter { why: self.merge_after.clone().unwrap_or_default() },
             Phase::Merging if self.merge_again.is_some() => Waiting::MergeRefused { why: self.trouble.clone().unwrap_or_else(|| "base or head moved".to_owned()) },
             Phase::Merging | Phase::Empty => self.gate_sentence().unwrap_or(Waiting::Merge),
             Phase::Merged => Waiting::Merged { commit: self.merged.clone()?, with: self.merged_with.clone() },

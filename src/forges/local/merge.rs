@@ -18,6 +18,7 @@ use crate::{
     ports::{Merge, StateRepo},
     stores::Batch,
 };
+use std::sync::Arc;
 
 /// Commits of the target that are searched for one of ours: a change waits days, not this many merges.
 const SEARCHED: usize = 10_000;
@@ -56,7 +57,16 @@ impl LocalForge {
             bot: self.bot.clone(),
             now: self.clock.now(),
         };
-        let answer = self.git(&mr.repo, move |place| merge(place, &wanted)).await?;
+        let wanted = Arc::new(wanted);
+        let prepared = {
+            let wanted = wanted.clone();
+            self.git(&mr.repo, move |place| prepare(place, &wanted)).await?
+        };
+        let answer = match prepared {
+            Prepared::Answer(answer) => answer,
+            // A wait between them: whoever waits here may go away for good, because the change is somebody else's by now.
+            Prepared::Commit(commit) => self.git(&mr.repo, move |place| move_branch(place, &wanted, &commit)).await?,
+        };
         if let MergeAnswer::Merged { commit, .. } = &answer {
             self.record(&mr, ticket.head(), commit, &row.source).await?;
         }
@@ -88,36 +98,50 @@ impl LocalForge {
     }
 }
 
-fn merge(place: &Place, wanted: &Wanted) -> Result<MergeAnswer, LocalError> {
+/// What there is to do.
+enum Prepared {
+    /// Nothing any more, or nothing can be done.
+    Answer(MergeAnswer),
+    /// The branch is to be moved to this commit.
+    Commit(CommitId),
+}
+
+/// Everything but the move of the branch: nobody sees anything of it.
+fn prepare(place: &Place, wanted: &Wanted) -> Result<Prepared, LocalError> {
+    let answer = |answer| Ok(Prepared::Answer(answer));
     let Standing { tip, held, authors: _ } = place.standing(&wanted.target, &wanted.head)?.ok_or_else(|| gone(place, &wanted.target))?;
     // A crash between moving the branch and recording it: the commit is there, and it is this ticket's.
     if held && let Some(answer) = done_already(place, wanted, &tip)? {
-        return Ok(answer);
+        return Ok(Prepared::Answer(answer));
     }
     if tip != wanted.base {
-        return Ok(MergeAnswer::Moved { why: format!("`{}` is at {tip}, not at {}", wanted.target, wanted.base) });
+        return answer(MergeAnswer::Moved { why: format!("`{}` is at {tip}, not at {}", wanted.target, wanted.base) });
     }
     match place.tip(&wanted.source)? {
         Some(head) if head == wanted.head => {}
-        Some(head) => return Ok(MergeAnswer::Moved { why: format!("`{}` is at {head}, not at {}", wanted.source, wanted.head) }),
-        None => return Ok(MergeAnswer::Moved { why: format!("`{}` is gone", wanted.source) }),
+        Some(head) => return answer(MergeAnswer::Moved { why: format!("`{}` is at {head}, not at {}", wanted.source, wanted.head) }),
+        None => return answer(MergeAnswer::Moved { why: format!("`{}` is gone", wanted.source) }),
     }
     // The plan's tree again, from the two commits: the merge puts nothing on the branch that was not planned.
     match place.git.merge(&wanted.base, &wanted.head)? {
         Merge::Clean(tree) if tree == wanted.tree => {}
-        Merge::Clean(tree) => return Ok(MergeAnswer::Refused { transient: false, why: format!("merging would give the tree {tree}, the plan was for {}", wanted.tree) }),
-        Merge::Conflicts(paths) => return Ok(MergeAnswer::Refused { transient: false, why: format!("merging conflicts in {}", paths.join(", ")) }),
+        Merge::Clean(tree) => return answer(MergeAnswer::Refused { transient: false, why: format!("merging would give the tree {tree}, the plan was for {}", wanted.tree) }),
+        Merge::Conflicts(paths) => return answer(MergeAnswer::Refused { transient: false, why: format!("merging conflicts in {}", paths.join(", ")) }),
     }
-    let commit = commit(place, wanted)?;
+    Ok(Prepared::Commit(commit(place, wanted)?))
+}
+
+/// Moves the branch and reads it back.
+fn move_branch(place: &Place, wanted: &Wanted, commit: &CommitId) -> Result<MergeAnswer, LocalError> {
     place.unlock();
-    if let Err(why) = swap(place, wanted, &commit)? {
+    if let Err(why) = swap(place, wanted, commit)? {
         let now = self::tip(place, &wanted.target)?;
         return Ok(match now == wanted.base {
             true => MergeAnswer::Refused { transient: true, why },
             false => MergeAnswer::Moved { why: format!("`{}` is at {now}, not at {}", wanted.target, wanted.base) },
         });
     }
-    read_back(place, &commit)
+    read_back(place, commit)
 }
 
 fn tip(place: &Place, branch: &str) -> Result<CommitId, LocalError> {

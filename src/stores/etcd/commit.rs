@@ -2,7 +2,7 @@
 
 use super::{
     kv::{Inner, PATIENCE, PAUSE, error},
-    marks::{self, Borrowed, Fate},
+    marks::{self, Borrowed, Fate, Stand},
 };
 use crate::{
     etcd::{Fault, encoded, kvs},
@@ -40,13 +40,13 @@ pub(super) async fn commit(inner: &Inner, when: Vec<Compare>, then: Vec<Put>) ->
         let lease = inner.sessions.newest();
         match attempt(inner, &mut mark, &when, &then, lease, end).await {
             Ok(Came::Done(revision)) => {
-                mark.stands_at(Some(revision));
+                mark.stands_at(revision);
                 return Ok(Ok(Rev(revision)));
             }
             Ok(Came::Missed(key)) => return Ok(Err(Miss { key })),
             Ok(Came::Elsewhere(revision)) if rounds < ROUNDS => {
                 rounds += 1;
-                mark.stands_at(Some(revision));
+                mark.stands_at(revision);
             }
             Ok(Came::Elsewhere(_)) => return Err(KvError { what: "the store's etcd gave contradictory answers; check its members".into(), kind: KvErrorKind::Io }),
             Err(fault) => {
@@ -69,17 +69,23 @@ async fn attempt(inner: &Inner, mark: &mut Borrowed<'_>, when: &[Compare], then:
             return Err(Fault::Unreachable("nothing came of a commit in time".into()));
         }
         let value = inner.marks.value();
-        let Some(at) = mark.revision() else {
-            // An earlier commit with this mark was given up: it is moved on first.
-            settle(inner, mark, &value, lease, end).await?;
-            continue;
+        let at = match mark.stand() {
+            Stand::At(at) => at,
+            Stand::Left(_) => {
+                // An earlier commit with this mark was given up: it is moved on first.
+                settle(inner, mark, &value, lease, end).await?;
+                continue;
+            }
         };
+        mark.left_at(at);
         let answer = inner.wire.ask("/v3/kv/txn", &transaction(inner, &mark.key(), at, &value, when, then, lease), end).await;
+        if !matches!(answer, Err(Fault::Lost(_))) {
+            mark.stands_at(at);
+        }
         match answer {
             Ok(answer) => return came(&answer, at, when),
             Err(Fault::Unreachable(_)) if Instant::now() + PAUSE < end => tokio::time::sleep(PAUSE).await,
             Err(Fault::Lost(_)) => {
-                mark.stands_at(None);
                 // What was sent in the last moment is asked for all the same.
                 let end = end.max(Instant::now() + PATIENCE / 2);
                 if let Fate::Happened(revision) = settle(inner, mark, &value, lease, end).await? {
@@ -99,13 +105,17 @@ async fn attempt(inner: &Inner, mark: &mut Borrowed<'_>, when: &[Compare], then:
 /// Finds out what became of the commit that wrote `value`; afterwards it never happens any more.
 async fn settle(inner: &Inner, mark: &mut Borrowed<'_>, value: &[u8], lease: u64, end: Instant) -> Result<Fate, Fault> {
     let key = mark.key();
-    let mut lease = lease;
+    let first = mark.stand() == Stand::Left(0);
+    let mut lease = if first { 0 } else { lease };
     loop {
         // Asking twice is safe: a mark that was moved on is moved on again.
         match inner.wire.ask("/v3/kv/txn", &marks::question(&key, value, &inner.marks.value(), lease), end).await {
             Ok(answer) => {
                 let (fate, stands) = marks::fate(&answer)?;
-                mark.stands_at(Some(stands));
+                match fate {
+                    Fate::Never if first => mark.renew(),
+                    Fate::Never | Fate::Happened(_) => mark.stands_at(stands),
+                }
                 return Ok(fate);
             }
             Err(Fault::Lost(_) | Fault::Unreachable(_)) if Instant::now() + PAUSE < end => tokio::time::sleep(PAUSE).await,

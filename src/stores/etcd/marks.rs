@@ -2,7 +2,8 @@
 //!
 //! A commit borrows a mark that no other commit uses. It compares the mark's revision as it was and writes a number that was never there. When the
 //! answer is lost, a second transaction either finds that number (it happened, at the mark's revision), or moves the mark on, after which the first can
-//! never happen, however long it was under way.
+//! never happen, however long it was under way: no revision comes twice. Revision 0 does, when a mark goes with its session; so one whose first commit
+//! was lost is moved on under no session, and left behind for good.
 
 use crate::etcd::{Fault, encoded, kvs};
 use serde_json::{Value as Json, json};
@@ -25,9 +26,17 @@ pub(super) struct Marks {
 /// One mark while a commit has it.
 #[derive(Debug)]
 pub(super) struct Mark {
-    pub key: Vec<u8>,
-    /// The revision at which it was last written; 0: it is not there. None: unknown, to be asked for first.
-    pub revision: Option<u64>,
+    key: Vec<u8>,
+    stand: Stand,
+}
+
+/// Where a mark is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Stand {
+    /// It was last written at this revision; 0: it is not there.
+    At(u64),
+    /// A commit that found it at this revision is under way, or was given up: what came of that is asked for first.
+    Left(u64),
 }
 
 /// A mark that goes back to the others when it is dropped.
@@ -52,7 +61,7 @@ impl Marks {
         let mut own = [0u8; 12];
         getrandom::fill(&mut own).map_err(|error| format!("the machine gives no randomness: {error}"))?;
         root.extend(own.iter().flat_map(|byte| format!("{byte:02x}").into_bytes()));
-        let free = (0..MARKS).map(|n| Mark { key: [root.as_slice(), format!("/{n:02}").as_bytes()].concat(), revision: Some(0) }).collect();
+        let free = (0..MARKS).map(|n| Mark { key: [root.as_slice(), format!("/{n:02}").as_bytes()].concat(), stand: Stand::At(0) }).collect();
         Ok(Self { root, free: Mutex::new(free), slots: Semaphore::new(MARKS), next: AtomicU64::new(1) })
     }
 
@@ -66,29 +75,40 @@ impl Marks {
         }
     }
 
-    /// A value that no mark ever had.
+    /// A value that no mark ever had; a key that none has, too.
     pub fn value(&self) -> Vec<u8> {
-        [&self.root, self.next.fetch_add(1, Ordering::Relaxed).to_string().as_bytes()].concat()
+        [&self.root, &b"/n"[..], self.next.fetch_add(1, Ordering::Relaxed).to_string().as_bytes()].concat()
     }
 }
 
 impl Borrowed<'_> {
     /// Nobody takes it away but `drop`.
     fn mark(&mut self) -> &mut Mark {
-        self.mark.get_or_insert_with(|| Mark { key: Vec::new(), revision: None })
+        self.mark.get_or_insert_with(|| Mark { key: Vec::new(), stand: Stand::Left(0) })
     }
 
     pub fn key(&mut self) -> Vec<u8> {
         self.mark().key.clone()
     }
 
-    pub fn revision(&mut self) -> Option<u64> {
-        self.mark().revision
+    pub fn stand(&mut self) -> Stand {
+        self.mark().stand
     }
 
     /// Learns at which revision it stands.
-    pub fn stands_at(&mut self, revision: Option<u64>) {
-        self.mark().revision = revision;
+    pub fn stands_at(&mut self, revision: u64) {
+        self.mark().stand = Stand::At(revision);
+    }
+
+    /// A commit that finds it at this revision is sent. Whoever sent it may go away before its answer comes.
+    pub fn left_at(&mut self, revision: u64) {
+        self.mark().stand = Stand::Left(revision);
+    }
+
+    /// Takes another mark in the place of this one, which nobody uses again.
+    pub fn renew(&mut self) {
+        let key = self.marks.value();
+        *self.mark() = Mark { key, stand: Stand::At(0) };
     }
 }
 

@@ -1,7 +1,7 @@
 //! Scenarios of overrides: each is a list of events and what stands after it.
 
 use trueup::core::{
-    drift::{Ending, LONGEST, Override, OverrideEvent, OverrideFault, Overrides, terms},
+    drift::{Ending, LONGEST, Override, OverrideEvent, OverrideFault, Overrides, WrittenOver, terms},
     model::{MrId, RepoId, ResourceId, Span, Time, User, Value},
 };
 
@@ -38,13 +38,48 @@ fn endings(all: &Overrides) -> Vec<(String, Ending)> {
 fn a_change_ends_exactly_the_override_of_what_it_wrote_over() {
     let (hand, other) = (Value::str("hand"), Value::str("other"));
     let mut all = folded(&[OverrideEvent::Claimed(claimed("www", Some("hand"), Span::mins(60))), OverrideEvent::Claimed(claimed("mail", None, Span::mins(60)))]);
-    assert!(all.changed(&mr(), [(&id("www"), Some(&other))], NOON).is_empty(), "something else was there: the override covered none of it");
-    assert!(all.changed(&mr(), [(&id("ftp"), Some(&hand))], NOON).is_empty());
-    for event in all.changed(&mr(), [(&id("www"), Some(&hand)), (&id("mail"), None)], NOON) {
+    assert!(all.covering([(&id("www"), Some(&other))]).is_empty(), "something else was there: the override covered none of it");
+    assert!(all.covering([(&id("ftp"), Some(&hand))]).is_empty());
+    let what = WrittenOver { by: mr(), overrides: all.covering([(&id("www"), Some(&hand)), (&id("mail"), None)]) };
+    for event in all.written_over(&what, NOON) {
         all.apply(&event);
     }
     assert_eq!(all.standing().count(), 0);
-    assert_eq!(endings(&all), [("example.com./mail/A".into(), Ending::Changed(mr())), ("example.com./www/A".into(), Ending::Changed(mr()))]);
+    let mut ended = endings(&all);
+    ended.sort_by(|one, other| one.0.cmp(&other.0));
+    assert_eq!(ended, [("example.com./mail/A".into(), Ending::Changed(mr())), ("example.com./www/A".into(), Ending::Changed(mr()))]);
+    assert_eq!(all.written_over(&what, NOON), [], "once is enough");
+}
+
+#[test]
+fn what_is_found_out_late_to_be_written_over_ends_nothing_that_was_claimed_since() {
+    let hand = Value::str("hand");
+    let mut all = folded(&[OverrideEvent::Claimed(claimed("www", Some("hand"), Span::mins(60)))]);
+    let what = WrittenOver { by: mr(), overrides: all.covering([(&id("www"), Some(&hand))]) };
+    // The same content, by hand once more after the change wrote something else.
+    let again = Override { at: NOON + Span::mins(10), ..claimed("www", Some("hand"), Span::mins(60)) };
+    all.apply(&OverrideEvent::Claimed(again));
+    assert_eq!(all.written_over(&what, NOON + Span::mins(20)), []);
+    // An announcement in between makes it no other.
+    let mut all = folded(&[OverrideEvent::Claimed(claimed("www", Some("hand"), Span::mins(60)))]);
+    all.due(NOON + Span::mins(45)).iter().for_each(|event| all.apply(event));
+    assert_eq!(all.written_over(&what, NOON + Span::mins(46)).len(), 1);
+}
+
+#[test]
+fn words_heard_again_are_known_whatever_became_of_the_claim_and_of_what_is_live() {
+    let first = claimed("www", Some("hand"), Span::mins(60));
+    let mut all = folded(&[OverrideEvent::Claimed(first.clone())]);
+    let later = Override { covers: None, ..first.clone() };
+    assert!(all.was_said(&first) && all.was_said(&later));
+    for event in all.due(NOON + Span::mins(60)) {
+        all.apply(&event);
+    }
+    assert_eq!(all.standing().count(), 0);
+    assert!(all.was_said(&first), "it is over, and was said all the same");
+    for other in [Override { by: User::new("ana"), ..first.clone() }, Override { at: NOON + Span::mins(1), ..first.clone() }, Override { reason: "another".into(), ..first }] {
+        assert!(!all.was_said(&other), "{other:?}");
+    }
 }
 
 #[test]
@@ -97,7 +132,7 @@ fn one_repositorys_word_says_nothing_for_anothers_and_a_change_of_either_ends_bo
     assert_eq!(all.get(&web, &id("www")), Some(&theirs));
     assert_eq!((all.get(&RepoId::new("app"), &id("www")), all.get(&web, &id("mail"))), (None, None));
     assert_eq!(all.due(NOON + Span::mins(30)), [OverrideEvent::Ended { repo: Some(web.clone()), id: id("www"), why: Ending::Deadline, at: NOON + Span::mins(30) }]);
-    let over = all.changed(&mr(), [(&id("www"), Some(&hand))], NOON);
+    let over = all.written_over(&WrittenOver { by: mr(), overrides: all.covering([(&id("www"), Some(&hand))]) }, NOON);
     over.iter().for_each(|event| all.apply(event));
     assert_eq!((over.len(), all.standing().count()), (2, 0), "what both covered is there no more");
     let mut all = folded(&[OverrideEvent::Claimed(claimed("www", Some("hand"), Span::mins(60))), OverrideEvent::Claimed(theirs)]);

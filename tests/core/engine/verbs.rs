@@ -210,6 +210,7 @@ fn merge(world: &mut World, words: &[&str]) {
         ["wrong-tree"] => merged(TreeId::new("other")),
         ["moved"] => MergeAnswer::Moved { why: "base moved".to_owned() },
         ["refused", why @ ..] => MergeAnswer::Refused { transient: false, why: why.join(" ") },
+        ["waits"] => MergeAnswer::Waits { why: "another replica merges first".to_owned() },
         ["busy"] => MergeAnswer::Refused { transient: true, why: "the forge is busy".to_owned() },
         other => panic!("no such answer: {other:?}"),
     });

@@ -14,7 +14,7 @@ pub struct Certificates {
     pub server_key: PathBuf,
     client: PathBuf,
     client_key: PathBuf,
-    _dir: TempDir,
+    dir: TempDir,
 }
 
 impl Certificates {
@@ -31,8 +31,23 @@ impl Certificates {
             server_key: at("dc1-server-consul-0-key.pem"),
             client: at("dc1-client-consul-0.pem"),
             client_key: at("dc1-client-consul-0-key.pem"),
-            _dir: dir,
+            dir,
         }
+    }
+
+    /// A client's certificate without a name, as etcd wants it where users sign in, followed by its key.
+    pub fn nameless(&self) -> String {
+        let dir = self.dir.path();
+        let openssl = |words: &[&str]| {
+            let out = Command::new("openssl").args(words).current_dir(dir).output().expect("openssl is installed");
+            assert!(out.status.success(), "{words:?}: {}", String::from_utf8_lossy(&out.stderr));
+        };
+        openssl(&["req", "-new", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-keyout", "nameless.key", "-subj", "/O=tests", "-out", "nameless.csr"]);
+        std::fs::write(dir.join("nameless.ext"), "subjectAltName=DNS:client.test\nextendedKeyUsage=clientAuth\n").expect("the folder is writable");
+        let authority = ["-CA", "consul-agent-ca.pem", "-CAkey", "consul-agent-ca-key.pem", "-CAcreateserial", "-days", "30", "-extfile", "nameless.ext"];
+        openssl(&[&["x509", "-req", "-in", "nameless.csr", "-out", "nameless.pem"][..], &authority].concat());
+        let text = |name: &str| std::fs::read_to_string(dir.join(name)).expect("it was made");
+        text("nameless.pem") + &text("nameless.key")
     }
 
     /// The client's certificate followed by its key.

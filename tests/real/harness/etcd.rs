@@ -26,6 +26,8 @@ pub struct EtcdServer {
     process: Process,
     token: Option<String>,
     args: Vec<String>,
+    /// It speaks TLS alone.
+    sealed: bool,
     dir: TempDir,
 }
 
@@ -40,13 +42,31 @@ impl EtcdServer {
         let cluster = format!("n1={peer_url}");
         let args: Vec<String> = [&args[..], &urls, &["--initial-cluster", &cluster], more].concat().into_iter().map(str::to_owned).collect();
         let addr = SocketAddr::from(([127, 0, 0, 1], client));
-        Self { addr, process: run(addr, &dir, &args), token: None, args, dir }
+        Self { addr, process: run(addr, &dir, &args, false), token: None, args, sealed: false, dir }
     }
 
     /// Stops it and starts it again with its data.
     pub fn restart(&mut self) {
         self.process.stop();
-        self.process = run(self.addr, &self.dir, &self.args);
+        self.process = run(self.addr, &self.dir, &self.args, self.sealed);
+    }
+
+    /// Starts one where everybody must sign in and which speaks TLS alone, to clients with a certificate of this authority. Beside `root` there is
+    /// the user that tests deploy as, who may read and write what starts with one prefix.
+    pub fn sealed(certificates: &Certificates, prefix: &str) -> Self {
+        let mut server = Self::open(&[]);
+        server.sign_ins(&json!({ "permType": "READWRITE", "key": STANDARD.encode(prefix), "range_end": STANDARD.encode(format!("{}0", prefix.trim_end_matches('/'))) }));
+        let [ca, cert, key] = [&certificates.ca, &certificates.server, &certificates.server_key].map(|path| path.display().to_string());
+        let client = ["--listen-client-urls", "--advertise-client-urls"];
+        for at in 1..server.args.len() {
+            if client.contains(&server.args[at - 1].as_str()) {
+                server.args[at] = server.args[at].replace("http://", "https://");
+            }
+        }
+        server.args.extend(["--cert-file", &cert, "--key-file", &key, "--trusted-ca-file", &ca, "--client-cert-auth"].map(str::to_owned));
+        server.sealed = true;
+        server.restart();
+        server
     }
 
     /// Every key with its bytes, whatever they are.
@@ -107,7 +127,7 @@ impl EtcdServer {
             let args: Vec<&str> = [&args[..], &urls].concat();
             let process = Process::start("etcd", dir.path(), &built("etcd", VERSION).display().to_string(), &args);
             let args = args.into_iter().map(str::to_owned).collect();
-            Self { addr: SocketAddr::from(([127, 0, 0, 1], *client)), process, token: None, args, dir }
+            Self { addr: SocketAddr::from(([127, 0, 0, 1], *client)), process, token: None, args, sealed: false, dir }
         };
         let members: Vec<Self> = ports.iter().enumerate().map(start).collect();
         for member in &members {
@@ -134,23 +154,29 @@ impl EtcdServer {
     pub fn closed() -> Self {
         let mut server = Self::open(&[]);
         let everything = json!({ "permType": "READ", "key": STANDARD.encode([0]), "range_end": STANDARD.encode([0]) });
-        let open = json!({ "permType": "READWRITE", "key": STANDARD.encode("/open/"), "range_end": STANDARD.encode("/open0") });
+        server.ask("/v3/auth/role/add", &json!({ "name": "reader" }));
+        server.ask("/v3/auth/role/grant", &json!({ "name": "reader", "perm": everything }));
+        server.sign_ins(&json!({ "permType": "READWRITE", "key": STANDARD.encode("/open/"), "range_end": STANDARD.encode("/open0") }));
+        let signed_in = server.ask("/v3/auth/authenticate", &json!({ "name": "root", "password": "root" }));
+        server.token = signed_in["token"].as_str().map(str::to_owned);
+        server.ask("/v3/auth/user/grant", &json!({ "user": USER, "role": "reader" }));
+        server
+    }
+
+    /// Has everybody sign in: `root`, or the user that tests deploy as, with this permission.
+    fn sign_ins(&self, permission: &Value) {
         for (path, body) in [
             ("user/add", json!({ "name": "root", "password": "root" })),
             ("role/add", json!({ "name": "root" })),
             ("user/grant", json!({ "user": "root", "role": "root" })),
             ("user/add", json!({ "name": USER, "password": PASSWORD })),
             ("role/add", json!({ "name": USER })),
-            ("role/grant", json!({ "name": USER, "perm": everything })),
-            ("role/grant", json!({ "name": USER, "perm": open })),
+            ("role/grant", json!({ "name": USER, "perm": permission })),
             ("user/grant", json!({ "user": USER, "role": USER })),
             ("enable", json!({})),
         ] {
-            server.ask(&format!("/v3/auth/{path}"), &body);
+            self.ask(&format!("/v3/auth/{path}"), &body);
         }
-        let signed_in = server.ask("/v3/auth/authenticate", &json!({ "name": "root", "password": "root" }));
-        server.token = signed_in["token"].as_str().map(str::to_owned);
-        server
     }
 
     /// Asks as another program would; the answer must be good.
@@ -183,10 +209,10 @@ impl EtcdServer {
     }
 }
 
-fn run(addr: SocketAddr, dir: &TempDir, args: &[String]) -> Process {
+fn run(addr: SocketAddr, dir: &TempDir, args: &[String], sealed: bool) -> Process {
     let args: Vec<&str> = args.iter().map(String::as_str).collect();
     let process = Process::start("etcd", dir.path(), &built("etcd", VERSION).display().to_string(), &args);
-    process.until_ready(|| TcpStream::connect(addr).is_ok() && post(addr, "/v3/maintenance/status", &json!({}), None).is_some_and(|status| status["leader"].is_string()));
+    process.until_ready(|| TcpStream::connect(addr).is_ok() && sealed || post(addr, "/v3/maintenance/status", &json!({}), None).is_some_and(|status| status["leader"].is_string()));
     process
 }
 

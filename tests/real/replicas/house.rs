@@ -30,6 +30,8 @@ pub struct House {
     pub replicas: Vec<Replica>,
     pub world: World,
     pub etcd: EtcdServer,
+    /// What else is different in every replica's configuration.
+    edit: Box<dyn Fn(String) -> String>,
 }
 
 impl House {
@@ -39,11 +41,15 @@ impl House {
 
     /// Replicas over this etcd; its keys below `/live/` are a target too.
     pub fn start_over(count: usize, etcd: EtcdServer) -> Self {
-        let mut world = World::start();
+        Self::start_in(World::start(), count, etcd, |text| text)
+    }
+
+    /// Replicas over a world that one server has set up, each with this done to its configuration.
+    pub fn start_in(mut world: World, count: usize, etcd: EtcdServer, edit: impl Fn(String) -> String + 'static) -> Self {
         world.kill();
         let dns: &'static DnsServer = world.dns;
         let replica = |_| Replica { port: free_port(), dns: Proxy::start(dns.addr), store: CutProxy::start(etcd.addr), process: None, env: Vec::new() };
-        let mut house = Self { replicas: (0..count).map(replica).collect(), world, etcd };
+        let mut house = Self { replicas: (0..count).map(replica).collect(), world, etcd, edit: Box::new(edit) };
         for at in 0..count {
             house.configure(at);
             house.serve(at);
@@ -70,7 +76,7 @@ impl House {
         let text = text.replace(&address, &format!("    address: {}\n", replica.dns.addr));
         let text = text.replace("targets:\n  inside:", "      - target: keys\n        units: [\"/live/*\"]\ntargets:\n  inside:");
         let text = format!("{text}  keys:\n    kind: config/etcd\n    endpoints: [\"http://{}\"]\n", self.etcd.addr);
-        fs::write(self.config(at), text).expect("the folder is writable");
+        fs::write(self.config(at), (self.edit)(text)).expect("the folder is writable");
     }
 
     pub fn config(&self, at: usize) -> std::path::PathBuf {
@@ -101,6 +107,29 @@ impl House {
         assert!(Command::new("kill").args([signal, &process.pid().to_string()]).status().expect("kill runs").success());
     }
 
+    /// Starts a replica again so that it is held at every point of that name until it is let go.
+    pub fn holds_at(&mut self, at: usize, point: &str) {
+        if self.is_up(at) {
+            self.kill(at);
+        }
+        let file = |name: &str| self.world.dir.path().join(format!("{name}-{at}"));
+        fs::write(file("hold"), "").expect("the folder is writable");
+        let path = |name: &str| file(name).display().to_string();
+        let env = [("TRUEUP_HOLD_AT", point.to_owned()), ("TRUEUP_HOLD_WHILE", path("hold")), ("TRUEUP_POINTS", path("points"))];
+        self.replicas[at].env = env.map(|(name, value)| (name.to_owned(), value)).into();
+        self.serve(at);
+    }
+
+    /// Waits until a replica is held there.
+    pub fn is_held(&self, at: usize, point: &str) {
+        let file = self.world.dir.path().join(format!("points-{at}"));
+        self.until(&format!("replica {at} is held: {point}"), || fs::read_to_string(&file).is_ok_and(|text| text.lines().any(|line| line.ends_with(point))));
+    }
+
+    pub fn let_go(&self, at: usize) {
+        fs::remove_file(self.world.dir.path().join(format!("hold-{at}"))).expect("it is held");
+    }
+
     /// Ends a replica as `kill -9` does.
     pub fn kill(&mut self, at: usize) {
         self.signal(at, "-9");
@@ -118,9 +147,14 @@ impl House {
         self.replicas[at].process.as_ref().map(Process::log).unwrap_or_default()
     }
 
-    /// The replica that works on a change, by what the store says.
+    /// The replica that works on a change of `dns`, by what the store says.
     pub fn owner(&self, number: u64) -> Option<usize> {
-        let key = format!("story/row/lease/change/dns/{number:020}/");
+        self.owner_in("dns", number)
+    }
+
+    /// The same for a change of any repository.
+    pub fn owner_in(&self, repo: &str, number: u64) -> Option<usize> {
+        let key = format!("story/row/lease/change/{repo}/{number:020}/");
         let (_, by) = self.etcd.all_bytes().into_iter().find(|(found, _)| *found == key.as_bytes())?;
         let by = String::from_utf8(by).expect("a name is text");
         self.replicas.iter().position(|replica| replica.process.as_ref().is_some_and(|process| by.starts_with(&format!("pid {} on ", process.pid()))))

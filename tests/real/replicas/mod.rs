@@ -2,4 +2,8 @@
 
 mod house;
 mod kills;
+#[cfg(feature = "faults")]
+mod merging;
+mod store;
 mod stories;
+mod sweeps;

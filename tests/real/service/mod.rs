@@ -14,7 +14,7 @@ mod http;
 mod import;
 mod input;
 mod looks;
-mod moves;
+pub mod moves;
 mod others;
 mod overrides;
 mod references;

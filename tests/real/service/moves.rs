@@ -4,25 +4,32 @@ use super::world::World;
 use std::{fs, path::PathBuf};
 
 /// A world whose zone is shared with a second repository, `app`, which governs nothing yet.
-fn shared() -> World {
+pub fn shared() -> World {
     let mut world = World::start();
     world.kill();
-    let zone = world.zones[0].clone();
     let text = fs::read_to_string(world.config()).expect("it is there");
-    let app = format!(
-        "        shared: true\n  - name: app\n    branch: main\n    writers: [ana, ben, cleo]\n    approvers: [ana, ben]\n    admins: [root]\n    grants:\n      - target: inside\n        shared: true\n        units: [\"{zone}\"]\ntargets:\n  inside:"
-    );
-    fs::write(world.config(), text.replace("targets:\n  inside:", &app)).expect("the folder is writable");
+    fs::write(world.config(), sharing(&text, &world.zones[0])).expect("the folder is writable");
     world.serve();
     let work = app_work(&world);
     world.git(world.dir.path(), &["init", "-q", "-b", "main", "app"]).ok();
     fs::write(work.join("trueup.yaml"), "sources: []\npolicy:\n  window: 2s\n  every: 2s\n").expect("the folder is writable");
     world.git(&work, &["add", "-A"]).ok();
     world.git(&work, &["-c", "user.name=root", "-c", "user.email=root@example.test", "commit", "-q", "-m", "a policy"]).ok();
-    let url = world.url("root").replace("dns.git", "app.git");
-    world.git(&work, &["remote", "add", "origin", &url]).ok();
+    world.git(&work, &["remote", "add", "origin", &app_url(&world, "root")]).ok();
     world.git(&work, &["push", "-q", "origin", "main"]).ok();
     world
+}
+
+/// A server's configuration with the repository `app` beside `dns`.
+fn sharing(text: &str, zone: &str) -> String {
+    let app = format!(
+        "        shared: true\n  - name: app\n    branch: main\n    writers: [ana, ben, cleo]\n    approvers: [ana, ben]\n    admins: [root]\n    grants:\n      - target: inside\n        shared: true\n        units: [\"{zone}\"]\ntargets:\n  inside:"
+    );
+    text.replace("targets:\n  inside:", &app)
+}
+
+fn app_url(world: &World, person: &str) -> String {
+    world.url(person).replace("dns.git", "app.git")
 }
 
 fn app_work(world: &World) -> PathBuf {
@@ -30,17 +37,16 @@ fn app_work(world: &World) -> PathBuf {
 }
 
 /// Opens a merge request of `app` that asks for `www` as it is live.
-fn take(world: &World, branch: &str) -> u64 {
+pub fn take(world: &World, branch: &str) -> u64 {
     let work = app_work(world);
-    world.git(&work, &["fetch", "-q", "origin"]).ok();
+    world.git(&work, &["fetch", "-q", &app_url(world, "ana"), "+main:refs/remotes/origin/main"]).ok();
     world.git(&work, &["checkout", "-q", "-B", branch, "origin/main"]).ok();
     fs::write(work.join("trueup.yaml"), "sources:\n  - path: zones\n    format: octodns\n    targets: [inside]\npolicy:\n  window: 2s\n  every: 2s\n").expect("writable");
     fs::create_dir_all(work.join("zones")).expect("writable");
     fs::write(work.join(world.zone_file()), "www:\n  ttl: 300\n  type: A\n  value: 192.0.2.1\n").expect("writable");
     world.git(&work, &["add", "-A"]).ok();
     world.git(&work, &["-c", "user.name=ana", "-c", "user.email=ana@example.test", "commit", "-q", "-m", branch]).ok();
-    let url = world.url("ana").replace("dns.git", "app.git");
-    world.git(&work, &["push", "-q", "--force", &url, &format!("{branch}:{branch}")]).ok();
+    world.git(&work, &["push", "-q", "--force", &app_url(world, "ana"), &format!("{branch}:{branch}")]).ok();
     let opened = world.trueup("ana", &["mr", "open", "--repo", "app", "--source", branch, "--title", branch, "--json"]).json();
     opened["number"].as_u64().expect("mr open --json names the number")
 }
@@ -48,7 +54,7 @@ fn take(world: &World, branch: &str) -> u64 {
 const WWW: &str = "www:\n  ttl: 300\n  type: A\n  value: 192.0.2.1\n";
 
 /// Opens a merge request of `dns` that gives `www` up.
-fn give(world: &World) -> u64 {
+pub fn give(world: &World) -> u64 {
     world.propose("give", |world| {
         world.edit_zone(WWW, "");
         let root = world.read("trueup.yaml");
@@ -56,34 +62,44 @@ fn give(world: &World) -> u64 {
     })
 }
 
-fn show(world: &World, repo: &str, number: u64) -> serde_json::Value {
+/// Opens a merge request of `dns` that asks for `www` again.
+pub fn take_back(world: &World) -> u64 {
+    world.propose("back", |world| {
+        let text = world.read(&world.zone_file());
+        world.write(&world.zone_file(), &format!("{text}{WWW}"));
+        let root = world.read("trueup.yaml");
+        world.write("trueup.yaml", root.trim_start_matches("release: [\"inside/rrset/*/www/A\"]\n"));
+    })
+}
+
+pub fn show(world: &World, repo: &str, number: u64) -> serde_json::Value {
     world.trueup("ana", &["mr", "show", &number.to_string(), "--repo", repo, "--json"]).json()
 }
 
-fn phase(world: &World, repo: &str, number: u64) -> String {
+pub fn phase(world: &World, repo: &str, number: u64) -> String {
     show(world, repo, number)["phase"].as_str().unwrap_or_default().to_owned()
 }
 
-fn until(world: &World, repo: &str, number: u64, wanted: &str) {
+pub fn until(world: &World, repo: &str, number: u64, wanted: &str) {
     world.until(|world| phase(world, repo, number) == wanted);
 }
 
 /// Waits for a plan that only lacks its approval.
-fn ready(world: &World, repo: &str, number: u64) {
+pub fn ready(world: &World, repo: &str, number: u64) {
     world.until(|world| matches!(phase(world, repo, number).as_str(), "empty" | "awaiting_approval"));
 }
 
-fn approve(world: &World, repo: &str, number: u64) {
+pub fn approve(world: &World, repo: &str, number: u64) {
     world.trueup("ben", &["mr", "approve", &number.to_string(), "--repo", repo]).ok();
 }
 
 /// What a refusal says.
-fn refused(world: &World, repo: &str, number: u64) -> String {
+pub fn refused(world: &World, repo: &str, number: u64) -> String {
     until(world, repo, number, "refused");
     show(world, repo, number)["refusals"].to_string()
 }
 
-fn serial(world: &World) -> String {
+pub fn serial(world: &World) -> String {
     world.dns.dig(&[&world.zones[0], "SOA", "+short"])
 }
 
@@ -125,12 +141,7 @@ fn of_two_repositories_that_claim_a_record_at_once_one_gets_it() {
     // Nobody's now: both may ask.
     let taken = take(&world, "take");
     ready(&world, "app", taken);
-    let back = world.propose("back", |world| {
-        let text = world.read(&world.zone_file());
-        world.write(&world.zone_file(), &format!("{text}{WWW}"));
-        let root = world.read("trueup.yaml");
-        world.write("trueup.yaml", root.trim_start_matches("release: [\"inside/rrset/*/www/A\"]\n"));
-    });
+    let back = take_back(&world);
     ready(&world, "dns", back);
     approve(&world, "app", taken);
     approve(&world, "dns", back);

@@ -28,6 +28,65 @@ fn comments(world: &World, number: u64) -> String {
     world.show(number)["comments"].to_string()
 }
 
+/// Starts the server again so that it is held at every point of that name.
+#[cfg(feature = "faults")]
+fn holds_at(world: &mut World, point: &str) -> std::path::PathBuf {
+    world.kill();
+    let file = world.dir.path().join(format!("hold {point}"));
+    std::fs::write(&file, "").expect("the folder is writable");
+    let points = world.dir.path().join(format!("points {point}"));
+    let env = [("TRUEUP_HOLD_AT", point.to_owned()), ("TRUEUP_HOLD_WHILE", file.display().to_string()), ("TRUEUP_POINTS", points.display().to_string())];
+    world.env = env.map(|(name, value)| (name.to_owned(), value)).into();
+    world.serve();
+    points
+}
+
+#[cfg(feature = "faults")]
+fn is_held(world: &World, points: &std::path::Path, point: &str) {
+    world.until(|_| std::fs::read_to_string(points).is_ok_and(|text| text.lines().any(|line| line.ends_with(point))));
+}
+
+#[cfg(feature = "faults")]
+#[test]
+fn an_override_that_a_change_wrote_over_is_over_though_the_server_dies_right_after_the_write() {
+    let mut world = World::start();
+    by_hand(&world, "192.0.2.200");
+    claim(&world, "ben", "1d").ok();
+    let points = holds_at(&mut world, "overrides end");
+    let number = world.propose("move", |world| world.edit_zone("192.0.2.1\n", "192.0.2.77\n"));
+    world.wait(number, "awaiting_approval");
+    world.approve(number);
+    is_held(&world, &points, "overrides end");
+    world.kill();
+    world.env.clear();
+    world.serve();
+    world.until(|world| list(world)["overrides"].as_array().is_some_and(Vec::is_empty));
+    let ended = &list(&world)["ended"][0];
+    assert!(ended.to_string().contains("changed"), "by the change: {ended}");
+    world.wait(number, "merged");
+}
+
+#[cfg(feature = "faults")]
+#[test]
+fn an_override_said_in_a_comment_is_claimed_once_though_the_server_dies_before_it_answers() {
+    let mut world = World::start();
+    by_hand(&world, "192.0.2.200");
+    let number = world.propose("note", |world| world.write("README.md", "nothing that anybody governs\n"));
+    world.until(|world| !matches!(world.show(number)["phase"].as_str(), Some("planning") | None));
+    let points = holds_at(&mut world, "after claim");
+    let said = format!("/trueup override {} until 1d moved by hand tonight", www(&world));
+    world.trueup("ben", &["mr", "comment", &number.to_string(), "--repo", "dns", &said]).ok();
+    is_held(&world, &points, "after claim");
+    assert_eq!(list(&world)["overrides"].as_array().map(Vec::len), Some(1), "it is claimed, and nobody was told");
+    // The next server hears it again, and before it does anything somebody ends it.
+    let points = holds_at(&mut world, "before claim");
+    is_held(&world, &points, "before claim");
+    world.trueup("ben", &["override", "end", &www(&world), "--repo", "dns"]).ok();
+    std::fs::remove_file(world.dir.path().join("hold before claim")).expect("it is held");
+    world.until(|world| comments(world, number).contains("that is over since"));
+    assert_eq!(list(&world)["overrides"], serde_json::json!([]), "what was ended since is not claimed again");
+}
+
 #[test]
 fn what_somebody_answers_for_is_no_drift_until_it_is_something_else_or_ended() {
     let mut world = World::start();

@@ -46,6 +46,42 @@ async fn a_commit_whose_answer_or_question_was_lost_happens_exactly_once() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_commit_that_was_given_up_never_happens_even_after_its_mark_went_with_a_session() {
+    let etcd = EtcdServer::open(&[]);
+    let proxy = HttpProxy::start(etcd.addr);
+    let kv = etcd_kv(url(proxy.addr), "given-up");
+    // The first commit of its mark: it compares that there is no mark yet, and belongs to no session.
+    proxy.keep();
+    kv.commit(vec![], vec![set("late", "1")]).await.expect("answers").expect("it is sent again");
+    // Whatever mark comes next goes with this session, so that there is none again.
+    let session = kv.session(Span::secs(30)).await.expect("opens");
+    for n in 0..3 {
+        kv.commit(vec![], vec![set("other", &n.to_string())]).await.expect("answers").expect("nothing is compared");
+    }
+    kv.commit(vec![], vec![Put::Del(b"late".to_vec())]).await.expect("answers").expect("nothing is compared");
+    kv.end(session).await.expect("answers");
+    let answer = proxy.deliver();
+    assert!(answer.contains("200 OK") && !answer.contains("\"succeeded\":true"), "{answer}");
+    assert_eq!(value(&kv, "late").await, None, "what arrives so late is not done");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn whoever_stops_waiting_for_a_commit_leaves_a_mark_that_the_next_one_can_use() {
+    let etcd = EtcdServer::open(&[]);
+    let proxy = HttpProxy::start(etcd.addr);
+    let kv = etcd_kv(url(proxy.addr), "dropped");
+    for n in 0..200u32 {
+        let commit = kv.commit(vec![], vec![set("n", &n.to_string())]);
+        // Dropped at some moment between its sending and its answer.
+        drop(tokio::time::timeout(Duration::from_micros(u64::from(n) * 20), commit).await);
+    }
+    for n in 0..70u32 {
+        kv.commit(vec![], vec![set("n", &n.to_string())]).await.expect("answers").expect("nothing is compared");
+        assert_eq!(value(&kv, "n").await, Some(n.to_string()), "nothing that was given up comes later");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_session_that_ended_takes_its_leases_and_its_holder_may_write_under_them_no_more() {
     let etcd = EtcdServer::open(&[]);
     let (one, two) = (etcd_kv(url(etcd.addr), "two"), etcd_kv(url(etcd.addr), "two"));

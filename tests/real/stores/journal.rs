@@ -9,7 +9,7 @@ use trueup::{
         run::{Card, Event, StreamId, Turn},
     },
     ports::{Fault, KvLimits, MemoryKv},
-    stores::{AppendError, LeaseError, ReadError, Store},
+    stores::{AppendError, Batch, LeaseError, ReadError, Store},
 };
 
 /// A record of the tests' own: the store keeps any.
@@ -106,14 +106,14 @@ async fn a_delivery_leaves_the_inbox_with_the_append_that_heard_it_or_stays() {
     let turn = Turn::new(vec![Event::LookAsked], card(7, "first"), vec![]);
     for fault in [Fault::Full, Fault::IoBefore] {
         kv.fail(fault);
-        first.append_taking(&stream(), 0, None, &turn, &[n]).await.expect_err("not written");
+        first.append_taking(&stream(), 0, None, &turn, &[n], Batch::new()).await.expect_err("not written");
         assert_eq!(first.take(9).await.expect("reads").len(), 2, "the command still waits");
     }
     let commits = kv.commits();
-    first.append_taking(&stream(), 0, None, &turn, &[n]).await.expect("appends");
+    first.append_taking(&stream(), 0, None, &turn, &[n], Batch::new()).await.expect("appends");
     assert_eq!(kv.commits() - commits, 1, "one commit: no crash comes between them");
     // A command that changes nothing is heard once all the same.
-    first.append_taking(&stream(), 1, None, &Turn::new(vec![], card(7, "first"), vec![]), &[other]).await.expect("appends");
+    first.append_taking(&stream(), 1, None, &Turn::new(vec![], card(7, "first"), vec![]), &[other], Batch::new()).await.expect("appends");
     kv.restart();
     let second = store(&kv).await;
     assert_eq!((second.take(9).await.expect("reads"), second.delivery(n).await.expect("reads")), (vec![], None));

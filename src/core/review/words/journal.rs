@@ -269,6 +269,7 @@ fn merge(answer: &MergeAnswer) -> String {
     match answer {
         MergeAnswer::Merged { commit, parents: _, tree: _ } => format!("merged as {}", code(short(commit))),
         MergeAnswer::Moved { why } => format!("not merged, base or head moved: {}", code(why)),
+        MergeAnswer::Waits { why } => format!("not merged yet, something else comes first: {}", code(why)),
         MergeAnswer::Refused { transient: _, why } => format!("not merged, the forge refused: {}", code(why)),
     }
 }

@@ -100,6 +100,10 @@ pub enum Waiting {
         what: String,
     },
     Merge,
+    /// Something else comes first.
+    MergeAfter {
+        why: String,
+    },
     /// The forge will not merge now.
     MergeRefused {
         why: String,
@@ -294,6 +298,7 @@ impl fmt::Display for Waiting {
             }
             Self::Unhealthy { what } => write!(f, "Waiting for health, samples start again: {}; `/trueup restore` goes back.", code(what)),
             Self::Merge => f.write_str("True and healthy; merging now."),
+            Self::MergeAfter { why } => write!(f, "True and healthy, and waits for its turn to merge: {}.", code(why)),
             Self::MergeRefused { why } => write!(f, "True and healthy, but the forge does not merge it ({}); tried again by itself.", code(why)),
             Self::Merged { commit, with: Some(with) } => write!(f, "Merged with {} as {}; nothing is left to do.", code(&with.to_string()), code(short(commit))),
             Self::Merged { commit, with: None } => write!(f, "Merged as {}; nothing is left to do.", code(short(commit))),

@@ -1,0 +1,116 @@
+//! The merge itself: by the owner of the change alone, and one at a time where repositories share what they may write.
+
+use super::{
+    faults,
+    perform::{Hands, owners_moved},
+    targets,
+    world::World,
+};
+use crate::{
+    core::{gate::MergeTicket, run::MergeAnswer},
+    ports::{Fence, Stands},
+    stores::Store,
+};
+use std::{
+    sync::Arc,
+    time::{Duration, Instant},
+};
+use tokio::sync::OwnedMutexGuard;
+
+/// How long a merge waits for another before it says so and steps back: others take less, where nothing is wrong.
+const PATIENCE: Duration = Duration::from_secs(3);
+
+/// How often it is asked whether another replica is done.
+const POLL: Duration = Duration::from_millis(100);
+
+/// The longest that a forge is waited for: afterwards others go on, and what became of the merge is read.
+const MERGE_MOST: Duration = Duration::from_secs(120);
+
+/// The lease without which no replica merges where repositories share.
+const SHARED_GRANTS: &str = "merge where grants are shared";
+
+pub(super) async fn merge(hands: &Hands, ticket: MergeTicket) -> MergeAnswer {
+    let world = &hands.world;
+    let stands = || world.store.stands(&hands.fence);
+    let ours_no_more = || MergeAnswer::Waits { why: "the lease on the change may have ended; another replica may work on it".into() };
+    if stands() == Stands::Gone {
+        return ours_no_more();
+    }
+    let alone = if world.owners.concern(&hands.mr.repo) { Some(Alone::take(world).await) } else { None };
+    let alone = match alone.transpose() {
+        Ok(alone) => alone,
+        Err(why) => return MergeAnswer::Waits { why },
+    };
+    // One session stands for both: whoever has another one by now took the turn as somebody else.
+    if alone.as_ref().and_then(|alone| alone.lease.as_ref()).is_some_and(|lease| lease.session != hands.fence.session) {
+        return ours_no_more();
+    }
+    // The look that follows plans again.
+    if owners_moved(world, &hands.mr).await {
+        return MergeAnswer::Moved { why: "another repository asks for some of it by now, or does no more".into() };
+    }
+    // As for an act, the lease is looked at just before, and again each time the forge's work goes on after a wait: a replica that was stopped
+    // in between and goes on after another took over merges nothing. The forge itself takes the branch only from the pinned base to the pinned head.
+    let end = Instant::now() + MERGE_MOST;
+    let asked = async {
+        faults::point("merge checked");
+        world.forge.merge(ticket).await
+    };
+    match targets::before(end, &stands, asked).await {
+        Some(Ok(answer)) => answer,
+        Some(Err(error)) => MergeAnswer::Refused { transient: error.kind.passes(), why: error.to_string() },
+        None if Instant::now() < end => ours_no_more(),
+        None => MergeAnswer::Refused { transient: true, why: format!("no answer within {}s", MERGE_MOST.as_secs()) },
+    }
+}
+
+/// The turn to merge; given back when it is dropped.
+struct Alone {
+    store: Arc<Store>,
+    /// Among the changes of this replica. Kept until the lease is given back, which is the same one for all of them.
+    guard: Option<OwnedMutexGuard<()>>,
+    /// Among the replicas.
+    lease: Option<Fence>,
+}
+
+impl Alone {
+    /// Waits for the turn, for a while; else why it has not come.
+    async fn take(world: &World) -> Result<Self, String> {
+        let end = tokio::time::Instant::now() + PATIENCE;
+        let guard = tokio::time::timeout_at(end, world.owners.merging.clone().lock_owned()).await;
+        let guard = guard.map_err(|_| "another change of a repository that shares grants with this one is being merged".to_owned())?;
+        let mut alone = Self { store: world.store.clone(), guard: Some(guard), lease: None };
+        while world.store.shared() {
+            match world.store.hold(SHARED_GRANTS).await {
+                Ok(Ok(lease)) => {
+                    alone.lease = Some(lease);
+                    break;
+                }
+                Ok(Err(by)) if tokio::time::Instant::now() >= end => {
+                    return Err(format!("another replica ({by}) merges a change of a repository that shares grants with this one"));
+                }
+                Ok(Err(_)) => tokio::time::sleep(POLL).await,
+                Err(error) => return Err(format!("whether another replica merges cannot be told: {error}")),
+            }
+        }
+        Ok(alone)
+    }
+}
+
+impl Drop for Alone {
+    fn drop(&mut self) {
+        let (Some(lease), Some(guard), store) = (self.lease.take(), self.guard.take(), self.store.clone()) else { return };
+        // Without a runtime the process ends, and the lease with its session.
+        let Ok(runtime) = tokio::runtime::Handle::try_current() else { return };
+        runtime.spawn(async move {
+            let _until_it_is_given_back = guard;
+            while let Err(error) = store.disown(&lease).await {
+                if store.is_lost(&lease) {
+                    return;
+                }
+                tracing::warn!("the turn to merge is not given back yet, trying again: {error}");
+                tokio::time::sleep(POLL).await;
+            }
+        });
+    }
+}
