@@ -183,7 +183,7 @@ impl Desk {
         let mut ahead = BTreeMap::new();
         for other in &asked {
             let (answer, applied) = oneshot::channel();
-            self.send(&other, Mail::Applied(answer));
+            self.send(other, Mail::Applied(answer));
             // A worker that starts over from its journal drops its mail; what it applied is live all the same.
             let applied = applied.await.map_err(|_| format!("what {other} has applied cannot be read now, because it starts over from its journal"))?;
             ahead.extend(applied.into_iter().map(|(id, value)| (id, (other.clone(), value))));

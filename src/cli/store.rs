@@ -1,4 +1,4 @@
-//! `trueup store migrate`: everything from one store to another.
+//! `trueup store`: everything from one store to another, and what journals keep plain.
 
 use super::{Exit, args::runtime, load::load};
 use crate::app::wiring;
@@ -9,6 +9,30 @@ use std::path::PathBuf;
 pub enum StoreCommand {
     /// Move everything from one store to another: redb, sled, etcd.
     Migrate(MigrateArgs),
+    /// Name the changes whose journals keep plain what is sensitive by now.
+    Examine(ExamineArgs),
+}
+
+/// Names the changes whose journals keep plain what is sensitive by now, and the resources; values are not told. No server may use the store.
+#[derive(clap::Args)]
+#[command(after_help = "Example:
+  trueup store examine --config server.yaml
+
+What grants or the branch's `policy.sensitive` call sensitive is recorded as a keyed hash, and sealed for the way back. What was planned before it was
+called so, or by a version that hid nothing, stands in the journals as it was. A journal is a chain that proves what was done, so it
+is not rewritten: readers are shown none of these values, and whoever can read the store's files or its backups could.
+Rotate what is named here, and keep both from others as you keep the systems themselves.
+
+JSON: plain: a list of change and resources.
+
+Exit codes: 0 none is kept plain, 2 some are, 1 an error.")]
+pub struct ExamineArgs {
+    /// The server's configuration.
+    #[arg(long, env = "TRUEUP_CONFIG", value_name = "FILE")]
+    pub config: PathBuf,
+    /// Print JSON.
+    #[arg(long)]
+    pub json: bool,
 }
 
 /// Moves everything that the server of one configuration keeps to the store of another. No server may use either.
@@ -38,7 +62,30 @@ pub struct MigrateArgs {
 }
 
 pub fn run(command: &StoreCommand) -> anyhow::Result<Exit> {
-    let StoreCommand::Migrate(args) = command;
+    match command {
+        StoreCommand::Migrate(args) => migrate(args),
+        StoreCommand::Examine(args) => examine(args),
+    }
+}
+
+fn examine(args: &ExamineArgs) -> anyhow::Result<Exit> {
+    let server = load(&args.config)?;
+    let found = runtime()?.block_on(wiring::store::plain(&server))?;
+    if args.json {
+        let rows: Vec<serde_json::Value> = found.iter().map(|(change, resources)| serde_json::json!({ "change": change.to_string(), "resources": resources })).collect();
+        println!("{:#}", serde_json::json!({ "plain": rows }));
+    } else if found.is_empty() {
+        println!("no journal keeps plain what is sensitive");
+    } else {
+        for (change, resources) in &found {
+            resources.iter().for_each(|id| println!("{change}: {id}"));
+        }
+        println!("\nthe journals of {} changes keep these values as they were; rotate them, and keep the store and its backups from others", found.len());
+    }
+    Ok(if found.is_empty() { Exit::Ok } else { Exit::Changes })
+}
+
+fn migrate(args: &MigrateArgs) -> anyhow::Result<Exit> {
     let (from, to) = (load(&args.from)?, load(&args.to)?);
     let migrated = runtime()?.block_on(wiring::store::migrate(&from, &to))?;
     if args.json {

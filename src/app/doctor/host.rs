@@ -54,7 +54,10 @@ pub(super) async fn seal_key(server: &Server, secrets: &dyn Secrets) -> Option<E
     let about = "seal key";
     match (wiring::seal(server, secrets).await, server.seal_key.0.len()) {
         (_, 0) => None,
-        (Ok(_), 1) => Some(Exam::ok(about, "sensitive values are sealed with it; keep a copy elsewhere, because without it they cannot be put back")),
+        (Ok(_), 1) => Some(Exam::ok(
+            about,
+            "sensitive values are sealed with it; keep a copy elsewhere, because without it they cannot be put back. What was planned before it was called sensitive stands plain in its journal: `trueup store examine` names it while the server is stopped",
+        )),
         (Ok(_), keys) => Some(Exam::warn(about, format!("{keys} keys: the first seals, all open"), "take the old ones out when every change that was open under them is over")),
         (Err(error), _) => Some(Exam::fail(about, format!("{error:#}"), "put a key there: `openssl rand -base64 32`")),
     }

@@ -17,6 +17,9 @@ use std::{
 /// So many files of a key tree are one part: a few transactions of the target, and little memory however many keys there are.
 const FILES: usize = 500;
 
+/// The same where files are expanded, since each of them may ask for a hundred keys.
+const EXPANDED: usize = 50;
+
 /// One commit of the governed branch, as far as a search needs it.
 pub struct Ground {
     pub base: CommitId,
@@ -107,7 +110,8 @@ impl Ground {
             let bundle = |units: Vec<Unit>| Bundle { folder: source.path.clone(), format: source.format.clone(), units };
             if mapped.format.in_parts() {
                 let units: Vec<Unit> = units.into_iter().collect();
-                all.extend(units.chunks(FILES).map(|some| bundle(some.to_vec())));
+                let files = if source.expand.is_empty() { FILES } else { EXPANDED };
+                all.extend(units.chunks(files).map(|some| bundle(some.to_vec())));
             } else {
                 all.extend(units.into_iter().map(|unit| bundle(vec![unit])));
             }

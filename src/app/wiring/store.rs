@@ -1,15 +1,22 @@
 //! The store that the configuration asks for.
 
 use crate::{
-    app::config,
+    app::{config, governing, safe::Cover},
     cluster::Tls,
-    core::model::{Span, Str},
-    etcd,
+    core::{
+        model::{MrId, RepoId, ResourceId, Span, Str},
+        review::kept_plain,
+        run::StreamId,
+    },
+    etcd, kinds,
     ports::{Exam, Kv, KvErrorKind, MemoryKv, SecretText, Secrets},
     stores::{self, EtcdKv, EtcdPlace, Migrated, RedbKv, Store},
 };
 use anyhow::Context as _;
-use std::sync::Arc;
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::Arc,
+};
 
 /// An answer that takes longer is asked of another member; a transaction of a store takes milliseconds.
 const ANSWER: Span = Span::secs(4);
@@ -43,6 +50,37 @@ pub async fn migrate(from: &config::Server, to: &config::Server) -> anyhow::Resu
         let _ = store.leave().await;
     }
     Ok(migrated?)
+}
+
+/// The changes whose journals keep plain what is sensitive by now, with the resources; no server may use the store. Values are not told.
+pub async fn plain(server: &config::Server) -> anyhow::Result<BTreeMap<MrId, BTreeSet<ResourceId>>> {
+    let name = name(server);
+    anyhow::ensure!(server.store.kind != config::StoreKind::Memory, "{name} is lost with its process; there is nothing to examine");
+    let kv = kv(server, &*super::secrets(server).await?).await.with_context(|| format!("cannot open {name}"))?;
+    let store = Store::open_for(kv, &format!("examination, pid {}", std::process::id()), server.store.lease).await.with_context(|| format!("cannot open {name}"))?;
+    let found = journals(server, &store).await;
+    let _ = store.leave().await;
+    found
+}
+
+async fn journals(server: &config::Server, store: &Store) -> anyhow::Result<BTreeMap<MrId, BTreeSet<ResourceId>>> {
+    let mut covers: BTreeMap<RepoId, Cover> = BTreeMap::new();
+    for named in &server.repositories {
+        let repo = super::governed(server, named, &server.repository_path(named)).with_context(|| format!("the repository {}", named.name))?;
+        // A branch that is not there yet, or says nothing, calls nothing sensitive beside the grants.
+        let policy = repo.state.commit(&named.branch).ok().and_then(|base| governing::governing(&repo, &base).ok()).and_then(|governing| governing.root).map(|root| root.policy);
+        covers.insert(repo.id.clone(), Cover::new(&policy.unwrap_or_default(), &named.grants));
+    }
+    let mut found = BTreeMap::new();
+    for card in store.cards().await? {
+        let Some(cover) = covers.get(&card.mr.repo).filter(|cover| !cover.is_empty()) else { continue };
+        let events = store.read(&StreamId::Change(card.mr.clone())).await.with_context(|| format!("the journal of {}", card.mr))?;
+        let plain = kept_plain(&events, &|id| cover.hides(id, kinds::of(id)));
+        if !plain.is_empty() {
+            found.insert(card.mr.clone(), plain);
+        }
+    }
+    Ok(found)
 }
 
 /// What people call a store, and what tells it from others.

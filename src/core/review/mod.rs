@@ -20,6 +20,6 @@ pub use depends::{Depended, Dependency, depends_on};
 pub use face::{Face, Label, Status, StatusState};
 pub use phase::Phase;
 pub use sighting::{Check, Comment, CommentId, DRIFT, MrState, Review, Right, Sighting};
-pub use veil::{Veil, veiled};
+pub use veil::{Veil, kept_plain, veiled};
 pub use view::{ApprovalView, Direction, Failure, FailureKind, Given, HealthView, ItemState, Left, Links, Queue, Since, StepState, StepView, Times, View};
 pub use words::{Answer, Waiting};

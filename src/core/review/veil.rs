@@ -156,6 +156,29 @@ pub fn veiled(mut events: Vec<Event>) -> Vec<Event> {
     events
 }
 
+/// The resources whose values a journal keeps plain, of those that are sensitive by now: it was written before they were, or by a version that hid nothing.
+pub fn kept_plain(events: &[Event], sensitive: &dyn Fn(&ResourceId) -> bool) -> BTreeSet<ResourceId> {
+    let plain = |value: &Option<Value>| match value {
+        Some(Value::Hidden(_) | Value::Secret(_) | Value::Unknown(_)) | None => false,
+        Some(Value::Null | Value::Bool(_) | Value::Int(_) | Value::Num(_) | Value::Str(_) | Value::List(_) | Value::Map(_) | Value::Blob { .. }) => true,
+    };
+    let mut found = BTreeSet::new();
+    let mut look = |plan: &Plan| {
+        let deltas = plan.deltas.iter().filter(|delta| plain(&delta.from) || plain(&delta.to)).map(|delta| &delta.id);
+        let writes = plan.steps.values().flat_map(|step| step.writes()).filter(|write| plain(&write.from) || plain(&write.to)).map(|write| &write.id);
+        found.extend(deltas.chain(writes).filter(|id| sensitive(id)).cloned());
+    };
+    for event in events {
+        if let Event::Planned { answer, .. } = event {
+            if let PlanResult::Plan { plan, .. } = &answer.result {
+                look(plan);
+            }
+            answer.way_back.iter().for_each(|back| look(back));
+        }
+    }
+    found
+}
+
 /// Whether an item's resource is hidden; one that no plan names is.
 fn hidden(veil: &Veil, plan: Option<&Plan>, step: StepId, item: usize) -> bool {
     if veil.is_empty() {

@@ -181,3 +181,27 @@ fn a_sensitive_record_comes_back_from_its_seal_and_is_told_nowhere() {
     let (searched, found) = canaries.below(&world.dir.path().join("data"));
     assert!(searched > 10 && found.is_empty(), "{searched} files of the server were searched: {found:?}");
 }
+
+#[test]
+fn what_older_journals_keep_plain_is_named_and_not_told() {
+    let mut world = World::start();
+    let number = world.propose("move-www", |world| world.edit_zone("192.0.2.1\n", "192.0.2.77\n"));
+    world.wait(number, "awaiting_approval");
+    world.approve(number);
+    world.wait(number, "merged");
+    let config = world.config().display().to_string();
+    let examine = |world: &World| world.trueup("root", &["store", "examine", "--config", &config]);
+    let held = examine(&world);
+    assert!(held.code == 1 && !held.err.is_empty(), "a server that runs holds its store: {}{}", held.out, held.err);
+    world.kill();
+    let said = examine(&world);
+    assert!(said.code == 0 && said.out.contains("no journal keeps plain"), "{}{}", said.out, said.err);
+    // It is called sensitive afterwards.
+    let text = fs::read_to_string(world.config()).expect("it is there");
+    let zone = world.zones[0].clone();
+    fs::write(world.config(), text.replace("        units:\n", &format!("        sensitive: [\"{zone}\"]\n        units:\n"))).expect("the folder is writable");
+    let said = examine(&world);
+    assert!(said.code == 2 && said.out.contains(&format!("dns!{number}: inside/rrset/{zone}/www/A")) && !said.out.contains("192.0.2."), "{}{}", said.out, said.err);
+    world.serve();
+    world.until(|world| world.show(number)["phase"] == "merged");
+}
