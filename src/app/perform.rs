@@ -15,10 +15,10 @@ use crate::{
         drift::OverrideAsk,
         model::{MrId, ResourceId, StepId, Token, TreeId},
         plan::{Act, Earlier, Plan, Written},
-        review::{CommentId, Face, Sighting},
+        review::{Brings, CommentId, Face, Sighting},
         run::{Ask, Effect, Input, Item, Outcome, PlanAnswer, PlanKey, PlanResult},
     },
-    ports::{Fence, ForgeError, ForgeErrorKind, Shown, Stands},
+    ports::{Fence, ForgeError, ForgeErrorKind, KvError, Shown, Stands},
     stores::Store,
 };
 use std::{
@@ -214,13 +214,18 @@ async fn outdated(hands: &Hands) -> Option<String> {
     }
 }
 
-/// The merge request as its forge shows it, with those who pushed to it as signed deliveries said.
+/// The merge request as its forge shows it, with what git says that it brings, and those who pushed as signed deliveries said.
 async fn sight(world: &World, mr: &MrId, since: Option<CommentId>) -> Result<Sighting, ForgeError> {
-    let seen = world.forge.look(mr, since).await?;
+    let mut seen = world.forge.look(mr, since).await?;
     let Some(repo) = world.repositories.get(&mr.repo) else { return Ok(seen) };
-    hooks::pushers(&world.store, repo.state.clone(), seen)
-        .await
-        .map_err(|error| ForgeError { what: format!("who pushed cannot be read: {error}"), kind: ForgeErrorKind::Unavailable })
+    let (state, base, head) = (repo.state.clone(), seen.base.clone(), seen.head.clone());
+    // What is not here yet is read by the look that follows the fetch; rules that ask for it are not kept until then.
+    let brought = tokio::task::spawn_blocking(move || state.brought(&base, &head).ok()).await.ok().flatten();
+    let unread = |error: KvError| ForgeError { what: format!("who pushed cannot be read: {error}"), kind: ForgeErrorKind::Unavailable };
+    seen.pushers.extend(hooks::pushers(&world.store, &seen, brought.as_deref()).await.map_err(unread)?);
+    let small = |n: usize| u32::try_from(n).unwrap_or(u32::MAX);
+    seen.brings = brought.map(|brought| Brings { commits: small(brought.commits.len()), messages: brought.messages.clone(), files: small(brought.files) });
+    Ok(seen)
 }
 
 /// Reads the merge request, whenever its forge answers; none when the forge does not know it.

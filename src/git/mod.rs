@@ -1,5 +1,6 @@
 //! Repositories: merged tree, tree diff, blobs, and the unit cache with its reverse index.
 
+mod brought;
 mod held;
 mod lru;
 mod merge;

@@ -1,17 +1,18 @@
 //! A repository on disk as a `StateRepo`: libgit2 reads objects, the `git` program merges.
 
 use super::{
+    brought::Answers,
     merge,
     tree::{Trees, wrong},
 };
 use crate::{
     core::model::{CommitId, FileId, TreeId},
-    ports::{Changed, Merge, RepoError, StateRepo, TreeEntry},
+    ports::{Brought, Changed, Merge, RepoError, StateRepo, TreeEntry},
 };
 use git2::{ErrorCode, ObjectType, Oid, Repository};
 use std::{
     path::{Path, PathBuf},
-    sync::Mutex,
+    sync::{Arc, Mutex},
 };
 
 /// Open handles that are kept for the next call. A libgit2 handle serves one thread at a time; more at once are opened and dropped.
@@ -22,6 +23,7 @@ pub struct GitRepo {
     dir: PathBuf,
     pool: Mutex<Vec<Repository>>,
     trees: Trees,
+    brought: Answers,
 }
 
 impl GitRepo {
@@ -38,7 +40,7 @@ impl GitRepo {
     }
 
     fn with(repo: Repository) -> Self {
-        Self { dir: repo.path().to_owned(), pool: Mutex::new(vec![repo]), trees: Trees::default() }
+        Self { dir: repo.path().to_owned(), pool: Mutex::new(vec![repo]), trees: Trees::default(), brought: Answers::default() }
     }
 
     /// The git directory.
@@ -121,15 +123,8 @@ impl StateRepo for GitRepo {
         })
     }
 
-    fn brings(&self, base: &CommitId, head: &CommitId, commit: &CommitId) -> Result<bool, RepoError> {
-        let (base, head, commit) = (oid(base.as_str())?, oid(head.as_str())?, oid(commit.as_str())?);
-        self.with_repo(|repo| {
-            if repo.find_commit(commit).is_err() {
-                return Ok(false);
-            }
-            let has = |tip: Oid| Ok::<bool, RepoError>(tip == commit || repo.graph_descendant_of(tip, commit).map_err(wrong)?);
-            Ok(has(head)? && !has(base)?)
-        })
+    fn brought(&self, base: &CommitId, head: &CommitId) -> Result<Arc<Brought>, RepoError> {
+        self.with_repo(|repo| self.brought.of(repo, &self.trees, base, head))
     }
 
     fn merge(&self, base: &CommitId, head: &CommitId) -> Result<Merge, RepoError> {

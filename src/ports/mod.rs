@@ -19,7 +19,7 @@ pub use kv::{Compare, Key, Kv, KvError, KvErrorKind, KvLimits, Miss, Put, Rev, R
 pub use kv_memory::{Fault, MemoryKv};
 pub use people::People;
 pub use probe::{Exam, Found, Probe};
-pub use repo::{Changed, Merge, Mode, RepoError, StateRepo, TreeEntry};
+pub use repo::{Brought, Changed, Merge, Mode, RepoError, StateRepo, TreeEntry};
 pub use secrets::{SecretError, SecretErrorKind, SecretText, Secrets};
 
 /// A boxed future, so that ports stay object safe.

@@ -1,6 +1,7 @@
 //! The desired-state repository: trees and blobs by id, and the tree that merging would give.
 
 use crate::core::model::{CommitId, FileId, Str, TreeId};
+use std::sync::Arc;
 
 /// One bare repository. Calls block; the shell runs them on blocking threads.
 pub trait StateRepo: Send + Sync {
@@ -13,8 +14,8 @@ pub trait StateRepo: Send + Sync {
     /// The commit that a commit was made on; of a merge, the one merged into. `None`: it is the first, or the history is cut there.
     fn first_parent(&self, commit: &CommitId) -> Result<Option<CommitId>, RepoError>;
 
-    /// Whether merging `head` into `base` would bring this commit: `head` is or has it among its ancestors, and `base` does not. One that is not here is brought by nothing.
-    fn brings(&self, base: &CommitId, head: &CommitId, commit: &CommitId) -> Result<bool, RepoError>;
+    /// What merging `head` into `base` would bring.
+    fn brought(&self, base: &CommitId, head: &CommitId) -> Result<Arc<Brought>, RepoError>;
 
     /// The tree that merging `head` into `base` would give, by git's own merge; nothing but objects is written.
     fn merge(&self, base: &CommitId, head: &CommitId) -> Result<Merge, RepoError>;
@@ -30,6 +31,19 @@ pub trait StateRepo: Send + Sync {
 
     /// A blob's bytes; refused when larger than `limit`.
     fn blob(&self, id: &FileId, limit: u64) -> Result<Vec<u8>, RepoError>;
+}
+
+/// What merging a head would bring to a base.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Brought {
+    /// The commits that base lacks, newest first.
+    pub commits: Vec<CommitId>,
+    /// Those are all; else there are more.
+    pub whole: bool,
+    /// What the newest of them say, each cut where it is long; merges left out.
+    pub messages: Vec<Str>,
+    /// Files that differ from where head left base.
+    pub files: usize,
 }
 
 /// What merging would give.

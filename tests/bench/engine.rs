@@ -104,6 +104,7 @@ fn sighting() -> Sighting {
         unresolved_threads: 0,
         depends_on: Vec::new(),
         incident: None,
+        brings: None,
         comments: Vec::new(),
     }
 }

@@ -2,15 +2,15 @@
 
 use crate::{
     core::{
-        model::{CommitId, MrId, RepoId, Str, Time, User},
+        model::{RepoId, Str, Time, User},
         review::Sighting,
     },
     forges::hooks::Push,
-    ports::{KvError, StateRepo},
+    ports::{Brought, KvError},
     stores::{Batch, RowKey, Store},
 };
 use serde::{Deserialize, Serialize};
-use std::{collections::BTreeSet, sync::Arc};
+use std::collections::BTreeSet;
 
 /// Pushes remembered of one branch: far more than a merge request has, and few enough to read at every look.
 const REMEMBERED: usize = 500;
@@ -79,24 +79,10 @@ pub(super) async fn forget(store: &Store, before: Time) -> Result<usize, KvError
     Ok(forgotten)
 }
 
-/// Adds to a sighting who pushed the commits that its merge request brings (I2): a note can only take an approval away, so a doubt counts as a push.
-pub async fn pushers(store: &Store, state: Arc<dyn StateRepo>, mut seen: Sighting) -> Result<Sighting, KvError> {
-    let MrId { repo, number: _ } = &seen.mr;
-    let notes: Vec<(CommitId, BTreeSet<Str>)> = store
-        .rows::<Note>(&branch(repo, &seen.source_branch), None, REMEMBERED * 2)
-        .await?
-        .into_iter()
-        .filter_map(|stored| Some((CommitId::new(stored.key.segments().pop()?), stored.value.by)))
-        .collect();
-    if notes.is_empty() {
-        return Ok(seen);
-    }
-    let (base, head) = (seen.base.clone(), seen.head.clone());
-    let brought = tokio::task::spawn_blocking(move || {
-        let brings = |commit: &CommitId| *commit == head || state.brings(&base, &head, commit).unwrap_or(true);
-        notes.into_iter().filter(|(commit, _)| brings(commit)).flat_map(|(_, by)| by).collect::<BTreeSet<Str>>()
-    });
-    // The work does not panic; were it cancelled, the process ends.
-    seen.pushers.extend(brought.await.unwrap_or_default().into_iter().map(User::new));
-    Ok(seen)
+/// Who pushed the commits that a merge request brings, as far as signed deliveries said (I2). A note can only take an approval away, so a doubt counts as a push: without `brought`, all of the branch.
+pub async fn pushers(store: &Store, seen: &Sighting, brought: Option<&Brought>) -> Result<BTreeSet<User>, KvError> {
+    let notes = store.rows::<Note>(&branch(&seen.mr.repo, &seen.source_branch), None, REMEMBERED * 2).await?;
+    let brings = |commit: &str| brought.is_none_or(|brought| !brought.whole || brought.commits.iter().any(|known| known.as_str() == commit));
+    let of_it = notes.into_iter().filter(|stored| stored.key.segments().pop().is_some_and(|commit| brings(&commit)));
+    Ok(of_it.flat_map(|stored| stored.value.by).map(User::new).collect())
 }

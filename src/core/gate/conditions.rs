@@ -1,6 +1,6 @@
 //! What both gates ask, judged from its parts and never from a forge's one `mergeable` field (I1).
 
-use super::{Reason, RuleStanding};
+use super::{Reason, RuleStanding, rules};
 use crate::core::{
     model::{Freeze, Policy, Str, Time},
     review::{Check, Depended, Dependency, MrState, Sighting},
@@ -41,6 +41,8 @@ impl Conditions<'_> {
         if sighting.draft {
             out.push(Reason::Draft);
         }
+        let unmet = rules::unmet(self.policy, sighting);
+        out.extend((!unmet.is_empty()).then_some(Reason::Rules(unmet)));
         let (mut pending, mut failed) = (Vec::new(), Vec::new());
         for name in &self.policy.required_checks {
             match sighting.checks.get(name) {

@@ -1,5 +1,6 @@
 //! What a gate says, and why.
 
+use super::Unmet;
 use crate::core::{
     model::{MrId, Str, Time},
     review::Dependency,
@@ -34,6 +35,8 @@ pub enum Reason {
     ChecksPending(Vec<Str>),
     ChecksFailed(Vec<Str>),
     Threads(u32),
+    /// What policy requires of every merge request and this one does not keep.
+    Rules(Vec<Unmet>),
     Frozen {
         reason: Str,
         until: Str,
@@ -73,6 +76,7 @@ impl Reason {
             | Self::ChecksPending(_)
             | Self::ChecksFailed(_)
             | Self::Threads(_)
+            | Self::Rules(_)
             | Self::Frozen { .. }
             | Self::NotStarted
             | Self::Queued { .. }

@@ -25,7 +25,7 @@ pub use late::{Late, Piece, Refers};
 pub use nearest::nearest;
 pub use observed::{ABSENCE_LINGERS, CHANGED, Fact, FactValue, Health, Observed, Reading, Sure, Token, Want, Why};
 pub use place::{Path, Place};
-pub use policy::{ApprovalRule, Budget, Freeze, OnDrift, Policy, Rollout, SkippedType, StartWhen};
+pub use policy::{ApprovalRule, Budget, Freeze, LinkRule, OnDrift, Policy, Require, Rollout, SkippedType, StartWhen};
 pub use probe::{CommandProbe, Comparison, DnsProbe, HealthRule, HttpMethod, HttpProbe, JsonIs, Probe, PrometheusProbe, Question, Saw};
 pub use refusal::{Refusal, RefusalKind};
 pub use secret::{Hidden, SecretRef, VEIL};

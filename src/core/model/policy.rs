@@ -44,6 +44,10 @@ pub struct Policy {
     pub required_checks: Vec<Str>,
     /// Whether an approving review on the forge counts as approval of the digest last published before it.
     pub reviews_count: bool,
+    /// How tasks are named in branches, titles and commit messages, and where people find them; shown with the change.
+    pub links: Vec<LinkRule>,
+    /// What a merge request must keep before a run starts and before the merge.
+    pub require: Require,
     /// How long a change that has stopped may hold what it claims before its owner is called. Absent: the server's `limits.claim_ttl`.
     pub claim_ttl: Option<Span>,
 }
@@ -69,6 +73,8 @@ impl Default for Policy {
             health: Vec::new(),
             required_checks: Vec::new(),
             reviews_count: false,
+            links: Vec::new(),
+            require: Require::default(),
             claim_ttl: None,
         }
     }
@@ -91,6 +97,34 @@ pub struct ApprovalRule {
 
 fn one() -> u32 {
     1
+}
+
+/// How a task is named, and where people find it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct LinkRule {
+    /// A regular expression; its first group, or all that it finds, is the task's name: `[A-Z]{2,}-[0-9]+`.
+    pub pattern: Str,
+    /// The task's address, in which `{task}` stands for its name: `https://tasks.example.com/{task}`.
+    pub url: Str,
+}
+
+/// What a merge request must keep. What the server opens by itself is held to none of it.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct Require {
+    /// Branch, title or a commit message names a task that `links` knows.
+    pub task: bool,
+    /// A regular expression that is found in the name of the source branch: `^(feature|fix)/`.
+    pub branch: Option<Str>,
+    /// A regular expression that is found in the title.
+    pub title: Option<Str>,
+    /// A regular expression that is found in the first line of every commit message, merges aside.
+    pub commits: Option<Str>,
+    /// Files that differ from the base branch.
+    pub max_files: Option<u32>,
+    /// Commits that the base branch lacks.
+    pub max_commits: Option<u32>,
 }
 
 /// When an approved plan starts.

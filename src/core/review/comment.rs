@@ -35,6 +35,7 @@ fn comment(view: &View) -> String {
     let sheet = view.plan.as_deref().map(|plan| sheet(view, plan));
     // Everything but the changes has a bound of its own, together under 55,000; the changes take what is left.
     let mut before = format!("{}{}\n\n", marker(&view.mr), words::state_line(view));
+    before.push_str(&tasks(view));
     before.push_str(&markdown::list("Still missing", view.still_missing(), room.of(3000)));
     before.push_str(&refusals(view, room.of(10_500)));
     before.push_str(&markdown::list("Paths in conflict", view.conflicts.iter().map(|path| words::code(path)).collect(), room.of(3000)));
@@ -97,6 +98,15 @@ impl View {
     pub fn statuses(&self) -> Vec<Status> {
         statuses(self)
     }
+}
+
+/// The tasks it is for: names as code, so that nothing in them is active, and addresses in which every other character is encoded.
+fn tasks(view: &View) -> String {
+    if view.tasks.is_empty() {
+        return String::new();
+    }
+    let links: Vec<String> = view.tasks.iter().map(|task| format!("[{}](<{}>)", words::code(&task.name), escape::cut(&task.url, 1000))).collect();
+    format!("For {}.\n\n", links.join(", "))
 }
 
 fn changes(view: &View, sheet: &Sheet<'_>, room: Room<'_>) -> String {

@@ -4,7 +4,7 @@
 //! `Phase`), `waits_for` (a sentence), `reasons` (sentences), `base`, `head`, `merged` (commits or null), `direction`
 //! (`forward`, `back`), `digest`, `plan` (see `render::json`, or null), `progress` (`done`, `all`), `steps` (`id`,
 //! `state`, `attempts`, `items`), `approvals` (`count`, `by`, `when`, `because`, `missing`,
-//! `cannot` (why nobody can give it, or null), `given`), `pushers`, `since`, `queue` (`place`, `ahead`, or null), `refusals`,
+//! `cannot` (why nobody can give it, or null), `given`), `pushers`, `tasks` (`name`, `url`), `since`, `queue` (`place`, `ahead`, or null), `refusals`,
 //! `conflicts`, `failures`, `written` (how many resources hold what it wrote), `given_up` (`id`, `before`, `after`),
 //! `health`, `overdue_since` (since when it holds claims and does nothing, or null), `stopped_by`, `times` (RFC 3339 or null), `links` (`change`, `plan`), `statuses`, `label`.
 
@@ -47,6 +47,7 @@ impl View {
             steps,
             approvals,
             pushers,
+            tasks,
             since,
             queue,
             refusals,
@@ -73,7 +74,7 @@ impl View {
             "progress": { "done": done, "all": all },
             "steps": steps.iter().map(step).collect::<Vec<_>>(),
             "approvals": approvals.iter().map(approval).collect::<Vec<_>>(),
-            "pushers": pushers,
+            "pushers": pushers, "tasks": tasks,
             "since": since.as_ref().map(|Since { digest, by, kept, new, loosened, gone }| json!({ "digest": digest, "by": by, "kept": kept, "new": new, "loosened": loosened, "gone": gone })),
             "queue": queue.as_ref().map(|Queue { ahead }| json!({
                 "place": ahead.len() + 1,

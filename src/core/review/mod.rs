@@ -1,6 +1,7 @@
 //! The change as people meet it: what the forge shows us, phases, commands, and the face we show back.
 
 pub mod board;
+mod brings;
 pub mod command;
 mod comment;
 mod depends;
@@ -14,6 +15,7 @@ mod view;
 pub mod words;
 
 pub use board::{Board, BoardEvent, BoardImage};
+pub use brings::Brings;
 pub use command::Command;
 pub use comment::{MARKER, MOST_CHARS, face};
 pub use depends::{Depended, Dependency, depends_on};

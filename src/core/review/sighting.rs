@@ -1,6 +1,6 @@
 //! What the forge showed when it was last read.
 
-use super::Dependency;
+use super::{Brings, Dependency};
 use crate::core::model::{CommitId, MrId, Str, Time, User};
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet};
@@ -38,6 +38,9 @@ pub struct Sighting {
     /// Who labelled it `incident`, where they may approve here: it goes first in the queue.
     #[serde(default)]
     pub incident: Option<User>,
+    /// What git says of its commits; none where they are not here yet. Forges leave it out: whoever looks adds it.
+    #[serde(default)]
+    pub brings: Option<Brings>,
     /// Comments not yet handed to the change, oldest first; never our own.
     pub comments: Vec<Comment>,
 }

@@ -2,6 +2,7 @@
 
 use super::Phase;
 use crate::core::{
+    gate::Task,
     model::{CommitId, Digest, MrId, Refusal, ResourceId, Span, StepId, Str, Time, User, Value},
     plan::{ItemRef, MatchedRule, Plan},
     render::Kinds,
@@ -37,6 +38,8 @@ pub struct View {
     pub approvals: Vec<ApprovalView>,
     /// The people who may not approve, because the commits are theirs.
     pub pushers: BTreeSet<User>,
+    /// What it is for, as branch, title and commit messages say.
+    pub tasks: Vec<Task>,
     /// What a newer plan has that approvers have not seen; absent when nothing was approved before.
     pub since: Option<Since>,
     pub queue: Option<Queue>,
@@ -331,6 +334,7 @@ impl View {
             steps: Vec::new(),
             approvals: Vec::new(),
             pushers: BTreeSet::new(),
+            tasks: Vec::new(),
             since: None,
             queue: None,
             refusals: Vec::new(),

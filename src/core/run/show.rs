@@ -130,6 +130,7 @@ impl Change {
             Reason::ChecksPending(pending) => Waiting::Checks { pending: pending.clone() },
             Reason::ChecksFailed(failed) => Waiting::ChecksFailed { failed: failed.clone() },
             Reason::Threads(open) => Waiting::Threads { open: *open },
+            Reason::Rules(unmet) => Waiting::Rules { unmet: unmet.clone() },
             Reason::Frozen { reason, until, .. } => Waiting::Freeze { reason: reason.clone(), until: until.clone() },
             Reason::NotStarted => Waiting::Start,
             Reason::Queued { ahead } => Waiting::Claims { ahead: ahead.clone() },
@@ -153,6 +154,7 @@ impl Change {
             view.base = Some(sighting.base.clone());
             view.head = Some(sighting.head.clone());
             view.pushers.clone_from(&sighting.pushers);
+            view.tasks = self.desk.as_ref().map_or_else(Vec::new, |desk| gate::tasks(&desk.policy, sighting));
         }
         view.phase = self.phase();
         view.waits_for = self.waits_for();

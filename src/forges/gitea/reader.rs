@@ -199,6 +199,7 @@ impl Gitea {
             unresolved_threads,
             depends_on: dependencies(self, mr, &pull.body).await?,
             incident,
+            brings: None,
             comments: self.comments(place, mr, talk, since).await?,
             title: pull.title,
         })

@@ -56,6 +56,7 @@ impl GitHub {
             checks: self.checks(place, &head, &pushers).await?,
             incident: self.incident(&mr.repo, &pull, &events).await?,
             depends_on: self.dependencies(mr, pull.body.as_deref().unwrap_or_default()).await?,
+            brings: None,
             comments: self.fresh(mr, place, since, &bot).await?,
             author,
             pushers,

@@ -129,6 +129,7 @@ impl LocalForge {
             unresolved_threads: 0,
             depends_on,
             incident,
+            brings: None,
             comments: comments
                 .into_iter()
                 .map(|stored| stored.value)

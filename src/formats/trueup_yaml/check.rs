@@ -39,6 +39,7 @@ pub(super) fn check(repository: &mut Repository, node: &Node, formats: &[&str], 
     for (i, freeze) in policy.freeze.iter().enumerate() {
         check.freeze(freeze, &i.to_string());
     }
+    check.found.extend(super::rules::rules(node, policy));
     for (key, span) in [("every", policy.every), ("deadline", policy.deadline), ("max_age", policy.max_age)] {
         if span == Span(0) {
             check.fault(RefusalKind::Value, &["policy", key], format!("`{key}` of no length can never be kept"), "write a second or more");

@@ -3,6 +3,7 @@
 mod check;
 mod health;
 mod read;
+mod rules;
 mod types;
 
 pub use read::{FILE, read};

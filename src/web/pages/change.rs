@@ -85,6 +85,7 @@ fn live_model(view: &View, record: Record<'_>, reader: &Reader) -> Json {
         "steps_left": view.plan.as_ref().map_or(0, |plan| plan.steps.len().saturating_sub(MOST_STEPS)),
         "statuses": view.statuses().iter().map(|status| json!({ "context": status.context, "state": status.state, "text": status.text })).collect::<Vec<_>>(),
     });
+    model["tasks"] = view.tasks.iter().map(|task| json!({ "name": task.name, "url": task.url })).collect();
     model["life"] = life(view).into();
     model["picture"] = view.plan.as_deref().and_then(render::picture).map_or(Json::Null, |picture| picture_model(view, &picture));
     with_record(model, record)

@@ -58,6 +58,7 @@ pub fn read_after(words: &[&str], wrote: &[Earlier]) -> (Arc<Plan>, Arc<Policy>)
             "deadline" => policy.deadline = Span::parse(rest).expect("a span"),
             "max_age" => policy.max_age = Span::parse(rest).expect("a span"),
             "check" => policy.required_checks.push(rest.into()),
+            "title" => policy.require.title = Some(rest.into()),
             "start" => policy.start = if rest == "on_command" { StartWhen::OnCommand } else { StartWhen::OnApproval },
             // `probe=/a:www,mail` by policy, `own=/a:www` beside a source; `@3s/12s` after the path: every and window.
             "probe" | "own" => {

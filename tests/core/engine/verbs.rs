@@ -76,6 +76,7 @@ fn see(world: &mut World, words: &[&str]) {
             "depends" => sighting.depends_on = depends(is),
             "incident" => sighting.incident = (is != "no").then(|| User::new(is)),
             "draft" => sighting.draft = is == "yes",
+            "title" => sighting.title = is.into(),
             "threads" => sighting.unresolved_threads = is.parse().expect("a number"),
             "trusted" => sighting.author_trusted = is == "yes",
             "pusher" => drop(sighting.pushers.insert(User::new(is))),

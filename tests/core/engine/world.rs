@@ -103,6 +103,7 @@ impl World {
             unresolved_threads: 0,
             depends_on: Vec::new(),
             incident: None,
+            brings: None,
             comments: Vec::new(),
         };
         Self {

@@ -124,6 +124,26 @@ fn a_key_tree_has_settings_that_other_formats_have_not() {
 }
 
 #[test]
+fn every_fault_of_a_rule_for_merge_requests_names_its_place_and_the_way_out() {
+    let link = |pattern: &str, url: &str| format!("policy:\n  links:\n    - pattern: '{pattern}'\n      url: '{url}'\n");
+    let require = |text: &str| format!("policy:\n  require: {text}\n");
+    let cases = [
+        ("no pattern", link("[", "https://t.example/{task}")),
+        ("a pattern that finds nothing", link("[0-9]*", "https://t.example/{task}")),
+        ("a pattern that stands for too much", link("((x{99}){99}){99}", "https://t.example/{task}")),
+        ("no place for the task", link("[0-9]+", "https://t.example/")),
+        ("no address", link("[0-9]+", "javascript:alert({task})")),
+        ("an address that ends a link", link("[0-9]+", "https://t.example/{task}>")),
+        ("a task without a pattern", require("{task: true}")),
+        ("patterns that are none", require("{branch: '(', title: '+', commits: '\\\\p{Nope}'}")),
+        ("sizes of nothing", require("{max_files: 0, max_commits: 0}")),
+        ("misspelt key", require("{titel: x}")),
+    ];
+    let all: Vec<String> = cases.iter().map(|(name, text): &(&str, String)| format!("# {name}\n{}", refused(text))).collect();
+    insta::assert_snapshot!(all.join("\n\n"));
+}
+
+#[test]
 fn every_fault_of_a_health_rule_names_its_place_and_the_way_out() {
     let rule = |text: &str| format!("policy:\n  health:\n    - match: [\"*/x\"]\n      {text}\n");
     let cases = [

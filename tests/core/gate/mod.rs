@@ -1,3 +1,4 @@
 //! Start gate and merge gate.
 
+mod rules;
 mod window;

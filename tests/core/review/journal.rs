@@ -25,6 +25,7 @@ fn sighting(head: &str, base: &str) -> Sighting {
         unresolved_threads: 0,
         depends_on: Vec::new(),
         incident: None,
+        brings: None,
         comments: Vec::new(),
     }
 }

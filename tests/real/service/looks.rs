@@ -66,6 +66,7 @@ impl ForgeReader for Late {
             unresolved_threads: 0,
             depends_on: Vec::new(),
             incident: None,
+            brings: None,
             comments: Vec::new(),
         };
         let (go, gate) = oneshot::channel();

@@ -26,6 +26,7 @@ mod secrets;
 mod stories;
 mod stubborn;
 mod systems;
+mod tasks;
 mod together;
 mod trouble;
 mod waits;

@@ -220,6 +220,7 @@ fn held(reason: &Reason) -> String {
         Reason::ChecksPending(checks) => format!("waiting for {}", list(checks, "and")),
         Reason::ChecksFailed(checks) => format!("{} failed", list(checks, "and")),
         Reason::Threads(open) => format!("{} open", count(*open as usize, "thread")),
+        Reason::Rules(unmet) => format!("{} not kept", count(unmet.len(), "rule")),
         Reason::Frozen { reason, until, ends: _ } => format!("frozen until {} ({})", code(until), code(reason)),
         Reason::NotStarted => "nobody said start".to_owned(),
         Reason::Queued { ahead } => format!("queued behind {}", count(ahead.len(), "change")),

@@ -2,6 +2,7 @@
 
 use super::{code, count, list, short, steps_list, when};
 use crate::core::{
+    gate::Unmet,
     model::{CommitId, Digest, MrId, Refusal, RefusalKind, Span, StepId, Str, Time, User},
     review::{Depended, Dependency},
 };
@@ -38,6 +39,10 @@ pub enum Waiting {
     },
     Threads {
         open: u32,
+    },
+    /// What policy requires of every merge request and this one does not keep.
+    Rules {
+        unmet: Vec<Unmet>,
     },
     Freeze {
         reason: Str,
@@ -220,6 +225,21 @@ impl fmt::Display for Mend {
     }
 }
 
+/// What one rule of policy asks, and what would keep it.
+fn rule(unmet: &Unmet) -> String {
+    match unmet {
+        Unmet::Task => "policy wants a task named in branch, title or a commit message, as `policy.links` writes it; name it in the title".to_owned(),
+        Unmet::Branch { branch, pattern } => {
+            format!("policy wants source branches like {}, and this is {}; push to a branch of another name and open it anew", code(pattern), code(branch))
+        }
+        Unmet::Title { pattern } => format!("policy wants titles like {}; change the title", code(pattern)),
+        Unmet::Commit { line, pattern } => format!("policy wants commit messages that begin like {}, and one begins {}; reword it and push again", code(pattern), code(line)),
+        Unmet::Files { files, most } => format!("{} differ from the base branch, and policy wants at most {most}; split it", count(*files as usize, "file")),
+        Unmet::Commits { commits, most } => format!("it brings {}, and policy wants at most {most}; squash or split it", count(*commits as usize, "commit")),
+        Unmet::Unread => "what git says of its commits is not read yet, which policy asks for; `/trueup plan` reads it again".to_owned(),
+    }
+}
+
 /// The first dependency that needs a person, or all that are on their way.
 fn depends(first: &[Dependency]) -> String {
     for Dependency { said, state } in first {
@@ -258,6 +278,7 @@ impl fmt::Display for Waiting {
             Self::Checks { pending } => write!(f, "Waiting for {} to pass on this head.", list(pending, "and")),
             Self::ChecksFailed { failed } => write!(f, "Waiting for the author: {} failed on this head.", list(failed, "and")),
             Self::Threads { open } => write!(f, "Waiting for {} to be resolved by the author or the reviewers.", count(*open as usize, "open thread")),
+            Self::Rules { unmet } => write!(f, "Waiting for the author: {}.", unmet.iter().map(rule).collect::<Vec<_>>().join("; ")),
             Self::Freeze { reason, until } => write!(f, "Waiting until {}: frozen by policy ({}).", code(until), code(reason)),
             Self::Claims { ahead } => match ahead.first() {
                 Some(first) => {
