@@ -6,7 +6,7 @@ use super::{
 };
 use crate::{
     app::service::Service,
-    core::model::{MrId, RepoId, Span, Time},
+    core::model::{CommitId, MrId, RepoId, Span, Time},
     forges::hooks::{Hint, Subject},
     ports::KvError,
     stores::Store,
@@ -130,15 +130,16 @@ impl Attendant {
     async fn act(&mut self, hints: Vec<(Option<u64>, Hint)>, now: Time) {
         let world = self.service.world().clone();
         let mut looks: BTreeSet<MrId> = BTreeSet::new();
-        let mut repos: BTreeSet<RepoId> = BTreeSet::new();
+        // With the commits that somebody was noted for: whoever has looked at such a head already looks again.
+        let mut repos: BTreeMap<RepoId, BTreeSet<CommitId>> = BTreeMap::new();
         for (n, Hint { repo, about, at, push }) in hints {
             if !world.repositories.contains_key(&repo) {
                 // Taken out of the configuration since.
                 self.lingering.extend(n.map(|n| (n, now)));
                 continue;
             }
-            if let Some(push) = push
-                && let Err(error) = notes::keep(&world.store, &repo, &push, now).await
+            if let Some(push) = &push
+                && let Err(error) = notes::keep(&world.store, &repo, push, now).await
             {
                 // It stays in the inbox, and the next search finds it.
                 tracing::warn!(%repo, "who pushed {} could not be kept yet: {error}", push.commit);
@@ -152,15 +153,15 @@ impl Attendant {
             match about {
                 Subject::Mr(number) => drop(looks.insert(MrId { repo, number })),
                 Subject::Commit(commit) => looks.extend(world.news.at_head(&repo, &commit)),
-                Subject::Branch(_) | Subject::Repository(_) => drop(repos.insert(repo)),
+                Subject::Branch(_) | Subject::Repository(_) => repos.entry(repo).or_default().extend(push.map(|push| push.commit)),
             }
         }
-        world.news.announced(looks.iter().cloned(), repos.iter().cloned());
+        world.news.announced(looks.iter().cloned(), repos.keys().cloned());
         if !looks.is_empty() {
             self.service.hint_all(looks.into_iter().collect());
         }
-        for repo in repos {
-            self.sweeps.ask(&self.service, repo);
+        for (repo, pushed) in repos {
+            self.sweeps.ask(&self.service, repo, pushed);
         }
     }
 
@@ -181,29 +182,42 @@ impl Attendant {
 
 /// Reading the list of open merge requests of a repository: one at a time each, and once more when somebody asked meanwhile.
 #[derive(Clone, Default)]
-struct Sweeps(Arc<Mutex<BTreeMap<RepoId, bool>>>);
+struct Sweeps(Arc<Mutex<BTreeMap<RepoId, Asked>>>);
+
+/// What was asked since the list was last begun to be read: nothing, or to read it, and to look at those with one of these heads.
+type Asked = Option<BTreeSet<CommitId>>;
 
 impl Sweeps {
-    fn ask(&self, service: &Service, repo: RepoId) {
-        if self.lock().insert(repo.clone(), true).is_some() {
-            // Whoever reads it now reads it again.
-            return;
+    fn ask(&self, service: &Service, repo: RepoId, heads: BTreeSet<CommitId>) {
+        {
+            let mut all = self.lock();
+            let reads = all.contains_key(&repo);
+            all.entry(repo.clone()).or_default().get_or_insert_default().extend(heads);
+            if reads {
+                // Whoever reads it now reads it again.
+                return;
+            }
         }
         let (sweeps, service) = (self.clone(), service.clone());
         tokio::spawn(async move {
             loop {
-                sweeps.lock().insert(repo.clone(), false);
+                let asked = {
+                    let mut all = sweeps.lock();
+                    match all.get_mut(&repo).and_then(Option::take) {
+                        Some(asked) => asked,
+                        None => {
+                            all.remove(&repo);
+                            return;
+                        }
+                    }
+                };
                 service.swept(&repo).await;
-                let mut asked = sweeps.lock();
-                if asked.get(&repo) != Some(&true) {
-                    asked.remove(&repo);
-                    return;
-                }
+                service.hint_all(asked.iter().flat_map(|head| service.world().news.at_head(&repo, head)).collect());
             }
         });
     }
 
-    fn lock(&self) -> std::sync::MutexGuard<'_, BTreeMap<RepoId, bool>> {
+    fn lock(&self) -> std::sync::MutexGuard<'_, BTreeMap<RepoId, Asked>> {
         // The map is whole after every statement.
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }

@@ -32,6 +32,10 @@ fn a_merge_request_waits_until_it_names_its_task_and_keeps_the_rules_of_base() {
     world.wait(number, "merged");
     let shown = world.show(number);
     assert_eq!(shown["tasks"], serde_json::json!([{ "name": "WEB-7", "url": "https://tasks.example.com/WEB-7" }]));
-    let page = world.page_as("ana", &format!("/changes/dns/{number}")).1;
-    assert!(page.contains(r#"<a href="https:&#x2f;&#x2f;tasks.example.com&#x2f;WEB-7" rel="noreferrer">WEB-7</a>"#) || page.contains(r#"<a href="https://tasks.example.com/WEB-7" rel="noreferrer">WEB-7</a>"#), "{page}");
+    let page = world.page_as("ana", &format!("http://127.0.0.1:{}/changes/dns/{number}", world.port)).1;
+    assert!(
+        page.contains(r#"<a href="https:&#x2f;&#x2f;tasks.example.com&#x2f;WEB-7" rel="noreferrer">WEB-7</a>"#)
+            || page.contains(r#"<a href="https://tasks.example.com/WEB-7" rel="noreferrer">WEB-7</a>"#),
+        "{page}"
+    );
 }
