@@ -197,10 +197,8 @@ fn values_of_an_expanded_file_and_records_of_a_zone_file_are_edited_where_they_s
         let source = "  - path: config\n    format: keytree\n    targets: [files]\n    prefix: app/\n    expand: [yaml]\n";
         world.write("trueup.yaml", &root.replace("policy:\n", &format!("{source}policy:\n")));
         fs::remove_file(world.work().join(world.zone_file())).expect("it is there");
-        world.write(
-            &file,
-            &format!("$TTL 300\n@ IN SOA ns1 admin 1 2 3 4 5\n  IN MX 10 mail\nns1 3600 IN A 192.0.2.53\n; the shop\nwww IN A 192.0.2.1 ; since May\n\nmail IN A 192.0.2.2\n"),
-        );
+        world
+            .write(&file, "$TTL 300\n@ IN SOA ns1 admin 1 2 3 4 5\n  IN MX 10 mail\nns1 3600 IN A 192.0.2.53\n; the shop\nwww IN A 192.0.2.1 ; since May\n\nmail IN A 192.0.2.2\n");
         world.write("config/shop.yaml", yaml);
     });
     world.wait(number, "awaiting_approval");
