@@ -3,6 +3,8 @@
 pub mod gitea;
 #[cfg(feature = "forges")]
 pub mod github;
+#[cfg(feature = "forges")]
+pub mod gitlab;
 pub mod hooks;
 pub mod local;
 pub mod net;

@@ -45,12 +45,13 @@ fn spoken(kind: ForgeKind, config: ForgeConfig, people: Arc<dyn People>, clock: 
         ForgeKind::Gitea | ForgeKind::Forgejo => Ok(Arc::new(Gitea::new(config, people, clock)?)),
         #[cfg(feature = "forges")]
         ForgeKind::Github => Ok(Arc::new(crate::forges::github::GitHub::new(config, people, clock)?)),
+        #[cfg(feature = "forges")]
+        ForgeKind::Gitlab => Ok(Arc::new(crate::forges::gitlab::GitLab::new(config, people, clock)?)),
         #[cfg(not(feature = "forges"))]
-        ForgeKind::Github => {
+        ForgeKind::Github | ForgeKind::Gitlab => {
             drop((config, people, clock));
-            anyhow::bail!("this binary was built without GitHub; build it with `--features forges`")
+            anyhow::bail!("this binary was built without forges of kind `{}`; build it with `--features forges`", kind.as_str())
         }
-        ForgeKind::Gitlab => anyhow::bail!("this binary does not speak to forges of kind `{}`", kind.as_str()),
     }
 }
 

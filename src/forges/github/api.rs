@@ -2,7 +2,7 @@
 
 use super::transport::{Came, Carried, Transport};
 use crate::{
-    forges::net::{Answer, Client, NetError, Weight},
+    forges::net::{Answer, Client, NetError, Weight, encoded},
     ports::{ForgeErrorKind, SecretText},
 };
 use octocrab::{AuthState, Octocrab, OctocrabBuilder};
@@ -105,24 +105,7 @@ fn signing(error: &octocrab::Error) -> String {
     text.split("\nFound at").next().unwrap_or_default().trim().to_owned()
 }
 
-/// A name as one part of a path or query.
-pub fn part(text: &str) -> String {
-    let mut out = String::with_capacity(text.len());
-    for byte in text.bytes() {
-        match byte {
-            b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' | b'-' | b'.' | b'_' | b'~' => out.push(char::from(byte)),
-            byte => out.push_str(&format!("%{byte:02X}")),
-        }
-    }
-    out
-}
-
-#[cfg(test)]
-mod tests {
-    use super::part;
-
-    #[test]
-    fn a_hostile_name_stays_one_part_of_a_path() {
-        assert_eq!(part("feature/a b?x=1#y&../ü"), "feature%2Fa%20b%3Fx%3D1%23y%26..%2F%C3%BC");
-    }
+/// A branch's name where a path holds it with its slashes.
+pub fn encoded_path(name: &str) -> String {
+    encoded(name).replace("%2F", "/")
 }

@@ -19,6 +19,7 @@ pub struct GitHub {
     pub(super) questions: Api,
     pub(super) people: Arc<dyn People>,
     pub(super) name: String,
+    pub(super) clock: Arc<dyn Clock>,
     bot: OnceCell<User>,
     places: BTreeMap<RepoId, Place>,
 }
@@ -46,7 +47,7 @@ impl GitHub {
             answer: config.answer,
         };
         let rest = Arc::new(Client::new(entrance(config.api.clone()), clock.clone())?);
-        let questions = Arc::new(Client::new(entrance(beside(&config.api)), clock)?);
+        let questions = Arc::new(Client::new(entrance(beside(&config.api)), clock.clone())?);
         let mut places = BTreeMap::new();
         for project in config.projects {
             let url = format!("{}.git", project.page);
@@ -54,23 +55,18 @@ impl GitHub {
             let mirror = Mirror::open(project.id.clone(), &project.mirror, &project.branch, url, ("x-access-token", &config.token), config.ca.as_deref())?;
             places.insert(project.id.clone(), Place { project, mirror, known: tokio::sync::Mutex::default(), merging: tokio::sync::Mutex::default() });
         }
-        Ok(Self {
-            api: Api::with_token(rest, &config.token),
-            questions: Api::with_token(questions, &config.token),
-            people,
-            name: config.name,
-            bot: OnceCell::new_with(config.bot),
-            places,
-        })
+        let bot = OnceCell::new_with(config.bot.map(|bot| people.by_login(bot.as_str())));
+        Ok(Self { api: Api::with_token(rest, &config.token), questions: Api::with_token(questions, &config.token), people, name: config.name, clock, bot, places })
     }
 
     pub(super) fn place(&self, repo: &RepoId) -> Result<&Place, NetError> {
         self.places.get(repo).ok_or_else(|| NetError::new(ForgeErrorKind::NotFound, format!("no repository `{repo}` on forge {}", self.name)))
     }
 
-    /// The repository that a path on the forge is; `None`: none of ours.
-    pub(super) fn by_path(&self, path: &str) -> Option<&RepoId> {
-        self.places.values().find(|place| place.project.path.eq_ignore_ascii_case(path)).map(|place| &place.project.id)
+    /// The repository that a path there, or a name of ours, means.
+    pub(super) fn repo_at(&self, named: &str) -> Option<&RepoId> {
+        let by_path = self.places.values().find(|place| place.project.path.eq_ignore_ascii_case(named)).map(|place| &place.project.id);
+        by_path.or_else(|| self.places.keys().find(|id| id.as_str() == named))
     }
 
     /// Our own account, asked for once where nobody told.
@@ -91,7 +87,11 @@ impl GitHub {
     ///
     /// The forge gives `Write` at most: who approves is the configuration's to say.
     pub(super) async fn right_of(&self, repo: &RepoId, who: &User) -> Result<Right, NetError> {
-        Ok(self.people.right(repo, who).max(self.forge_right(repo, who).await?))
+        let listed = self.people.right(repo, who);
+        if listed >= Right::Write {
+            return Ok(listed);
+        }
+        Ok(listed.max(self.forge_right(repo, who).await?))
     }
 
     /// Whether the forge lets somebody push.
@@ -104,6 +104,10 @@ impl Place {
     /// `/repos/OWNER/NAME`, before what is asked of it.
     pub fn path(&self, rest: impl std::fmt::Display) -> String {
         format!("/repos/{}{rest}", self.project.path)
+    }
+
+    pub fn mr(&self, number: u64) -> MrId {
+        MrId { repo: self.project.id.clone(), number }
     }
 
     /// Brings a branch and, where there is one, the head of a request into the mirror.

@@ -2,24 +2,20 @@
 
 use super::{
     forge::{GitHub, Place},
-    propose::Proposed,
+    propose::standing as standing_of,
     wire::{self, Pull},
 };
 use crate::{
     core::{
-        model::{CommitId, MrId, RepoId, User},
-        review::{Comment, CommentId, Depended, Dependency, MrState, Right, Sighting, depends_on},
+        model::{CommitId, MrId, User},
+        review::{Comment, CommentId, MrState, Right, Sighting},
     },
-    forges::net::NetError,
-    ports::{ForgeErrorKind, RepoError},
+    forges::net::{NetError, dependencies},
 };
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 /// Pages of comments: a request with more than this is a place to talk and no change.
 pub const COMMENTS: usize = 50;
-
-/// Requests followed to find a loop of those that wait for each other; each costs a question.
-const FOLLOWED: usize = 32;
 
 impl GitHub {
     pub(super) async fn pull(&self, place: &Place, number: u64) -> Result<Pull, NetError> {
@@ -37,12 +33,12 @@ impl GitHub {
         let head = CommitId::new(pull.head.sha.clone());
         let base = self.tip(place, &pull.base.name).await?;
         place.follow(&pull.base.name, &base, Some((mr, &head))).await?;
-        let standing = place.mirror.standing(&format!("refs/heads/{}", pull.base.name), &head).map_err(|error| git(place, error))?;
+        let standing = place.mirror.standing(&format!("refs/heads/{}", pull.base.name), &head)?;
         let events = self.events(place, mr.number).await?;
         let author = self.user(pull.user.as_ref());
         let mut pushers = self.pushers(place, &pull, &events, standing.map(|standing| standing.authors).unwrap_or_default()).await?;
-        let proposed = Proposed::of(pull.body.as_deref().unwrap_or_default()).filter(|_| author == bot);
-        pushers.extend(self.asked_for(place, &bot, &head)?);
+        let proposed = standing_of(&pull).filter(|_| author == bot);
+        pushers.extend(place.mirror.asked_by(&head));
         let reviews = self.reviews(&mr.repo, place, mr.number, &head).await?;
         let open_threads = if pull.review_comments > 0 { self.open_threads(place, mr.number).await? } else { 0 };
         // Whoever can write the fork can put commits under a member's name.
@@ -55,7 +51,7 @@ impl GitHub {
             title: pull.title.clone(),
             checks: self.checks(place, &head, &pushers).await?,
             incident: self.incident(&mr.repo, &pull, &events).await?,
-            depends_on: self.dependencies(mr, pull.body.as_deref().unwrap_or_default()).await?,
+            depends_on: dependencies(self, mr, pull.body.as_deref().unwrap_or_default()).await?,
             brings: None,
             comments: self.fresh(mr, place, since, &bot).await?,
             author,
@@ -65,7 +61,7 @@ impl GitHub {
             head,
             base,
             author_trusted,
-            proposed: proposed.map(|proposed| proposed.key.into()),
+            proposed: proposed.map(|proposed| proposed.key),
             reviews: reviews.approved,
             // Whoever asked for changes is waited for as for an open thread.
             unresolved_threads: open_threads + reviews.against,
@@ -105,62 +101,4 @@ impl GitHub {
         found.sort_by_key(|comment| comment.id);
         Ok(found)
     }
-
-    /// Every request that a description says it waits for, with where it is now.
-    async fn dependencies(&self, mr: &MrId, body: &str) -> Result<Vec<Dependency>, NetError> {
-        let mut found = Vec::new();
-        for (said, meant) in depends_on(body, &mr.repo) {
-            let state = match meant.and_then(|other| self.known(other)) {
-                None => Depended::Unknown,
-                Some(other) if other == *mr => Depended::Cycle(vec![other]),
-                Some(other) => match self.other(&other).await? {
-                    None => Depended::Unknown,
-                    Some(pull) => match self.state(self.place(&other.repo)?, &pull) {
-                        MrState::Merged { .. } => Depended::Merged,
-                        MrState::Closed => Depended::Closed(other),
-                        MrState::Open => self.way_back(mr, &other).await?.map_or(Depended::Open(other), Depended::Cycle),
-                    },
-                },
-            };
-            found.push(Dependency { said, state });
-        }
-        Ok(found)
-    }
-
-    /// A request that somebody named by our name for the repository or by its path on the forge.
-    fn known(&self, named: MrId) -> Option<MrId> {
-        if self.place(&named.repo).is_ok() {
-            return Some(named);
-        }
-        let repo: &RepoId = self.by_path(named.repo.as_str())?;
-        Some(MrId { repo: repo.clone(), number: named.number })
-    }
-
-    async fn other(&self, mr: &MrId) -> Result<Option<Pull>, NetError> {
-        self.api.find(&self.place(&mr.repo)?.path(format!("/pulls/{}", mr.number))).await
-    }
-
-    /// The chain of open requests that leads from `start` back to `mr`, if there is one.
-    async fn way_back(&self, mr: &MrId, start: &MrId) -> Result<Option<Vec<MrId>>, NetError> {
-        let mut seen = BTreeSet::from([start.clone()]);
-        let mut next = vec![vec![start.clone()]];
-        while let Some(way) = next.pop() {
-            let Some(at) = way.last() else { continue };
-            let Some(pull) = self.other(at).await?.filter(Pull::is_open) else { continue };
-            for other in depends_on(pull.body.as_deref().unwrap_or_default(), &at.repo).into_iter().filter_map(|(_, meant)| self.known(meant?)) {
-                if other == *mr {
-                    return Ok(Some(way));
-                }
-                if seen.len() < FOLLOWED && seen.insert(other.clone()) {
-                    next.push(way.iter().cloned().chain([other]).collect());
-                }
-            }
-        }
-        Ok(None)
-    }
-}
-
-/// What the mirror complains of.
-pub fn git(place: &Place, error: RepoError) -> NetError {
-    NetError::new(ForgeErrorKind::Unavailable, format!("the mirror of {}: {error}", place.project.id))
 }

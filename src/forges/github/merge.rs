@@ -2,13 +2,12 @@
 
 use super::{
     forge::{GitHub, Place},
-    look::git,
     wire::{GitCommit, Merged, Pull, Repository},
 };
 use crate::{
     core::{
         gate::MergeTicket,
-        model::{CommitId, MrId, TreeId},
+        model::{CommitId, TreeId},
         review::MrState,
         run::MergeAnswer,
     },
@@ -72,7 +71,7 @@ impl GitHub {
         let merged = tokio::task::spawn_blocking(move || repo.merge(&base, &head)).await;
         let merged = merged.map_err(|stopped| NetError::new(ForgeErrorKind::Unavailable, format!("git work ended early: {stopped}")))?;
         // The plan's tree again, from the two commits: what is asked for is what was planned.
-        Ok(match merged.map_err(|error| git(place, error))? {
+        Ok(match merged? {
             Merge::Clean(tree) if tree == *ticket.tree() => None,
             Merge::Clean(tree) => Some(MergeAnswer::Refused { transient: false, why: format!("merging would give the tree {tree}, the plan was for {}", ticket.tree()) }),
             Merge::Conflicts(paths) => Some(MergeAnswer::Refused { transient: false, why: format!("merging conflicts in {}", paths.join(", ")) }),
@@ -104,11 +103,6 @@ impl GitHub {
         let GitCommit { sha, tree, parents } = self.api.get(&place.path(format!("/git/commits/{commit}"))).await?;
         Ok(MergeAnswer::Merged { commit: CommitId::new(sha), parents: parents.into_iter().map(|parent| CommitId::new(parent.sha)).collect(), tree: TreeId::new(tree.sha) })
     }
-
-    /// Where a request is, for people.
-    pub(super) fn mr(place: &Place, number: u64) -> MrId {
-        MrId { repo: place.project.id.clone(), number }
-    }
 }
 
 /// The first method that the repository allows. Where the token may not see them, GitHub's own default is asked for and GitHub refuses it.
@@ -124,7 +118,7 @@ mod tests {
     #[test]
     fn the_repository_s_own_method_is_taken() {
         let repository =
-            |merge, squash, rebase| Repository { full_name: "a/b".into(), permissions: None, allow_merge_commit: merge, allow_squash_merge: squash, allow_rebase_merge: rebase };
+            |merge, squash, rebase| Repository { archived: false, permissions: None, allow_merge_commit: merge, allow_squash_merge: squash, allow_rebase_merge: rebase };
         assert_eq!(method(&repository(Some(true), Some(true), Some(true))), Some("merge"));
         assert_eq!(method(&repository(Some(false), Some(true), Some(true))), Some("squash"));
         assert_eq!(method(&repository(Some(false), Some(false), Some(true))), Some("rebase"));

@@ -5,6 +5,7 @@
 
 mod api;
 mod checks;
+mod exam;
 mod forge;
 mod look;
 mod merge;

@@ -1,7 +1,6 @@
 //! Who people are to a repository: their right, who pushed, and who labelled.
 
 use super::{
-    api::part,
     forge::{GitHub, Place},
     wire::{Activity, Commit, Event, Permission, Pull},
 };
@@ -10,7 +9,7 @@ use crate::{
         model::{RepoId, User},
         review::Right,
     },
-    forges::net::NetError,
+    forges::net::{NetError, encoded},
     ports::ForgeErrorKind,
 };
 use std::collections::BTreeSet;
@@ -31,7 +30,7 @@ impl GitHub {
     /// What the forge itself gives somebody.
     pub(super) async fn forge_right(&self, repo: &RepoId, who: &User) -> Result<Right, NetError> {
         let place = self.place(repo)?;
-        let found: Option<Permission> = self.api.find(&place.path(format!("/collaborators/{}/permission", part(who.as_str())))).await?;
+        let found: Option<Permission> = self.api.find(&place.path(format!("/collaborators/{}/permission", encoded(who.as_str())))).await?;
         Ok(match found.as_ref().map(|found| &*found.permission) {
             Some("admin" | "write" | "maintain") => Right::Write,
             Some("read" | "triage") => Right::Read,
@@ -58,7 +57,7 @@ impl GitHub {
 
     /// Who pushed to a branch since it was made.
     async fn who_pushed(&self, path: &str, branch: &str) -> Result<BTreeSet<User>, NetError> {
-        let asked = format!("/repos/{path}/activity?ref={}&per_page=100", part(&format!("refs/heads/{branch}")));
+        let asked = format!("/repos/{path}/activity?ref={}&per_page=100", encoded(&format!("refs/heads/{branch}")));
         let activity: Vec<Activity> = match self.api.pages(&asked, PUSHES).await {
             Ok((activity, _)) => activity,
             // Older Enterprise servers keep none, and a fork may be closed to us: commits and force pushes are told elsewhere.

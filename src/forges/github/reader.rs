@@ -4,9 +4,10 @@ use super::forge::GitHub;
 use crate::{
     core::{
         model::{MrId, RepoId, Span, User},
-        review::{CommentId, Right, Sighting},
+        review::{CommentId, MrState, Right, Sighting},
     },
-    ports::{Abilities, ForgeError, ForgeReader, Fut, MrRef},
+    forges::net::{Described, NetError},
+    ports::{Abilities, Exam, ForgeError, ForgeReader, Fut, MrRef},
 };
 
 /// Progress is told at most this often: every edit counts against the account's limit on content.
@@ -40,7 +41,25 @@ impl ForgeReader for GitHub {
         Box::pin(async move { Ok(self.sight(mr, since).await?) })
     }
 
+    fn examine<'a>(&'a self, repo: &'a RepoId) -> Fut<'a, Vec<Exam>> {
+        Box::pin(self.exams(repo))
+    }
+
     fn right<'a>(&'a self, repo: &'a RepoId, who: &'a User) -> Fut<'a, Result<Right, ForgeError>> {
         Box::pin(async move { Ok(self.right_of(repo, who).await?) })
+    }
+}
+
+impl Described for GitHub {
+    fn meant(&self, named: MrId) -> Option<MrId> {
+        Some(MrId { repo: self.repo_at(named.repo.as_str())?.clone(), number: named.number })
+    }
+
+    fn described<'a>(&'a self, mr: &'a MrId) -> Fut<'a, Result<Option<(MrState, String)>, NetError>> {
+        Box::pin(async move {
+            let place = self.place(&mr.repo)?;
+            let Some(pull) = self.api.find(&place.path(format!("/pulls/{}", mr.number))).await? else { return Ok(None) };
+            Ok(Some((self.state(place, &pull), pull.body.unwrap_or_default())))
+        })
     }
 }

@@ -1,12 +1,12 @@
 //! What is open, and what changed: one conditional request and the branch's tip where nothing did.
 
 use super::{
-    api::part,
+    api::encoded_path,
     forge::{GitHub, Place},
     wire::{Pull, Reference},
 };
 use crate::{
-    core::model::{CommitId, MrId, Time},
+    core::model::{CommitId, Time},
     forges::net::NetError,
     ports::{ForgeErrorKind, MrRef},
 };
@@ -49,14 +49,18 @@ impl Known {
 
 /// One that aims at another branch than the governed one is not open here. GitHub tells seconds; what changed at some time within one counts as changed at its end, so that nothing seems older than it is.
 fn reference(place: &Place, pull: &Pull) -> MrRef {
-    let mr = MrId { repo: place.project.id.clone(), number: pull.number };
-    MrRef { mr, head: CommitId::new(pull.head.sha.clone()), updated: Time(pull.updated_at.0 + 999), open: pull.is_open() && pull.base.name == *place.project.branch }
+    MrRef {
+        mr: place.mr(pull.number),
+        head: CommitId::new(pull.head.sha.clone()),
+        updated: Time(pull.updated_at.0 + 999),
+        open: pull.is_open() && pull.base.name == *place.project.branch,
+    }
 }
 
 impl GitHub {
     /// The tip of a branch, there and in the mirror.
     pub(super) async fn tip(&self, place: &Place, branch: &str) -> Result<CommitId, NetError> {
-        let found: Option<Reference> = self.api.find(&place.path(format!("/git/ref/heads/{}", part(branch).replace("%2F", "/")))).await?;
+        let found: Option<Reference> = self.api.find(&place.path(format!("/git/ref/heads/{}", encoded_path(branch)))).await?;
         let gone = || {
             NetError::new(
                 ForgeErrorKind::Unavailable,

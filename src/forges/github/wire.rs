@@ -11,9 +11,10 @@ pub struct Account {
 
 #[derive(Clone, Debug, Deserialize)]
 pub struct Repository {
-    pub full_name: String,
     #[serde(default)]
     pub permissions: Option<Permissions>,
+    #[serde(default)]
+    pub archived: bool,
     #[serde(default)]
     pub allow_merge_commit: Option<bool>,
     #[serde(default)]
@@ -27,8 +28,6 @@ pub struct Repository {
 pub struct Permissions {
     #[serde(default)]
     pub push: bool,
-    #[serde(default)]
-    pub admin: bool,
 }
 
 /// One end of a pull request.
@@ -194,4 +193,71 @@ pub fn instant(text: &str) -> Option<Time> {
 fn time<'de, D: Deserializer<'de>>(from: D) -> Result<Time, D::Error> {
     let text = String::deserialize(from)?;
     instant(&text).ok_or_else(|| D::Error::custom(format!("`{text}` is no time")))
+}
+
+/// One rule of a branch, of whichever rule set.
+#[derive(Clone, Debug, Deserialize)]
+pub struct Rule {
+    #[serde(rename = "type")]
+    pub kind: String,
+    #[serde(default)]
+    pub parameters: Option<RuleParameters>,
+}
+
+#[derive(Clone, Debug, Deserialize)]
+pub struct RuleParameters {
+    #[serde(default)]
+    pub required_status_checks: Vec<RequiredCheck>,
+}
+
+#[derive(Clone, Debug, Deserialize)]
+pub struct RequiredCheck {
+    pub context: String,
+}
+
+impl Rule {
+    /// The checks that it asks for.
+    pub fn contexts(&self) -> impl Iterator<Item = &str> {
+        self.parameters.iter().flat_map(|parameters| &parameters.required_status_checks).map(|check| &*check.context)
+    }
+}
+
+/// The older kind of rules, of which a branch has one set.
+#[derive(Clone, Debug, Deserialize)]
+pub struct Protection {
+    #[serde(default)]
+    pub required_status_checks: Option<RequiredContexts>,
+    #[serde(default)]
+    pub enforce_admins: Option<Enabled>,
+    #[serde(default)]
+    pub restrictions: Option<Restrictions>,
+}
+
+#[derive(Clone, Debug, Deserialize)]
+pub struct RequiredContexts {
+    #[serde(default)]
+    pub contexts: Vec<String>,
+}
+
+#[derive(Clone, Copy, Debug, Deserialize)]
+pub struct Enabled {
+    pub enabled: bool,
+}
+
+/// Who alone may push.
+#[derive(Clone, Debug, Deserialize)]
+pub struct Restrictions {
+    #[serde(default)]
+    pub users: Vec<Account>,
+    #[serde(default)]
+    pub teams: Vec<serde_json::Value>,
+    #[serde(default)]
+    pub apps: Vec<serde_json::Value>,
+}
+
+impl Protection {
+    /// The checks that it asks for.
+    pub fn contexts(&self) -> impl Iterator<Item = &str> {
+        self.required_status_checks.iter().flat_map(|checks| &checks.contexts).map(String::as_str)
+    }
 }

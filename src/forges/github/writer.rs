@@ -1,7 +1,6 @@
 //! Writing GitHub: the face made true, and what is said once.
 
 use super::{
-    api::part,
     forge::{GitHub, Place},
     wire,
 };
@@ -12,7 +11,7 @@ use crate::{
         review::{CommentId, Face, StatusState},
         run::MergeAnswer,
     },
-    forges::net::{Marked, NetError, Weight, marked, replied, told, with_marker},
+    forges::net::{Marked, NetError, Weight, encoded, marked, replied, told, with_marker},
     ports::{ForgeError, ForgeErrorKind, ForgeWriter, Fut, Proposal, Proposed, Shown},
 };
 use reqwest::Method;
@@ -30,12 +29,9 @@ impl ForgeWriter for GitHub {
         Box::pin(async move {
             let place = self.place(&mr.repo)?;
             let before = last.face.as_ref();
-            if before.is_none_or(|before| before.head != face.head || before.statuses != face.statuses) {
-                self.show_statuses(mr, place, face, last.comment).await?;
-            }
-            if before.is_none_or(|before| before.labels != face.labels) {
-                self.show_labels(mr, place, face).await?;
-            }
+            // Read each time, whatever was shown last: another account may have spoken in our name since.
+            self.show_statuses(mr, place, face, last.comment).await?;
+            self.show_labels(mr, place, face).await?;
             let progress = before.is_some_and(|before| before.labels == face.labels && before.statuses == face.statuses);
             let comment = self.show_comment(mr, place, face, last, progress).await?;
             Ok(Shown { face: Some(face.clone()), comment: Some(comment) })
@@ -109,7 +105,7 @@ impl GitHub {
             self.api.send(Weight::Status, Method::POST, &labels, &json!({ "labels": new })).await?;
         }
         for old in there.difference(&wanted).filter(|label| label.starts_with(OURS)) {
-            self.api.delete(Weight::Status, &format!("{labels}/{}", part(old))).await?;
+            self.api.delete(Weight::Status, &format!("{labels}/{}", encoded(old))).await?;
         }
         Ok(())
     }

@@ -102,7 +102,7 @@ fn arrows_between_modules_point_one_way() {
 }
 
 /// Concrete adapters, by how code names them.
-const ADAPTERS: [&str; 16] = [
+const ADAPTERS: [&str; 18] = [
     "drivers::dns",
     "drivers::config",
     "drivers::probes",
@@ -112,6 +112,8 @@ const ADAPTERS: [&str; 16] = [
     "Gitea::",
     "forges::github",
     "GitHub::",
+    "forges::gitlab",
+    "GitLab::",
     "LocalForge",
     "LocalSecrets",
     "RedbKv",

@@ -2,7 +2,7 @@
 
 mod fake;
 mod gitea;
-mod github;
+mod hosted;
 mod proof;
 mod table;
 mod world;

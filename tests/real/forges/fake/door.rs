@@ -2,7 +2,7 @@
 
 use super::{
     fault::{self, Fault},
-    git, github,
+    git, github, gitlab,
     openapi::Description,
     state::{Call, Role, State},
 };
@@ -38,6 +38,7 @@ const LIMIT: u64 = 5000;
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Wire {
     GitHub,
+    GitLab,
 }
 
 impl Wire {
@@ -45,6 +46,7 @@ impl Wire {
     pub fn api(self) -> &'static str {
         match self {
             Self::GitHub => "/api/v3",
+            Self::GitLab => "/api/v4",
         }
     }
 }
@@ -220,7 +222,8 @@ impl Inside {
     fn call(&self, method: &str, uri: &Uri, headers: &HeaderMap, body: &Bytes) -> Response {
         let mut state = self.state();
         git::refresh(&mut state);
-        let token = headers.get("authorization").and_then(|value| value.to_str().ok()).and_then(|value| value.split_once(' ')).map(|(_, token)| token.to_owned());
+        let said = |name: &str| headers.get(name).and_then(|value| value.to_str().ok()).map(str::to_owned);
+        let token = said("authorization").and_then(|value| Some(value.split_once(' ')?.1.to_owned())).or_else(|| said("private-token"));
         let who = token.and_then(|token| state.users.values().find(|user| user.token == token && !user.revoked)).map(|user| user.login.clone());
         let whole = uri.path_and_query().map_or("", |whole| whole.as_str()).to_owned();
         let body: Value = if body.is_empty() { Value::Null } else { serde_json::from_slice(body).unwrap_or_else(|error| json!({ "not JSON": error.to_string() })) };
@@ -241,7 +244,7 @@ impl Inside {
             // What did not change costs nothing.
             state.calls_left = state.calls_left.saturating_sub(1);
         }
-        state.calls.push(Call { who: who.unwrap_or_default(), method: method.into(), path: whole, status: answer.status, body });
+        state.calls.push(Call { method: method.into(), path: whole, status: answer.status, body });
         let mut out = Response::builder().status(answer.status).header("content-type", "application/json; charset=utf-8");
         let until = (jiff::Timestamp::now().as_second() + 3600).to_string();
         let counted = [("x-ratelimit-limit", LIMIT.to_string()), ("x-ratelimit-remaining", state.calls_left.to_string()), ("x-ratelimit-reset", until)];
@@ -263,23 +266,30 @@ impl Inside {
             return github::graphql(state, body, who);
         }
         let Some(path) = uri.path().strip_prefix(self.wire.api()) else { return Answer::refused(404, "Not Found") };
-        let description = Description::of(self.wire);
-        let operation = match description.request(method, path, &query, body) {
-            Ok(operation) => operation,
-            Err(why) => {
-                self.wrong.lock().unwrap_or_else(PoisonError::into_inner).push(why.clone());
-                return Answer::refused(400, why);
-            }
+        let refused = |why: String| {
+            self.wrong.lock().unwrap_or_else(PoisonError::into_inner).push(why.clone());
+            Answer::refused(400, why)
         };
         let parts: Vec<String> = path.split('/').filter(|part| !part.is_empty()).map(decoded).collect();
         let ask = Ask { method, path: parts.iter().map(String::as_str).collect(), query, body: body.clone(), who: who.to_owned(), host: self.url.clone() };
-        let answer = match self.wire {
-            Wire::GitHub => github::answer(state, &ask),
-        };
-        if let Err(why) = description.answer(&operation, answer.status, &answer.body) {
-            self.wrong.lock().unwrap_or_else(PoisonError::into_inner).push(why);
+        match self.wire {
+            Wire::GitHub => {
+                let description = Description::of_github();
+                let operation = match description.request(method, path, &ask.query, body) {
+                    Ok(operation) => operation,
+                    Err(why) => return refused(why),
+                };
+                let answer = github::answer(state, &ask);
+                if let Err(why) = description.answer(&operation, answer.status, &answer.body) {
+                    refused(why);
+                }
+                answer
+            }
+            Wire::GitLab => match gitlab::described(method, path, &ask.query, body) {
+                Ok(()) => gitlab::answer(state, &ask),
+                Err(why) => refused(why),
+            },
         }
-        answer
     }
 }
 

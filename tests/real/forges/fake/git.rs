@@ -2,7 +2,6 @@
 
 use super::state::{Merged, Method, Project, Push, Request, State, Verdict, What};
 use std::{
-    collections::BTreeSet,
     fs,
     path::Path,
     process::{Command, Output},
@@ -135,6 +134,7 @@ fn moved(state: &mut State, path: &str, number: u64, push: &Push) {
     for review in request.reviews.iter_mut().filter(|review| dismiss && review.verdict == Verdict::Approved) {
         review.verdict = Verdict::Dismissed;
     }
+    state.happened(path, number, &push.by, What::Pushed);
     if push.forced {
         state.happened(path, number, &push.by, What::ForcePushed);
     }
@@ -194,9 +194,4 @@ pub fn commits(project: &Project, request: &Request) -> Vec<[String; 5]> {
             [(); 5].map(|()| parts.next().unwrap_or_default())
         })
         .collect()
-}
-
-/// Names of branches there are.
-pub fn branches(project: &Project) -> BTreeSet<String> {
-    asked(&project.dir, &["for-each-ref", "--format=%(refname:lstrip=2)", "refs/heads"]).unwrap_or_default().lines().map(str::to_owned).collect()
 }

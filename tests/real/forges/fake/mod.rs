@@ -4,6 +4,7 @@ mod door;
 mod fault;
 mod git;
 mod github;
+mod gitlab;
 mod openapi;
 mod people;
 mod state;

@@ -2,7 +2,6 @@
 //!
 //! A request may name only what is described: path, query, fields of the body. An answer may leave fields out, but holds none that is not described.
 
-use super::door::Wire;
 use crate::harness::package;
 use jsonschema::Validator;
 use serde::Deserialize;
@@ -12,6 +11,9 @@ use std::{
     fs,
     sync::{Arc, Mutex, OnceLock, PoisonError},
 };
+
+/// Before the name of a schema that takes fields it does not describe.
+const OPEN: &str = "open:";
 
 /// The parts of a description that are used; its examples, half of it, are read past.
 #[derive(Deserialize)]
@@ -42,15 +44,14 @@ pub struct Operation {
 }
 
 impl Description {
-    pub fn of(wire: Wire) -> &'static Self {
+    /// GitHub's own.
+    pub fn of_github() -> &'static Self {
         static GITHUB: OnceLock<Description> = OnceLock::new();
-        match wire {
-            Wire::GitHub => GITHUB.get_or_init(|| {
-                let file = package("@octokit/openapi", "23.0.2").join("generated/api.github.com.json");
-                let text = fs::read(&file).unwrap_or_else(|error| panic!("{}: {error}", file.display()));
-                Self { document: serde_json::from_slice(&text).expect("the description is JSON"), schemas: Mutex::default() }
-            }),
-        }
+        GITHUB.get_or_init(|| {
+            let file = package("@octokit/openapi", "23.0.2").join("generated/api.github.com.json");
+            let text = fs::read(&file).unwrap_or_else(|error| panic!("{}: {error}", file.display()));
+            Self { document: serde_json::from_slice(&text).expect("the description is JSON"), schemas: Mutex::default() }
+        })
     }
 
     /// Finds the operation and holds the request against it.
@@ -146,8 +147,10 @@ impl Description {
         let mut root = translated(schema, whole, true, &mut wanted);
         let mut defined = Map::new();
         while let Some(name) = wanted.iter().find(|name| !defined.contains_key(*name)).cloned() {
-            let schema = self.document.components.schemas.get(&name).unwrap_or_else(|| panic!("the description lacks the schema {name}"));
-            defined.insert(name, translated(schema, whole, true, &mut wanted));
+            let (plain, closed) = name.strip_prefix(OPEN).map_or((&*name, true), |plain| (plain, false));
+            let schema = self.document.components.schemas.get(plain).unwrap_or_else(|| panic!("the description lacks the schema {plain}"));
+            let schema = translated(schema, whole, closed, &mut wanted);
+            defined.insert(name, schema);
         }
         root["$defs"] = Value::Object(defined);
         jsonschema::validator_for(&root).unwrap_or_else(|error| panic!("a described schema cannot be used: {error}"))
@@ -166,7 +169,9 @@ fn translated(schema: &Value, whole: bool, closed: bool, wanted: &mut BTreeSet<S
     let Some(fields) = schema.as_object() else { return schema.clone() };
     if let Some(reference) = fields.get("$ref").and_then(Value::as_str) {
         let name = reference.rsplit('/').next().unwrap_or_default();
-        wanted.insert(name.to_owned());
+        // What is a part of a whole does not know the fields of the other parts.
+        let name = if closed { name.to_owned() } else { format!("{OPEN}{name}") };
+        wanted.insert(name.clone());
         return json!({ "$ref": format!("#/$defs/{name}") });
     }
     let mut out = Map::new();

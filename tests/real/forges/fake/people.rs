@@ -127,7 +127,7 @@ impl FakeForge {
         let (id, at) = (state.id(), state.at());
         let request = state.request_mut(path, number);
         request.updated = at;
-        request.threads.push(Thread { id, by: by.into(), body: body.into(), resolved: false });
+        request.threads.push(Thread { id, by: by.into(), body: body.into(), resolved: false, at });
         id
     }
 

@@ -26,7 +26,6 @@ pub struct State {
 /// One answered request.
 #[derive(Clone, Debug)]
 pub struct Call {
-    pub who: String,
     pub method: String,
     /// With its query.
     pub path: String,
@@ -97,6 +96,8 @@ pub struct Protection {
     pub may_push: BTreeSet<String>,
     /// The rules bind administrators, too.
     pub for_admins: bool,
+    /// What is merged goes through a queue of the forge's own.
+    pub queue: bool,
 }
 
 /// A merge request, pull request, change: whatever they call it.
@@ -168,6 +169,7 @@ pub struct Thread {
     pub by: String,
     pub body: String,
     pub resolved: bool,
+    pub at: i64,
 }
 
 /// What the forge remembers to have happened.
@@ -186,6 +188,7 @@ pub enum What {
     Closed,
     Reopened,
     Merged(String),
+    Pushed,
     ForcePushed,
     Retargeted,
     Draft(bool),
@@ -281,6 +284,7 @@ impl State {
         }
     }
 
+    #[expect(clippy::too_many_arguments, reason = "the fields of one status")]
     pub fn status(&mut self, path: &str, commit: &str, by: &str, context: &str, state: &str, text: &str, link: Option<String>) -> Status {
         let status = Status { id: self.id(), by: by.into(), context: context.into(), state: state.into(), text: text.into(), link, at: self.at() };
         self.project_mut(path).statuses.entry(commit.to_owned()).or_default().push(status.clone());

@@ -41,6 +41,11 @@ fn repository(state: &mut State, ask: &Ask<'_>, path: &str, rest: &[&str]) -> An
         ("GET", []) => Answer::ok(json::repository(state, state.project(path), &ask.host, &ask.who)),
         ("GET", ["collaborators", login, "permission"]) => needs(state, ask, path, Role::Write, || permission(state, path, login)),
         ("GET", ["activity"]) => activity(state, ask, path),
+        ("GET", ["rules", "branches", branch]) => {
+            let queued = state.project(path).protection.get(*branch).is_some_and(|rules| rules.queue);
+            Answer::ok(if queued { json!([{ "type": "merge_queue" }]) } else { json!([]) })
+        }
+        ("GET", ["branches", branch, "protection"]) => needs(state, ask, path, Role::Admin, || protection(state, path, branch)),
         (_, ["pulls", ..]) => pulls::answer(state, ask, path, &rest[1..]),
         (_, ["issues", ..]) => issues(state, ask, path, &rest[1..]),
         ("GET", ["commits", sha, "statuses"]) => {
@@ -96,6 +101,18 @@ fn permission(state: &State, path: &str, login: &str) -> Answer {
     Answer::ok(json!({ "permission": permission, "role_name": role, "user": json::user(state, login) }))
 }
 
+fn protection(state: &State, path: &str, branch: &str) -> Answer {
+    let Some(rules) = state.project(path).protection.get(branch) else { return Answer::refused(404, "Branch not protected") };
+    let mut out = json!({
+        "required_status_checks": { "strict": false, "contexts": rules.required_statuses, "checks": [] }, "enforce_admins": { "enabled": rules.for_admins },
+    });
+    if !rules.may_push.is_empty() {
+        let users: Vec<Value> = rules.may_push.iter().map(|login| json!({ "login": login, "id": state.users[login].id, "type": "User", "site_admin": false })).collect();
+        out["restrictions"] = json!({ "users": users, "teams": [], "apps": [] });
+    }
+    Answer::ok(out)
+}
+
 /// Newest first, all in one answer here.
 fn activity(state: &State, ask: &Ask<'_>, path: &str) -> Answer {
     let wanted = ask.asks("ref").map(|name| name.trim_start_matches("refs/heads/").to_owned());
@@ -137,7 +154,7 @@ fn issues(state: &mut State, ask: &Ask<'_>, path: &str, rest: &[&str]) -> Answer
             let made = state.project(path).requests[&number].comments.iter().find(|comment| comment.id == id).unwrap().clone();
             Answer::new(201, json::comment(state, path, number, &made, &ask.host))
         }
-        ("GET", ["events"]) => paged(ask, API, request.events.iter().map(|event| json::event(state, event)).collect()),
+        ("GET", ["events"]) => paged(ask, API, request.events.iter().filter_map(|event| json::event(state, event)).collect()),
         (method, ["labels", ..]) => {
             if state.role(path, &ask.who) < Role::Triage {
                 return Answer::refused(403, "Resource not accessible by personal access token");

@@ -127,7 +127,7 @@ pub fn commit(state: &State, parts: &[String; 5]) -> Value {
     })
 }
 
-pub fn event(state: &State, event: &Event) -> Value {
+pub fn event(state: &State, event: &Event) -> Option<Value> {
     let mut out = json!({ "id": event.id, "actor": user(state, &event.by), "created_at": time(event.at), "commit_id": null });
     let mut named = |kind: &str| out["event"] = kind.into();
     match &event.what {
@@ -146,9 +146,11 @@ pub fn event(state: &State, event: &Event) -> Value {
             out["commit_id"] = commit.clone().into();
         }
         What::ForcePushed => named("head_ref_force_pushed"),
+        // GitHub tells pushes among the branch's activity.
+        What::Pushed => return None,
         What::Retargeted => named("base_ref_changed"),
         What::Draft(true) => named("convert_to_draft"),
         What::Draft(false) => named("ready_for_review"),
     }
-    out
+    Some(out)
 }

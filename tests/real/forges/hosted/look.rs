@@ -1,24 +1,20 @@
-//! What a look at a pull request tells.
+//! What a look at a request tells.
 
 use super::{
-    super::fake::{Role, Verdict},
+    super::fake::{Role, Verdict, Wire},
     office::{Office, PATH},
 };
-use trueup::{
-    core::{
-        model::{MrId, RepoId, User},
-        review::{Check, CommentId, Depended, MrState, Right},
-    },
-    ports::ForgeReader,
+use trueup::core::{
+    model::{MrId, RepoId, User},
+    review::{Check, CommentId, Depended, MrState, Right},
 };
 
 fn users(names: &[&str]) -> std::collections::BTreeSet<User> {
     names.iter().map(|name| User::new(*name)).collect()
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn a_pull_request_is_seen_whole_with_its_commits_in_the_mirror() {
-    let office = Office::furnished().await;
+async fn a_pull_request_is_seen_whole_with_its_commits_in_the_mirror(wire: Wire) {
+    let office = Office::furnished(wire).await;
     let seen = office.look().await;
     assert_eq!((seen.title.as_str(), seen.state.clone(), seen.draft), ("Move www", MrState::Open, false));
     assert_eq!((&*seen.source_branch, &*seen.base_branch, seen.head.clone()), ("mr", "main", office.head()));
@@ -29,9 +25,8 @@ async fn a_pull_request_is_seen_whole_with_its_commits_in_the_mirror() {
     assert!(office.mirror().merge(&seen.base, &seen.head).is_ok(), "both are in the mirror");
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn everybody_whose_hand_is_in_it_is_a_pusher() {
-    let office = Office::furnished().await;
+async fn everybody_whose_hand_is_in_it_is_a_pusher(wire: Wire) {
+    let office = Office::furnished(wire).await;
     // Root pushes what carries ci's name.
     office.fake.push_as(PATH, "root", "ci", "mr", &[("zone", "3\n")]);
     let seen = office.look().await;
@@ -42,9 +37,8 @@ async fn everybody_whose_hand_is_in_it_is_a_pusher() {
     assert!(office.look().await.pushers.contains(&User::new("root")));
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn a_branch_of_the_same_name_that_was_deleted_leaves_no_pushers() {
-    let office = Office::empty().await;
+async fn a_branch_of_the_same_name_that_was_deleted_leaves_no_pushers(wire: Wire) {
+    let office = Office::empty(wire).await;
     office.fake.push(PATH, "grace", "mr", &[("zone", "9\n")]);
     office.fake.delete_branch(PATH, "grace", "mr");
     office.fake.push(PATH, "ada", "mr", &[("zone", "2\n")]);
@@ -52,9 +46,8 @@ async fn a_branch_of_the_same_name_that_was_deleted_leaves_no_pushers() {
     assert!(!office.look().await.pushers.contains(&User::new("grace")));
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn approvals_count_at_this_head_while_they_stand() {
-    let office = Office::furnished().await;
+async fn approvals_count_at_this_head_while_they_stand(wire: Wire) {
+    let office = Office::furnished(wire).await;
     let fake = &office.fake;
     let review = fake.review(PATH, 1, "grace", Verdict::Approved);
     fake.review(PATH, 1, "rita", Verdict::Approved);
@@ -69,9 +62,8 @@ async fn approvals_count_at_this_head_while_they_stand() {
     assert_eq!(by(&office.look().await), [], "a push leaves them behind");
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn changes_that_a_writer_asks_for_block_until_the_same_person_approves() {
-    let office = Office::furnished().await;
+async fn changes_that_a_writer_asks_for_block_until_the_same_person_approves(wire: Wire) {
+    let office = Office::furnished(wire).await;
     office.fake.review(PATH, 1, "rita", Verdict::ChangesRequested);
     assert_eq!(office.look().await.unresolved_threads, 0, "a reader blocks nobody");
     office.fake.review(PATH, 1, "root", Verdict::ChangesRequested);
@@ -80,9 +72,8 @@ async fn changes_that_a_writer_asks_for_block_until_the_same_person_approves() {
     assert_eq!(office.look().await.unresolved_threads, 0);
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn open_threads_are_counted_over_all_pages() {
-    let office = Office::furnished().await;
+async fn open_threads_are_counted_over_all_pages(wire: Wire) {
+    let office = Office::furnished(wire).await;
     let threads: Vec<u64> = (0..103).map(|n| office.fake.thread(PATH, 1, "grace", &format!("{n}"))).collect();
     for thread in &threads[..100] {
         office.fake.resolve(PATH, 1, *thread);
@@ -90,9 +81,8 @@ async fn open_threads_are_counted_over_all_pages() {
     assert_eq!(office.look().await.unresolved_threads, 3);
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn checks_are_what_others_said_last() {
-    let office = Office::furnished().await;
+async fn checks_are_what_others_said_last(wire: Wire) {
+    let office = Office::furnished(wire).await;
     let head = office.head();
     {
         let mut state = office.fake.state();
@@ -109,9 +99,8 @@ async fn checks_are_what_others_said_last() {
     assert_eq!(checks, wanted.map(|(name, check)| (name.to_owned(), check)), "ours and the author's own are left out");
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn a_fork_is_trusted_from_nobody() {
-    let office = Office::empty().await;
+async fn a_fork_is_trusted_from_nobody(wire: Wire) {
+    let office = Office::empty(wire).await;
     for by in ["eve", "ada"] {
         let fork = office.fake.fork(PATH, by);
         office.fake.push(&fork, by, "mr", &[("zone", by)]);
@@ -122,9 +111,8 @@ async fn a_fork_is_trusted_from_nobody() {
     }
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn comments_come_once_with_rights_and_without_ours_or_edited_ones() {
-    let office = Office::furnished().await;
+async fn comments_come_once_with_rights_and_without_ours_or_edited_ones(wire: Wire) {
+    let office = Office::furnished(wire).await;
     let fake = &office.fake;
     let first = fake.comment(PATH, 1, "rita", "hello");
     fake.comment(PATH, 1, "trueup", "ours");
@@ -143,9 +131,8 @@ async fn comments_come_once_with_rights_and_without_ours_or_edited_ones() {
     assert_eq!(told(office.hub.look(&office.mr(1), Some(CommentId(u64::MAX))).await.unwrap()), []);
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn more_comments_than_a_page_holds_are_all_told() {
-    let office = Office::furnished().await;
+async fn more_comments_than_a_page_holds_are_all_told(wire: Wire) {
+    let office = Office::furnished(wire).await;
     for n in 0..230 {
         office.fake.comment(PATH, 1, "ada", &format!("{n}"));
     }
@@ -154,9 +141,8 @@ async fn more_comments_than_a_page_holds_are_all_told() {
     assert_eq!(seen.comments.last().unwrap().body, "229");
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn incident_counts_where_an_approver_said_it() {
-    let office = Office::furnished().await;
+async fn incident_counts_where_an_approver_said_it(wire: Wire) {
+    let office = Office::furnished(wire).await;
     office.fake.label(PATH, 1, "ada", "incident", true);
     assert_eq!(office.look().await.incident, None);
     office.fake.label(PATH, 1, "ada", "incident", false);
@@ -166,11 +152,11 @@ async fn incident_counts_where_an_approver_said_it() {
     assert_eq!(office.look().await.incident, None);
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn dependencies_are_followed_to_where_they_are() {
-    let office = Office::furnished().await;
+async fn dependencies_are_followed_to_where_they_are(wire: Wire) {
+    let office = Office::furnished(wire).await;
     office.fake.push(PATH, "ada", "other", &[("other", "1\n")]);
-    let path = format!("Depends-On: {}/{PATH}/pull/1\nDepends-On: !99", office.fake.url);
+    let page = if wire == Wire::GitHub { "pull" } else { "-/merge_requests" };
+    let path = format!("Depends-On: {}/{PATH}/{page}/1\nDepends-On: !99", office.fake.url);
     let second = office.fake.open_from(PATH, PATH, "ada", "other", "Second", &path);
     let states = |seen: trueup::core::review::Sighting| seen.depends_on.into_iter().map(|other| other.state).collect::<Vec<_>>();
     let mr = |number| MrId { repo: RepoId::new("dns"), number };
@@ -186,9 +172,8 @@ async fn dependencies_are_followed_to_where_they_are() {
     assert_eq!(states(look().await.unwrap())[0], Depended::Merged);
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn what_becomes_of_a_request_is_seen() {
-    let office = Office::furnished().await;
+async fn what_becomes_of_a_request_is_seen(wire: Wire) {
+    let office = Office::furnished(wire).await;
     office.fake.draft(PATH, 1, "ada", true);
     assert!(office.look().await.draft);
     office.fake.close(PATH, 1, "ada");
@@ -207,9 +192,8 @@ async fn what_becomes_of_a_request_is_seen() {
     assert_eq!(seen.state, MrState::Merged { commit: trueup::core::model::CommitId::new(commit), by: User::new("root"), with: None });
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn rights_are_the_forge_s_up_to_write_and_the_configuration_s_above() {
-    let office = Office::furnished().await;
+async fn rights_are_the_forge_s_up_to_write_and_the_configuration_s_above(wire: Wire) {
+    let office = Office::furnished(wire).await;
     let mut found = Vec::new();
     for who in ["root", "grace", "ada", "rita", "eve", "nobody", "../../evil"] {
         found.push(office.hub.right(&RepoId::new("dns"), &User::new(who)).await.unwrap());
@@ -217,4 +201,32 @@ async fn rights_are_the_forge_s_up_to_write_and_the_configuration_s_above() {
     assert_eq!(found, [Right::Write, Right::Approve, Right::Write, Right::Read, Right::None, Right::None, Right::None]);
     office.fake.state().project_mut(PATH).roles.insert("ada".into(), Role::Triage);
     assert_eq!(office.hub.right(&RepoId::new("dns"), &User::new("ada")).await.unwrap(), Right::Read);
+}
+
+async fn a_hostile_name_is_only_a_name(wire: Wire) {
+    let office = Office::empty(wire).await;
+    let (branch, title) = ("fix/#7&state=closed%2f+ü", "<script>@everyone</script> `` ``` $(id)");
+    office.fake.push(PATH, "ada", branch, &[("zone", "2\n")]);
+    office.fake.open(PATH, "ada", branch, title);
+    let seen = office.look().await;
+    assert_eq!((&*seen.source_branch, seen.title.as_str(), seen.state), (branch, title, MrState::Open));
+    assert!(seen.pushers.contains(&User::new("ada")));
+}
+
+super::on_both! {
+    a_hostile_name_is_only_a_name,
+    changes_that_a_writer_asks_for_block_until_the_same_person_approves,
+    a_pull_request_is_seen_whole_with_its_commits_in_the_mirror,
+    everybody_whose_hand_is_in_it_is_a_pusher,
+    a_branch_of_the_same_name_that_was_deleted_leaves_no_pushers,
+    approvals_count_at_this_head_while_they_stand,
+    open_threads_are_counted_over_all_pages,
+    checks_are_what_others_said_last,
+    a_fork_is_trusted_from_nobody,
+    comments_come_once_with_rights_and_without_ours_or_edited_ones,
+    more_comments_than_a_page_holds_are_all_told,
+    incident_counts_where_an_approver_said_it,
+    dependencies_are_followed_to_where_they_are,
+    what_becomes_of_a_request_is_seen,
+    rights_are_the_forge_s_up_to_write_and_the_configuration_s_above,
 }

@@ -1,8 +1,9 @@
-//! A fake GitHub with one repository, the people around it, and our driver over it.
+//! A fake forge with one repository, the people around it, and our driver over it.
 
 use super::super::fake::{FakeForge, Role, Wire};
 use std::{path::PathBuf, sync::Arc, time::Duration};
 use trueup::{
+    app::Forge,
     core::{
         gate::{Conditions, MergeGate, MergeTicket, Verdict, Window},
         model::{CommitId, Digest, MrId, Policy, RepoId, Time, User},
@@ -11,10 +12,11 @@ use trueup::{
     },
     forges::{
         github::GitHub,
+        gitlab::GitLab,
         net::{ForgeConfig, Project},
     },
     git::GitRepo,
-    ports::{ForgeReader, Merge, People, SecretText, StateRepo, SystemClock},
+    ports::{Merge, People, SecretText, StateRepo, SystemClock},
 };
 
 pub const PATH: &str = "platform/dns";
@@ -38,38 +40,39 @@ impl People for Staff {
 
 pub struct Office {
     pub fake: Arc<FakeForge>,
-    pub hub: GitHub,
+    pub hub: Box<dyn Forge>,
+    wire: Wire,
     folder: Arc<tempfile::TempDir>,
 }
 
 impl Office {
     /// `main` with one file, and everybody's account.
-    pub async fn empty() -> Self {
-        let fake = Arc::new(FakeForge::start(Wire::GitHub).await);
+    pub async fn empty(wire: Wire) -> Self {
+        let fake = Arc::new(FakeForge::start(wire).await);
         let roles = [("ada", Role::Write), ("grace", Role::Maintain), ("root", Role::Admin), ("rita", Role::Read), ("ci", Role::Write), ("trueup", Role::Write)];
         fake.project(PATH, &roles, &[("zone", "1\n")]);
         fake.user("eve");
         let folder = Arc::new(tempfile::tempdir().unwrap());
-        let hub = driver(&fake, folder.path().join("mirror.git"));
-        Self { fake, hub, folder }
+        let hub = driver(wire, &fake, folder.path().join("mirror.git"), Arc::new(Staff));
+        Self { fake, hub, wire, folder }
     }
 
     /// With one request of ada's.
-    pub async fn furnished() -> Self {
-        let office = Self::empty().await;
+    pub async fn furnished(wire: Wire) -> Self {
+        let office = Self::empty(wire).await;
         office.fake.push(PATH, "ada", "mr", &[("zone", "2\n")]);
         assert_eq!(office.fake.open(PATH, "ada", "mr", "Move www"), 1);
         office
     }
 
     /// What a new process has: the mirror on disk, and nothing in memory.
-    pub fn restarted(&self) -> GitHub {
-        driver(&self.fake, self.folder.path().join("mirror.git"))
+    pub fn restarted(&self) -> Box<dyn Forge> {
+        driver(self.wire, &self.fake, self.folder.path().join("mirror.git"), Arc::new(Staff))
     }
 
     /// The same forge behind a new process.
     pub fn fresh(&self) -> Self {
-        Self { fake: self.fake.clone(), hub: self.restarted(), folder: self.folder.clone() }
+        Self { fake: self.fake.clone(), hub: self.restarted(), wire: self.wire, folder: self.folder.clone() }
     }
 
     pub fn mr(&self, number: u64) -> MrId {
@@ -117,7 +120,8 @@ impl Office {
     }
 }
 
-fn driver(fake: &FakeForge, mirror: PathBuf) -> GitHub {
+/// Our driver over a fake.
+pub fn driver(wire: Wire, fake: &FakeForge, mirror: PathBuf, people: Arc<dyn People>) -> Box<dyn Forge> {
     let project = Project { id: RepoId::new("dns"), path: PATH.into(), page: format!("{}/{PATH}", fake.url), branch: "main".into(), mirror };
     let config = ForgeConfig {
         name: "work".into(),
@@ -129,5 +133,8 @@ fn driver(fake: &FakeForge, mirror: PathBuf) -> GitHub {
         answer: Duration::from_secs(60),
         projects: vec![project],
     };
-    GitHub::new(config, Arc::new(Staff), Arc::new(SystemClock)).unwrap()
+    match wire {
+        Wire::GitHub => Box::new(GitHub::new(config, people, Arc::new(SystemClock)).unwrap()),
+        Wire::GitLab => Box::new(GitLab::new(config, people, Arc::new(SystemClock)).unwrap()),
+    }
 }

@@ -1,7 +1,7 @@
-//! Merging on GitHub: pinned, by the repository's method, once, with every refusal told.
+//! Merging: pinned, by the repository's method, once, with every refusal told.
 
 use super::{
-    super::fake::{Fault, Method, Protection},
+    super::fake::{Fault, Method, Protection, Wire},
     office::{Office, PATH},
 };
 use trueup::{
@@ -10,26 +10,24 @@ use trueup::{
         review::MrState,
         run::MergeAnswer,
     },
-    ports::{ForgeErrorKind, ForgeWriter},
+    ports::ForgeErrorKind,
 };
 
-#[tokio::test(flavor = "multi_thread")]
-async fn a_merge_is_pinned_and_read_back() {
-    let office = Office::furnished().await;
+async fn a_merge_is_pinned_and_read_back(wire: Wire) {
+    let office = Office::furnished(wire).await;
     let ticket = office.ticket().await;
     let answer = office.hub.merge(ticket.clone()).await.unwrap();
     let tip = CommitId::new(office.fake.tip(PATH, "main").unwrap());
     let wanted = MergeAnswer::Merged { commit: tip.clone(), parents: vec![ticket.base().clone(), ticket.head().clone()], tree: ticket.tree().clone() };
     assert_eq!(answer, wanted);
     let sent = office.fake.calls().into_iter().find(|call| call.method == "PUT").unwrap();
-    assert_eq!((sent.body["sha"].as_str(), sent.body["merge_method"].as_str()), (Some(ticket.head().as_str()), Some("merge")));
+    assert_eq!(sent.body["sha"].as_str(), Some(ticket.head().as_str()));
     assert_eq!(office.look().await.state, MrState::Merged { commit: tip, by: User::new("trueup"), with: None });
     assert_eq!(office.restarted().merge(ticket).await.unwrap(), wanted, "the same ticket again finds its merge");
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn a_merge_whose_answer_is_lost_is_found_and_not_made_again() {
-    let office = Office::furnished().await;
+async fn a_merge_whose_answer_is_lost_is_found_and_not_made_again(wire: Wire) {
+    let office = Office::furnished(wire).await;
     let ticket = office.ticket().await;
     office.fake.fail(Fault::status(504).on("PUT", "/merge").once().done_first());
     let MergeAnswer::Merged { tree, .. } = office.hub.merge(ticket.clone()).await.unwrap() else { panic!("it was merged") };
@@ -37,9 +35,8 @@ async fn a_merge_whose_answer_is_lost_is_found_and_not_made_again() {
     assert_eq!(office.fake.calls().iter().filter(|call| call.method == "PUT").count(), 1);
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn the_repository_s_only_method_is_used() {
-    let office = Office::furnished().await;
+async fn the_repository_s_only_method_is_used(wire: Wire) {
+    let office = Office::furnished(wire).await;
     office.fake.state().project_mut(PATH).methods = [Method::Squash].into();
     let ticket = office.ticket().await;
     let MergeAnswer::Merged { parents, tree, .. } = office.hub.merge(ticket.clone()).await.unwrap() else { panic!("it was merged") };
@@ -47,15 +44,14 @@ async fn the_repository_s_only_method_is_used() {
     office.fake.state().project_mut(PATH).methods.clear();
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn nothing_is_merged_when_head_or_base_moved_or_it_is_closed() {
+async fn nothing_is_merged_when_head_or_base_moved_or_it_is_closed(wire: Wire) {
     for (what, happens) in [
         ("head", (|office| drop(office.fake.push(PATH, "ada", "mr", &[("zone", "3\n")]))) as fn(&Office)),
         ("base", |office| drop(office.fake.push(PATH, "root", "main", &[("new", "1\n")]))),
         ("closed", |office| office.fake.close(PATH, 1, "ada")),
         ("merged by another", |office| drop(office.fake.merge(PATH, 1, "root"))),
     ] {
-        let office = Office::furnished().await;
+        let office = Office::furnished(wire).await;
         let ticket = office.ticket().await;
         happens(&office);
         let tip = office.fake.tip(PATH, "main");
@@ -66,9 +62,8 @@ async fn nothing_is_merged_when_head_or_base_moved_or_it_is_closed() {
     }
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn a_head_that_moves_at_the_last_moment_is_refused_by_the_pin() {
-    let office = Office::furnished().await;
+async fn a_head_that_moves_at_the_last_moment_is_refused_by_the_pin(wire: Wire) {
+    let office = Office::furnished(wire).await;
     let ticket = office.ticket().await;
     office.fake.fail(Fault::status(409).on("PUT", "/merge").once());
     assert!(matches!(office.hub.merge(ticket).await.unwrap(), MergeAnswer::Moved { .. }));
@@ -76,7 +71,7 @@ async fn a_head_that_moves_at_the_last_moment_is_refused_by_the_pin() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_rule_of_the_repository_is_told_and_asked_again() {
-    let office = Office::furnished().await;
+    let office = Office::furnished(Wire::GitHub).await;
     let rules = Protection { required_statuses: ["trueup/converged".to_owned()].into(), for_admins: true, ..Protection::default() };
     office.fake.protect(PATH, "main", rules);
     let ticket = office.ticket().await;
@@ -90,7 +85,7 @@ async fn a_rule_of_the_repository_is_told_and_asked_again() {
 #[tokio::test(flavor = "multi_thread")]
 async fn what_github_says_to_a_merge_leads_where_it_should() {
     for (status, transient) in [(403, Some(false)), (404, Some(false)), (405, Some(true)), (409, None), (422, Some(false)), (429, Some(true)), (503, Some(true))] {
-        let office = Office::furnished().await;
+        let office = Office::furnished(Wire::GitHub).await;
         let ticket = office.ticket().await;
         office.fake.fail(Fault::status(status).on("PUT", "/merge"));
         match (office.hub.merge(ticket).await.unwrap(), transient) {
@@ -104,12 +99,20 @@ async fn what_github_says_to_a_merge_leads_where_it_should() {
     }
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn a_token_that_was_revoked_before_the_merge_is_said_to_be() {
-    let office = Office::furnished().await;
+async fn a_token_that_was_revoked_before_the_merge_is_said_to_be(wire: Wire) {
+    let office = Office::furnished(wire).await;
     let ticket = office.ticket().await;
     office.fake.revoke("trueup", true);
     let error = office.hub.merge(ticket).await.unwrap_err();
     assert_eq!(error.kind, ForgeErrorKind::Stranger);
     assert!(error.what.contains("make a new one"), "{error}");
+}
+
+super::on_both! {
+    a_merge_is_pinned_and_read_back,
+    a_merge_whose_answer_is_lost_is_found_and_not_made_again,
+    the_repository_s_only_method_is_used,
+    nothing_is_merged_when_head_or_base_moved_or_it_is_closed,
+    a_head_that_moves_at_the_last_moment_is_refused_by_the_pin,
+    a_token_that_was_revoked_before_the_merge_is_said_to_be,
 }

@@ -1,12 +1,12 @@
-//! The face on GitHub, and what is said once.
+//! The face on a forge, and what is said once.
 
 use super::{
-    super::fake::Fault,
+    super::fake::{Fault, Wire},
     office::{Office, PATH},
 };
 use trueup::{
     core::review::{CommentId, StatusState},
-    ports::{ForgeErrorKind, ForgeWriter, Shown},
+    ports::{ForgeErrorKind, Shown},
 };
 
 /// The bodies of our comments, without their marks.
@@ -22,7 +22,7 @@ fn writes(office: &Office) -> Vec<String> {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn the_face_is_made_once_and_then_only_what_differs() {
-    let office = Office::furnished().await;
+    let office = Office::furnished(Wire::GitHub).await;
     let mr = office.mr(1);
     let face = office.face("planning", StatusState::Pending);
     let shown = office.hub.show(&mr, &face, &Shown::default()).await.unwrap();
@@ -30,7 +30,7 @@ async fn the_face_is_made_once_and_then_only_what_differs() {
     assert_eq!(writes(&office), [format!("POST statuses/{head}"), "POST issues/1/labels".into(), "POST issues/1/comments".into()]);
     assert_eq!(office.hub.show(&mr, &face, &shown).await.unwrap(), shown);
     assert_eq!(office.restarted().show(&mr, &face, &Shown::default()).await.unwrap(), shown, "a new process finds what is there");
-    assert_eq!(writes(&office), [String::new(); 0]);
+    assert_eq!(writes(&office), Vec::<String>::new());
     let edit = office.face("rolling: 1 of 2", StatusState::Pending);
     let shown = office.hub.show(&mr, &edit, &shown).await.unwrap();
     let id = shown.comment.unwrap().0;
@@ -47,9 +47,8 @@ async fn the_face_is_made_once_and_then_only_what_differs() {
     assert_eq!((status.state.as_str(), status.link.clone().unwrap()), ("success", format!("{}/{PATH}/pull/1#issuecomment-{id}", office.fake.url)));
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn a_comment_that_somebody_deleted_is_made_again_and_a_forged_one_is_left_alone() {
-    let office = Office::furnished().await;
+async fn a_comment_that_somebody_deleted_is_made_again_and_a_forged_one_is_left_alone(wire: Wire) {
+    let office = Office::furnished(wire).await;
     let mr = office.mr(1);
     let forged = office.fake.comment(PATH, 1, "eve", "<!-- trueup:change dns!1 -->\nmine");
     let shown = office.hub.show(&mr, &office.face("one", StatusState::Pending), &Shown::default()).await.unwrap();
@@ -61,9 +60,8 @@ async fn a_comment_that_somebody_deleted_is_made_again_and_a_forged_one_is_left_
     assert!(office.fake.state().project(PATH).requests[&1].comments.iter().any(|comment| comment.id == forged && comment.body.ends_with("mine")));
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn labels_of_people_stay() {
-    let office = Office::furnished().await;
+async fn labels_of_people_stay(wire: Wire) {
+    let office = Office::furnished(wire).await;
     office.fake.label(PATH, 1, "ada", "urgent", true);
     office.fake.label(PATH, 1, "ada", "trueup: merged", true);
     office.hub.show(&office.mr(1), &office.face("one", StatusState::Pending), &Shown::default()).await.unwrap();
@@ -71,9 +69,8 @@ async fn labels_of_people_stay() {
     assert_eq!(labels, ["trueup: rolling", "urgent"]);
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn a_status_that_another_account_set_in_our_name_is_overruled() {
-    let office = Office::furnished().await;
+async fn a_status_that_another_account_set_in_our_name_is_overruled(wire: Wire) {
+    let office = Office::furnished(wire).await;
     let head = office.head();
     office.fake.state().status(PATH, head.as_str(), "ada", "trueup/plan", "pending", "1 update", None);
     office.hub.show(&office.mr(1), &office.face("one", StatusState::Pending), &Shown::default()).await.unwrap();
@@ -81,13 +78,13 @@ async fn a_status_that_another_account_set_in_our_name_is_overruled() {
     assert_eq!(state.project(PATH).statuses[head.as_str()].last().unwrap().by, "trueup");
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn whatever_is_lost_on_the_way_nothing_is_said_twice() {
-    let office = Office::furnished().await;
+async fn whatever_is_lost_on_the_way_nothing_is_said_twice(wire: Wire) {
+    let office = Office::furnished(wire).await;
     let mr = office.mr(1);
     let face = office.face("one", StatusState::Pending);
-    for what in ["/statuses", "/labels", "/comments"] {
-        office.fake.fail(Fault::status(502).on("POST", what).once().done_first());
+    let (labels, comments) = if wire == Wire::GitHub { (("POST", "/labels"), "issues/1/comments") } else { (("PUT", "/merge_requests/1"), "merge_requests/1/notes") };
+    for (method, what) in [("POST", "/statuses"), labels, ("POST", comments)] {
+        office.fake.fail(Fault::status(502).on(method, what).once().done_first());
     }
     let mut failed = 0;
     while let Err(error) = office.hub.show(&mr, &face, &Shown::default()).await {
@@ -100,7 +97,7 @@ async fn whatever_is_lost_on_the_way_nothing_is_said_twice() {
     let head = office.head();
     assert_eq!(office.fake.state().project(PATH).statuses[head.as_str()].len(), 1);
     let asked = office.fake.comment(PATH, 1, "ada", "/trueup help");
-    office.fake.fail(Fault::status(502).on("POST", "issues/1/comments").once().done_first());
+    office.fake.fail(Fault::status(502).on("POST", comments).once().done_first());
     assert!(office.hub.reply(&mr, CommentId(asked), "help").await.is_err());
     office.restarted().reply(&mr, CommentId(asked), "help").await.unwrap();
     office.hub.tell(&mr, "key", "told").await.unwrap();
@@ -113,11 +110,18 @@ async fn whatever_is_lost_on_the_way_nothing_is_said_twice() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn an_answer_to_a_deleted_comment_is_given_and_a_comment_that_is_too_long_is_said_to_be() {
-    let office = Office::furnished().await;
+    let office = Office::furnished(Wire::GitHub).await;
     let mr = office.mr(1);
     office.hub.reply(&mr, CommentId(4711), "too late").await.unwrap();
     assert_eq!(ours(&office), ["too late"]);
     let error = office.hub.tell(&mr, "long", &"x".repeat(65_537)).await.unwrap_err();
     assert_eq!(error.kind, ForgeErrorKind::Invalid);
     assert!(error.what.contains("65536"), "{error}");
+}
+
+super::on_both! {
+    a_comment_that_somebody_deleted_is_made_again_and_a_forged_one_is_left_alone,
+    labels_of_people_stay,
+    a_status_that_another_account_set_in_our_name_is_overruled,
+    whatever_is_lost_on_the_way_nothing_is_said_twice,
 }

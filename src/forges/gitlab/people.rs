@@ -1,0 +1,139 @@
+//! Whose hand is in a request, who approved it, and who labelled it.
+
+use super::{
+    forge::{GitLab, Place},
+    wire::{Account, Approvals, Event, LabelEvent, Note, Request, Reviewer, Version},
+};
+use crate::{
+    core::{
+        model::{CommitId, RepoId, Time, User},
+        review::{Review, Right},
+    },
+    forges::net::{NetError, encoded},
+    ports::ForgeErrorKind,
+};
+use std::collections::BTreeSet;
+
+/// Pages of a project's pushes that are searched for a branch's.
+const PUSHES: usize = 5;
+
+/// Addresses of commits that are asked for; each is a question.
+const ADDRESSES: usize = 30;
+
+/// Pages of label events.
+const LABELS: usize = 10;
+
+/// Pages of what was pushed to a request.
+const VERSIONS: usize = 5;
+
+/// The label that an approver sets to let a request go first.
+const INCIDENT: &str = "incident";
+
+impl GitLab {
+    /// Everybody who authored, committed or pushed what the request holds, as far as GitLab tells.
+    ///
+    /// `authors` are those of the commits themselves, as `name <address>`.
+    pub(super) async fn pushers(&self, request: &Request, notes: &[Note], authors: BTreeSet<User>) -> Result<BTreeSet<User>, NetError> {
+        let mut found = self.authors(authors).await?;
+        found.insert(self.user(request.author.as_ref()));
+        // GitLab's own line of a push stands under the name of whoever pushed.
+        let pushed = notes.iter().filter(|note| note.system && note.body.starts_with("added ") && note.body.contains(" commit"));
+        found.extend(pushed.map(|note| self.user(note.author.as_ref())));
+        if let Some(project) = request.source_project_id {
+            found.extend(self.who_pushed(project, &request.source_branch).await?);
+        }
+        Ok(found)
+    }
+
+    /// Whose the addresses of commits are: by the configuration, or by GitLab where they are public. What nobody's is stands as it is written.
+    async fn authors(&self, authors: BTreeSet<User>) -> Result<BTreeSet<User>, NetError> {
+        let mut found = BTreeSet::new();
+        let mut asked = 0;
+        for who in authors {
+            let mail = mail(&who).filter(|mail| mail.contains('@'));
+            match (mail, mail.and_then(|mail| self.people.by_email(mail))) {
+                (_, Some(user)) => drop(found.insert(user)),
+                (Some(mail), None) if asked < ADDRESSES => {
+                    asked += 1;
+                    let accounts: Vec<Account> = self.api.get(&format!("/users?search={}", encoded(mail))).await?;
+                    found.extend(accounts.iter().map(|account| self.user(Some(account))));
+                    found.insert(who);
+                }
+                (Some(_) | None, None) => drop(found.insert(who)),
+            }
+        }
+        Ok(found)
+    }
+
+    /// Who pushed to a branch since it was made.
+    async fn who_pushed(&self, project: u64, branch: &str) -> Result<BTreeSet<User>, NetError> {
+        let events: Vec<Event> = match self.api.pages(&format!("/projects/{project}/events?action=pushed&sort=desc&per_page=100"), PUSHES).await {
+            Ok((events, _)) => events,
+            // A fork may be closed to us.
+            Err(error) if matches!(error.kind, ForgeErrorKind::NotFound | ForgeErrorKind::Denied) => return Ok(BTreeSet::new()),
+            Err(error) => return Err(error),
+        };
+        let mut found = BTreeSet::new();
+        for event in events {
+            let Some(push) = event.push_data.filter(|push| push.ref_type == "branch" && push.name.as_deref() == Some(branch)) else { continue };
+            if push.action != "removed" {
+                found.extend(event.author_username.map(|login| self.people.by_login(&login)));
+            }
+            // Newest first: what is older was another branch of this name.
+            if push.action == "created" {
+                break;
+            }
+        }
+        Ok(found)
+    }
+
+    /// Approvals that stand and were given at this head. GitLab keeps approvals over pushes unless told not to, and tells no head:
+    /// one counts when it was given after the head was pushed.
+    pub(super) async fn reviews(&self, repo: &RepoId, place: &Place, number: u64, head: &CommitId, notes: &[Note]) -> Result<Vec<Review>, NetError> {
+        let approvals: Approvals = self.api.get(&place.request(number, "/approvals")).await?;
+        if approvals.approved_by.is_empty() {
+            return Ok(Vec::new());
+        }
+        let (versions, _): (Vec<Version>, bool) = self.api.pages(&place.request(number, "/versions?per_page=100"), VERSIONS).await?;
+        let Some(pushed) = versions.iter().filter(|version| version.head_commit_sha == head.as_str()).map(|version| version.created_at).max() else { return Ok(Vec::new()) };
+        let mut found = Vec::new();
+        for approver in approvals.approved_by {
+            let by = self.user(Some(&approver.user));
+            let said = |note: &&Note| note.system && note.body == "approved this merge request" && self.user(note.author.as_ref()) == by;
+            let at: Option<Time> = notes.iter().filter(said).map(|note| note.created_at).max();
+            if let Some(at) = at.filter(|at| *at >= pushed) {
+                let right = self.right_of(repo, &by).await?;
+                found.push(Review { by, right, at, head: head.clone() });
+            }
+        }
+        found.sort_by(|one, other| one.by.cmp(&other.by));
+        Ok(found)
+    }
+
+    /// How many people who may write here asked for changes last.
+    pub(super) async fn against(&self, repo: &RepoId, place: &Place, number: u64) -> Result<u32, NetError> {
+        let reviewers: Vec<Reviewer> = self.api.get(&place.request(number, "/reviewers")).await?;
+        let mut against = 0;
+        for reviewer in reviewers.iter().filter(|reviewer| reviewer.state == "requested_changes") {
+            against += u32::from(self.right_of(repo, &self.user(Some(&reviewer.user))).await? >= Right::Write);
+        }
+        Ok(against)
+    }
+
+    /// Who set the label `incident`, where they may approve here.
+    pub(super) async fn incident(&self, repo: &RepoId, place: &Place, request: &Request) -> Result<Option<User>, NetError> {
+        if !request.labels.iter().any(|label| label == INCIDENT) {
+            return Ok(None);
+        }
+        let events: Vec<LabelEvent> = self.api.whole(&place.request(request.iid, "/resource_label_events?per_page=100"), LABELS).await?;
+        let is_it = |event: &&LabelEvent| event.action == "add" && event.label.as_ref().is_some_and(|label| label.name == INCIDENT);
+        let Some(event) = events.iter().rfind(is_it) else { return Ok(None) };
+        let who = self.user(event.user.as_ref());
+        Ok((self.right_of(repo, &who).await? >= Right::Approve).then_some(who))
+    }
+}
+
+/// The address of `name <address>`.
+fn mail(who: &User) -> Option<&str> {
+    who.as_str().rsplit_once('<').and_then(|(_, rest)| rest.strip_suffix('>'))
+}

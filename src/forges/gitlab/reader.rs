@@ -1,0 +1,68 @@
+//! Reading GitLab, as the port asks.
+
+use super::forge::GitLab;
+use crate::{
+    core::{
+        model::{MrId, RepoId, Span, User},
+        review::{CommentId, MrState, Right, Sighting},
+    },
+    forges::net::{Described, NetError},
+    ports::{Abilities, Exam, ForgeError, ForgeReader, Fut, MrRef},
+};
+
+/// Progress is told at most this often: people read no faster, and every edit counts against the account's limit.
+const PROGRESS: Span = Span::secs(15);
+
+impl ForgeReader for GitLab {
+    fn abilities(&self, _repo: &RepoId) -> Abilities {
+        Abilities { reviews: true, threads: true, checks: true, labelled_by: true, forks: true, pinned_merge: true, progress: PROGRESS }
+    }
+
+    fn sweep<'a>(&'a self, repo: &'a RepoId, since: u64) -> Fut<'a, Result<(Vec<MrRef>, u64), ForgeError>> {
+        Box::pin(async move {
+            let place = self.place(repo)?;
+            self.refresh(place).await?;
+            let known = place.known.lock().await;
+            let over = known.over.values().filter(|found| found.updated.0.unsigned_abs() >= since);
+            let found = known.open.values().chain(over).cloned().collect();
+            Ok((found, since.max(known.newest.map_or(0, |newest| newest.0.unsigned_abs()))))
+        })
+    }
+
+    fn open<'a>(&'a self, repo: &'a RepoId) -> Fut<'a, Result<Vec<MrRef>, ForgeError>> {
+        Box::pin(async move {
+            let place = self.place(repo)?;
+            self.refresh(place).await?;
+            Ok(place.known.lock().await.open.values().cloned().collect())
+        })
+    }
+
+    fn look<'a>(&'a self, mr: &'a MrId, since: Option<CommentId>) -> Fut<'a, Result<Sighting, ForgeError>> {
+        Box::pin(async move { Ok(self.sight(mr, since).await?) })
+    }
+
+    fn examine<'a>(&'a self, repo: &'a RepoId) -> Fut<'a, Vec<Exam>> {
+        Box::pin(self.exams(repo))
+    }
+
+    fn right<'a>(&'a self, repo: &'a RepoId, who: &'a User) -> Fut<'a, Result<Right, ForgeError>> {
+        Box::pin(async move {
+            self.place(repo)?;
+            Ok(self.right_of(repo, who).await?)
+        })
+    }
+}
+
+impl Described for GitLab {
+    fn meant(&self, named: MrId) -> Option<MrId> {
+        Some(MrId { repo: self.repo_at(named.repo.as_str())?.clone(), number: named.number })
+    }
+
+    fn described<'a>(&'a self, mr: &'a MrId) -> Fut<'a, Result<Option<(MrState, String)>, NetError>> {
+        Box::pin(async move {
+            let place = self.place(&mr.repo)?;
+            let Some(request) = self.api.find(&place.request(mr.number, "")).await? else { return Ok(None) };
+            Ok(Some((self.state(place, &request), request.description.unwrap_or_default())))
+        })
+    }
+}

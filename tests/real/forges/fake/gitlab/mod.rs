@@ -1,0 +1,9 @@
+//! The fake forge in GitLab's words: REST v4, with what its documentation describes and nothing else.
+
+mod answer;
+mod described;
+mod json;
+mod requests;
+
+pub use answer::answer;
+pub use described::described;

@@ -1,0 +1,54 @@
+//! What doctor sees of a hosted forge.
+
+use super::{
+    super::fake::{Protection, Role, Wire},
+    office::{Office, PATH},
+};
+use trueup::{core::model::RepoId, ports::Exam};
+
+/// What it says, worst first in its own words: `ok`, `warn` or `fail`, and of what.
+async fn told(office: &Office) -> Vec<String> {
+    let exams: Vec<Exam> = office.hub.examine(&RepoId::new("dns")).await;
+    exams.iter().map(|exam| format!("{:?} {}: {}", exam.found, exam.about, exam.said).to_lowercase()).collect()
+}
+
+fn has(told: &[String], how: &str, words: &str) -> bool {
+    told.iter().any(|line| line.starts_with(how) && line.contains(words))
+}
+
+async fn a_branch_that_the_server_alone_moves_is_well(wire: Wire) {
+    let office = Office::furnished(wire).await;
+    office.fake.state().project_mut(PATH).roles.insert("trueup".into(), Role::Admin);
+    let rules = Protection { required_statuses: ["trueup/converged".to_owned()].into(), may_push: ["trueup".to_owned()].into(), for_admins: true, ..Protection::default() };
+    office.fake.protect(PATH, "main", rules);
+    let told = told(&office).await;
+    assert!(told.iter().all(|line| line.starts_with("ok")), "{told:#?}");
+    assert!(has(&told, "ok", "`trueup`") && has(&told, "ok", "moved by the server alone"), "{told:#?}");
+}
+
+async fn a_branch_that_others_move_and_a_queue_that_lands_something_else_are_told(wire: Wire) {
+    let office = Office::furnished(wire).await;
+    office.fake.state().project_mut(PATH).roles.insert("trueup".into(), Role::Admin);
+    let bare = told(&office).await;
+    assert!(has(&bare, "fail", "protect"), "{bare:#?}");
+    office.fake.protect(PATH, "main", Protection { queue: true, ..Protection::default() });
+    let open = told(&office).await;
+    assert!(has(&open, "fail", "lands other commits") || has(&open, "fail", "land other commits"), "{open:#?}");
+    assert!(has(&open, "warn", "may "), "{open:#?}");
+}
+
+async fn a_token_that_may_not_write_or_that_nobody_knows_is_told(wire: Wire) {
+    let office = Office::furnished(wire).await;
+    office.fake.state().project_mut(PATH).roles.insert("trueup".into(), Role::Read);
+    let told_of_reader = told(&office).await;
+    assert!(has(&told_of_reader, "fail", "may not write"), "{told_of_reader:#?}");
+    office.fake.revoke("trueup", true);
+    let told_of_nobody = told(&office).await;
+    assert!(has(&told_of_nobody, "fail", "make a new one"), "{told_of_nobody:#?}");
+}
+
+super::on_both! {
+    a_branch_that_the_server_alone_moves_is_well,
+    a_branch_that_others_move_and_a_queue_that_lands_something_else_are_told,
+    a_token_that_may_not_write_or_that_nobody_knows_is_told,
+}

@@ -1,0 +1,33 @@
+//! The drivers of hosted forges over fakes: what they read, what they write, and what they do when the forge fails; one story for all of them.
+
+mod doctor;
+mod faults;
+mod look;
+mod merge;
+mod office;
+mod propose;
+mod stories;
+mod sweep;
+mod table;
+mod town;
+mod world;
+mod write;
+
+/// Makes a test of each story for each forge.
+macro_rules! on_both {
+    ($($story:ident,)*) => {
+        mod github {
+            $(#[tokio::test(flavor = "multi_thread")]
+            async fn $story() {
+                super::$story(super::Wire::GitHub).await;
+            })*
+        }
+        mod gitlab {
+            $(#[tokio::test(flavor = "multi_thread")]
+            async fn $story() {
+                super::$story(super::Wire::GitLab).await;
+            })*
+        }
+    };
+}
+use on_both;

@@ -1,0 +1,142 @@
+//! One request on a fake GitHub or GitLab through the whole server: each story ends with what BIND and the forge hold.
+
+use super::{
+    super::fake::{Fault, Protection, Verdict, Wire},
+    office::PATH,
+    town::Town,
+};
+
+fn a_request_merges_when_the_name_server_holds_it(wire: Wire) {
+    let town = Town::start(wire);
+    let (number, head) = town.propose("move-www", "192.0.2.77");
+    town.until_phase(number, "awaiting_approval");
+    town.until("the plan in the comment", |town| town.sticky(number).0.contains("192.0.2.77"));
+    town.until("the statuses", |town| town.status(&head, "trueup/plan") == "success" && town.status(&head, "trueup/converged") == "pending");
+    assert!(!town.leads_to("192.0.2.77"), "nothing is written before the approval");
+    town.comment(number, "mallory", "/trueup approve");
+    town.until("an answer to mallory", |town| town.ours(number).len() == 2);
+    assert_eq!(town.phase(number), "awaiting_approval");
+    town.comment(number, "ben", "/trueup approve");
+    town.until_phase(number, "merged");
+    assert!(town.leads_to("192.0.2.77") && town.main_holds("192.0.2.77"));
+    assert_eq!(town.merged_by(number).as_deref(), Some("trueup"));
+    town.until("the last statuses", |town| town.status(&head, "trueup/converged") == "success" && town.status(&head, "trueup/rollout") == "success");
+    town.until("the last label", |town| town.has_label(number, "trueup: merged"));
+}
+
+fn nothing_is_said_or_done_twice_when_every_first_answer_is_lost(wire: Wire) {
+    let town = Town::start(wire);
+    let comments = if wire == Wire::GitHub { ("POST", "/comments") } else { ("POST", "/notes") };
+    let merge = ("PUT", "/1/merge");
+    let edits = if wire == Wire::GitHub { ("POST", "/labels") } else { ("PUT", "/merge_requests/1") };
+    for (method, path) in [comments, merge, edits, ("POST", "/statuses/")] {
+        town.fake.fail(Fault::status(502).on(method, path).once().done_first());
+    }
+    let (number, head) = town.propose("move-www", "192.0.2.78");
+    town.until_phase(number, "awaiting_approval");
+    town.until("the face", |town| town.sticky(number).1 == 1 && town.status(&head, "trueup/plan") == "success");
+    town.comment(number, "ben", "/trueup approve");
+    town.until_phase(number, "merged");
+    town.until("the last label", |town| town.has_label(number, "trueup: merged"));
+    assert_eq!(town.sticky(number).1, 1, "one comment tells it: {:#?}", town.ours(number));
+    let calls = town.fake.calls();
+    let merges = calls.iter().filter(|call| call.method == "PUT" && call.path.ends_with("/merge") && matches!(call.status, 200 | 502)).count();
+    assert_eq!(merges, 1, "it was merged once");
+}
+
+fn a_forge_that_is_down_delays_the_merge_and_stops_no_run(wire: Wire) {
+    let town = Town::start(wire);
+    let (number, _) = town.propose("move-www", "192.0.2.79");
+    town.until_phase(number, "awaiting_approval");
+    town.fake.fail(Fault::status(503));
+    // The page and the command line carry every command.
+    town.trueup("ben", &["mr", "approve", &number.to_string(), "--repo", "dns"]);
+    town.until("the new address", |town| town.leads_to("192.0.2.79"));
+    assert_eq!(town.merged_by(number), None);
+    town.fake.mend();
+    town.until_phase(number, "merged");
+    assert!(town.main_holds("192.0.2.79"));
+}
+
+fn a_token_revoked_in_between_is_told_and_a_new_one_goes_on(wire: Wire) {
+    let town = Town::start(wire);
+    let (number, _) = town.propose("move-www", "192.0.2.80");
+    town.until_phase(number, "awaiting_approval");
+    town.fake.revoke("trueup", true);
+    town.trueup("ben", &["mr", "approve", &number.to_string(), "--repo", "dns"]);
+    town.until("the new address", |town| town.leads_to("192.0.2.80"));
+    assert_eq!(town.merged_by(number), None);
+    town.fake.revoke("trueup", false);
+    town.until("the merge", |town| {
+        // A merge that was refused for the token waits for a person's word.
+        if town.phase(number) == "failed" {
+            town.trueup("ben", &["mr", "retry", &number.to_string(), "--repo", "dns"]);
+        }
+        town.phase(number) == "merged"
+    });
+    assert!(town.main_holds("192.0.2.80"));
+}
+
+fn a_protected_branch_takes_the_merge_once_converged_is_green(wire: Wire) {
+    let town = Town::start(wire);
+    let rules = Protection { required_statuses: ["trueup/converged".to_owned()].into(), for_admins: true, ..Protection::default() };
+    town.fake.protect(PATH, "main", rules);
+    let (number, _) = town.propose("move-www", "192.0.2.81");
+    town.until_phase(number, "awaiting_approval");
+    town.comment(number, "ben", "/trueup approve");
+    town.until_phase(number, "merged");
+    assert!(town.main_holds("192.0.2.81"));
+}
+
+fn a_review_approves_where_policy_lets_it(wire: Wire) {
+    let town = Town::with_policy(wire, "  reviews_count: true\n");
+    let (number, _) = town.propose("move-www", "192.0.2.82");
+    town.until_phase(number, "awaiting_approval");
+    town.until("the plan in the comment", |town| town.sticky(number).0.contains("192.0.2.82"));
+    // A review counts for what was published before it.
+    let now = jiff::Timestamp::now().as_second();
+    town.until("another second", |_| jiff::Timestamp::now().as_second() > now);
+    town.fake.review(PATH, number, "ben", Verdict::Approved);
+    town.until_phase(number, "merged");
+    assert!(town.main_holds("192.0.2.82"));
+}
+
+fn a_push_under_an_approval_is_planned_and_asked_for_anew(wire: Wire) {
+    let town = Town::start(wire);
+    let (number, _) = town.propose("move-www", "192.0.2.83");
+    town.fake.draft(PATH, number, "ana", true);
+    town.until_phase(number, "awaiting_approval");
+    town.comment(number, "ben", "/trueup approve");
+    town.until("the approval", |town| town.show(number)["approvals"].to_string().contains("ben"));
+    let head = town.push("move-www", "192.0.2.84");
+    town.until("the new plan", |town| town.show(number)["head"] == head.as_str() && town.phase(number) == "awaiting_approval");
+    assert!(!town.leads_to("192.0.2.84") && !town.leads_to("192.0.2.83"));
+}
+
+/// Makes a test of each story for each forge.
+macro_rules! told_on_both {
+    ($($story:ident,)*) => {
+        mod github {
+            $(#[test]
+            fn $story() {
+                super::$story(super::Wire::GitHub);
+            })*
+        }
+        mod gitlab {
+            $(#[test]
+            fn $story() {
+                super::$story(super::Wire::GitLab);
+            })*
+        }
+    };
+}
+
+told_on_both! {
+    a_request_merges_when_the_name_server_holds_it,
+    nothing_is_said_or_done_twice_when_every_first_answer_is_lost,
+    a_forge_that_is_down_delays_the_merge_and_stops_no_run,
+    a_token_revoked_in_between_is_told_and_a_new_one_goes_on,
+    a_protected_branch_takes_the_merge_once_converged_is_green,
+    a_review_approves_where_policy_lets_it,
+    a_push_under_an_approval_is_planned_and_asked_for_anew,
+}
