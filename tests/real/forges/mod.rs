@@ -3,6 +3,7 @@
 mod fake;
 mod gitea;
 mod hosted;
+mod net;
 mod proof;
 mod table;
 mod world;

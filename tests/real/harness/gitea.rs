@@ -83,23 +83,34 @@ impl GiteaServer {
         let process = Process::start("gitea", dir.path(), "env", &args);
         let mut server = Self { url: format!("http://127.0.0.1:{port}"), process, _dir: dir, tokens: BTreeMap::new(), projects: AtomicUsize::new(0) };
         server.process.until_ready(|| send("GET", &format!("{}/api/healthz", server.url), None, None).is_some_and(|(status, _)| status == 200));
-        let hand = server.token_of("hand");
+        let hand = server.fresh_token("hand", "tests");
         server.tokens.insert("hand".into(), hand);
         for name in ACCOUNTS {
             let new = json!({ "username": name, "email": format!("{name}@example.test"), "password": PASSWORD, "must_change_password": false });
             server.ask("hand", "POST", "/admin/users", Some(new));
-            let token = server.token_of(name);
+            let token = server.fresh_token(name, "tests");
             server.tokens.insert(name.into(), token);
         }
         server
     }
 
-    fn token_of(&self, name: &str) -> String {
-        let basic = format!("Basic {}", STANDARD.encode(format!("{name}:{PASSWORD}")));
-        let body = json!({ "name": "tests", "scopes": ["all"] });
-        let (status, text) = send("POST", &format!("{}/api/v1/users/{name}/tokens", self.url), Some(&basic), Some(&body)).expect("it answers");
+    /// Makes a token of an account under a name.
+    pub fn fresh_token(&self, who: &str, name: &str) -> String {
+        let (status, text) = self.as_themselves(who, "POST", "", Some(&json!({ "name": name, "scopes": ["all"] })));
         assert_eq!(status, 201, "{text}");
         serde_json::from_str::<Value>(&text).expect("it is JSON")["sha1"].as_str().expect("a token").to_owned()
+    }
+
+    /// Takes the token of that name away.
+    pub fn revoke(&self, who: &str, name: &str) {
+        let (status, text) = self.as_themselves(who, "DELETE", &format!("/{name}"), None);
+        assert_eq!(status, 204, "{text}");
+    }
+
+    /// About their tokens people are asked for their password.
+    fn as_themselves(&self, who: &str, method: &str, path: &str, body: Option<&Value>) -> (u16, String) {
+        let basic = format!("Basic {}", STANDARD.encode(format!("{who}:{PASSWORD}")));
+        send(method, &format!("{}/api/v1/users/{who}/tokens{path}", self.url), Some(&basic), body).expect("it answers")
     }
 
     /// An account's token.

@@ -2,6 +2,7 @@
 
 mod doctor;
 mod house;
+mod midway;
 mod stories;
 mod table;
 mod town;

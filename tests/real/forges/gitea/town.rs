@@ -7,7 +7,7 @@ use crate::{
 };
 use serde_json::{Value, json};
 use std::{
-    path::PathBuf,
+    path::{Path, PathBuf},
     process::{Command, Output},
     time::Duration,
 };
@@ -25,19 +25,33 @@ pub struct Town {
     dir: tempfile::TempDir,
     port: u16,
     server: Process,
+    token_name: String,
+}
+
+/// Starts the program and waits until it listens.
+fn serve(at: &Path, port: u16) -> Process {
+    let config = at.join("server.yaml").display().to_string();
+    let server = Process::start("trueup", at, TRUEUP, &["serve", "--config", &config]);
+    server.until_ready(|| std::net::TcpStream::connect_timeout(&([127, 0, 0, 1], port).into(), Duration::from_secs(5)).is_ok());
+    server
 }
 
 impl Town {
     pub fn start() -> Self {
-        Self::over(GiteaServer::shared())
+        Self::over(GiteaServer::shared(), "  window: 2s\n  every: 2s\n")
+    }
+
+    /// With a policy of its own, each line indented by two.
+    pub fn start_with(policy: &str) -> Self {
+        Self::over(GiteaServer::shared(), policy)
     }
 
     /// Over a Gitea that no other test uses.
     pub fn start_alone() -> Self {
-        Self::over(GiteaServer::alone())
+        Self::over(GiteaServer::alone(), "  window: 2s\n  every: 2s\n")
     }
 
-    fn over(gitea: &'static GiteaServer) -> Self {
+    fn over(gitea: &'static GiteaServer, policy: &str) -> Self {
         let project = gitea.project();
         let dns = DnsServer::bind();
         let zone = dns.fresh_zone("www 300 IN A 192.0.2.1\nmail 300 IN A 192.0.2.2\n@ 300 IN MX 10 mail");
@@ -49,7 +63,9 @@ impl Town {
             write(&format!("{person}.token"), &format!("{person}-token\n"));
         }
         write("tsig.key", KEY_SECRET);
-        write("gitea.token", gitea.token("trueup"));
+        // Of its own, so that it can be taken away.
+        let token_name = project.path.replace('/', "-");
+        write("gitea.token", &gitea.fresh_token("trueup", &token_name));
         let users: String = PEOPLE.iter().map(|name| format!("  - name: {name}\n    token: {{ file: {name}.token }}\n")).collect();
         let config = format!(
             "listen: 127.0.0.1:{port}\ndata: {data}\nsecrets: {secrets}\nusers:\n{users}forges:\n  work:\n    kind: gitea\n    url: {url}\n    token: {{ file: gitea.token }}\nrepositories:\n  - name: dns\n    forge: work\n    project: {path}\n    \
@@ -63,16 +79,32 @@ impl Town {
         write("server.yaml", &config);
         let work = at.join("work");
         std::fs::create_dir_all(work.join("zones")).expect("the folder is writable");
-        std::fs::write(work.join("trueup.yaml"), "sources:\n  - path: zones\n    format: octodns\n    targets: [inside]\npolicy:\n  window: 2s\n  every: 2s\n").expect("writable");
+        std::fs::write(work.join("trueup.yaml"), format!("sources:\n  - path: zones\n    format: octodns\n    targets: [inside]\npolicy:\n{policy}")).expect("writable");
         let octodns = "'':\n  ttl: 300\n  type: MX\n  value: {exchange: mail.ZONE, preference: 10}\nmail:\n  ttl: 300\n  type: A\n  value: 192.0.2.2\nns1:\n  type: A\n  value: 192.0.2.53\nwww:\n  ttl: 300\n  type: A\n  value: 192.0.2.1\n";
         std::fs::write(work.join(format!("zones/{zone}yaml")), octodns.replace("ZONE", &zone)).expect("writable");
         for args in [&["init", "-q", "-b", "main"][..], &["add", "-A"], &["commit", "-q", "-m", "the zone as it is"], &["push", "-q", &project.url("root"), "main"]] {
             run_git(&work, "root", args);
         }
-        let config = at.join("server.yaml").display().to_string();
-        let server = Process::start("trueup", at, TRUEUP, &["serve", "--config", &config]);
-        server.until_ready(|| std::net::TcpStream::connect_timeout(&([127, 0, 0, 1], port).into(), Duration::from_secs(5)).is_ok());
-        Self { project, dns, zone, dir, port, server }
+        let server = serve(at, port);
+        Self { project, dns, zone, dir, port, server, token_name }
+    }
+
+    /// Takes the server's token away.
+    pub fn revoke(&self) {
+        self.project.server.revoke("trueup", &self.token_name);
+    }
+
+    /// Gives it a new one, with which it is started again.
+    pub fn renew(&mut self) {
+        self.token_name.push_str("-new");
+        let token = self.project.server.fresh_token("trueup", &self.token_name);
+        std::fs::write(self.dir.path().join("gitea.token"), token).expect("the folder is writable");
+        self.server.stop();
+        self.server = serve(self.dir.path(), self.port);
+    }
+
+    pub fn log(&self) -> String {
+        self.server.log()
     }
 
     fn work(&self) -> PathBuf {

@@ -1,0 +1,66 @@
+//! What happens on a real Gitea while a change is under way: pushes, dismissals, rules, a token that is taken away.
+
+use super::town::Town;
+use serde_json::json;
+
+/// A window that is long enough to do something in it.
+const SLOW: &str = "  window: 12s\n  every: 2s\n";
+
+#[test]
+fn a_push_in_the_middle_of_a_run_is_planned_from_what_is_there() {
+    let town = Town::start_with(SLOW);
+    let (number, _) = town.propose("move-www", "192.0.2.91");
+    town.until_asked(number);
+    town.comment(number, "ben", "/trueup approve");
+    town.until("the first address", |town| town.live().iter().any(|line| line.ends_with("A 192.0.2.91")));
+    let head = town.push("move-www", "192.0.2.92");
+    town.until("the new plan where people read it", |town| {
+        town.show(number)["head"] == head.as_str() && town.try_sticky(number).is_some_and(|(_, body)| body.contains("192.0.2.92") && body.contains("/trueup approve"))
+    });
+    assert!(town.live().iter().any(|line| line.ends_with("A 192.0.2.91")), "what was pushed waits for its own approval: {:?}", town.live());
+    town.comment(number, "ben", "/trueup approve");
+    town.until_phase(number, "merged");
+    assert!(town.live().iter().any(|line| line.ends_with("A 192.0.2.92")) && town.main_holds("192.0.2.92"));
+}
+
+#[test]
+fn a_merge_that_a_rule_of_the_forge_refuses_waits_and_says_why_and_goes_on() {
+    let town = Town::start();
+    let rule = json!({ "rule_name": "main", "enable_push": false, "enable_status_check": true, "status_check_contexts": ["trueup/converged", "audit"] });
+    town.project.ask("trueup", "POST", "/branch_protections", Some(rule));
+    let (number, head) = town.propose("move-www", "192.0.2.94");
+    town.until_asked(number);
+    town.comment(number, "ben", "/trueup approve");
+    town.until("the forge's reason", |town| town.show(number)["waits_for"].as_str().is_some_and(|waits| waits.contains("does not merge it")));
+    assert!(town.status(&head, "trueup/rollout").0 == "success" || town.phase(number) == "merging");
+    town.project.ask("root", "POST", &format!("/statuses/{head}"), Some(json!({ "context": "audit", "state": "success" })));
+    town.until_phase(number, "merged");
+}
+
+#[test]
+fn a_review_counts_where_policy_says_so_and_a_dismissed_one_does_not() {
+    let town = Town::start_with("  window: 2s\n  every: 2s\n  reviews_count: true\n");
+    let (number, _) = town.propose_held("move-www", "192.0.2.95");
+    town.until_asked(number);
+    let review = town.project.ask("ben", "POST", &format!("/pulls/{number}/reviews"), Some(json!({ "event": "APPROVED", "body": "good" })));
+    town.until("the review", |town| town.show(number)["approvals"][0]["missing"] == 0);
+    town.project.ask("trueup", "POST", &format!("/pulls/{number}/reviews/{}/dismissals", review["id"]), Some(json!({ "message": "not so fast" })));
+    town.until("its end", |town| town.show(number)["approvals"][0]["missing"] == 1);
+    town.project.ask("ben", "POST", &format!("/pulls/{number}/reviews"), Some(json!({ "event": "APPROVED", "body": "now" })));
+    town.until("the second review", |town| town.show(number)["approvals"][0]["missing"] == 0);
+    town.project.ask("ana", "PATCH", &format!("/pulls/{number}"), Some(json!({ "title": "ready" })));
+    town.until_phase(number, "merged");
+}
+
+#[test]
+fn a_token_that_is_taken_away_in_the_middle_stops_no_run_and_a_new_one_merges() {
+    let mut town = Town::start_with(SLOW);
+    let (number, _) = town.propose("move-www", "192.0.2.96");
+    town.until_asked(number);
+    town.comment(number, "ben", "/trueup approve");
+    town.until("the address", |town| town.live().iter().any(|line| line.ends_with("A 192.0.2.96")));
+    town.revoke();
+    town.until("the fault in the log", |town| town.log().contains("does not know the token"));
+    town.renew();
+    town.until_phase(number, "merged");
+}
