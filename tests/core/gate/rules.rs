@@ -44,7 +44,7 @@ fn branch_title_and_messages_name_tasks_each_once_in_this_order() {
     let seen = seen("feature/WEB-001", "DNS-7: www moves, see WEB-001", &["www moves\n\nRefs: OPS-3", "DNS-7"]);
     assert_eq!(names(tasks(&policy, &seen)), ["WEB-001", "DNS-7", "OPS-3"]);
     assert_eq!(&*tasks(&policy, &seen)[0].url, "https://tasks.example.com/WEB-001?from=mr");
-    assert_eq!(names(tasks(&Policy::default(), &seen)), [String::new(); 0], "without a pattern nothing is a task");
+    assert!(tasks(&Policy::default(), &seen).is_empty(), "without a pattern nothing is a task");
 }
 
 #[test]
