@@ -126,7 +126,7 @@ fn drift(dir: &Path) -> (Duration, u64) {
         if let Some(ended) = child.try_wait().expect("it is a child") {
             break ended;
         }
-        std::thread::sleep(Duration::from_millis(2));
+        std::thread::park_timeout(Duration::from_millis(2));
     };
     let took = began.elapsed();
     let text = told.join().expect("the reader ends").expect("it is text");
