@@ -352,11 +352,22 @@ impl Service {
 
     /// Stops new writes of all changes at their next safe point, or lifts the halt.
     pub async fn halt(&self, by: &User, on: bool) -> Result<(), ServiceError> {
-        let mut admin = false;
+        let (mut admin, mut unknown) = (false, None);
         for repo in self.world.repositories.keys() {
-            admin |= self.right(by, repo).await? >= Right::Admin;
+            // A forge that is away keeps nobody from halting whom another repository knows.
+            match self.right(by, repo).await {
+                Ok(right) if right >= Right::Admin => {
+                    admin = true;
+                    break;
+                }
+                Ok(_) => {}
+                Err(error) => unknown = Some(error),
+            }
         }
         if !admin {
+            if let Some(error) = unknown {
+                return Err(error);
+            }
             return Err(ServiceError::new(ServiceErrorKind::Denied, format!("{by} may not halt the server; an admin of a repository may")));
         }
         Self::set_halt(&self.world, &self.desk, on).await.map_err(|error| ServiceError::new(ServiceErrorKind::Unavailable, error.to_string()))

@@ -172,9 +172,11 @@ impl Client {
             match self.answer(request, &Method::GET, url).await {
                 Ok(answer) => {
                     if let (304, Some(known)) = (answer.status, known) {
-                        return Ok(Answer { status: 200, body: known.body, next: known.next, ..answer });
+                        let next = answer.next.or(known.next);
+                        return Ok(Answer { status: 200, body: known.body, next, ..answer });
                     }
-                    if let Some(etag) = answer.headers.get(ETAG).and_then(|tag| tag.to_str().ok()) {
+                    let grows_unseen = answer.next.is_none() && may_be_full(&answer.body);
+                    if let Some(etag) = answer.headers.get(ETAG).and_then(|tag| tag.to_str().ok()).filter(|_| !grows_unseen) {
                         self.etags.keep(url, etag.to_owned(), answer.body.clone(), answer.next.clone());
                     }
                     return Ok(answer);
@@ -268,6 +270,13 @@ pub fn encoded(text: &str) -> String {
     out
 }
 
+/// Whether a list may be as long as its page: once it grows, the tag of this page stays the same, and a 304 need not name the page that now follows.
+///
+/// Which length is a page is the forge's to decide, whatever was asked for; none uses one that five does not divide.
+fn may_be_full(body: &[u8]) -> bool {
+    serde_json::from_slice::<Vec<serde::de::IgnoredAny>>(body).is_ok_and(|all| !all.is_empty() && all.len().is_multiple_of(5))
+}
+
 /// The link `rel="next"` (RFC 8288).
 fn next_page(headers: &HeaderMap) -> Option<String> {
     let links = headers.get_all(LINK).iter().filter_map(|value| value.to_str().ok()).flat_map(|value| value.split(','));
@@ -303,6 +312,13 @@ mod tests {
         assert_eq!(encoded("a b/c?d=é+~"), "a%20b%2Fc%3Fd%3D%C3%A9%2B~");
         // Whole parts of dots would lead out of where they stand; no account and no branch has such a name.
         assert_eq!(encoded("../x"), "..%2Fx");
+    }
+
+    #[test]
+    fn a_list_that_may_fill_its_page_is_asked_for_anew() {
+        let list = |long: usize| serde_json::to_vec(&vec!["x"; long]).unwrap();
+        assert_eq!([0, 1, 49, 50, 99, 100, 101].map(|long| may_be_full(&list(long))), [false, false, false, true, false, true, false]);
+        assert!(!may_be_full(b"{\"number\":1}"));
     }
 
     #[test]
