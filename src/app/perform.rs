@@ -222,7 +222,7 @@ async fn sight(world: &World, mr: &MrId, since: Option<CommentId>) -> Result<Sig
     // What is not here yet is read by the look that follows the fetch; rules that ask for it are not kept until then.
     let brought = tokio::task::spawn_blocking(move || state.brought(&base, &head).ok()).await.ok().flatten();
     let unread = |error: KvError| ForgeError { what: format!("who pushed cannot be read: {error}"), kind: ForgeErrorKind::Unavailable };
-    seen.pushers.extend(hooks::pushers(&world.store, &seen, brought.as_deref()).await.map_err(unread)?);
+    seen.pushers.extend(hooks::pushers(&world.store, &repo.people, &seen, brought.as_deref()).await.map_err(unread)?);
     let small = |n: usize| u32::try_from(n).unwrap_or(u32::MAX);
     seen.brings = brought.map(|brought| Brings { commits: small(brought.commits.len()), messages: brought.messages.clone(), files: small(brought.files) });
     Ok(seen)

@@ -132,3 +132,10 @@ pub struct Known {
     /// Each group's members, all of them users.
     pub groups: BTreeMap<Str, Vec<Str>>,
 }
+
+impl Known {
+    /// An account under the name that the configuration has for it, as a forge's own answers are read.
+    pub fn by_login(&self, login: &str) -> User {
+        User::new(self.users.iter().find(|name| name.eq_ignore_ascii_case(login)).map_or(login, |name| &**name))
+    }
+}

@@ -1,6 +1,7 @@
 //! Who pushed which commit, as signed deliveries said: evidence that the forges' API does not give, kept for the looks that follow.
 
 use crate::{
+    app::world::Known,
     core::{
         model::{RepoId, Str, Time, User},
         review::Sighting,
@@ -80,9 +81,9 @@ pub(super) async fn forget(store: &Store, before: Time) -> Result<usize, KvError
 }
 
 /// Who pushed the commits that a merge request brings, as far as signed deliveries said (I2). A note can only take an approval away, so a doubt counts as a push: without `brought`, all of the branch.
-pub async fn pushers(store: &Store, seen: &Sighting, brought: Option<&Brought>) -> Result<BTreeSet<User>, KvError> {
+pub async fn pushers(store: &Store, people: &Known, seen: &Sighting, brought: Option<&Brought>) -> Result<BTreeSet<User>, KvError> {
     let notes = store.rows::<Note>(&branch(&seen.mr.repo, &seen.source_branch), None, REMEMBERED * 2).await?;
     let brings = |commit: &str| brought.is_none_or(|brought| !brought.whole || brought.commits.iter().any(|known| known.as_str() == commit));
     let of_it = notes.into_iter().filter(|stored| stored.key.segments().pop().is_some_and(|commit| brings(&commit)));
-    Ok(of_it.flat_map(|stored| stored.value.by).map(User::new).collect())
+    Ok(of_it.flat_map(|stored| stored.value.by).map(|login| people.by_login(&login)).collect())
 }

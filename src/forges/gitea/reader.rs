@@ -10,16 +10,13 @@ use crate::{
         model::{CommitId, MrId, RepoId, Span, Str, User},
         review::{Check, Comment, CommentId, MrState, Review, Right, Sighting},
     },
-    forges::net::{Described, MOST_PAGES, NetError, Want, dependencies, encoded},
+    forges::net::{Answer, Described, MOST_PAGES, NetError, Want, dependencies, encoded},
     ports::{Abilities, Exam, ForgeError, ForgeErrorKind, ForgeReader, Fut, MrRef},
 };
 use std::collections::{BTreeMap, BTreeSet};
 
 /// Comments handed over at once; the next look brings the rest.
 const COMMENTS: usize = 1000;
-
-/// Reviews whose comments are read for open threads, the newest first.
-const THREADED: usize = 20;
 
 /// Pages of closed merge requests at the first list: those under way are among the last thousand that moved.
 const CLOSED_PAGES: usize = 20;
@@ -94,9 +91,10 @@ impl Gitea {
     /// Where a merge request is. One that was sent to another branch is nothing of ours until it comes back.
     pub(super) fn state(&self, place: &Place, pull: &Pull) -> MrState {
         match (pull.merged, pull.merge_commit_sha.as_deref().and_then(commit)) {
-            (true, Some(commit)) => MrState::Merged { commit, by: self.whose(pull.merged_by.as_ref()), with: None },
-            (true, None) | (false, _) if pull.state == "open" && pull.base.label == *place.branch => MrState::Open,
-            (true, None) | (false, _) => MrState::Closed,
+            // What was merged elsewhere is no part of the governed branch, and nobody who waits for it has what they wait for.
+            (true, Some(commit)) if pull.base.label == *place.branch => MrState::Merged { commit, by: self.whose(pull.merged_by.as_ref()), with: None },
+            (true | false, _) if pull.state == "open" && pull.base.label == *place.branch => MrState::Open,
+            (true | false, _) => MrState::Closed,
         }
     }
 
@@ -268,12 +266,15 @@ impl Gitea {
         let mut all = Vec::new();
         for page in 1..=MOST_PAGES {
             let answer = self.client.get(&format!("{}/commits/{head}/status?limit={PAGE}&page={page}", place.api)).await?;
-            all.extend(answer.json::<wire::Statuses>()?.statuses.unwrap_or_default());
-            if !answer.has_more() {
-                break;
+            let found = answer.json::<wire::Statuses>()?.statuses.unwrap_or_default();
+            let over = found.is_empty();
+            all.extend(found);
+            // Told by its count and not by a link.
+            if over || total(&answer).is_none_or(|total| all.len() >= total) {
+                return Ok(all);
             }
         }
-        Ok(all)
+        Err(too_many(&format!("the statuses of {head}"), all.len()))
     }
 
     /// The approvals that stand at this head, and how many threads are open. A review that asks for changes is one.
@@ -281,10 +282,13 @@ impl Gitea {
         let mut all: Vec<wire::Review> = Vec::new();
         for page in 1..=MOST_PAGES {
             let found: Vec<wire::Review> = self.client.read_one(&format!("{}/reviews?limit={PAGE}&page={page}", place.pull(pull.number))).await?;
-            let full = found.len() >= PAGE;
-            all.extend(found);
-            if !full {
+            // A page is short where others' pending reviews were left out of it: only an empty one is the last.
+            if found.is_empty() {
                 break;
+            }
+            all.extend(found);
+            if page == MOST_PAGES {
+                return Err(too_many(&format!("the reviews of {mr}"), all.len()));
             }
         }
         // The last word of each person counts; comments and requests for a review are none.
@@ -301,11 +305,14 @@ impl Gitea {
                 _ => standing.push(Review { right: self.right_of(&mr.repo, &by).await?, by, at: time(&review.submitted_at), head: head.clone() }),
             }
         }
-        for review in all.iter().rev().filter(|review| review.comments_count > 0 && review.state != "PENDING").take(THREADED) {
+        for review in all.iter().filter(|review| review.comments_count > 0 && review.state != "PENDING") {
             let comments: Vec<wire::LineComment> = self.client.read_one(&format!("{}/reviews/{}/comments", place.pull(pull.number), review.id)).await?;
-            let threads: BTreeSet<(String, u64, u64)> =
-                comments.into_iter().filter(|comment| comment.resolver.is_none()).map(|comment| (comment.path, comment.position, comment.original_position)).collect();
-            open += u32::try_from(threads.len()).unwrap_or(u32::MAX);
+            // Who resolves a thread is told at one of its comments; answers come below it without.
+            let mut threads: BTreeMap<(String, u64, u64), bool> = BTreeMap::new();
+            for comment in comments {
+                *threads.entry((comment.path, comment.position, comment.original_position)).or_default() |= comment.resolver.is_some();
+            }
+            open += u32::try_from(threads.values().filter(|resolved| !**resolved).count()).unwrap_or(u32::MAX);
         }
         Ok((standing, open))
     }
@@ -333,6 +340,16 @@ impl Gitea {
         }
         Ok(said)
     }
+}
+
+/// How many entries a list has on all its pages.
+fn total(answer: &Answer) -> Option<usize> {
+    answer.header("x-total-count")?.parse().ok()
+}
+
+/// What is not read whole is not judged: the rest could say the opposite.
+fn too_many(what: &str, read: usize) -> NetError {
+    NetError::new(ForgeErrorKind::Invalid, format!("{what} are more than the {read} that are read; close it and open another merge request"))
 }
 
 fn seconds(text: &str) -> i64 {
