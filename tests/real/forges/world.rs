@@ -38,7 +38,6 @@ pub trait ForgeWorld {
     fn push_as(&self, by: &str, author: &str, branch: &str, files: &[(&str, &str)]) -> String;
     /// Makes a branch anew from `main` and pushes it over what was there.
     fn force_push(&self, by: &str, branch: &str, files: &[(&str, &str)]) -> String;
-    fn delete_branch(&self, by: &str, branch: &str);
     /// The tip of a branch.
     fn tip(&self, branch: &str) -> Option<String>;
 

@@ -167,10 +167,6 @@ impl ForgeWorld for House {
         self.pushed(by, by, branch, files, true)
     }
 
-    fn delete_branch(&self, by: &str, branch: &str) {
-        self.git(&["push", "-q", &self.project.url(by), &format!(":refs/heads/{branch}")], Some(by));
-    }
-
     fn tip(&self, branch: &str) -> Option<String> {
         let told = self.git(&["ls-remote", &self.project.url("root"), &format!("refs/heads/{branch}")], Some("root"));
         told.split_whitespace().next().map(str::to_owned)

@@ -101,10 +101,6 @@ impl ForgeWorld for FakeWorld {
         self.fake.force_push(PATH, by, branch, files)
     }
 
-    fn delete_branch(&self, by: &str, branch: &str) {
-        self.fake.delete_branch(PATH, by, branch);
-    }
-
     fn tip(&self, branch: &str) -> Option<String> {
         self.fake.tip(PATH, branch)
     }
