@@ -175,7 +175,7 @@ impl Client {
                         let next = answer.next.or(known.next);
                         return Ok(Answer { status: 200, body: known.body, next, ..answer });
                     }
-                    let grows_unseen = answer.next.is_none() && may_be_full(&answer.body);
+                    let grows_unseen = answer.next.is_none() && may_be_full(url, &answer.body);
                     if let Some(etag) = answer.headers.get(ETAG).and_then(|tag| tag.to_str().ok()).filter(|_| !grows_unseen) {
                         self.etags.keep(url, etag.to_owned(), answer.body.clone(), answer.next.clone());
                     }
@@ -272,9 +272,11 @@ pub fn encoded(text: &str) -> String {
 
 /// Whether a list may be as long as its page: once it grows, the tag of this page stays the same, and a 304 need not name the page that now follows.
 ///
-/// Which length is a page is the forge's to decide, whatever was asked for; none uses one that five does not divide.
-fn may_be_full(body: &[u8]) -> bool {
-    serde_json::from_slice::<Vec<serde::de::IgnoredAny>>(body).is_ok_and(|all| !all.is_empty() && all.len().is_multiple_of(5))
+/// Forges that tag lists give pages as long as they are asked for; where nobody asked, any length may be theirs.
+fn may_be_full(url: &str, body: &[u8]) -> bool {
+    let query = url.split_once('?').map_or("", |(_, query)| query).split('&');
+    let asked = query.filter_map(|pair| pair.strip_prefix("per_page=").or_else(|| pair.strip_prefix("limit="))).find_map(|size| size.parse::<usize>().ok());
+    serde_json::from_slice::<Vec<serde::de::IgnoredAny>>(body).is_ok_and(|all| !all.is_empty() && asked.is_none_or(|asked| all.len() >= asked))
 }
 
 /// The link `rel="next"` (RFC 8288).
@@ -316,9 +318,10 @@ mod tests {
 
     #[test]
     fn a_list_that_may_fill_its_page_is_asked_for_anew() {
-        let list = |long: usize| serde_json::to_vec(&vec!["x"; long]).unwrap();
-        assert_eq!([0, 1, 49, 50, 99, 100, 101].map(|long| may_be_full(&list(long))), [false, false, false, true, false, true, false]);
-        assert!(!may_be_full(b"{\"number\":1}"));
+        let full = |query: &str, long: usize| may_be_full(&format!("https://f/api/all{query}"), &serde_json::to_vec(&vec!["x"; long]).unwrap());
+        assert_eq!([0, 99, 100, 101].map(|long| full("?state=all&per_page=100&page=2", long)), [false, false, true, true]);
+        assert_eq!([full("?limit=50", 49), full("?limit=50", 50), full("", 7), full("", 0)], [false, true, true, false]);
+        assert!(!may_be_full("https://f/api/one", b"{\"number\":1}"), "one thing is no list");
     }
 
     #[test]

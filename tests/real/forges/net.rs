@@ -113,8 +113,8 @@ async fn a_limit_is_kept_and_nothing_is_asked_before_it_is_over() {
     client.get("/x").await.expect("the wait is over");
 }
 
-#[tokio::test]
-async fn what_did_not_change_is_not_sent_again() {
+/// A forge whose list of two stays tagged as it was; asked three times for pages of that many: how often, and how often under its tag.
+async fn asked_thrice(per_page: usize) -> (usize, usize) {
     let odd = Odd::start(|_, request| match request.headers().get(header::IF_NONE_MATCH) {
         Some(tag) if tag == "\"one\"" => StatusCode::NOT_MODIFIED.into_response(),
         _ => (StatusCode::OK, [(header::ETAG, "\"one\"")], "[1,2]").into_response(),
@@ -122,10 +122,20 @@ async fn what_did_not_change_is_not_sent_again() {
     .await;
     let client = odd.client(&clock());
     for _ in 0..3 {
-        assert_eq!(client.read_one::<Vec<u8>>("/list").await.expect("it is read"), [1, 2]);
+        assert_eq!(client.read_one::<Vec<u8>>(&format!("/list?per_page={per_page}")).await.expect("it is read"), [1, 2]);
     }
     let conditional = odd.asked.lock().expect("whole").iter().filter(|head| head.contains_key(header::IF_NONE_MATCH)).count();
-    assert_eq!((odd.hits(), conditional), (3, 2));
+    (odd.hits(), conditional)
+}
+
+#[tokio::test]
+async fn what_did_not_change_is_not_sent_again() {
+    assert_eq!(asked_thrice(3).await, (3, 2));
+}
+
+#[tokio::test]
+async fn a_full_page_is_sent_again_since_its_tag_says_nothing_of_a_next_one() {
+    assert_eq!(asked_thrice(2).await, (3, 0));
 }
 
 #[tokio::test]
