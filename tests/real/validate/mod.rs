@@ -57,8 +57,12 @@ fn a_written_reference_is_valid_where_it_leads_somewhere_and_told_with_its_place
     assert!(code == 1 && told.contains("config/web.yaml:2:10") && told.contains("did you mean `inside/rrset/example.com./www/A`?"), "{told}");
     let (code, told) = of("${app/key/web/addr}");
     assert!(code == 1 && told.contains("config/web.yaml:2:8") && told.contains("lead back"), "{told}");
-    let (code, told) = validate(&[("trueup.yaml", &ROOT.replace("format: octodns,", "format: octodns, references: true,")), ("zones/example.com.yaml", ZONE)]);
-    assert!(code == 1 && told.contains("`references` means nothing to `octodns`"), "{told}");
+    let (code, told) = validate(&[
+        ("trueup.yaml", &ROOT.replace("format: zonefile,", "format: zonefile, references: true,")),
+        ("zones/example.com.yaml", ZONE),
+        ("lab/lab.example.com.zone", LAB),
+    ]);
+    assert!(code == 1 && told.contains("`references` means nothing to `zonefile`"), "{told}");
 }
 
 #[test]
