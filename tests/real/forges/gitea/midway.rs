@@ -42,11 +42,11 @@ fn a_review_counts_where_policy_says_so_and_a_dismissed_one_does_not() {
     let town = Town::start_with("  window: 2s\n  every: 2s\n  reviews_count: true\n");
     let (number, _) = town.propose_held("move-www", "192.0.2.95");
     town.until_asked(number);
-    let review = town.project.ask("ben", "POST", &format!("/pulls/{number}/reviews"), Some(json!({ "event": "APPROVED", "body": "good" })));
+    let review = town.review(number, "ben", "good");
     town.until("the review", |town| town.show(number)["approvals"][0]["missing"] == 0);
     town.project.ask("trueup", "POST", &format!("/pulls/{number}/reviews/{}/dismissals", review["id"]), Some(json!({ "message": "not so fast" })));
     town.until("its end", |town| town.show(number)["approvals"][0]["missing"] == 1);
-    town.project.ask("ben", "POST", &format!("/pulls/{number}/reviews"), Some(json!({ "event": "APPROVED", "body": "now" })));
+    town.review(number, "ben", "now");
     town.until("the second review", |town| town.show(number)["approvals"][0]["missing"] == 0);
     town.project.ask("ana", "PATCH", &format!("/pulls/{number}"), Some(json!({ "title": "ready" })));
     town.until_phase(number, "merged");

@@ -154,10 +154,20 @@ impl Town {
         self.branch(branch, "origin/main", &[("192.0.2.1\n", &format!("{address}\n"))])
     }
 
-    pub fn comment(&self, number: u64, by: &str, body: &str) {
-        // In another second than the one in which they read what stands there: forges tell no less.
+    /// Waits for another second than the one in which somebody read what stands there: forges tell no less.
+    fn in_another_second(&self) {
         let now = jiff::Timestamp::now().as_second();
         self.until("another second", |_| jiff::Timestamp::now().as_second() > now);
+    }
+
+    /// The review of somebody who has read the plan; what the forge made of it.
+    pub fn review(&self, number: u64, by: &str, body: &str) -> Value {
+        self.in_another_second();
+        self.project.ask(by, "POST", &format!("/pulls/{number}/reviews"), Some(json!({ "event": "APPROVED", "body": body })))
+    }
+
+    pub fn comment(&self, number: u64, by: &str, body: &str) {
+        self.in_another_second();
         self.project.ask(by, "POST", &format!("/issues/{number}/comments"), Some(json!({ "body": body })));
     }
 
