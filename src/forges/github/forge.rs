@@ -1,12 +1,12 @@
 //! The forge itself: its connection, its mirrors, and what it remembers between sweeps.
 
-use super::{api::Api, sweep::Known, wire::Account};
+use super::{api::Api, wire::Account};
 use crate::{
     core::{
         model::{CommitId, MrId, RepoId, User},
         review::Right,
     },
-    forges::net::{Client, ConfigError, Entrance, ForgeConfig, Mirror, NetError, Project, Want},
+    forges::net::{Client, ConfigError, Entrance, ForgeConfig, Known, Mirror, NetError, Project, Want},
     ports::{Clock, ForgeErrorKind, People},
 };
 use std::{collections::BTreeMap, sync::Arc};

@@ -7,10 +7,9 @@ use super::{
 };
 use crate::{
     core::model::{CommitId, Time},
-    forges::net::NetError,
+    forges::net::{Known, NetError},
     ports::{ForgeErrorKind, MrRef},
 };
-use std::collections::BTreeMap;
 
 /// Pages of a hundred open requests; more than any repository has.
 const OPEN: usize = 300;
@@ -18,34 +17,8 @@ const OPEN: usize = 300;
 /// Pages of requests that ended, read when nothing is known yet: who was away longer finds the rest when it is looked at.
 const ENDED: usize = 5;
 
-/// Ended requests that are remembered.
-const REMEMBERED: usize = 1000;
-
 /// A sweep that finds more pages of changes than this starts over with what is open.
 const CHANGED: usize = 20;
-
-/// What a repository's requests were when they were last read.
-#[derive(Debug, Default)]
-pub struct Known {
-    pub open: BTreeMap<u64, MrRef>,
-    pub over: BTreeMap<u64, MrRef>,
-    /// Of all that was read, the latest change; none: nothing was read yet.
-    pub newest: Option<Time>,
-}
-
-impl Known {
-    fn take(&mut self, place: &Place, pull: &Pull) {
-        let found = reference(place, pull);
-        self.newest = self.newest.max(Some(found.updated));
-        let (is, was) = if found.open { (&mut self.open, &mut self.over) } else { (&mut self.over, &mut self.open) };
-        was.remove(&pull.number);
-        is.insert(pull.number, found);
-        while self.over.len() > REMEMBERED {
-            let Some(oldest) = self.over.values().min_by_key(|found| found.updated).map(|found| found.mr.number) else { break };
-            self.over.remove(&oldest);
-        }
-    }
-}
 
 /// One that aims at another branch than the governed one is not open here. GitHub tells seconds; what changed at some time within one counts as changed at its end, so that nothing seems older than it is.
 fn reference(place: &Place, pull: &Pull) -> MrRef {
@@ -83,11 +56,11 @@ impl GitHub {
         }
         let mut fresh = Known::default();
         for pull in self.api.whole::<Pull>(&place.path("/pulls?state=open&per_page=100"), OPEN).await? {
-            fresh.take(place, &pull);
+            fresh.take(reference(place, &pull));
         }
         let ended = place.path("/pulls?state=closed&sort=updated&direction=desc&per_page=100");
         for pull in self.api.pages::<Pull>(&ended, ENDED).await?.0 {
-            fresh.take(place, &pull);
+            fresh.take(reference(place, &pull));
         }
         // Nothing there yet is something known, too.
         fresh.newest = fresh.newest.or(Some(Time(0)));
@@ -109,7 +82,7 @@ impl GitHub {
             next = if older { None } else { after };
         }
         for pull in &found {
-            known.take(place, pull);
+            known.take(reference(place, pull));
         }
         Ok(next.is_none())
     }

@@ -2,7 +2,6 @@
 
 use super::{
     api::Api,
-    sweep::Known,
     wire::{self, Account},
 };
 use crate::{
@@ -10,7 +9,7 @@ use crate::{
         model::{CommitId, MrId, RepoId, User},
         review::Right,
     },
-    forges::net::{Client, ConfigError, Entrance, ForgeConfig, Mirror, NetError, Project, Want, encoded},
+    forges::net::{Client, ConfigError, Entrance, ForgeConfig, Known, Mirror, NetError, Project, Want, encoded},
     ports::{Clock, ForgeErrorKind, People, RepoError},
 };
 use std::{collections::BTreeMap, sync::Arc};

@@ -22,10 +22,7 @@ impl ForgeReader for GitLab {
         Box::pin(async move {
             let place = self.place(repo)?;
             self.refresh(place).await?;
-            let known = place.known.lock().await;
-            let over = known.over.values().filter(|found| found.updated.0.unsigned_abs() >= since);
-            let found = known.open.values().chain(over).cloned().collect();
-            Ok((found, since.max(known.newest.map_or(0, |newest| newest.0.unsigned_abs()))))
+            Ok(place.known.lock().await.since(since))
         })
     }
 

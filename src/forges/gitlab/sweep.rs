@@ -6,10 +6,9 @@ use super::{
 };
 use crate::{
     core::model::{CommitId, Time},
-    forges::net::{NetError, encoded},
+    forges::net::{Known, NetError, encoded},
     ports::{ForgeErrorKind, MrRef},
 };
-use std::collections::BTreeMap;
 
 /// Pages of a hundred open requests; more than any project has.
 const OPEN: usize = 300;
@@ -17,36 +16,17 @@ const OPEN: usize = 300;
 /// Pages of requests that ended, read when nothing is known yet: who was away longer finds the rest when it is looked at.
 const ENDED: usize = 5;
 
-/// Ended requests that are remembered.
-const REMEMBERED: usize = 1000;
-
 /// A sweep that finds more pages of changes than this starts over with what is open.
 const CHANGED: usize = 20;
 
-/// What a project's requests were when they were last read.
-#[derive(Debug, Default)]
-pub struct Known {
-    pub open: BTreeMap<u64, MrRef>,
-    pub over: BTreeMap<u64, MrRef>,
-    /// Of all that was read, the latest change; none: nothing was read yet.
-    pub newest: Option<Time>,
+/// How a request is now; `None`: without a head it was made this moment, and the next sweep has it. One that aims at another branch than the governed one is not open here.
+fn reference(place: &Place, request: &Request) -> Option<MrRef> {
+    let open = request.is_open() && request.target_branch == *place.project.branch;
+    Some(MrRef { mr: place.mr(request.iid), head: CommitId::new(request.sha.clone()?), updated: request.updated_at, open })
 }
 
-impl Known {
-    fn take(&mut self, place: &Place, request: &Request) {
-        // Without a head it was made this moment; the next sweep has it.
-        let Some(head) = &request.sha else { return };
-        let open = request.is_open() && request.target_branch == *place.project.branch;
-        let found = MrRef { mr: place.mr(request.iid), head: CommitId::new(head.clone()), updated: request.updated_at, open };
-        self.newest = self.newest.max(Some(found.updated));
-        let (is, was) = if found.open { (&mut self.open, &mut self.over) } else { (&mut self.over, &mut self.open) };
-        was.remove(&request.iid);
-        is.insert(request.iid, found);
-        while self.over.len() > REMEMBERED {
-            let Some(oldest) = self.over.values().min_by_key(|found| found.updated).map(|found| found.mr.number) else { break };
-            self.over.remove(&oldest);
-        }
-    }
+fn take(place: &Place, known: &mut Known, all: &[Request]) {
+    all.iter().filter_map(|request| reference(place, request)).for_each(|found| known.take(found));
 }
 
 impl GitLab {
@@ -80,13 +60,9 @@ impl GitLab {
         }
         let mut fresh = Known::default();
         let list = |state: &str| place.path(format!("/merge_requests?state={state}&scope=all&order_by=updated_at&sort=desc&per_page=100"));
-        for request in self.api.whole::<Request>(&list("opened"), OPEN).await? {
-            fresh.take(place, &request);
-        }
+        take(place, &mut fresh, &self.api.whole::<Request>(&list("opened"), OPEN).await?);
         for state in ["merged", "closed"] {
-            for request in self.api.pages::<Request>(&list(state), ENDED).await?.0 {
-                fresh.take(place, &request);
-            }
+            take(place, &mut fresh, &self.api.pages::<Request>(&list(state), ENDED).await?.0);
         }
         // Nothing there yet is something known, too.
         fresh.newest = fresh.newest.or(Some(Time(0)));
@@ -100,9 +76,7 @@ impl GitLab {
         let after = Time(newest.0.saturating_sub(1000).max(0));
         let asked = format!("/merge_requests?state=all&scope=all&order_by=updated_at&sort=asc&per_page=100&updated_after={}", encoded(&after.to_string()));
         let (found, whole): (Vec<Request>, bool) = self.api.pages(&place.path(asked), CHANGED).await?;
-        for request in &found {
-            known.take(place, request);
-        }
+        take(place, known, &found);
         Ok(whole)
     }
 }
