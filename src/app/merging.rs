@@ -1,4 +1,4 @@
-//! The merge itself: by the owner of the change alone, and one at a time where repositories share what they may write.
+//! The merge itself: by the owner of the change alone, and one at a time: in a branch, and where repositories share what they may write.
 
 use super::{
     faults,
@@ -30,6 +30,19 @@ const MERGE_MOST: Duration = Duration::from_secs(120);
 const SHARED_GRANTS: &str = "merge where grants are shared";
 
 pub(super) async fn merge(hands: &Hands, ticket: MergeTicket) -> MergeAnswer {
+    let world = &hands.world;
+    let Some(turn) = world.turns.take(&hands.mr).await else {
+        return MergeAnswer::Waits { why: "other changes of this branch are merged first".into() };
+    };
+    let answer = in_turn(hands, ticket).await;
+    // It is planned over what the others merged, and comes back.
+    if matches!(answer, MergeAnswer::Moved { .. }) {
+        turn.keep();
+    }
+    answer
+}
+
+async fn in_turn(hands: &Hands, ticket: MergeTicket) -> MergeAnswer {
     let world = &hands.world;
     let stands = || world.store.stands(&hands.fence);
     let ours_no_more = || MergeAnswer::Waits { why: "the lease on the change may have ended; another replica may work on it".into() };

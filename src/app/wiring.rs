@@ -18,6 +18,7 @@ use super::{
     safe::Safe,
     service::Service,
     targets::{Target, Targets},
+    turns::Turns,
     world::{Known, Repository, Trouble, World},
 };
 use crate::{
@@ -326,6 +327,7 @@ pub async fn service_over(server: config::Server, targets: Targets) -> anyhow::R
         forge: Arc::new(Forges::new(forge.clone(), network)),
         mr_desk: Some(forge),
         elsewhere,
+        turns: Turns::default(),
         owners: Arc::new(Owners::new(repositories.values())),
         repositories,
         plans: Semaphore::new(server.limits.plans as usize),

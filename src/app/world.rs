@@ -1,6 +1,6 @@
 //! Everything a change may reach, behind ports; made once by the wiring.
 
-use super::{board::BoardRoom, drift::SweepBook, forges::Elsewhere, news::News, overrides::OverrideBook, owners::Owners, safe::Safe, service::MrDesk, targets::Targets};
+use super::{board::BoardRoom, drift::SweepBook, forges::Elsewhere, news::News, overrides::OverrideBook, owners::Owners, safe::Safe, service::MrDesk, targets::Targets, turns::Turns};
 use crate::{
     core::{
         model::{CommitId, Grant, Probe, ProbeGrant, RepoId, Saw, Span, Str, User},
@@ -41,6 +41,8 @@ pub struct World {
     pub overrides: OverrideBook,
     /// What sweeps for drift found.
     pub sweeps: SweepBook,
+    /// Whose turn it is to merge.
+    pub turns: Turns,
     /// Who owns what several repositories may write.
     pub owners: Arc<Owners>,
     pub kinds: Kinds,
