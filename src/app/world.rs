@@ -1,6 +1,8 @@
 //! Everything a change may reach, behind ports; made once by the wiring.
 
-use super::{board::BoardRoom, drift::SweepBook, forges::Elsewhere, news::News, overrides::OverrideBook, owners::Owners, safe::Safe, service::MrDesk, targets::Targets, turns::Turns};
+use super::{
+    board::BoardRoom, drift::SweepBook, forges::Elsewhere, news::News, overrides::OverrideBook, owners::Owners, safe::Safe, service::MrDesk, targets::Targets, turns::Turns,
+};
 use crate::{
     core::{
         model::{CommitId, Grant, Probe, ProbeGrant, RepoId, Saw, Span, Str, User},
