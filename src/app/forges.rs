@@ -8,7 +8,7 @@ use crate::{
         review::{CommentId, Face, Right, Sighting},
         run::MergeAnswer,
     },
-    ports::{Abilities, Exam, ForgeError, ForgeReader, ForgeWriter, Fut, MrRef, Proposal, Proposed, Shown},
+    ports::{Abilities, Exam, ForgeError, ForgeReader, ForgeWriter, Fut, MrRef, Proposal, Proposed, Reaction, Shown},
 };
 use std::{collections::BTreeMap, sync::Arc};
 
@@ -62,6 +62,10 @@ impl ForgeWriter for Forges {
 
     fn reply<'a>(&'a self, mr: &'a MrId, to: CommentId, text: &'a str) -> Fut<'a, Result<(), ForgeError>> {
         self.of(&mr.repo).reply(mr, to, text)
+    }
+
+    fn react<'a>(&'a self, mr: &'a MrId, to: CommentId, how: Reaction) -> Fut<'a, Result<(), ForgeError>> {
+        self.of(&mr.repo).react(mr, to, how)
     }
 
     fn tell<'a>(&'a self, mr: &'a MrId, key: &'a str, text: &'a str) -> Fut<'a, Result<(), ForgeError>> {

@@ -15,10 +15,10 @@ use crate::{
         drift::OverrideAsk,
         model::{MrId, ResourceId, StepId, Token, TreeId},
         plan::{Act, Earlier, Plan, Written},
-        review::{Brings, CommentId, Face, Sighting},
+        review::{Brings, CommentId, Face, Sighting, Upshot},
         run::{Ask, Effect, Input, Item, Outcome, PlanAnswer, PlanKey, PlanResult},
     },
-    ports::{Fence, ForgeError, ForgeErrorKind, KvError, Shown, Stands},
+    ports::{Fence, ForgeError, ForgeErrorKind, KvError, Reaction, Shown, Stands},
     stores::Store,
 };
 use std::{
@@ -151,16 +151,18 @@ pub async fn perform(hands: Hands, effect: Effect) {
             }
             None
         }
-        Effect::Reply { to, text, overrides } => {
+        Effect::Reply { to, text, overrides, upshot } => {
+            mark(&hands, to, upshot.map(|_| Reaction::Seen));
             let claims = !overrides.is_empty();
             if claims {
                 faults::point("before claim");
             }
-            let text = claimed(&hands, text, overrides).await;
+            let (text, all) = claimed(&hands, text, overrides).await;
             if claims {
                 faults::point("after claim");
             }
             reply(&hands, to, &text).await;
+            mark(&hands, to, upshot.map(|upshot| if all && upshot == Upshot::Done { Reaction::Done } else { Reaction::Refused }));
             Some(Input::Replied { to })
         }
         Effect::Merge(ticket) => {
@@ -277,8 +279,9 @@ pub fn keep_tokens(tokens: &Tokens, inputs: &[Input]) {
     }
 }
 
-/// Claims what a comment overrides; the answer tells what came of each. A merge request that was held up by it is planned again.
-async fn claimed(hands: &Hands, text: String, overrides: Vec<OverrideAsk>) -> String {
+/// Claims what a comment overrides; the answer tells what came of each, and whether all is claimed. A merge request that was held up by it is planned again.
+async fn claimed(hands: &Hands, text: String, overrides: Vec<OverrideAsk>) -> (String, bool) {
+    let mut all = true;
     let mut said: Vec<String> = (!text.is_empty()).then_some(text).into_iter().collect();
     for ask in overrides {
         match drift::claim(&hands.world, &hands.desk, &hands.mr.repo, &ask, Some(hands.mr.clone())).await {
@@ -286,10 +289,24 @@ async fn claimed(hands: &Hands, text: String, overrides: Vec<OverrideAsk>) -> St
                 drift::plan_again(&hands.world, &hands.desk, &hands.mr.repo, &ask.by, Some(&hands.mr)).await;
                 said.push(done);
             }
-            Err(fault) => said.push(format!("Not overridden: {}.", fault.what())),
+            Err(fault) => {
+                all = false;
+                said.push(format!("Not overridden: {}.", fault.what()));
+            }
         }
     }
-    said.join("\n\n")
+    (said.join("\n\n"), all)
+}
+
+/// Marks a comment beside everything else: nothing waits for it, and nothing comes of it when it fails.
+fn mark(hands: &Hands, to: CommentId, how: Option<Reaction>) {
+    let Some(how) = how.filter(|_| hands.world.forge.abilities(&hands.mr.repo).reactions) else { return };
+    let (world, mr) = (hands.world.clone(), hands.mr.clone());
+    tokio::spawn(async move {
+        if let Err(error) = world.forge.react(&mr, to, how).await {
+            tracing::debug!(change = %mr, "a comment is not marked: {error}");
+        }
+    });
 }
 
 async fn reply(hands: &Hands, to: CommentId, text: &str) {

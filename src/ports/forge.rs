@@ -45,6 +45,11 @@ pub trait ForgeWriter: Send + Sync {
     /// Answers below a comment, once: a repeated call with the same `to` and text changes nothing.
     fn reply<'a>(&'a self, mr: &'a MrId, to: CommentId, text: &'a str) -> Fut<'a, Result<(), ForgeError>>;
 
+    /// Marks a comment as seen, carried out or refused, once; people see it before they read the answer. Nothing is lost where a comment cannot be marked.
+    fn react<'a>(&'a self, _mr: &'a MrId, _to: CommentId, _how: Reaction) -> Fut<'a, Result<(), ForgeError>> {
+        Box::pin(async { Ok(()) })
+    }
+
     /// Comments as the server, once: a repeated call with the same key changes nothing.
     fn tell<'a>(&'a self, mr: &'a MrId, key: &'a str, text: &'a str) -> Fut<'a, Result<(), ForgeError>>;
 
@@ -73,8 +78,18 @@ pub struct Abilities {
     pub forks: bool,
     /// The forge merges only the head that it is told; otherwise the landed commit is what tells.
     pub pinned_merge: bool,
+    /// Comments are marked, so that people see that one was taken in.
+    pub reactions: bool,
     /// The least time between two edits of our comment that tell progress and nothing else.
     pub progress: Span,
+}
+
+/// How far we are with a comment.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Reaction {
+    Seen,
+    Done,
+    Refused,
 }
 
 /// A merge request that the server opens by itself.

@@ -13,7 +13,7 @@ mod secrets;
 
 pub use clock::{Clock, SystemClock, TestClock};
 pub use driver::{Cancel, Census, Cx, Driver, Fence, Guarded, ObserveError, ObserveErrorKind, Precondition};
-pub use forge::{Abilities, ForgeError, ForgeErrorKind, ForgeReader, ForgeWriter, MrRef, Proposal, Proposed, Shown};
+pub use forge::{Abilities, ForgeError, ForgeErrorKind, ForgeReader, ForgeWriter, MrRef, Proposal, Proposed, Reaction, Shown};
 pub use health::Probes;
 pub use kv::{Compare, Key, Kv, KvError, KvErrorKind, KvLimits, Miss, Put, Rev, Row, SessionId, Stands};
 pub use kv_memory::{Fault, MemoryKv};

@@ -8,12 +8,20 @@ use crate::core::{
     model::{CommitId, Digest, Fingerprint, MrId, Policy, Refusal, ResourceId, Str, Time, User, Value},
     plan::{Act, Claim, Plan},
     render::Kinds,
-    review::{CommentId, DRIFT, Face, Links, MrState, Phase, Sighting, Times, Veil},
+    review::{CommentId, DRIFT, Face, Links, MrState, Phase, Sighting, Times, Upshot, Veil},
 };
 use std::{
     collections::{BTreeMap, BTreeSet},
     sync::Arc,
 };
+
+/// An answer that is not given yet, with what `Event::Replying` holds beside it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Owed {
+    pub text: String,
+    pub overrides: Vec<OverrideAsk>,
+    pub upshot: Option<Upshot>,
+}
 
 /// One change. It may run ahead of the disk; its effects may not. When an append fails it is dropped and folded again.
 #[derive(Clone, Debug, PartialEq)]
@@ -28,7 +36,7 @@ pub struct Change {
     // The forge.
     pub(super) sighting: Option<Box<Sighting>>,
     pub(super) heard: Option<CommentId>,
-    pub(super) owed: BTreeMap<CommentId, (String, Vec<OverrideAsk>)>,
+    pub(super) owed: BTreeMap<CommentId, Owed>,
     pub(super) look: bool,
     pub(super) vouched: Option<CommitId>,
 

@@ -5,7 +5,7 @@ use crate::core::{
     gate::MergeTicket,
     model::{CommitId, Fact, Fingerprint, Probe, ResourceId, StepId, Time, Want},
     plan::Claim,
-    review::{CommentId, Face},
+    review::{CommentId, Face, Upshot},
 };
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet};
@@ -32,8 +32,8 @@ pub enum Effect {
     Halt(bool),
     /// Make comment, statuses and labels equal this.
     Show(Box<Face>),
-    /// Claim these overrides, then answer a person below their comment with what came of it; answered by `Input::Replied`.
-    Reply { to: CommentId, text: String, overrides: Vec<OverrideAsk> },
+    /// Claim these overrides, then answer a person below their comment with what came of it; answered by `Input::Replied`. `upshot`: what came of the rest that it says.
+    Reply { to: CommentId, text: String, overrides: Vec<OverrideAsk>, upshot: Option<Upshot> },
     /// Merge, pinned; answered by `Input::Merged`.
     Merge(MergeTicket),
     /// Hand in `Input::Tick` at this time.

@@ -4,7 +4,7 @@ use crate::core::{
     drift::OverrideAsk,
     gate::{Pin, Reason},
     model::{CommitId, Digest, Fingerprint, MrId, ResourceId, Saw, StepId, Time, User},
-    review::{CommentId, Sighting},
+    review::{CommentId, Sighting, Upshot},
     run::{ClaimAnswer, MergeAnswer, Outcome, PlanAnswer},
 };
 use serde::{Deserialize, Serialize};
@@ -32,6 +32,9 @@ pub enum Event {
         /// Claimed on the way; what becomes of each is told with the answer.
         #[serde(default, skip_serializing_if = "Vec::is_empty")]
         overrides: Vec<OverrideAsk>,
+        /// What came of all that the comment says; none where nobody asked, and in records of older versions.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        upshot: Option<Upshot>,
     },
     /// The answer stands on the forge.
     Replied {

@@ -2,7 +2,7 @@
 
 use super::{
     Change, ClaimAnswer, Event, PlanAnswer, PlanResult, PlanWhy, Sample, Stop, backoff,
-    change::{ClaimState, Desk, PlanAsk},
+    change::{ClaimState, Desk, Owed, PlanAsk},
 };
 use crate::core::{
     gate::{Approval, Window},
@@ -55,7 +55,9 @@ impl Change {
                 must(self.heard.is_none_or(|heard| heard < *comment), "the comment was heard before")?;
                 self.heard = Some(*comment);
             }
-            Event::Replying { to, text, overrides } => drop(self.owed.insert(*to, (text.clone(), overrides.clone()))),
+            Event::Replying { to, text, overrides, upshot } => {
+                self.owed.insert(*to, Owed { text: text.clone(), overrides: overrides.clone(), upshot: *upshot });
+            }
             Event::Replied { to } => must(self.owed.remove(to).is_some(), "nobody waits for that answer")?,
 
             Event::Vouched { head, .. } => self.vouched = Some(head.clone()),

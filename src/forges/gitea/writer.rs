@@ -13,7 +13,7 @@ use crate::{
         run::MergeAnswer,
     },
     forges::net::{MOST_PAGES, NetError, Weight, replied, told, with_marker},
-    ports::{ForgeError, ForgeErrorKind, ForgeWriter, Fut, Proposal, Proposed, Shown},
+    ports::{ForgeError, ForgeErrorKind, ForgeWriter, Fut, Proposal, Proposed, Reaction, Shown},
 };
 use reqwest::Method;
 use serde_json::json;
@@ -44,6 +44,18 @@ impl ForgeWriter for Gitea {
 
     fn reply<'a>(&'a self, mr: &'a MrId, to: CommentId, text: &'a str) -> Fut<'a, Result<(), ForgeError>> {
         Box::pin(async move { Ok(self.say_once(mr, &replied(to, text), text).await?) })
+    }
+
+    fn react<'a>(&'a self, mr: &'a MrId, to: CommentId, how: Reaction) -> Fut<'a, Result<(), ForgeError>> {
+        Box::pin(async move {
+            let content = match how {
+                Reaction::Seen => "eyes",
+                Reaction::Done => "+1",
+                Reaction::Refused => "-1",
+            };
+            let path = format!("{}/issues/comments/{}/reactions", self.place(&mr.repo)?.api, to.0);
+            Ok(self.client.send(Weight::Mark, Method::POST, &path, Some(&json!({ "content": content }))).await.map(drop)?)
+        })
     }
 
     fn tell<'a>(&'a self, mr: &'a MrId, key: &'a str, text: &'a str) -> Fut<'a, Result<(), ForgeError>> {

@@ -15,7 +15,7 @@ const PROGRESS: Span = Span::secs(15);
 
 impl ForgeReader for GitHub {
     fn abilities(&self, _repo: &RepoId) -> Abilities {
-        Abilities { reviews: true, threads: true, checks: true, labelled_by: true, forks: true, pinned_merge: true, progress: PROGRESS }
+        Abilities { reviews: true, threads: true, checks: true, labelled_by: true, forks: true, pinned_merge: true, reactions: true, progress: PROGRESS }
     }
 
     fn sweep<'a>(&'a self, repo: &'a RepoId, since: u64) -> Fut<'a, Result<(Vec<MrRef>, u64), ForgeError>> {

@@ -12,7 +12,7 @@ use crate::{
         run::MergeAnswer,
     },
     forges::net::{Marked, NetError, Weight, encoded, marked, replied, told, with_marker},
-    ports::{ForgeError, ForgeErrorKind, ForgeWriter, Fut, Proposal, Proposed, Shown},
+    ports::{ForgeError, ForgeWriter, Fut, Proposal, Proposed, Reaction, Shown},
 };
 use reqwest::Method;
 use serde_json::json;
@@ -41,12 +41,19 @@ impl ForgeWriter for GitHub {
     fn reply<'a>(&'a self, mr: &'a MrId, to: CommentId, text: &'a str) -> Fut<'a, Result<(), ForgeError>> {
         Box::pin(async move {
             let place = self.place(&mr.repo)?;
-            if to != CommentId::NOBODY {
-                let seen = self.api.send(Weight::Comment, Method::POST, &place.path(format!("/issues/comments/{}/reactions", to.0)), &json!({ "content": "eyes" })).await;
-                // A comment that was deleted meanwhile is answered all the same, and one that cannot be marked, too.
-                seen.map(drop).or_else(|error| if error.kind.passes() || error.kind == ForgeErrorKind::Stranger { Err(error) } else { Ok(()) })?;
-            }
             Ok(self.say_once(place, mr, &replied(to, text), text).await?)
+        })
+    }
+
+    fn react<'a>(&'a self, mr: &'a MrId, to: CommentId, how: Reaction) -> Fut<'a, Result<(), ForgeError>> {
+        Box::pin(async move {
+            let content = match how {
+                Reaction::Seen => "eyes",
+                Reaction::Done => "+1",
+                Reaction::Refused => "-1",
+            };
+            let path = self.place(&mr.repo)?.path(format!("/issues/comments/{}/reactions", to.0));
+            Ok(self.api.send(Weight::Mark, Method::POST, &path, &json!({ "content": content })).await.map(drop)?)
         })
     }
 

@@ -12,7 +12,7 @@ use crate::{
         run::MergeAnswer,
     },
     forges::net::{Marked, NetError, Weight, marked, replied, told, with_marker},
-    ports::{ForgeError, ForgeErrorKind, ForgeWriter, Fut, Proposal, Proposed, Shown},
+    ports::{ForgeError, ForgeWriter, Fut, Proposal, Proposed, Reaction, Shown},
 };
 use reqwest::Method;
 use serde_json::json;
@@ -44,12 +44,23 @@ impl ForgeWriter for GitLab {
     fn reply<'a>(&'a self, mr: &'a MrId, to: CommentId, text: &'a str) -> Fut<'a, Result<(), ForgeError>> {
         Box::pin(async move {
             let place = self.place(&mr.repo)?;
-            if to != CommentId::NOBODY {
-                let seen = self.api.send(Weight::Comment, Method::POST, &place.request(mr.number, format!("/notes/{}/award_emoji", to.0)), &json!({ "name": "eyes" })).await;
-                // GitLab answers 404 to the same again, and to a comment that was deleted: it is answered all the same.
-                seen.map(drop).or_else(|error| if error.kind.passes() || error.kind == ForgeErrorKind::Stranger { Err(error) } else { Ok(()) })?;
-            }
             Ok(self.say_once(place, mr, &replied(to, text), text).await?)
+        })
+    }
+
+    fn react<'a>(&'a self, mr: &'a MrId, to: CommentId, how: Reaction) -> Fut<'a, Result<(), ForgeError>> {
+        Box::pin(async move {
+            let name = match how {
+                Reaction::Seen => "eyes",
+                Reaction::Done => "thumbsup",
+                Reaction::Refused => "thumbsdown",
+            };
+            let path = self.place(&mr.repo)?.request(mr.number, format!("/notes/{}/award_emoji", to.0));
+            match self.api.send(Weight::Mark, Method::POST, &path, &json!({ "name": name })).await {
+                // GitLab's answer to the same again.
+                Err(error) if error.message.contains("already been taken") => Ok(()),
+                marked => Ok(marked.map(drop)?),
+            }
         })
     }
 

@@ -24,7 +24,7 @@ const COMMENTS: usize = 1000;
 
 impl ForgeReader for LocalForge {
     fn abilities(&self, _repo: &RepoId) -> Abilities {
-        Abilities { reviews: false, threads: false, checks: true, labelled_by: true, forks: false, pinned_merge: true, progress: Span(0) }
+        Abilities { reviews: false, threads: false, checks: true, labelled_by: true, forks: false, pinned_merge: true, reactions: false, progress: Span(0) }
     }
 
     fn sweep<'a>(&'a self, repo: &'a RepoId, since: u64) -> Fut<'a, Result<(Vec<MrRef>, u64), ForgeError>> {

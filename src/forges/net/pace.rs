@@ -17,6 +17,8 @@ pub enum Weight {
     Comment,
     /// What tells progress and nothing else.
     Progress,
+    /// Marks on comments: the answer that follows says more.
+    Mark,
 }
 
 /// The writes of one token, one at a time, and until when it asks nothing.

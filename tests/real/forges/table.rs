@@ -7,7 +7,7 @@ use trueup::{
         review::{Check, CommentId, Depended, MrState, Right, StatusState},
         run::MergeAnswer,
     },
-    ports::{ForgeErrorKind, Proposal, Proposed, Shown},
+    ports::{ForgeErrorKind, Proposal, Proposed, Reaction, Shown},
 };
 
 /// Makes one test of every rule, over the world that the expression makes.
@@ -34,6 +34,7 @@ macro_rules! table {
             a_status_of_somebody_else_under_our_name_is_replaced
             peoples_labels_stay
             an_answer_is_given_once_over_a_crash
+            a_command_is_marked_once_as_far_as_we_are_with_it
             a_merge_puts_the_planned_tree_on_the_branch
             a_merge_is_told_again_after_a_crash
             a_head_or_base_that_moved_is_not_merged
@@ -276,6 +277,22 @@ pub fn an_answer_is_given_once_over_a_crash(world: &dyn ForgeWorld) {
     assert_eq!((world.ours(number, "here is help").len(), world.ours(number, "something happened").len()), (1, 1));
     run(world.driver().reply(&mr, CommentId(to.0 + 1_000_000), "here is help")).unwrap();
     assert_eq!(world.ours(number, "here is help").len(), 2, "another question has an answer of its own");
+}
+
+pub fn a_command_is_marked_once_as_far_as_we_are_with_it(world: &dyn ForgeWorld) {
+    let (number, _) = world.request("one");
+    let mr = world.mr(number);
+    let (first, second) = (world.comment(number, "ben", "/trueup plan"), world.comment(number, "mallory", "/trueup approve"));
+    assert!(world.driver().abilities(&world.repo()).reactions);
+    for (comment, how) in [(first, Reaction::Seen), (first, Reaction::Done), (second, Reaction::Seen), (second, Reaction::Refused)] {
+        run(world.driver().react(&mr, CommentId(comment), how)).unwrap();
+        run(world.restarted().react(&mr, CommentId(comment), how)).unwrap();
+    }
+    let ours = |how| ("trueup".to_owned(), how);
+    assert_eq!(world.reactions(number, first), [ours(Reaction::Seen), ours(Reaction::Done)]);
+    assert_eq!(world.reactions(number, second), [ours(Reaction::Seen), ours(Reaction::Refused)]);
+    assert!(run(world.driver().react(&mr, CommentId(second + 1_000_000), Reaction::Seen)).is_err(), "nothing is marked that is not there");
+    assert_eq!(world.look(number).comments.len(), 2, "a marked comment is no edited one");
 }
 
 pub fn a_merge_puts_the_planned_tree_on_the_branch(world: &dyn ForgeWorld) {

@@ -14,7 +14,7 @@ use trueup::{
         review::{CommentId, Face, Label, MARKER, Sighting, Status, StatusState},
         run::PlanKey,
     },
-    ports::{ForgeError, Merge, StateRepo},
+    ports::{ForgeError, Merge, Reaction, StateRepo},
 };
 
 /// A forge with one governed repository, over which one driver is tried.
@@ -59,6 +59,8 @@ pub trait ForgeWorld {
     fn delete_comment(&self, id: u64, by: &str);
     /// Every comment, oldest first: its id, whose, and what it says.
     fn comments(&self, number: u64) -> Vec<(u64, String, String)>;
+    /// Who marked a comment how, in the order of `Reaction`.
+    fn reactions(&self, number: u64, comment: u64) -> Vec<(String, Reaction)>;
 
     fn approve(&self, number: u64, by: &str);
     fn request_changes(&self, number: u64, by: &str);
@@ -138,6 +140,16 @@ impl dyn ForgeWorld + '_ {
 pub fn face(head: &str, says: &str, phase: &str, state: StatusState) -> Face {
     let status = Status { context: "trueup/plan".into(), state, text: format!("{says}.") };
     Face { head: CommitId::new(head), comment: format!("{MARKER}dns!1 -->\n{says}"), statuses: vec![status], labels: vec![Label(Str::from(format!("trueup: {phase}")))] }
+}
+
+/// What a forge's name for a mark means; `None`: it is none of ours.
+pub fn reaction(name: &str) -> Option<Reaction> {
+    match name {
+        "eyes" => Some(Reaction::Seen),
+        "+1" | "thumbsup" => Some(Reaction::Done),
+        "-1" | "thumbsdown" => Some(Reaction::Refused),
+        _ => None,
+    }
 }
 
 /// The comment that a forge numbers so.

@@ -40,7 +40,7 @@ fn mr() -> MrId {
 
 impl ForgeReader for Late {
     fn abilities(&self, _: &RepoId) -> Abilities {
-        Abilities { reviews: false, threads: false, checks: false, labelled_by: false, forks: false, pinned_merge: true, progress: Span(0) }
+        Abilities { reviews: false, threads: false, checks: false, labelled_by: false, forks: false, pinned_merge: true, reactions: false, progress: Span(0) }
     }
 
     fn sweep<'a>(&'a self, _: &'a RepoId, since: u64) -> Fut<'a, Result<(Vec<MrRef>, u64), ForgeError>> {

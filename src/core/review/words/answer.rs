@@ -109,8 +109,8 @@ pub enum Answer {
     },
 }
 
-/// What an answer means for a program that asked.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+/// What an answer means for a program that asked; of several the greatest counts.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Upshot {
     /// What was asked holds now.

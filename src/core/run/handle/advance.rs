@@ -42,7 +42,7 @@ impl Pass<'_> {
         }
         self.emit(Event::Paged { owner, at: self.now });
         if let Some(text) = self.change.overdue_sentence() {
-            self.emit(Event::Replying { to: CommentId::NOBODY, text, overrides: Vec::new() });
+            self.emit(Event::Replying { to: CommentId::NOBODY, text, overrides: Vec::new(), upshot: None });
         }
     }
 

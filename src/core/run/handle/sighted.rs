@@ -3,7 +3,7 @@
 use super::Pass;
 use crate::core::{
     drift::OverrideAsk,
-    review::{Answer, Command, Comment, MrState, Phase, Right, Sighting, command},
+    review::{Answer, Command, Comment, MrState, Phase, Right, Sighting, Upshot, command},
     run::{Event, PlanWhy, Stop},
 };
 
@@ -29,18 +29,22 @@ impl Pass<'_> {
     fn heard(&mut self, comment: &Comment) {
         self.emit(Event::Heard { comment: comment.id });
         let said = command::parse(&comment.body);
-        let (mut answers, mut overrides) = (Vec::new(), Vec::new());
+        let (mut answers, mut overrides, mut upshot) = (Vec::new(), Vec::new(), Upshot::Done);
         for said in &said {
             match said {
                 Command::Override { resource, until, reason } if comment.right >= said.needs() => {
                     let (resource, until, reason) = (resource.clone(), until.clone(), reason.clone());
                     overrides.push(OverrideAsk { by: comment.by.clone(), resource, until, reason, at: comment.at });
                 }
-                other => answers.push(self.said_in(comment, other).to_string()),
+                other => {
+                    let answer = self.said_in(comment, other);
+                    upshot = upshot.max(answer.upshot());
+                    answers.push(answer.to_string());
+                }
             }
         }
         if !answers.is_empty() || !overrides.is_empty() {
-            self.emit(Event::Replying { to: comment.id, text: answers.join("\n\n"), overrides });
+            self.emit(Event::Replying { to: comment.id, text: answers.join("\n\n"), overrides, upshot: Some(upshot) });
         }
     }
 

@@ -1,7 +1,7 @@
 //! A repository on the shared Gitea with the driver over it, and people who act by API and git.
 
 use crate::{
-    forges::world::ForgeWorld,
+    forges::world::{ForgeWorld, reaction},
     harness::{GiteaProject, GiteaServer},
 };
 use base64::{Engine as _, engine::general_purpose::STANDARD};
@@ -24,7 +24,7 @@ use trueup::{
         net::{ForgeConfig, Project},
     },
     git::GitRepo,
-    ports::{People, SecretText, StateRepo, SystemClock},
+    ports::{People, Reaction, SecretText, StateRepo, SystemClock},
 };
 
 /// What the server's configuration says of people.
@@ -248,6 +248,14 @@ impl ForgeWorld for House {
         let all = self.ask("root", "GET", &format!("/issues/{number}/comments"), Value::Null);
         let text = |value: &Value| value.as_str().expect("text").to_owned();
         all.as_array().into_iter().flatten().map(|one| (one["id"].as_u64().expect("an id"), text(&one["user"]["login"]), text(&one["body"]))).collect()
+    }
+
+    fn reactions(&self, _: u64, comment: u64) -> Vec<(String, Reaction)> {
+        let all = self.ask("root", "GET", &format!("/issues/comments/{comment}/reactions"), Value::Null);
+        let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
+        let mut all: Vec<_> = all.as_array().into_iter().flatten().filter_map(|one| Some((text(&one["user"]["login"]), reaction(&text(&one["content"]))?))).collect();
+        all.sort();
+        all
     }
 
     fn approve(&self, number: u64, by: &str) {

@@ -5,6 +5,7 @@ use super::{
     office::PATH,
     town::Town,
 };
+use trueup::ports::Reaction;
 
 fn a_request_merges_when_the_name_server_holds_it(wire: Wire) {
     let town = Town::start(wire);
@@ -13,11 +14,13 @@ fn a_request_merges_when_the_name_server_holds_it(wire: Wire) {
     town.until("the plan in the comment", |town| town.sticky(number).0.contains("192.0.2.77"));
     town.until("the statuses", |town| town.status(&head, "trueup/plan") == "success" && town.status(&head, "trueup/converged") == "pending");
     assert!(!town.leads_to("192.0.2.77"), "nothing is written before the approval");
-    town.comment(number, "mallory", "/trueup approve");
+    let refused = town.comment(number, "mallory", "/trueup approve");
     town.until("an answer to mallory", |town| town.ours(number).len() == 2);
+    town.until("mallory's mark", |town| town.marks(number, refused) == [Reaction::Seen, Reaction::Refused]);
     assert_eq!(town.phase(number), "awaiting_approval");
-    town.comment(number, "ben", "/trueup approve");
+    let taken = town.comment(number, "ben", "/trueup approve");
     town.until_phase(number, "merged");
+    town.until("ben's mark", |town| town.marks(number, taken) == [Reaction::Seen, Reaction::Done]);
     assert!(town.leads_to("192.0.2.77") && town.main_holds("192.0.2.77"));
     assert_eq!(town.merged_by(number).as_deref(), Some("trueup"));
     town.until("the last statuses", |town| town.status(&head, "trueup/converged") == "success" && town.status(&head, "trueup/rollout") == "success");
@@ -32,6 +35,8 @@ fn nothing_is_said_or_done_twice_when_every_first_answer_is_lost(wire: Wire) {
     for (method, path) in [comments, merge, edits, ("POST", "/statuses/")] {
         town.fake.fail(Fault::status(502).on(method, path).once().done_first());
     }
+    // Marks are never made here, which nothing waits for.
+    town.fake.fail(Fault::status(503).on("POST", if wire == Wire::GitHub { "/reactions" } else { "/award_emoji" }));
     let (number, head) = town.propose("move-www", "192.0.2.78");
     town.until_phase(number, "awaiting_approval");
     town.until("the face", |town| town.sticky(number).1 == 1 && town.status(&head, "trueup/plan") == "success");

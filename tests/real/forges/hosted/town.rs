@@ -1,7 +1,10 @@
 //! A server of ours over a fake forge and a real BIND, with one repository and one zone.
 
 use super::{
-    super::fake::{FakeForge, Role, Wire},
+    super::{
+        fake::{FakeForge, Role, Wire},
+        world::reaction,
+    },
     office::PATH,
 };
 use crate::{
@@ -14,6 +17,7 @@ use std::{
     time::Duration,
 };
 use tokio::runtime::Runtime;
+use trueup::ports::Reaction;
 
 /// Far above what anything takes on a busy machine.
 const LONG: Duration = Duration::from_secs(180);
@@ -87,10 +91,19 @@ impl Town {
     }
 
     /// Somebody says something, in another second than the one in which they read what stands there: forges tell no less.
-    pub fn comment(&self, number: u64, by: &str, body: &str) {
+    pub fn comment(&self, number: u64, by: &str, body: &str) -> u64 {
         let now = jiff::Timestamp::now().as_second();
         self.until("another second", |_| jiff::Timestamp::now().as_second() > now);
-        self.fake.comment(PATH, number, by, body);
+        self.fake.comment(PATH, number, by, body)
+    }
+
+    /// How we marked a comment.
+    pub fn marks(&self, number: u64, comment: u64) -> Vec<Reaction> {
+        let mut state = self.fake.state();
+        let found = state.request_mut(PATH, number).comments.iter().find(|one| one.id == comment).expect("it is there");
+        let mut all: Vec<Reaction> = found.reactions.iter().filter(|(who, _)| who == "trueup").filter_map(|(_, name)| reaction(name)).collect();
+        all.sort_unstable();
+        all
     }
 
     /// Our comments, oldest first.

@@ -3,7 +3,7 @@
 use super::{
     super::{
         fake::{FakeForge, Role, Verdict, Wire},
-        world::ForgeWorld,
+        world::{ForgeWorld, reaction},
     },
     office::{PATH, driver},
 };
@@ -19,7 +19,7 @@ use trueup::{
         review::Right,
     },
     git::GitRepo,
-    ports::{People, StateRepo},
+    ports::{People, Reaction, StateRepo},
 };
 
 /// What the server's configuration says of people.
@@ -162,6 +162,14 @@ impl ForgeWorld for FakeWorld {
     fn comments(&self, number: u64) -> Vec<(u64, String, String)> {
         let mut state = self.fake.state();
         state.request_mut(PATH, number).comments.iter().map(|comment| (comment.id, comment.by.clone(), comment.body.clone())).collect()
+    }
+
+    fn reactions(&self, number: u64, comment: u64) -> Vec<(String, Reaction)> {
+        let mut state = self.fake.state();
+        let found = state.request_mut(PATH, number).comments.iter().find(|one| one.id == comment).expect("it is there");
+        let mut all: Vec<_> = found.reactions.iter().filter_map(|(who, name)| Some((who.clone(), reaction(name)?))).collect();
+        all.sort();
+        all
     }
 
     fn approve(&self, number: u64, by: &str) {

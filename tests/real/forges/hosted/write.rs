@@ -6,7 +6,7 @@ use super::{
 };
 use trueup::{
     core::review::{CommentId, StatusState},
-    ports::{ForgeErrorKind, Shown},
+    ports::{ForgeErrorKind, Reaction, Shown},
 };
 
 /// The bodies of our comments, without their marks.
@@ -100,6 +100,9 @@ async fn whatever_is_lost_on_the_way_nothing_is_said_twice(wire: Wire) {
     office.fake.fail(Fault::status(502).on("POST", comments).once().done_first());
     assert!(office.hub.reply(&mr, CommentId(asked), "help").await.is_err());
     office.restarted().reply(&mr, CommentId(asked), "help").await.unwrap();
+    office.fake.fail(Fault::status(502).on("POST", if wire == Wire::GitHub { "/reactions" } else { "/award_emoji" }).once().done_first());
+    assert!(office.hub.react(&mr, CommentId(asked), Reaction::Seen).await.is_err());
+    office.restarted().react(&mr, CommentId(asked), Reaction::Seen).await.unwrap();
     office.hub.tell(&mr, "key", "told").await.unwrap();
     office.restarted().tell(&mr, "key", "told").await.unwrap();
     assert_eq!(ours(&office), ["one", "help", "told"]);
