@@ -8,7 +8,7 @@ use crate::{
         review::{CommentId, Face, Right, Sighting},
         run::MergeAnswer,
     },
-    ports::{Abilities, Exam, ForgeError, ForgeReader, ForgeWriter, Fut, MrRef, Proposal, Proposed, Reaction, Shown},
+    ports::{Abilities, Exam, ForgeError, ForgeReader, ForgeWriter, Furnished, Fut, MrRef, Proposal, Proposed, Reaction, Shown, Wish},
 };
 use std::{collections::BTreeMap, sync::Arc};
 
@@ -50,8 +50,8 @@ impl ForgeReader for Forges {
         self.of(repo).right(repo, who)
     }
 
-    fn examine<'a>(&'a self, repo: &'a RepoId) -> Fut<'a, Vec<Exam>> {
-        self.of(repo).examine(repo)
+    fn examine<'a>(&'a self, repo: &'a RepoId, wish: &'a Wish) -> Fut<'a, Vec<Exam>> {
+        self.of(repo).examine(repo, wish)
     }
 }
 
@@ -78,6 +78,10 @@ impl ForgeWriter for Forges {
 
     fn withdraw<'a>(&'a self, repo: &'a RepoId, key: &'a str, why: &'a str) -> Fut<'a, Result<Option<MrId>, ForgeError>> {
         self.of(repo).withdraw(repo, key, why)
+    }
+
+    fn furnish<'a>(&'a self, repo: &'a RepoId, wish: &'a Wish, dry: bool) -> Fut<'a, Vec<Furnished>> {
+        self.of(repo).furnish(repo, wish, dry)
     }
 
     fn merge<'a>(&'a self, ticket: MergeTicket) -> Fut<'a, Result<MergeAnswer, ForgeError>> {

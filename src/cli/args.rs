@@ -1,6 +1,6 @@
 //! The commands and their dispatch.
 
-use super::{Exit, completions, demo, doctor, drift, graph, halt, import, mr, overrides, plan, schema, serve, status, store, term, validate};
+use super::{Exit, completions, demo, doctor, drift, forge, graph, halt, import, mr, overrides, plan, schema, serve, status, store, term, validate};
 use clap::{CommandFactory, Parser, Subcommand};
 use std::process::ExitCode;
 
@@ -51,6 +51,9 @@ enum Commands {
     Serve(serve::ServeArgs),
     /// Examine a server's configuration, repositories and targets; writes nothing.
     Doctor(doctor::DoctorArgs),
+    /// Set up the forges that hold governed repositories.
+    #[command(subcommand)]
+    Forge(forge::ForgeCommand),
     /// Open, show, approve and follow merge requests on a server.
     #[command(subcommand)]
     Mr(mr::MrCommand),
@@ -101,6 +104,7 @@ pub fn run() -> ExitCode {
         Commands::Completions(args) => completions::run(&args, Cli::command()),
         Commands::Validate(args) => validate::run(&args),
         Commands::Doctor(args) => doctor::run(&args, cli.color),
+        Commands::Forge(command) => forge::run(&command, cli.color),
         Commands::Schema(args) => schema::run(&args),
         Commands::Import(args) => import::run(&args),
         Commands::Store(command) => store::run(&command),

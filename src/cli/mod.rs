@@ -8,6 +8,7 @@ mod demo_world;
 mod doctor;
 mod drift;
 mod exit;
+mod forge;
 mod graph;
 mod halt;
 mod import;

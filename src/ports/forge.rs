@@ -1,6 +1,6 @@
 //! The forge, in two halves: planning is handed no way to write.
 
-use super::{Exam, Fut};
+use super::{Exam, Furnished, Fut, Wish};
 use crate::core::{
     gate::MergeTicket,
     model::{CommitId, Fingerprint, MrId, RepoId, Span, Str, Time, User},
@@ -31,8 +31,8 @@ pub trait ForgeReader: Send + Sync {
     /// What a person may do there.
     fn right<'a>(&'a self, repo: &'a RepoId, who: &'a User) -> Fut<'a, Result<Right, ForgeError>>;
 
-    /// Looks at what the server needs there, as it would use it: its account, what that may do, who else could move the governed branch. Writes nothing.
-    fn examine<'a>(&'a self, _repo: &'a RepoId) -> Fut<'a, Vec<Exam>> {
+    /// Looks at what the server needs there, as it would use it: its account, what that may do, who else could move the governed branch, and what is wished beside. Writes nothing.
+    fn examine<'a>(&'a self, _repo: &'a RepoId, _wish: &'a Wish) -> Fut<'a, Vec<Exam>> {
         Box::pin(async { Vec::new() })
     }
 }
@@ -58,6 +58,11 @@ pub trait ForgeWriter: Send + Sync {
 
     /// Closes the server's own merge request of that key, with a word why; `None`: none is open, or somebody pushed to it and so made it theirs.
     fn withdraw<'a>(&'a self, repo: &'a RepoId, key: &'a str, why: &'a str) -> Fut<'a, Result<Option<MrId>, ForgeError>>;
+
+    /// Makes the same things stand that `examine` looks at; twice is as once. `dry`: only says what it would do.
+    fn furnish<'a>(&'a self, _repo: &'a RepoId, _wish: &'a Wish, _dry: bool) -> Fut<'a, Vec<Furnished>> {
+        Box::pin(async { Vec::new() })
+    }
 
     /// Merges exactly what the ticket pins and reads the result back.
     fn merge<'a>(&'a self, ticket: MergeTicket) -> Fut<'a, Result<MergeAnswer, ForgeError>>;

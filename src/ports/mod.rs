@@ -10,6 +10,7 @@ mod people;
 mod probe;
 mod repo;
 mod secrets;
+mod setup;
 
 pub use clock::{Clock, SystemClock, TestClock};
 pub use driver::{Cancel, Census, Cx, Driver, Fence, Guarded, ObserveError, ObserveErrorKind, Precondition};
@@ -21,6 +22,7 @@ pub use people::People;
 pub use probe::{Exam, Found, Probe};
 pub use repo::{Brought, Changed, Merge, Mode, RepoError, StateRepo, TreeEntry};
 pub use secrets::{SecretError, SecretErrorKind, SecretText, Secrets};
+pub use setup::{Furnished, Hook, Outcome, Wish};
 
 /// A boxed future, so that ports stay object safe.
 pub type Fut<'a, T> = std::pin::Pin<Box<dyn std::future::Future<Output = T> + Send + 'a>>;

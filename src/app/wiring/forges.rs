@@ -7,12 +7,15 @@ use crate::{
         people::Directory,
         world::Forge,
     },
-    core::model::{RepoId, Str, User},
+    core::{
+        model::{RepoId, Str, User},
+        review::labels,
+    },
     forges::{
         gitea::Gitea,
         net::{ForgeConfig, Project},
     },
-    ports::{Clock, Exam, People, Secrets, SystemClock},
+    ports::{Clock, Exam, Furnished, Hook, Outcome, People, Secrets, SystemClock, Wish},
 };
 use anyhow::Context as _;
 use std::{collections::BTreeMap, sync::Arc};
@@ -97,21 +100,79 @@ pub async fn examine(server: &config::Server, secrets: &dyn Secrets) -> Vec<Exam
     if server.forges.is_empty() {
         return Vec::new();
     }
-    let fail = |error: anyhow::Error| vec![Exam::fail("forges", format!("{error:#}"), "mend the key under `forges:`; the server does not start without")];
-    let made = async || {
-        let scratch = tempfile::tempdir().context("cannot make a temporary folder")?;
-        let elsewhere = Arc::new(config::Server { data: scratch.path().to_owned(), ..server.clone() });
-        let people = Arc::new(Directory::strangers(elsewhere.clone()));
-        let found = network(&elsewhere, secrets, people, Arc::new(SystemClock)).await?;
-        anyhow::Ok((found, scratch))
-    };
-    let (found, _scratch) = match made().await {
+    let (found, _scratch) = match apart(server, secrets).await {
         Ok(made) => made,
-        Err(error) => return fail(error),
+        Err(error) => return vec![Exam::fail("forges", format!("{error:#}"), "mend the key under `forges:`; the server does not start without")],
     };
     let mut exams = Vec::new();
     for (repo, forge) in &found.network {
-        exams.extend(forge.examine(repo).await);
+        let wished = wish(server, repo, secrets, false).await;
+        exams.extend(forge.examine(repo, &wished.wish).await);
+        exams.extend(wished.lacks);
     }
     exams
+}
+
+/// Makes the same things stand at one forge, of these repositories, or of all that it holds. `dry`: says what it would do; `anew`: sets secrets again that nobody can read back.
+pub async fn setup(server: &config::Server, secrets: &dyn Secrets, forge: &str, repositories: &[String], dry: bool, anew: bool) -> anyhow::Result<Vec<Furnished>> {
+    anyhow::ensure!(server.forges.contains_key(forge), "no forge is named `{forge}`; `forges:` names {}", listed(server.forges.keys()));
+    let of_it: Vec<&config::Repository> = server.repositories.iter().filter(|repository| *repository.forge == *forge).collect();
+    if let Some(stranger) = repositories.iter().find(|name| !of_it.iter().any(|repository| *repository.name == ***name)) {
+        anyhow::bail!("no repository `{stranger}` is on forge {forge}; it holds {}", listed(of_it.iter().map(|repository| &repository.name)));
+    }
+    let wanted = |repository: &config::Repository| *repository.forge == *forge && (repositories.is_empty() || repositories.iter().any(|name| **name == *repository.name));
+    let only = config::Server {
+        forges: server.forges.iter().filter(|(name, _)| ***name == *forge).map(|(name, forge)| (name.clone(), forge.clone())).collect(),
+        repositories: server.repositories.iter().filter(|repository| wanted(repository)).cloned().collect(),
+        ..server.clone()
+    };
+    let (found, _scratch) = apart(&only, secrets).await?;
+    let mut done = Vec::new();
+    for (repo, forge) in &found.network {
+        let wished = wish(&only, repo, secrets, anew).await;
+        done.extend(forge.furnish(repo, &wished.wish, dry).await);
+        done.extend(wished.lacks.map(|exam| Furnished { about: exam.about, outcome: Outcome::Lacks, said: exam.said, next: exam.next }));
+    }
+    Ok(done)
+}
+
+fn listed<'a>(names: impl Iterator<Item = &'a Str>) -> String {
+    let names: Vec<String> = names.map(|name| format!("`{name}`")).collect();
+    if names.is_empty() { "none".to_owned() } else { names.join(", ") }
+}
+
+/// The forges with mirrors in a folder that goes when it is dropped.
+async fn apart(server: &config::Server, secrets: &dyn Secrets) -> anyhow::Result<(Found, tempfile::TempDir)> {
+    let scratch = tempfile::tempdir().context("cannot make a temporary folder")?;
+    let elsewhere = Arc::new(config::Server { data: scratch.path().to_owned(), ..server.clone() });
+    let people = Arc::new(Directory::strangers(elsewhere.clone()));
+    let found = network(&elsewhere, secrets, people, Arc::new(SystemClock)).await?;
+    Ok((found, scratch))
+}
+
+/// What is wished of a forge for a repository, and why not more.
+struct Wished {
+    wish: Wish,
+    lacks: Option<Exam>,
+}
+
+async fn wish(server: &config::Server, repo: &RepoId, secrets: &dyn Secrets, anew: bool) -> Wished {
+    let about = format!("repository {repo}: webhook");
+    let labels = labels();
+    let without = |said: String, next: &str| Wished {
+        wish: Wish { hook: None, labels: labels.clone() },
+        lacks: Some(Exam::warn(&*about, format!("{said}, so that news is found by the sweep alone"), next)),
+    };
+    let Some(repository) = server.repositories.iter().find(|repository| *repository.name == *repo.0) else { return without("it is not configured".to_owned(), "add it") };
+    let forges = server.forge_of(repository).map(|(_, forge)| forge.webhook_secret.0.first());
+    let Some(source) = repository.webhook_secret.0.first().or(forges.flatten()) else {
+        return without("the server has no `webhook_secret` for it".to_owned(), "add it to the forge or the repository: `openssl rand -hex 32` makes one");
+    };
+    let Some(url) = &server.url else {
+        return without("the server's configuration has no `url`".to_owned(), "add `url: https://…`, under which the forge reaches the server");
+    };
+    match super::resolve(secrets, &source.reference()).await {
+        Ok(secret) => Wished { wish: Wish { hook: Some(Hook { url: format!("{}/hooks/{}", url.trim_end_matches('/'), repository.forge), secret, anew }), labels }, lacks: None },
+        Err(error) => without(format!("its secret cannot be read: {error:#}"), "run this as the server's user, with its environment"),
+    }
 }

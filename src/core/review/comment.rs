@@ -2,7 +2,7 @@
 
 use super::{ApprovalView, Direction, Face, Label, Left, Phase, Since, Status, StatusState, View, escape, words};
 use crate::core::{
-    model::{CommitId, MrId, ResourceId, Value},
+    model::{CommitId, MrId, ResourceId, Str, Value},
     plan::{ItemRef, Plan},
     render::{self, Room, Sheet, markdown},
 };
@@ -13,13 +13,26 @@ pub const MARKER: &str = "<!-- trueup:change ";
 /// Characters a comment may have; forges refuse more than about 65,000.
 pub const MOST_CHARS: usize = 60_000;
 
+/// The label of a change that holds up others for too long.
+const OVERDUE: &str = "trueup: holds others up";
+
+/// Every label that the server sets, and the one that an approver sets to let a change go first.
+pub fn labels() -> Vec<Str> {
+    let phases = Phase::ALL.into_iter().map(|phase| label(phase).0);
+    phases.chain([OVERDUE.into(), "incident".into()]).collect()
+}
+
+fn label(phase: Phase) -> Label {
+    Label(format!("trueup: {}", words::phase_words(phase)).into())
+}
+
 /// All that the forge shall show of a change.
 pub fn face(view: &View) -> Face {
     Face {
         head: view.head.clone().unwrap_or_else(|| CommitId::new("")),
         comment: comment(view),
         statuses: statuses(view),
-        labels: std::iter::once(Label(format!("trueup: {}", words::phase_words(view.phase)).into())).chain(view.overdue.map(|_| Label("trueup: holds others up".into()))).collect(),
+        labels: std::iter::once(label(view.phase)).chain(view.overdue.map(|_| Label(OVERDUE.into()))).collect(),
     }
 }
 

@@ -1,23 +1,36 @@
-//! What `trueup doctor` asks of a Gitea: whose the token is, what it may do, and who else could move the governed branch.
+//! What must stand at a Gitea: an account that administers, and a branch that nobody else moves before it is true. `trueup doctor` reads it, `trueup forge setup` makes it.
 
 use super::{
     forge::{Gitea, Place},
     wire::{Account, BranchTip, Protection, Repository},
 };
 use crate::{
-    core::model::RepoId,
-    forges::net::{NetError, encoded},
-    ports::{Exam, ForgeErrorKind},
+    core::model::{RepoId, User},
+    forges::net::{Furnishes, Mend, Need, NetError, Weight, encoded},
+    ports::{Exam, ForgeErrorKind, Fut, Wish},
 };
+use reqwest::Method;
+use serde_json::json;
+use std::collections::BTreeSet;
 
 /// The status without which nothing should be merged.
 const CONVERGED: &str = "trueup/converged";
 
+impl Furnishes for Gitea {
+    fn needs<'a>(&'a self, repo: &'a RepoId, wish: &'a Wish) -> Fut<'a, Vec<Need>> {
+        Box::pin(self.all_needs(repo, wish))
+    }
+
+    fn mend<'a>(&'a self, mend: &'a Mend) -> Fut<'a, Result<(), NetError>> {
+        Box::pin(async move { self.client.send(Weight::Status, mend.method.clone(), &mend.path, Some(&mend.body).filter(|body| !body.is_null())).await.map(drop) })
+    }
+}
+
 impl Gitea {
-    pub(super) async fn exams(&self, repo: &RepoId) -> Vec<Exam> {
+    async fn all_needs(&self, repo: &RepoId, wish: &Wish) -> Vec<Need> {
         let about = |what: &str| format!("repository {repo}: {what}");
-        let fault = |what: &str, error: &NetError, next: &str| Exam::fail(about(what), error.to_string(), next);
-        let mut exams = Vec::new();
+        let fault = |what: &str, error: &NetError, next: &str| Need::seen(Exam::fail(about(what), error.to_string(), next));
+        let mut needs = Vec::new();
         let place = match self.place(repo) {
             Ok(place) => place,
             Err(error) => return vec![fault("forge", &error, "check `project:`")],
@@ -25,40 +38,52 @@ impl Gitea {
         match self.client.read_one::<Account>("/user").await {
             Ok(account) => {
                 let configured = self.bot().await.ok().filter(|bot| **bot != self.user(&account.login));
-                exams.push(match configured {
+                needs.push(Need::seen(match configured {
                     None => Exam::ok(about("forge"), format!("the token is that of `{}` on {}", account.login, self.client.name())),
                     Some(bot) => {
                         let said = format!("the token is that of `{}`, and `bot:` says `{bot}`: its comments would not be known as ours", account.login);
                         Exam::fail(about("forge"), said, "correct `bot:`, or leave it out")
                     }
-                });
+                }));
             }
             Err(error) => return vec![fault("forge", &error, "check `url:`, `ca:` and `token:` under `forges:`")],
         }
         match self.client.read_one::<Repository>(&place.api).await {
-            Ok(found) => exams.extend(rights(&about("account"), &found)),
-            Err(error) => return exams.into_iter().chain([fault("account", &error, "check `project:`, and let the account administer it")]).collect(),
+            Ok(found) => needs.extend(rights(&about("account"), &found).into_iter().map(Need::seen)),
+            Err(error) => return needs.into_iter().chain([fault("account", &error, "check `project:`, and let the account administer it")]).collect(),
         }
         if let Err(error) = self.client.read_one::<BranchTip>(&format!("{}/branches/{}", place.api, encoded(&place.branch))).await {
-            exams.push(fault("branch", &error, &format!("push the branch `{}`", place.branch)));
+            needs.push(fault("branch", &error, &format!("push the branch `{}`", place.branch)));
         }
         match self.client.read_one::<Vec<Protection>>(&format!("{}/branch_protections", place.api)).await {
-            Ok(rules) => exams.extend(self.protection(&about("protected branch"), place, &rules).await),
+            Ok(rules) => needs.extend(self.protection(about("protected branch"), place, &rules).await),
             Err(error) if error.kind == ForgeErrorKind::Denied => {
-                exams.push(Exam::warn(about("protected branch"), "the account may not read the rules of branches", "let the account administer the repository"));
+                let exam = Exam::warn(about("protected branch"), "the account may not read the rules of branches", "let the account administer the repository");
+                needs.push(Need::seen(exam));
             }
-            Err(error) => exams.push(fault("protected branch", &error, "try again")),
+            Err(error) => needs.push(fault("protected branch", &error, "try again")),
         }
-        exams
+        if let Some(hook) = &wish.hook {
+            needs.push(self.hook(&about("webhook"), place, hook).await);
+        }
+        needs.extend(self.missing_labels(&about("labels"), place, &wish.labels).await);
+        needs
     }
 
     /// Whether nobody but us moves the branch, and nothing is merged before it is true.
-    async fn protection(&self, about: &str, place: &Place, rules: &[Protection]) -> Vec<Exam> {
-        let Some(rule) = rules.iter().find(|rule| rule.rule_name == *place.branch) else {
-            let said = format!("no rule protects `{}`: everybody who may write can push and merge past the server", place.branch);
-            return vec![Exam::fail(about, said, "protect it: no pushes, merges by the server's account alone, and `trueup/converged` as a required status")];
+    async fn protection(&self, about: String, place: &Place, rules: &[Protection]) -> Option<Need> {
+        let bot = self.bot().await.ok()?;
+        let branch = &place.branch;
+        let by_hand = format!(
+            "settings, branches, rule for `{branch}`: no pushes, merges by `{bot}` alone, the status `{CONVERGED}` required, stale approvals dismissed, administrators bound by it"
+        );
+        let rule = rules.iter().find(|rule| rule.rule_name == **branch);
+        let mend = mend(place, bot, rule);
+        let Some(rule) = rule else {
+            let said = format!("no rule protects `{branch}`: everybody who may write can push and merge past the server");
+            let next = "`trueup forge setup` protects it: no pushes, merges by the server's account alone, and `trueup/converged` as a required status";
+            return Some(Need { exams: vec![Exam::fail(&*about, said, next)], about, mends: vec![mend], by_hand });
         };
-        let Ok(bot) = self.bot().await else { return Vec::new() };
         let others = |names: &Option<Vec<String>>| names.iter().flatten().filter(|name| self.user(name) != *bot).cloned().collect::<Vec<_>>();
         let mut wrong = Vec::new();
         let pushers = others(&rule.push_whitelist_usernames);
@@ -83,11 +108,34 @@ impl Gitea {
             wrong.push("admins may merge whatever its rules say".to_owned());
         }
         if wrong.is_empty() {
-            return vec![Exam::ok(about, format!("`{}` is moved by the server alone, once `{CONVERGED}` is green", place.branch))];
+            let exam = Exam::ok(&*about, format!("`{branch}` is moved by the server alone, once `{CONVERGED}` is green"));
+            // Approvals that outlive a push count for nothing here, and mislead whoever reads the page.
+            let mends = if rule.dismiss_stale_approvals { Vec::new() } else { vec![mend] };
+            return Some(Need { about, exams: vec![exam], mends, by_hand });
         }
-        let next = "edit the rule: no pushes, merges by the server's account alone, `trueup/converged` required, admins bound by it";
-        wrong.into_iter().map(|said| Exam::warn(about, format!("`{}`: {said}", place.branch), next)).collect()
+        let next = "edit the rule, or let `trueup forge setup` do it: no pushes, merges by the server's account alone, `trueup/converged` required, admins bound by it";
+        let exams = wrong.into_iter().map(|said| Exam::warn(&*about, format!("`{branch}`: {said}"), next)).collect();
+        Some(Need { about, exams, mends: vec![mend], by_hand })
     }
+}
+
+/// The request that makes the rule right; what it says beside stays.
+fn mend(place: &Place, bot: &User, rule: Option<&Protection>) -> Mend {
+    let contexts: BTreeSet<&str> = rule.and_then(|rule| rule.status_check_contexts.as_ref()).into_iter().flatten().map(String::as_str).chain([CONVERGED]).collect();
+    let mut body = json!({
+        "enable_push": false, "enable_merge_whitelist": true, "merge_whitelist_usernames": [bot], "merge_whitelist_teams": [], "enable_status_check": true,
+        "status_check_contexts": contexts, "dismiss_stale_approvals": true, "block_admin_merge_override": true,
+    });
+    let rules = format!("{}/branch_protections", place.api);
+    let (method, path) = match rule {
+        Some(rule) => (Method::PATCH, format!("{rules}/{}", encoded(&rule.rule_name))),
+        None => {
+            body["rule_name"] = (*place.branch).into();
+            (Method::POST, rules)
+        }
+    };
+    let does = format!("protect `{}`: nobody pushes, only `{bot}` merges, `{CONVERGED}` required, stale approvals dismissed, administrators bound by it", place.branch);
+    Mend { does, method, path, body }
 }
 
 fn rights(about: &str, found: &Repository) -> Vec<Exam> {
@@ -106,6 +154,14 @@ fn rights(about: &str, found: &Repository) -> Vec<Exam> {
     }
     if found.default_merge_style == "manually-merged" {
         exams.push(Exam::warn(about, "the repository's merges are by hand; the server merges with a merge commit", "choose another default merge style"));
+    }
+    if found.allows(&found.default_merge_style) == Some(false) {
+        let said = format!("its default merge style is `{}`, which it does not allow: no merge would be taken", found.default_merge_style);
+        exams.push(Exam::fail(about, said, "allow that style in the repository's settings, or choose another default"));
+    }
+    if found.autodetect_manual_merge {
+        let said = "it calls a pull request merged as soon as its commits are on the branch by another way, which is told as a merge past the gates";
+        exams.push(Exam::warn(about, said, "switch off the detection of merges by hand"));
     }
     exams
 }

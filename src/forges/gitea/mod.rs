@@ -8,6 +8,7 @@ mod forge;
 mod merge;
 mod propose;
 mod reader;
+mod setup;
 mod talk;
 mod wire;
 mod writer;

@@ -10,8 +10,8 @@ use crate::{
         model::{CommitId, MrId, RepoId, Span, Str, User},
         review::{Check, Comment, CommentId, MrState, Review, Right, Sighting},
     },
-    forges::net::{Answer, Described, MOST_PAGES, NetError, Want, dependencies, encoded},
-    ports::{Abilities, Exam, ForgeError, ForgeErrorKind, ForgeReader, Fut, MrRef},
+    forges::net::{Answer, Described, Furnishes as _, MOST_PAGES, NetError, Want, dependencies, encoded},
+    ports::{Abilities, Exam, ForgeError, ForgeErrorKind, ForgeReader, Fut, MrRef, Wish},
 };
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -61,8 +61,8 @@ impl ForgeReader for Gitea {
         })
     }
 
-    fn examine<'a>(&'a self, repo: &'a RepoId) -> Fut<'a, Vec<Exam>> {
-        Box::pin(self.exams(repo))
+    fn examine<'a>(&'a self, repo: &'a RepoId, wish: &'a Wish) -> Fut<'a, Vec<Exam>> {
+        Box::pin(async move { self.needs(repo, wish).await.into_iter().flat_map(|need| need.exams).collect() })
     }
 }
 

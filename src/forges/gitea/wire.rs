@@ -167,6 +167,54 @@ pub struct Repository {
     #[serde(default)]
     pub archived: bool,
     pub permissions: Option<Permissions>,
+    #[serde(default)]
+    pub autodetect_manual_merge: bool,
+    #[serde(default)]
+    pub allow_merge_commits: Option<bool>,
+    #[serde(default)]
+    pub allow_rebase: Option<bool>,
+    #[serde(default)]
+    pub allow_rebase_explicit: Option<bool>,
+    #[serde(default)]
+    pub allow_squash_merge: Option<bool>,
+    #[serde(default)]
+    pub allow_fast_forward_only_merge: Option<bool>,
+}
+
+impl Repository {
+    /// Whether a merge style is switched on; `None`: it does not say.
+    pub fn allows(&self, style: &str) -> Option<bool> {
+        match style {
+            "merge" => self.allow_merge_commits,
+            "rebase" => self.allow_rebase,
+            "rebase-merge" => self.allow_rebase_explicit,
+            "squash" => self.allow_squash_merge,
+            "fast-forward-only" => self.allow_fast_forward_only_merge,
+            _ => None,
+        }
+    }
+}
+
+/// `Hook`.
+#[derive(Clone, Debug, Deserialize)]
+pub struct Hook {
+    pub id: i64,
+    #[serde(default)]
+    pub active: bool,
+    pub events: Option<Vec<String>>,
+    /// The secret is not told.
+    pub config: Option<HookConfig>,
+    #[serde(default)]
+    pub branch_filter: String,
+}
+
+/// What the kind of a hook adds.
+#[derive(Clone, Debug, Default, Deserialize)]
+pub struct HookConfig {
+    #[serde(default)]
+    pub url: String,
+    #[serde(default)]
+    pub content_type: String,
 }
 
 /// `Permission`: what the asking account may do.
@@ -197,4 +245,6 @@ pub struct Protection {
     pub status_check_contexts: Option<Vec<String>>,
     #[serde(default)]
     pub block_admin_merge_override: bool,
+    #[serde(default)]
+    pub dismiss_stale_approvals: bool,
 }

@@ -12,8 +12,8 @@ use crate::{
         review::{CommentId, Face, Status, StatusState},
         run::MergeAnswer,
     },
-    forges::net::{MOST_PAGES, NetError, Weight, replied, told, with_marker},
-    ports::{ForgeError, ForgeErrorKind, ForgeWriter, Fut, Proposal, Proposed, Reaction, Shown},
+    forges::net::{MOST_PAGES, NetError, Weight, furnish, replied, told, with_marker},
+    ports::{ForgeError, ForgeErrorKind, ForgeWriter, Furnished, Fut, Proposal, Proposed, Reaction, Shown, Wish},
 };
 use reqwest::Method;
 use serde_json::json;
@@ -22,7 +22,7 @@ use serde_json::json;
 const OURS: &str = "trueup: ";
 
 /// The colour of our labels.
-const COLOUR: &str = "#2f6f9f";
+pub(super) const COLOUR: &str = "#2f6f9f";
 
 impl ForgeWriter for Gitea {
     fn show<'a>(&'a self, mr: &'a MrId, face: &'a Face, last: &'a Shown) -> Fut<'a, Result<Shown, ForgeError>> {
@@ -68,6 +68,10 @@ impl ForgeWriter for Gitea {
 
     fn withdraw<'a>(&'a self, repo: &'a RepoId, key: &'a str, why: &'a str) -> Fut<'a, Result<Option<MrId>, ForgeError>> {
         Box::pin(async move { Ok(self.withdrawn(repo, key, why).await?) })
+    }
+
+    fn furnish<'a>(&'a self, repo: &'a RepoId, wish: &'a Wish, dry: bool) -> Fut<'a, Vec<Furnished>> {
+        Box::pin(furnish(self, repo, wish, dry))
     }
 
     fn merge<'a>(&'a self, ticket: MergeTicket) -> Fut<'a, Result<MergeAnswer, ForgeError>> {

@@ -1,84 +1,122 @@
-//! What `trueup doctor` asks of a GitHub: whose the token is, what it may do, and who else could move the governed branch.
+//! What must stand at a GitHub: an account that may write, and a branch that nobody else moves before it is true. `trueup doctor` reads it, `trueup forge setup` makes it.
 
 use super::{
     api::encoded_path,
     forge::{GitHub, Place},
+    setup,
     wire::{Account, Protection, Repository, Rule},
 };
 use crate::{
     core::model::RepoId,
-    forges::net::NetError,
-    ports::{Exam, ForgeErrorKind},
+    forges::net::{Furnishes, Mend, Need, NetError, Weight},
+    ports::{Exam, ForgeErrorKind, Fut, Wish},
 };
+use reqwest::Method;
+use serde_json::Value as Json;
 
 /// The status without which nothing should be merged.
-const CONVERGED: &str = "trueup/converged";
+pub(super) const CONVERGED: &str = "trueup/converged";
+
+impl Furnishes for GitHub {
+    fn needs<'a>(&'a self, repo: &'a RepoId, wish: &'a Wish) -> Fut<'a, Vec<Need>> {
+        Box::pin(self.all_needs(repo, wish))
+    }
+
+    fn mend<'a>(&'a self, mend: &'a Mend) -> Fut<'a, Result<(), NetError>> {
+        Box::pin(async move { self.api.send(Weight::Status, mend.method.clone(), &mend.path, &mend.body).await.map(drop) })
+    }
+}
 
 impl GitHub {
-    pub(super) async fn exams(&self, repo: &RepoId) -> Vec<Exam> {
+    async fn all_needs(&self, repo: &RepoId, wish: &Wish) -> Vec<Need> {
         let about = |what: &str| format!("repository {repo}: {what}");
-        let fault = |what: &str, error: &NetError, next: &str| Exam::fail(about(what), error.to_string(), next);
+        let fault = |what: &str, error: &NetError, next: &str| Need::seen(Exam::fail(about(what), error.to_string(), next));
         let place = match self.place(repo) {
             Ok(place) => place,
             Err(error) => return vec![fault("forge", &error, "check `project:`")],
         };
-        let mut exams = Vec::new();
+        let mut needs = Vec::new();
         match self.api.get::<Account>("/user").await {
-            Ok(account) => exams.push(match self.bot().await {
+            Ok(account) => needs.push(Need::seen(match self.bot().await {
                 Ok(bot) if *bot != self.user(Some(&account)) => {
                     let said = format!("the token is that of `{}`, and `bot:` says `{bot}`: its comments would not be known as ours", account.login);
                     Exam::fail(about("forge"), said, "correct `bot:`, or leave it out")
                 }
                 Ok(_) | Err(_) => Exam::ok(about("forge"), format!("the token is that of `{}` on {}", account.login, self.name)),
-            }),
+            })),
             Err(error) => return vec![fault("forge", &error, "check `url:`, `ca:` and `token:` under `forges:`")],
         }
-        match self.api.get::<Repository>(&place.path("")).await {
-            Ok(found) => exams.extend(rights(&about("account"), &found)),
-            Err(error) => return exams.into_iter().chain([fault("account", &error, "check `project:`, and let the account write to it")]).collect(),
-        }
+        let repository = match self.api.get::<Repository>(&place.path("")).await {
+            Ok(found) => found,
+            Err(error) => return needs.into_iter().chain([fault("account", &error, "check `project:`, and let the account write to it")]).collect(),
+        };
+        needs.extend(rights(&about("account"), &repository).into_iter().map(Need::seen));
         if let Err(error) = self.tip(place, &place.project.branch).await {
-            exams.push(fault("branch", &error, &format!("push the branch `{}`", place.project.branch)));
+            needs.push(fault("branch", &error, &format!("push the branch `{}`", place.project.branch)));
         }
-        exams.extend(self.protection(&about("protected branch"), place).await);
-        exams
+        needs.extend(self.protection(repo, place, &repository).await);
+        if let Some(hook) = &wish.hook {
+            needs.push(self.hook(&about("webhook"), place, hook).await);
+        }
+        needs.extend(self.labels(&about("labels"), place, &wish.labels).await);
+        needs
     }
 
     /// Whether nobody but us moves the branch, and nothing is merged before it is true. GitHub keeps two kinds of rules; either may say it.
-    async fn protection(&self, about: &str, place: &Place) -> Vec<Exam> {
+    async fn protection(&self, repo: &RepoId, place: &Place, repository: &Repository) -> Vec<Need> {
         let branch = &place.project.branch;
+        let about = format!("repository {repo}: protected branch");
         let rules: Vec<Rule> = match self.api.whole(&place.path(format!("/rules/branches/{}?per_page=100", encoded_path(branch))), 5).await {
             Ok(rules) => rules,
             // Older Enterprise servers have none.
             Err(error) if error.kind == ForgeErrorKind::NotFound => Vec::new(),
-            Err(error) => return vec![Exam::fail(about, error.to_string(), "try again")],
+            Err(error) => return vec![Need::seen(Exam::fail(about, error.to_string(), "try again"))],
         };
-        let mut exams = Vec::new();
+        let mut needs = Vec::new();
         if rules.iter().any(|rule| rule.kind == "merge_queue") {
             let said = format!("`{branch}` has a merge queue, which lands other commits than those that were proven");
-            exams.push(Exam::fail(about, said, "take the merge queue off this branch: the server is one"));
+            needs.push(Need::seen(Exam::fail(format!("repository {repo}: merge queue"), said, "take the merge queue off this branch: the server is one")));
         }
-        let protection: Option<Protection> = match self.api.find(&place.path(format!("/branches/{}/protection", encoded_path(branch)))).await {
+        let path = place.path(format!("/branches/{}/protection", encoded_path(branch)));
+        let found: Option<Json> = match self.api.find(&path).await {
             Ok(found) => found,
             Err(error) if error.kind == ForgeErrorKind::Denied && rules.is_empty() => {
-                let next = "let the account administer the repository while doctor looks";
-                exams.push(Exam::warn(about, format!("the account may not read the protection of `{branch}`"), next));
-                return exams;
+                let next = "let the account administer the repository while doctor or setup looks";
+                let said = format!("the account may not read the protection of `{branch}`: {}", error.message);
+                needs.push(Need::seen(Exam::warn(about, said, next)));
+                return needs;
             }
             Err(error) if error.kind == ForgeErrorKind::Denied => None,
-            Err(error) => return vec![Exam::fail(about, error.to_string(), "try again")],
+            Err(error) => return vec![Need::seen(Exam::fail(about, error.to_string(), "try again"))],
         };
-        let bot = self.bot().await.ok();
+        let protection = match found.clone().map(serde_json::from_value::<Protection>).transpose() {
+            Ok(protection) => protection,
+            Err(error) => return vec![Need::seen(Exam::fail(about, format!("the protection of `{branch}` cannot be read: {error}"), "look at it yourself"))],
+        };
+        let Ok(bot) = self.bot().await else { return needs };
         let restricted = protection.as_ref().and_then(|rules| rules.restrictions.as_ref());
-        let alone = restricted.is_some_and(|who| who.teams.is_empty() && who.apps.is_empty() && who.users.iter().all(|user| Some(&self.user(Some(user))) == bot));
+        let alone = restricted.is_some_and(|who| who.teams.is_empty() && who.apps.is_empty() && who.users.iter().all(|user| self.user(Some(user)) == *bot));
         let mut required: Vec<&str> = rules.iter().flat_map(|rule| rule.contexts()).collect();
         required.extend(protection.iter().flat_map(Protection::contexts));
-        let mut wrong = Vec::new();
+        // People of one account are bound by nothing that names accounts.
+        let personal = repository.owner.as_ref().is_some_and(|owner| owner.kind == "User");
+        let mend = Mend {
+            does: format!(
+                "protect `{branch}`: `{CONVERGED}` required, {}administrators bound by it, stale reviews dismissed",
+                if personal { String::new() } else { format!("only `{bot}` pushes and merges, ") }
+            ),
+            method: Method::PUT,
+            path,
+            body: setup::wanted(found.as_ref().unwrap_or(&Json::Null), bot.as_str(), personal),
+        };
+        let by_hand = format!("settings, branches, rule for `{branch}`: restrict who can push to `{bot}` alone, require the status `{CONVERGED}`, do not allow bypassing it");
         if protection.is_none() && rules.is_empty() {
             let said = format!("nothing protects `{branch}`: everybody who may write can push and merge past the server");
-            exams.push(Exam::fail(about, said, "protect it: only the server's account pushes, and `trueup/converged` is required"));
-            return exams;
+            let exam = Exam::fail(&*about, said, "`trueup forge setup` protects it: only the server's account pushes, and `trueup/converged` is required");
+            needs.push(Need { about, exams: vec![exam], mends: vec![mend], by_hand });
+            return needs;
         }
+        let mut wrong = Vec::new();
         // A rule that nobody may update the branch has its exceptions where only its administrators read them.
         if !alone && !rules.iter().any(|rule| rule.kind == "update") {
             wrong.push("others than the server's account may push to it or merge");
@@ -89,12 +127,14 @@ impl GitHub {
         if protection.as_ref().is_some_and(|rules| !rules.enforce_admins.as_ref().is_some_and(|on| on.enabled)) && rules.is_empty() {
             wrong.push("administrators may do what its rules forbid");
         }
-        if wrong.is_empty() && exams.is_empty() {
-            exams.push(Exam::ok(about, format!("`{branch}` is moved by the server alone, once `{CONVERGED}` is green")));
+        let next = "edit the rule, or let `trueup forge setup` do it: only the server's account pushes, `trueup/converged` is required, administrators are bound by it";
+        let mut exams: Vec<Exam> = wrong.iter().map(|said| Exam::warn(&*about, format!("`{branch}`: {said}"), next)).collect();
+        let mends = if exams.is_empty() { Vec::new() } else { vec![mend] };
+        if exams.is_empty() {
+            exams.push(Exam::ok(&*about, format!("`{branch}` is moved by the server alone, once `{CONVERGED}` is green")));
         }
-        let next = "edit the rule: only the server's account pushes, `trueup/converged` is required, administrators are bound by it";
-        exams.extend(wrong.into_iter().map(|said| Exam::warn(about, format!("`{branch}`: {said}"), next)));
-        exams
+        needs.push(Need { about, exams, mends, by_hand });
+        needs
     }
 }
 

@@ -117,8 +117,14 @@ mod tests {
 
     #[test]
     fn the_repository_s_own_method_is_taken() {
-        let repository =
-            |merge, squash, rebase| Repository { archived: false, permissions: None, allow_merge_commit: merge, allow_squash_merge: squash, allow_rebase_merge: rebase };
+        let repository = |merge, squash, rebase| Repository {
+            archived: false,
+            permissions: None,
+            owner: None,
+            allow_merge_commit: merge,
+            allow_squash_merge: squash,
+            allow_rebase_merge: rebase,
+        };
         assert_eq!(method(&repository(Some(true), Some(true), Some(true))), Some("merge"));
         assert_eq!(method(&repository(Some(false), Some(true), Some(true))), Some("squash"));
         assert_eq!(method(&repository(Some(false), Some(false), Some(true))), Some("rebase"));

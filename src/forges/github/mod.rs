@@ -12,6 +12,7 @@ mod merge;
 mod people;
 mod propose;
 mod reader;
+mod setup;
 mod sweep;
 mod threads;
 mod transport;

@@ -14,6 +14,8 @@ pub struct Repository {
     #[serde(default)]
     pub permissions: Option<Permissions>,
     #[serde(default)]
+    pub owner: Option<Owner>,
+    #[serde(default)]
     pub archived: bool,
     #[serde(default)]
     pub allow_merge_commit: Option<bool>,
@@ -21,6 +23,37 @@ pub struct Repository {
     pub allow_squash_merge: Option<bool>,
     #[serde(default)]
     pub allow_rebase_merge: Option<bool>,
+}
+
+/// Whose a repository is: a `User`'s or an `Organization`'s.
+#[derive(Clone, Debug, Deserialize)]
+pub struct Owner {
+    #[serde(rename = "type", default)]
+    pub kind: String,
+}
+
+/// A webhook of a repository.
+#[derive(Clone, Debug, Deserialize)]
+pub struct Hook {
+    pub id: u64,
+    pub active: bool,
+    #[serde(default)]
+    pub events: Vec<String>,
+    pub config: HookConfig,
+}
+
+#[derive(Clone, Debug, Deserialize)]
+pub struct HookConfig {
+    #[serde(default)]
+    pub url: Option<String>,
+    #[serde(default)]
+    pub content_type: Option<String>,
+    /// Stars where there is one.
+    #[serde(default)]
+    pub secret: Option<String>,
+    /// A text or a number.
+    #[serde(default)]
+    pub insecure_ssl: Option<serde_json::Value>,
 }
 
 /// What our token may do.

@@ -11,6 +11,7 @@ mod merge;
 mod people;
 mod propose;
 mod reader;
+mod setup;
 mod sweep;
 mod wire;
 mod writer;

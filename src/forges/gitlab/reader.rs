@@ -6,8 +6,8 @@ use crate::{
         model::{MrId, RepoId, Span, User},
         review::{CommentId, MrState, Right, Sighting},
     },
-    forges::net::{Described, NetError},
-    ports::{Abilities, Exam, ForgeError, ForgeReader, Fut, MrRef},
+    forges::net::{Described, Furnishes as _, NetError},
+    ports::{Abilities, Exam, ForgeError, ForgeReader, Fut, MrRef, Wish},
 };
 
 /// Progress is told at most this often: people read no faster, and every edit counts against the account's limit.
@@ -38,8 +38,8 @@ impl ForgeReader for GitLab {
         Box::pin(async move { Ok(self.sight(mr, since).await?) })
     }
 
-    fn examine<'a>(&'a self, repo: &'a RepoId) -> Fut<'a, Vec<Exam>> {
-        Box::pin(self.exams(repo))
+    fn examine<'a>(&'a self, repo: &'a RepoId, wish: &'a Wish) -> Fut<'a, Vec<Exam>> {
+        Box::pin(async move { self.needs(repo, wish).await.into_iter().flat_map(|need| need.exams).collect() })
     }
 
     fn right<'a>(&'a self, repo: &'a RepoId, who: &'a User) -> Fut<'a, Result<Right, ForgeError>> {

@@ -165,7 +165,39 @@ pub struct Project {
     #[serde(default)]
     pub merge_trains_enabled: Option<bool>,
     #[serde(default)]
+    pub only_allow_merge_if_pipeline_succeeds: Option<bool>,
+    #[serde(default)]
     pub permissions: Option<Permissions>,
+}
+
+/// A webhook of a project.
+#[derive(Clone, Debug, Deserialize)]
+pub struct Hook {
+    pub id: u64,
+    pub url: String,
+    #[serde(default)]
+    pub push_events: bool,
+    #[serde(default)]
+    pub merge_requests_events: bool,
+    #[serde(default)]
+    pub note_events: bool,
+    #[serde(default)]
+    pub pipeline_events: bool,
+    #[serde(default)]
+    pub enable_ssl_verification: bool,
+    #[serde(default)]
+    pub push_events_branch_filter: Option<String>,
+    #[serde(default)]
+    pub token_present: Option<bool>,
+    #[serde(default)]
+    pub signing_token_present: Option<bool>,
+}
+
+/// How a project approves, where its plan has such settings.
+#[derive(Clone, Debug, Deserialize)]
+pub struct Approving {
+    #[serde(default)]
+    pub reset_approvals_on_push: bool,
 }
 
 /// What our token's account may do, by itself and by its groups.
@@ -187,6 +219,8 @@ pub struct Protected {
 /// Whom a rule lets: everybody of a level, or one account.
 #[derive(Clone, Debug, Deserialize)]
 pub struct Level {
+    #[serde(default)]
+    pub id: u64,
     pub access_level: Option<u32>,
     #[serde(default)]
     pub access_level_description: Option<String>,

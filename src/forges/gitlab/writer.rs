@@ -11,8 +11,8 @@ use crate::{
         review::{CommentId, Face, StatusState},
         run::MergeAnswer,
     },
-    forges::net::{Marked, NetError, Weight, marked, replied, told, with_marker},
-    ports::{ForgeError, ForgeWriter, Fut, Proposal, Proposed, Reaction, Shown},
+    forges::net::{Marked, NetError, Weight, furnish, marked, replied, told, with_marker},
+    ports::{ForgeError, ForgeWriter, Furnished, Fut, Proposal, Proposed, Reaction, Shown, Wish},
 };
 use reqwest::Method;
 use serde_json::json;
@@ -74,6 +74,10 @@ impl ForgeWriter for GitLab {
 
     fn withdraw<'a>(&'a self, repo: &'a RepoId, key: &'a str, why: &'a str) -> Fut<'a, Result<Option<MrId>, ForgeError>> {
         Box::pin(async move { Ok(self.withdrawn(repo, key, why).await?) })
+    }
+
+    fn furnish<'a>(&'a self, repo: &'a RepoId, wish: &'a Wish, dry: bool) -> Fut<'a, Vec<Furnished>> {
+        Box::pin(furnish(self, repo, wish, dry))
     }
 
     fn merge<'a>(&'a self, ticket: MergeTicket) -> Fut<'a, Result<MergeAnswer, ForgeError>> {

@@ -8,6 +8,7 @@ mod fault;
 mod known;
 mod marker;
 mod mirror;
+mod need;
 mod pace;
 mod proposal;
 
@@ -18,5 +19,6 @@ pub use fault::NetError;
 pub use known::Known;
 pub use marker::{Marked, marked, replied, told, with_marker};
 pub use mirror::{Mirror, Want};
+pub use need::{Furnishes, Mend, Need, furnish, hook_by_hand};
 pub use pace::{Pace, Turn, Weight};
 pub use proposal::Standing;

@@ -210,6 +210,9 @@ fn project(state: &mut State, path: &str, dir: PathBuf, roles: BTreeMap<String, 
         methods: BTreeSet::from([Method::Merge, Method::Squash]),
         pushes: Vec::new(),
         tidy: false,
+        hooks: Vec::new(),
+        pipelines_must_pass: None,
+        reset_approvals: None,
     }
 }
 

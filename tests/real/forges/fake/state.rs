@@ -77,6 +77,24 @@ pub struct Project {
     pub pushes: Vec<Push>,
     /// Whether the source branch goes with the merge.
     pub tidy: bool,
+    pub hooks: Vec<Hook>,
+    /// Whether merges wait for what stands on the head; none: it does not say.
+    pub pipelines_must_pass: Option<bool>,
+    /// Whether a push makes approvals void; none: its plan has no such setting.
+    pub reset_approvals: Option<bool>,
+}
+
+/// Where a project tells what happened.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Hook {
+    pub id: u64,
+    pub url: String,
+    pub events: BTreeSet<String>,
+    pub secret: Option<String>,
+    pub active: bool,
+    pub json: bool,
+    /// Certificates are looked at.
+    pub verified: bool,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]

@@ -3,10 +3,10 @@
 use super::house::House;
 use crate::forges::world::{ForgeWorld, run};
 use serde_json::json;
-use trueup::ports::{Exam, Found};
+use trueup::ports::{Exam, Found, Wish};
 
 fn exams(house: &House) -> Vec<Exam> {
-    run(house.driver().examine(&house.repo()))
+    run(house.driver().examine(&house.repo(), &Wish::default()))
 }
 
 fn told(exams: &[Exam], found: Found) -> String {

@@ -3,6 +3,7 @@
 mod doctor;
 mod house;
 mod midway;
+mod setup;
 mod stories;
 mod table;
 mod town;

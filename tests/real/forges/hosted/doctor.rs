@@ -4,11 +4,14 @@ use super::{
     super::fake::{Protection, Role, Wire},
     office::{Office, PATH},
 };
-use trueup::{core::model::RepoId, ports::Exam};
+use trueup::{
+    core::model::RepoId,
+    ports::{Exam, Wish},
+};
 
 /// What it says, worst first in its own words: `ok`, `warn` or `fail`, and of what.
 async fn told(office: &Office) -> Vec<String> {
-    let exams: Vec<Exam> = office.hub.examine(&RepoId::new("dns")).await;
+    let exams: Vec<Exam> = office.hub.examine(&RepoId::new("dns"), &Wish::default()).await;
     exams.iter().map(|exam| format!("{:?} {}: {}", exam.found, exam.about, exam.said).to_lowercase()).collect()
 }
 

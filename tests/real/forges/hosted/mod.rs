@@ -6,6 +6,7 @@ mod look;
 mod merge;
 mod office;
 mod propose;
+mod setup;
 mod stories;
 mod sweep;
 mod table;

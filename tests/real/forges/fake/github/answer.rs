@@ -3,7 +3,7 @@
 use super::super::state::{Role, State};
 use super::{
     super::door::{Answer, Ask, paged},
-    git, json, pulls,
+    git, json, pulls, setup,
 };
 use serde_json::{Value, json};
 
@@ -32,7 +32,7 @@ fn found(body: Value) -> Answer {
 }
 
 /// Refuses whoever has less than a role.
-fn needs(state: &State, ask: &Ask<'_>, path: &str, role: Role, done: impl FnOnce() -> Answer) -> Answer {
+pub fn needs(state: &State, ask: &Ask<'_>, path: &str, role: Role, done: impl FnOnce() -> Answer) -> Answer {
     if state.role(path, &ask.who) >= role { done() } else { Answer::refused(403, "Resource not accessible by personal access token") }
 }
 
@@ -45,7 +45,7 @@ fn repository(state: &mut State, ask: &Ask<'_>, path: &str, rest: &[&str]) -> An
             let queued = state.project(path).protection.get(*branch).is_some_and(|rules| rules.queue);
             Answer::ok(if queued { json!([{ "type": "merge_queue" }]) } else { json!([]) })
         }
-        ("GET", ["branches", branch, "protection"]) => needs(state, ask, path, Role::Admin, || protection(state, path, branch)),
+        (_, ["hooks" | "labels", ..] | ["branches", _, "protection"]) => setup::answer(state, ask, path, rest),
         (_, ["pulls", ..]) => pulls::answer(state, ask, path, &rest[1..]),
         (_, ["issues", ..]) => issues(state, ask, path, &rest[1..]),
         ("GET", ["commits", sha, "statuses"]) => {
@@ -99,18 +99,6 @@ fn permission(state: &State, path: &str, login: &str) -> Answer {
         Role::Admin => ("admin", "admin"),
     };
     Answer::ok(json!({ "permission": permission, "role_name": role, "user": json::user(state, login) }))
-}
-
-fn protection(state: &State, path: &str, branch: &str) -> Answer {
-    let Some(rules) = state.project(path).protection.get(branch) else { return Answer::refused(404, "Branch not protected") };
-    let mut out = json!({
-        "required_status_checks": { "strict": false, "contexts": rules.required_statuses, "checks": [] }, "enforce_admins": { "enabled": rules.for_admins },
-    });
-    if !rules.may_push.is_empty() {
-        let users: Vec<Value> = rules.may_push.iter().map(|login| json!({ "login": login, "id": state.users[login].id, "type": "User", "site_admin": false })).collect();
-        out["restrictions"] = json!({ "users": users, "teams": [], "apps": [] });
-    }
-    Answer::ok(out)
 }
 
 /// Newest first, all in one answer here.

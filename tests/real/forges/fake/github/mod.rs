@@ -5,6 +5,7 @@ mod git;
 mod graphql;
 mod json;
 mod pulls;
+mod setup;
 
 pub use answer::answer;
 pub use graphql::graphql;

@@ -8,6 +8,7 @@ use super::{
     },
     json,
     requests::{self, API},
+    setup,
 };
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
@@ -40,15 +41,7 @@ fn missing() -> Answer {
 fn project(state: &mut State, ask: &Ask<'_>, path: &str, rest: &[&str]) -> Answer {
     match (ask.method, rest) {
         ("GET", []) => Answer::ok(json::project(state, state.project(path), &ask.who)),
-        ("GET", ["protected_branches", branch]) => match state.project(path).protection.get(*branch) {
-            Some(rules) => {
-                let level = |level: u32, said: &str| json!({ "id": 1, "access_level": level, "access_level_description": said, "user_id": null });
-                let one = |login: &String| json!({ "id": 1, "access_level": 40, "access_level_description": login, "user_id": state.users[login].id });
-                let merges: Vec<Value> = if rules.may_push.is_empty() { vec![level(40, "Maintainers")] } else { rules.may_push.iter().map(one).collect() };
-                Answer::ok(json!({ "id": 1, "name": branch, "push_access_levels": [level(0, "No one")], "merge_access_levels": merges }))
-            }
-            None => missing(),
-        },
+        (_, ["hooks" | "labels" | "protected_branches" | "approvals", ..]) | ("PUT", []) => setup::answer(state, ask, path, rest),
         (_, ["merge_requests", rest @ ..]) => requests::answer(state, ask, path, rest),
         ("GET", ["members", "all", id]) => {
             let user = state.users.values().find(|user| user.id.to_string() == *id).map(|user| user.login.clone());

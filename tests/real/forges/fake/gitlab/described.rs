@@ -23,8 +23,9 @@ const fn write(method: &'static str, path: &'static str, body: &'static [&'stati
 const PAGE: [&str; 2] = ["page", "per_page"];
 
 /// The pages are "Merge requests API", "Notes API", "Discussions API", "Merge request approvals API", "Commits API", "Branches API",
-/// "Events API", "Users API", "Jobs API", "Protected branches API", "Project members API", "Resource label events API" and "Emoji reactions API".
-const ALL: [Described; 30] = [
+/// "Events API", "Users API", "Jobs API", "Protected branches API", "Project members API", "Resource label events API" and "Emoji reactions API", "Project webhooks API",
+/// "Labels API" and "Projects API".
+const ALL: [Described; 41] = [
     get("/user", &[]),
     get("/users", &["username", "active", "blocked", "search"]),
     get("/projects/:id", &["license", "statistics", "with_custom_attributes"]),
@@ -119,6 +120,66 @@ const ALL: [Described; 30] = [
     get("/projects/:id/jobs/:job", &[]),
     get("/projects/:id/protected_branches/:branch", &[]),
     get("/projects/:id/labels", &["search", "with_counts"]),
+    write("POST", "/projects/:id/labels", &["name!", "color!", "description", "priority"]),
+    write(
+        "POST",
+        "/projects/:id/protected_branches",
+        &[
+            "name!",
+            "push_access_level",
+            "merge_access_level",
+            "unprotect_access_level",
+            "allow_force_push",
+            "allowed_to_push",
+            "allowed_to_merge",
+            "allowed_to_unprotect",
+            "code_owner_approval_required",
+        ],
+    ),
+    write(
+        "PATCH",
+        "/projects/:id/protected_branches/:branch",
+        &["allow_force_push", "allowed_to_push", "allowed_to_merge", "allowed_to_unprotect", "code_owner_approval_required"],
+    ),
+    get("/projects/:id/hooks", &[]),
+    write("POST", "/projects/:id/hooks", &HOOK),
+    write("PUT", "/projects/:id/hooks/:hook", &HOOK),
+    write("DELETE", "/projects/:id/hooks/:hook", &[]),
+    // Of the many settings those that are set here.
+    write("PUT", "/projects/:id", &["only_allow_merge_if_pipeline_succeeds", "only_allow_merge_if_all_discussions_are_resolved"]),
+    get("/projects/:id/approvals", &[]),
+    write(
+        "POST",
+        "/projects/:id/approvals",
+        &[
+            "reset_approvals_on_push",
+            "disable_overriding_approvers_per_merge_request",
+            "merge_requests_author_approval",
+            "merge_requests_disable_committers_approval",
+            "require_password_to_approve",
+            "selective_code_owner_removals",
+        ],
+    ),
+    get("/groups/:id/members", &["query", "user_ids", "skip_users"]),
+];
+
+/// The fields of a webhook.
+const HOOK: [&str; 15] = [
+    "url!",
+    "token",
+    "signing_token",
+    "push_events",
+    "push_events_branch_filter",
+    "branch_filter_strategy",
+    "merge_requests_events",
+    "note_events",
+    "pipeline_events",
+    "job_events",
+    "tag_push_events",
+    "issues_events",
+    "enable_ssl_verification",
+    "name",
+    "description",
 ];
 
 /// What values some parameters may have.

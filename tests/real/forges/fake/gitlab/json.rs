@@ -17,12 +17,16 @@ pub fn user(state: &State, login: &str) -> Value {
 }
 
 pub fn project(state: &State, project: &Project, who: &str) -> Value {
-    json!({
+    let mut out = json!({
         "id": project.id, "path_with_namespace": project.path, "default_branch": project.default_branch, "merge_method": "merge", "archived": false,
         "merge_trains_enabled": project.protection.values().any(|rules| rules.queue),
         "permissions": { "project_access": { "access_level": level(state.role(&project.path, who)) }, "group_access": null },
         "forked_from_project": project.fork_of.as_ref().map(|path| json!({ "id": state.project(path).id })),
-    })
+    });
+    if let Some(must) = project.pipelines_must_pass {
+        out["only_allow_merge_if_pipeline_succeeds"] = must.into();
+    }
+    out
 }
 
 pub fn level(role: Role) -> u32 {

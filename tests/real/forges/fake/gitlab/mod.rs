@@ -4,6 +4,7 @@ mod answer;
 mod described;
 mod json;
 mod requests;
+mod setup;
 
 pub use answer::answer;
 pub use described::described;

@@ -1,0 +1,178 @@
+//! What `trueup forge setup` makes at a GitHub: the webhook, the labels, and the body of a branch's protection that keeps what people set beside it.
+
+use super::{
+    exam::CONVERGED,
+    forge::{GitHub, Place},
+    wire::{Hook, Label},
+};
+use crate::{
+    core::model::Str,
+    forges::net::{Mend, Need, hook_by_hand},
+    ports::{self, Exam},
+};
+use reqwest::Method;
+use serde_json::{Value as Json, json};
+use std::collections::BTreeSet;
+
+/// Everything that our webhook door understands.
+const EVENTS: [&str; 12] = [
+    "push",
+    "create",
+    "delete",
+    "pull_request",
+    "pull_request_review",
+    "pull_request_review_comment",
+    "pull_request_review_thread",
+    "issue_comment",
+    "status",
+    "check_run",
+    "check_suite",
+    "repository",
+];
+
+/// Pages of webhooks and labels; GitHub takes 20 webhooks of an event.
+const PAGES: usize = 10;
+
+/// The colour of our labels.
+const COLOUR: &str = "2f6f9f";
+
+impl GitHub {
+    /// The webhook of this server, known by its address.
+    pub(super) async fn hook(&self, about: &str, place: &Place, hook: &ports::Hook) -> Need {
+        let by_hand = hook_by_hand(&hook.url, &EVENTS.join(", "));
+        let late = "until then news is found by the sweep alone";
+        let known: Vec<Hook> = match self.api.whole(&place.path("/hooks?per_page=100"), PAGES).await {
+            Ok(known) => known,
+            Err(error) => {
+                let said = format!("the account may not see the webhooks: {error}");
+                let next = format!("give the token `admin:repo_hook` and let its account administer the repository, or {by_hand}");
+                return Need { by_hand: next.clone(), ..Need::seen(Exam::warn(about, said, next)) };
+            }
+        };
+        let body = |events: &BTreeSet<&str>| {
+            let config = json!({ "url": hook.url, "content_type": "json", "secret": hook.secret.expose(), "insecure_ssl": "0" });
+            json!({ "active": true, "events": events, "config": config })
+        };
+        let Some(there) = known.iter().find(|known| known.config.url.as_deref() == Some(&*hook.url)) else {
+            let mut new = body(&EVENTS.into());
+            new["name"] = "web".into();
+            let mend = Mend { does: format!("make the webhook {}", hook.url), method: Method::POST, path: place.path("/hooks"), body: new };
+            let exam = Exam::warn(about, format!("none leads to {}", hook.url), format!("`trueup forge setup` makes it; {late}"));
+            return Need { about: about.to_owned(), exams: vec![exam], mends: vec![mend], by_hand };
+        };
+        let mut wrong = Vec::new();
+        if !there.active {
+            wrong.push("is switched off".to_owned());
+        }
+        let lacking: Vec<&str> = EVENTS.into_iter().filter(|event| !there.events.iter().any(|known| known == event || known == "*")).collect();
+        if !lacking.is_empty() {
+            wrong.push(format!("does not tell of {}", lacking.join(", ")));
+        }
+        if there.config.content_type.as_deref() != Some("json") {
+            wrong.push("sends forms".to_owned());
+        }
+        if there.config.secret.as_deref().is_none_or(str::is_empty) {
+            wrong.push("signs nothing".to_owned());
+        }
+        if there.config.insecure_ssl.as_ref().is_some_and(|value| value != "0" && value != 0) {
+            wrong.push("takes any certificate".to_owned());
+        }
+        let well = wrong.is_empty();
+        let exam = match well {
+            true => Exam::ok(about, format!("{} hears of everything", hook.url)),
+            false => Exam::warn(about, format!("{} {}", hook.url, wrong.join(", ")), format!("`trueup forge setup` mends it; {late}")),
+        };
+        if well && !hook.anew {
+            return Need::seen(exam);
+        }
+        // Events that people added stay.
+        let events: BTreeSet<&str> = EVENTS.into_iter().chain(there.events.iter().map(String::as_str)).collect();
+        let does = if well { "set the webhook's secret again".to_owned() } else { format!("mend the webhook, which {}", wrong.join(", ")) };
+        let mend = Mend { does, method: Method::PATCH, path: place.path(format!("/hooks/{}", there.id)), body: body(&events) };
+        Need { about: about.to_owned(), exams: vec![exam], mends: vec![mend], by_hand }
+    }
+
+    /// The labels that are missing; they are made when they are first set, too.
+    pub(super) async fn labels(&self, about: &str, place: &Place, wanted: &[Str]) -> Option<Need> {
+        if wanted.is_empty() {
+            return None;
+        }
+        let known: Vec<Label> = match self.api.whole(&place.path("/labels?per_page=100"), PAGES).await {
+            Ok(known) => known,
+            Err(error) => return Some(Need::seen(Exam::warn(about, error.to_string(), "try again; labels are made when they are first set"))),
+        };
+        let missing = wanted.iter().filter(|name| !known.iter().any(|label| label.name.eq_ignore_ascii_case(name)));
+        let make = |name: &Str| Mend {
+            does: format!("make the label `{name}`"),
+            method: Method::POST,
+            path: place.path("/labels"),
+            body: json!({ "name": name, "color": COLOUR, "description": "set by trueup" }),
+        };
+        let mends: Vec<Mend> = missing.map(make).collect();
+        let said = format!("{} of {} are there, and what is missing is made when it is first set", wanted.len() - mends.len(), wanted.len());
+        Some(Need { about: about.to_owned(), exams: vec![Exam::ok(about, said)], mends, by_hand: "let the account write to the repository".to_owned() })
+    }
+}
+
+/// The protection that is wanted, with everything else as people set it: what GitHub tells of one is not what it takes.
+pub(super) fn wanted(there: &Json, bot: &str, personal: bool) -> Json {
+    let on = |name: &str| there[name]["enabled"] == true;
+    let names = |list: &Json, key: &str| list.as_array().into_iter().flatten().filter_map(|one| one[key].as_str().map(str::to_owned)).collect::<Vec<_>>();
+    let people = |list: &Json| json!({ "users": names(&list["users"], "login"), "teams": names(&list["teams"], "slug"), "apps": names(&list["apps"], "slug") });
+    let checks = &there["required_status_checks"];
+    let contexts: BTreeSet<&str> = checks["contexts"].as_array().into_iter().flatten().filter_map(Json::as_str).chain([CONVERGED]).collect();
+    let mut statuses = json!({ "strict": checks["strict"] == true, "contexts": contexts });
+    // Checks that one app alone may set stay bound to it.
+    let bound: Vec<&Json> = checks["checks"].as_array().into_iter().flatten().filter(|check| check["app_id"].is_number()).collect();
+    if !bound.is_empty() {
+        let free = contexts.iter().filter(|context| !bound.iter().any(|check| check["context"] == ***context));
+        statuses["checks"] =
+            free.map(|context| json!({ "context": context })).chain(bound.iter().map(|check| json!({ "context": check["context"], "app_id": check["app_id"] }))).collect();
+    }
+    let known = &there["required_pull_request_reviews"];
+    let mut reviews = json!({
+        "dismiss_stale_reviews": true, "require_code_owner_reviews": known["require_code_owner_reviews"] == true,
+        "required_approving_review_count": known["required_approving_review_count"].as_u64().unwrap_or(0), "require_last_push_approval": known["require_last_push_approval"] == true,
+    });
+    for key in ["dismissal_restrictions", "bypass_pull_request_allowances"] {
+        if known[key].is_object() {
+            reviews[key] = people(&known[key]);
+        }
+    }
+    let restrictions = match (personal, bot.strip_suffix("[bot]")) {
+        (true, _) => Json::Null,
+        (false, Some(app)) => json!({ "users": [], "teams": [], "apps": [app] }),
+        (false, None) => json!({ "users": [bot], "teams": [], "apps": [] }),
+    };
+    let mut out = json!({ "required_status_checks": statuses, "enforce_admins": true, "required_pull_request_reviews": reviews, "restrictions": restrictions });
+    for key in ["required_linear_history", "allow_force_pushes", "allow_deletions", "block_creations", "required_conversation_resolution", "lock_branch", "allow_fork_syncing"] {
+        if on(key) {
+            out[key] = true.into();
+        }
+    }
+    out
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_people_set_beside_it_stays() {
+        let there = json!({
+            "required_status_checks": { "strict": true, "contexts": ["ci", "lint"], "checks": [{ "context": "ci", "app_id": 7 }, { "context": "lint", "app_id": null }] },
+            "required_pull_request_reviews": { "required_approving_review_count": 2, "dismissal_restrictions": { "users": [{ "login": "ada" }], "teams": [{ "slug": "sre" }], "apps": [] } },
+            "restrictions": { "users": [{ "login": "ada" }], "teams": [], "apps": [] }, "required_linear_history": { "enabled": true }, "allow_deletions": { "enabled": false },
+        });
+        let out = wanted(&there, "trueup", false);
+        assert_eq!(
+            out["required_status_checks"],
+            json!({ "strict": true, "contexts": ["ci", "lint", "trueup/converged"], "checks": [{ "context": "lint" }, { "context": "trueup/converged" }, { "context": "ci", "app_id": 7 }] })
+        );
+        assert_eq!((&out["required_pull_request_reviews"]["required_approving_review_count"], &out["required_linear_history"]), (&json!(2), &json!(true)));
+        assert_eq!(out["required_pull_request_reviews"]["dismissal_restrictions"], json!({ "users": ["ada"], "teams": ["sre"], "apps": [] }));
+        assert_eq!((&out["restrictions"], out.get("allow_deletions")), (&json!({ "users": ["trueup"], "teams": [], "apps": [] }), None));
+        assert_eq!(wanted(&Json::Null, "deploys[bot]", false)["restrictions"], json!({ "users": [], "teams": [], "apps": ["deploys"] }));
+        assert_eq!(wanted(&Json::Null, "trueup", true)["restrictions"], Json::Null);
+    }
+}

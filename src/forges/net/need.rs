@@ -1,0 +1,111 @@
+//! What must stand at a forge for a repository to be governed there: one list for each, which `trueup doctor` reads and `trueup forge setup` makes true.
+
+use super::NetError;
+use crate::{
+    core::model::RepoId,
+    ports::{Exam, Found, Furnished, Fut, Outcome, Wish},
+};
+use reqwest::Method;
+use serde_json::Value as Json;
+
+/// One thing that must stand.
+#[derive(Clone, Debug)]
+pub struct Need {
+    /// What it is: `repository dns: webhook`.
+    pub about: String,
+    /// What is seen of it; not one is empty.
+    pub exams: Vec<Exam>,
+    /// What makes it true, in this order; none where nothing is to be done, or a person must do it.
+    pub mends: Vec<Mend>,
+    /// What a person does where we may not.
+    pub by_hand: String,
+}
+
+/// One request that makes something true.
+#[derive(Clone, Debug)]
+pub struct Mend {
+    /// What it does, as an order: `protect main: …`.
+    pub does: String,
+    pub method: Method,
+    pub path: String,
+    pub body: Json,
+}
+
+impl Need {
+    /// Something that is looked at and that nobody but a person can change.
+    pub fn seen(exam: Exam) -> Self {
+        Self { about: exam.about.clone(), by_hand: exam.next.clone().unwrap_or_default(), exams: vec![exam], mends: Vec::new() }
+    }
+
+    /// Whether there is something to do.
+    fn stands(&self) -> bool {
+        self.mends.is_empty() && self.exams.iter().all(|exam| exam.found == Found::Ok)
+    }
+
+    /// What is wrong with it, in one line; what is well where nothing is.
+    fn said(&self) -> String {
+        let wrong: Vec<&str> = self.exams.iter().filter(|exam| exam.found != Found::Ok).map(|exam| &*exam.said).collect();
+        if wrong.is_empty() { self.exams.iter().map(|exam| &*exam.said).collect::<Vec<_>>().join("; ") } else { wrong.join("; ") }
+    }
+}
+
+/// A forge that can be set up.
+pub trait Furnishes: Sync {
+    /// Everything that must stand for a repository, as it is now.
+    fn needs<'a>(&'a self, repo: &'a RepoId, wish: &'a Wish) -> Fut<'a, Vec<Need>>;
+
+    /// Sends one request.
+    fn mend<'a>(&'a self, mend: &'a Mend) -> Fut<'a, Result<(), NetError>>;
+}
+
+/// Makes everything stand that can be made to; `dry`: says what it would do and sends nothing that writes.
+///
+/// What was sent is read back: only what then stands counts as made.
+pub async fn furnish(forge: &dyn Furnishes, repo: &RepoId, wish: &Wish, dry: bool) -> Vec<Furnished> {
+    let mut out = Vec::new();
+    let mut tried: Vec<(String, Vec<String>, Option<NetError>)> = Vec::new();
+    for need in forge.needs(repo, wish).await {
+        if need.stands() {
+            out.push(Furnished { about: need.about.clone(), outcome: Outcome::Stands, said: need.said(), next: None });
+        } else if need.mends.is_empty() {
+            out.push(Furnished { about: need.about.clone(), outcome: Outcome::Lacks, said: need.said(), next: Some(need.by_hand) });
+        } else if dry {
+            let does = need.mends.iter().map(|mend| mend.does.clone()).collect::<Vec<_>>().join("; ");
+            out.push(Furnished { about: need.about.clone(), outcome: Outcome::Would, said: does, next: None });
+        } else {
+            let (mut does, mut refused) = (Vec::new(), None);
+            for mend in &need.mends {
+                match forge.mend(mend).await {
+                    Ok(()) => does.push(mend.does.clone()),
+                    Err(error) => refused = refused.or(Some(error)),
+                }
+            }
+            tried.push((need.about, does, refused));
+        }
+    }
+    if tried.is_empty() {
+        return out;
+    }
+    let after = forge.needs(repo, wish).await;
+    for (about, does, refused) in tried {
+        let now = after.iter().find(|need| need.about == about);
+        let stands = now.is_some_and(|need| need.exams.iter().all(|exam| exam.found == Found::Ok));
+        let next = now.map(|need| need.by_hand.clone());
+        out.push(match refused {
+            // Good to have, and nothing that a change waits for.
+            Some(error) if stands => Furnished { about, outcome: Outcome::Stands, said: format!("{}; more was refused: {error}", now.map_or_else(String::new, Need::said)), next },
+            Some(error) => Furnished { about, outcome: Outcome::Lacks, said: error.to_string(), next },
+            None if stands => Furnished { about, outcome: Outcome::Made, said: does.join("; "), next: None },
+            None => {
+                let said = now.map_or_else(|| "it cannot be read back".to_owned(), |need| format!("it was asked for, and is not so: {}", need.said()));
+                Furnished { about, outcome: Outcome::Lacks, said, next }
+            }
+        });
+    }
+    out
+}
+
+/// What a person is told who must make a webhook by hand.
+pub fn hook_by_hand(url: &str, events: &str) -> String {
+    format!("make it by hand in the repository's settings: {url}, content type JSON, the secret that `webhook_secret` names, TLS verified, events: {events}")
+}
