@@ -164,6 +164,10 @@ fn first_approvers(repo: &Repository) -> Vec<Str> {
 /// Names in a policy to come that the server does not know, and rules that ask more people than there are: nobody could ever approve.
 pub(super) fn strangers(repo: &Repository, root: &trueup_yaml::Repository) -> Faults {
     let mut faults = Vec::new();
+    // Without a server nobody knows who there is.
+    if repo.approvers.is_none() {
+        return faults;
+    }
     for (name, place) in &root.approvers {
         let (known, what, advice): (Vec<&Str>, _, _) = match name.strip_prefix('@') {
             Some(group) if repo.people.groups.contains_key(group) => continue,

@@ -1,6 +1,7 @@
 //! The shell: where effects become real, and the wiring of everything.
 
 mod board;
+pub mod ci;
 pub mod config;
 mod dangling;
 mod desk;
@@ -25,6 +26,7 @@ mod owners;
 pub mod people;
 mod perform;
 pub mod planning;
+pub mod preview;
 mod replicas;
 pub mod safe;
 pub mod service;

@@ -50,6 +50,25 @@ pub struct Request {
     pub restore: Option<Restore>,
 }
 
+impl Request {
+    /// A plan of which nothing has run, where nothing is known of other changes.
+    pub fn afresh(repo: RepoId, base: CommitId, head: CommitId) -> Self {
+        Self {
+            mr: MrId { repo, number: 0 },
+            base,
+            head,
+            ours: BTreeMap::new(),
+            written: BTreeMap::new(),
+            earlier: Vec::new(),
+            now: Time::default(),
+            ahead: BTreeMap::new(),
+            overrides: Arc::default(),
+            owners: None,
+            restore: None,
+        }
+    }
+}
+
 /// What a way back is made from, beside what was written.
 pub struct Restore {
     /// The plan that ran last.
@@ -271,7 +290,12 @@ async fn compiled(repo: &Repository, targets: &Targets, sighted: Sighted<'_>, re
     plan.notes.extend(weak(targets, &plan.deltas));
     plan.notes.sort();
     if found.bootstrap && !plan.writes_nothing() {
-        return Err(CompileError::Refused(first_writes(&plan)).into());
+        match sighted {
+            Sighted::Observe(_) => return Err(CompileError::Refused(first_writes(&plan)).into()),
+            // Whether these are writes at all is known once somebody looks.
+            Sighted::Offline => plan.notes.push(Note::Remark { text: FIRST.into() }),
+        }
+        plan.notes.sort();
     }
     Ok(plan)
 }
@@ -294,6 +318,9 @@ fn facts(policy: &Policy) -> Vec<Fact> {
         Rollout::AtOnce | Rollout::Wait => Vec::new(),
     }
 }
+
+/// What is said of a first merge request where nobody looked.
+const FIRST: &str = "base has no trueup.yaml yet, so the server takes over what is live exactly as it is asked for here, and refuses whatever it would have to write";
 
 /// Before base has a policy, nothing is written: the first merge request says what is live, and later ones change it.
 fn first_writes(plan: &Plan) -> Vec<Refusal> {

@@ -1,11 +1,13 @@
 //! The one place that names concrete adapters: configuration in, a world out.
 
+pub mod ci;
 pub mod forges;
 mod hooks;
 pub mod store;
 
 use super::{
     board::BoardRoom,
+    ci::SignIns,
     config,
     desk::Desk,
     drift::SweepBook,
@@ -23,7 +25,7 @@ use super::{
 };
 use crate::{
     core::{
-        model::{RepoId, SecretRef, Str, User},
+        model::{CommitId, RepoId, SecretRef, Str, User},
         render::Kinds,
         review::Right,
     },
@@ -238,6 +240,27 @@ pub fn checkout(server: &config::Server, name: Option<&str>, path: &Path) -> any
     Ok(governed(server, named, path)?)
 }
 
+/// A checkout without any configuration, for previews.
+pub struct Checkout {
+    pub state: Arc<dyn StateRepo>,
+    /// Its history is cut somewhere.
+    pub shallow: bool,
+    git: Arc<GitRepo>,
+}
+
+impl Checkout {
+    /// Whether all of what two commits do not share is here, and where they parted.
+    pub fn parted(&self, one: &CommitId, other: &CommitId) -> Result<bool, RepoError> {
+        self.git.parted(one, other)
+    }
+}
+
+/// The repository that a folder is in, by itself.
+pub fn checkout_alone(path: &Path) -> Result<Checkout, RepoError> {
+    let git = Arc::new(GitRepo::discover(path)?);
+    Ok(Checkout { shallow: git.is_shallow()?, state: git.clone(), git })
+}
+
 /// A configured repository over its git folder.
 pub(super) fn governed(server: &config::Server, named: &config::Repository, path: &Path) -> Result<Repository, RepoError> {
     Ok(Repository {
@@ -287,6 +310,8 @@ pub struct Wired {
     pub folders: BTreeMap<RepoId, PathBuf>,
     /// Where webhooks come in.
     pub reception: Arc<Reception>,
+    /// What jobs of CI sign in with.
+    pub jobs: Arc<SignIns>,
 }
 
 /// Everything of one server, ready to serve; nothing runs yet.
@@ -313,6 +338,7 @@ pub async fn service_over(server: config::Server, targets: Targets) -> anyhow::R
     let forge = Arc::new(LocalForge::open(store.clone(), clock.clone(), people.clone(), User::new(server.bot.clone()), &local)?);
     let forges::Found { network, elsewhere } = forges::network(&server, &*secrets, people.clone(), clock.clone()).await?;
     let doors = hooks::doors(&server, &*secrets).await?;
+    let jobs = Arc::new(ci::sign_ins(&server, &*secrets, clock.clone()).await?);
     let mut repositories = BTreeMap::new();
     for repository in &server.repositories {
         repositories.insert(RepoId::new(repository.name.clone()), Arc::new(governed(&server, repository, &server.repository_path(repository))?));
@@ -346,5 +372,5 @@ pub async fn service_over(server: config::Server, targets: Targets) -> anyhow::R
     let world = Arc::new(world);
     let reception = Arc::new(Reception::new((*world.store).clone(), world.clock.clone(), doors));
     let folders = local.into_iter().map(|place| (place.id, place.path)).collect();
-    Ok(Wired { service: Service::new(world.clone(), Desk::new(world)), people, folders, reception })
+    Ok(Wired { service: Service::new(world.clone(), Desk::new(world)), people, folders, reception, jobs })
 }

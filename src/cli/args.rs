@@ -1,6 +1,6 @@
 //! The commands and their dispatch.
 
-use super::{Exit, completions, demo, doctor, drift, forge, graph, halt, import, mr, overrides, plan, schema, serve, status, store, term, validate};
+use super::{Exit, completions, demo, doctor, drift, forge, graph, halt, import, mr, overrides, plan, preview, schema, serve, status, store, term, validate};
 use clap::{CommandFactory, Parser, Subcommand};
 use std::process::ExitCode;
 
@@ -12,6 +12,7 @@ const EXAMPLES: &str = "Examples:
   trueup demo                  the whole life of a merge request, on loopback
   trueup validate              is what this checkout asks for well said?
   trueup plan --base main --head my-branch --config server.yaml
+  trueup preview --offline     the same in a job of CI, from the checkout alone
   trueup serve --config server.yaml
   trueup mr open --repo dns --source my-branch --title 'move www'
   trueup mr wait 7 --for merged --timeout 10m
@@ -19,9 +20,9 @@ const EXAMPLES: &str = "Examples:
 Commands that talk to a server take it from --server or TRUEUP_SERVER, and you from TRUEUP_TOKEN.
 
 Exit codes:
-  0  done; `plan`: there is nothing to do; `drift`: there is none
+  0  done; `plan`, `preview`: there is nothing to do; `drift`: there is none
   1  an error, wrong arguments too; standard error says what to do next
-  2  `plan`: there are changes; `drift`: there is some
+  2  `plan`, `preview`: there are changes; `drift`: there is some
   3  `mr wait`: it ended in another phase
   4  `mr wait`: the time is up";
 
@@ -43,6 +44,8 @@ enum Commands {
     Validate(validate::ValidateArgs),
     /// Compile the plan of a merge request from a checkout; no server needed.
     Plan(plan::PlanArgs),
+    /// Print what a merge request would change, in a job of CI.
+    Preview(preview::PreviewArgs),
     /// Write desired state from what is live.
     Import(import::ImportArgs),
     /// Print the JSON Schema of trueup.yaml or server.yaml.
@@ -95,6 +98,7 @@ pub fn run() -> ExitCode {
         Commands::Demo(args) => demo::run(&args, cli.color),
         Commands::Serve(args) => serve::run(&args),
         Commands::Plan(args) => plan::run(&args, cli.color),
+        Commands::Preview(args) => talk(preview::run(&args, cli.color)),
         Commands::Mr(command) => talk(mr::run(&command, cli.color)),
         Commands::Status(args) => talk(status::run(&args)),
         Commands::Drift(args) => talk(drift::run(&args, cli.color)),

@@ -67,6 +67,14 @@ impl Client {
         self.json(Method::POST, path, Some(body)).await
     }
 
+    /// Posts, and hands back whatever is answered: the status and its JSON, null where it is none. An error where nothing was.
+    pub async fn exchange(&self, path: &[&str], body: &Value) -> anyhow::Result<(u16, Value)> {
+        let sent = self.http.post(self.url(path)?).json(body).bearer_auth(&self.token).send().await;
+        let response = sent.with_context(|| format!("{} does not answer; is the server running, and is --server (TRUEUP_SERVER) right?", self.base))?;
+        let status = response.status().as_u16();
+        Ok((status, response.json().await.unwrap_or_default()))
+    }
+
     pub async fn delete(&self, path: &[&str]) -> anyhow::Result<Value> {
         self.json(Method::DELETE, path, None).await
     }

@@ -17,6 +17,7 @@ mod load;
 mod mr;
 mod overrides;
 mod plan;
+mod preview;
 pub mod schema;
 mod serve;
 mod status;

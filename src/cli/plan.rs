@@ -3,16 +3,9 @@
 use super::{Exit, args::runtime, load::load, term, term::Color};
 use crate::{
     app::{planning, wiring},
-    core::{
-        gate,
-        model::{MrId, RepoId, Time},
-        plan::Plan,
-        render,
-        review::words,
-        run::PlanResult,
-    },
+    core::{gate, model::RepoId, plan::Plan, render, review::words, run::PlanResult},
 };
-use std::{collections::BTreeMap, path::PathBuf, sync::Arc};
+use std::{path::PathBuf, sync::Arc};
 
 /// Compiles the plan that merging HEAD into BASE would need: reads the live systems, writes nothing.
 #[derive(clap::Args)]
@@ -70,20 +63,7 @@ pub fn run(args: &PlanArgs, color: Color) -> anyhow::Result<Exit> {
         let repo = Arc::new(wiring::checkout(&server, args.name.as_deref(), &args.repo)?);
         let approvers = repo.approvers.clone();
         let (base, head) = (repo.state.commit(&args.base)?, repo.state.commit(&args.head)?);
-        let mr = MrId { repo: RepoId::new(repo.id.as_str()), number: 0 };
-        let request = planning::Request {
-            mr,
-            base,
-            head,
-            ours: BTreeMap::new(),
-            written: BTreeMap::new(),
-            earlier: Vec::new(),
-            now: Time::default(),
-            ahead: BTreeMap::new(),
-            overrides: Arc::default(),
-            owners: None,
-            restore: None,
-        };
+        let request = planning::Request::afresh(RepoId::new(repo.id.as_str()), base, head);
         let sighted = if args.offline { planning::Sighted::Offline } else { planning::Sighted::Observe(&safe) };
         let (_, result) = planning::compile_for(repo, &targets, sighted, request).await;
         match result {
@@ -95,7 +75,7 @@ pub fn run(args: &PlanArgs, color: Color) -> anyhow::Result<Exit> {
                     }
                 }
                 show(&plan, args.output, &kinds, color);
-                Ok(if plan.writes_nothing() && !plan.gives_up() { Exit::Ok } else { Exit::Changes })
+                Ok(if render::changes_nothing(&plan) { Exit::Ok } else { Exit::Changes })
             }
             PlanResult::Refused(faults) => {
                 term::refuse(&faults);

@@ -80,6 +80,42 @@ impl GitRepo {
         })
     }
 
+    /// Whether its history is cut somewhere.
+    pub fn is_shallow(&self) -> Result<bool, RepoError> {
+        self.with_repo(|repo| Ok(repo.is_shallow()))
+    }
+
+    /// Whether all of what two commits do not share is here, and a commit where they parted: only then does a shallow clone merge as a whole one does.
+    pub fn parted(&self, one: &CommitId, other: &CommitId) -> Result<bool, RepoError> {
+        let (one, other) = (oid(one.as_str())?, oid(other.as_str())?);
+        self.with_repo(|repo| {
+            let cut = std::fs::read_to_string(repo.commondir().join("shallow")).unwrap_or_default();
+            let cut: std::collections::BTreeSet<&str> = cut.lines().map(str::trim).collect();
+            let bases = match repo.merge_bases(one, other) {
+                Ok(bases) => bases,
+                Err(error) if error.code() == ErrorCode::NotFound => return Ok(false),
+                Err(error) => return Err(wrong(error)),
+            };
+            // One is the other's own history: nothing is merged, the later one is taken as it is.
+            if bases.iter().any(|base| *base == one || *base == other) {
+                return Ok(true);
+            }
+            let mut walk = repo.revwalk().map_err(wrong)?;
+            for tip in [one, other] {
+                walk.push(tip).map_err(wrong)?;
+            }
+            for base in bases.iter() {
+                walk.hide(*base).map_err(wrong)?;
+            }
+            for id in walk {
+                if cut.contains(id.map_err(wrong)?.to_string().as_str()) {
+                    return Ok(false);
+                }
+            }
+            Ok(true)
+        })
+    }
+
     fn lock(&self) -> std::sync::MutexGuard<'_, Vec<Repository>> {
         // Handles are only moved in and out, so a panic elsewhere leaves the list whole.
         self.pool.lock().unwrap_or_else(std::sync::PoisonError::into_inner)

@@ -3,7 +3,7 @@
 use super::{
     answer::{At, Body, Fault, InRepo},
     auth::Person,
-    drift, edits,
+    drift, edits, previews,
     router::App,
     sse,
 };
@@ -65,7 +65,7 @@ const FORMATS: &[(&str, &[&str])] = &[("format", &["text", "json", "markdown"]),
 
 /// Every route.
 pub fn routes() -> Vec<Route> {
-    changes().into_iter().chain(drift::routes()).chain(edits::routes()).collect()
+    changes().into_iter().chain(drift::routes()).chain(edits::routes()).chain(previews::routes()).collect()
 }
 
 fn changes() -> Vec<Route> {

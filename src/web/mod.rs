@@ -12,6 +12,7 @@ mod hooks;
 mod metrics;
 mod openapi;
 pub mod pages;
+mod previews;
 mod router;
 pub mod serve;
 mod site;

@@ -10,6 +10,7 @@ use super::{
 };
 use crate::{
     app::{
+        ci::SignIns,
         config::Limits,
         hooks::Reception,
         service::{Service, ServiceError, ServiceErrorKind},
@@ -38,6 +39,8 @@ use tower_http::{
 pub struct App {
     pub service: Service,
     pub people: Arc<dyn Tokens>,
+    /// What jobs of CI sign in with.
+    pub jobs: Arc<SignIns>,
     pub sessions: Arc<Sessions>,
     pub hooks: Arc<Hooks>,
 }
@@ -61,9 +64,9 @@ impl App {
 }
 
 /// Builds the surface. Pushes over HTTP are served beside it, with bounds of their own.
-pub fn router(service: Service, people: Arc<dyn Tokens>, reception: Arc<Reception>, limits: &Limits) -> Router {
+pub fn router(service: Service, people: Arc<dyn Tokens>, jobs: Arc<SignIns>, reception: Arc<Reception>, limits: &Limits) -> Router {
     metrics::start();
-    let app = App { service, people, sessions: Arc::default(), hooks: Arc::new(Hooks::new(reception, limits)) };
+    let app = App { service, people, jobs, sessions: Arc::default(), hooks: Arc::new(Hooks::new(reception, limits)) };
     let mut router = Router::new().route("/api/v1/openapi.json", get(async || Json(openapi::document(&api::routes()))));
     for route in api::routes() {
         router = router.route(&format!("/api/v1{}", route.path), route.handler);

@@ -45,10 +45,10 @@ pub async fn start(mut server: config::Server) -> anyhow::Result<Running> {
 /// Starts a server that is wired already.
 pub async fn start_over(listener: TcpListener, limits: config::Limits, drift: config::Drift, wired: Wired) -> anyhow::Result<Running> {
     let addr = listener.local_addr()?;
-    let Wired { service, people, folders, reception } = wired;
+    let Wired { service, people, folders, reception, jobs } = wired;
     let (stop, stopped) = watch::channel(false);
     let door = Arc::new(Door { people: people.clone(), service: service.clone(), folders });
-    let routes = router(service.clone(), people, reception.clone(), &limits).merge(git_http::router(door, limits.push_bytes));
+    let routes = router(service.clone(), people, jobs, reception.clone(), &limits).merge(git_http::router(door, limits.push_bytes));
     let web = tokio::spawn(door::answer(listener, routes, stopped.clone()));
     let woken = service.resume().await?;
     tracing::info!(%addr, woken, "listening");

@@ -9,6 +9,7 @@ mod hooks;
 mod lab;
 mod ladder;
 mod pages;
+mod preview;
 mod probes;
 #[cfg(feature = "faults")]
 mod replicas;

@@ -1,6 +1,6 @@
 //! Faults that the shape of `server.yaml` does not show: names that nobody has, addresses that are none, the same name twice.
 
-use super::{Places, Repository, SecretSource, Server, StoreKind, Target, TokenSource, forges, owners};
+use super::{Places, Repository, SecretSource, Server, StoreKind, Target, TokenSource, ci, forges, owners};
 use crate::{
     app::wiring,
     core::model::{Grant, Refusal, RefusalKind, SecretRef, Span, Str, nearest},
@@ -15,6 +15,7 @@ pub(super) fn check(server: &Server, node: &Node) -> Vec<Refusal> {
     check.users();
     check.repositories();
     forges::check(&mut check);
+    ci::check(&mut check);
     check.owners();
     for (name, target) in &server.targets {
         check.target(name, target);

@@ -188,21 +188,21 @@ fn one(check: &mut Check<'_>, name: &Str, forge: &Forge) {
 }
 
 /// Why an address is none that can be used.
-enum Wrong {
+pub(super) enum Wrong {
     /// It holds what nobody may read.
     Secret,
     Form(&'static str),
 }
 
 /// How a token travels to an address.
-enum Safe {
+pub(super) enum Safe {
     Encrypted,
     /// Unencrypted, and never over a wire.
     Here,
     Plain,
 }
 
-fn address(url: &str) -> Result<Safe, Wrong> {
+pub(super) fn address(url: &str) -> Result<Safe, Wrong> {
     let parsed = reqwest::Url::parse(url).map_err(|_| Wrong::Form("is no URL"))?;
     if !parsed.username().is_empty() || parsed.password().is_some() {
         return Err(Wrong::Secret);

@@ -1,6 +1,7 @@
 //! `server.yaml`: what the operators of a server say; every fault with its place, secrets by reference only.
 
 mod check;
+mod ci;
 mod forges;
 mod load;
 mod owners;
@@ -10,6 +11,7 @@ mod rights;
 mod secret;
 mod types;
 
+pub use ci::{Ci, JobToken, SignIn};
 pub use forges::{Forge, ForgeKind, LOCAL};
 pub use load::{load, parse};
 pub use owners::{Places, pairs, places};

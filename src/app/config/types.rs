@@ -1,6 +1,6 @@
 //! The keys of `server.yaml`; the doc of each field is its line in docs/configuration.md.
 
-use super::{Forge, Probes, SecretSource, SecretSources, Sops, TokenSource, Vault};
+use super::{Ci, Forge, Probes, SecretSource, SecretSources, Sops, TokenSource, Vault};
 use crate::core::model::{Grant, ProbeGrant, SecretRef, Span, Str};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -61,6 +61,9 @@ pub struct Server {
     /// What health probes of repositories may name.
     #[serde(default)]
     pub probes: Probes,
+    /// How jobs of CI sign in to ask for previews.
+    #[serde(default)]
+    pub ci: Ci,
     /// What the server takes on at once.
     #[serde(default)]
     pub limits: Limits,
@@ -414,6 +417,9 @@ impl Server {
         for forge in self.forges.values_mut() {
             forge.ca = forge.ca.take().map(|path| folder.join(path));
         }
+        for sign_in in &mut self.ci.sign_ins {
+            sign_in.keys_file = sign_in.keys_file.take().map(|path| folder.join(path));
+        }
         self.probes.ca = self.probes.ca.take().map(|path| folder.join(path));
         for target in self.targets.values_mut() {
             target.path = target.path.take().map(|path| folder.join(path));
@@ -459,7 +465,7 @@ impl Server {
         });
         let hooks = self.repositories.iter().flat_map(|of| of.webhook_secret.0.iter().map(move |source| (format!("webhook secret of repository {}", of.name), source.reference())));
         let queries = self.probes.prometheus.iter().filter_map(|(name, at)| Some((format!("token of Prometheus {name}"), at.token.as_ref()?.reference())));
-        seals.chain(providers).chain(store).chain(targets).chain(tokens).chain(forges).chain(hooks).chain(queries).collect()
+        seals.chain(providers).chain(store).chain(targets).chain(tokens).chain(self.ci.own_secrets()).chain(forges).chain(hooks).chain(queries).collect()
     }
 
     /// Where a repository lies on disk; of one on a network forge, its mirror.

@@ -42,6 +42,7 @@ pub async fn examine(server: &Server, checkout: Option<(&str, &Path)>) -> Vec<Ex
         }
     }
     exams.extend(wiring::forges::examine(server, &*secrets).await);
+    exams.extend(wiring::ci::examine(server).await);
     exams.extend(probes::examine(server, &*secrets, health).await);
     match wiring::targets(server, &*secrets).await {
         Ok(targets) => {

@@ -11,3 +11,4 @@ mod wait;
 pub use args::{MrCommand, run};
 use table::journal;
 pub use table::print as print_table;
+pub use wait::span;

@@ -50,7 +50,8 @@ pub fn phase(text: &str) -> Result<Phase, String> {
     Phase::parse(text).ok_or_else(|| format!("no such phase; there are {}", Phase::ALL.map(Phase::as_str).join(", ")))
 }
 
-fn span(text: &str) -> Result<Span, String> {
+/// Reads a length of time.
+pub fn span(text: &str) -> Result<Span, String> {
     Span::parse(text).ok_or_else(|| "write a whole number and a unit: `500ms`, `60s`, `10m`, `2h`".to_owned())
 }
 

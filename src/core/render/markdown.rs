@@ -3,7 +3,7 @@
 use super::{Line, MOST_STEPS, Sheet, Summary, mermaid, text};
 use crate::core::{
     diff::{Delta, Op},
-    model::StepId,
+    model::{Refusal, StepId},
     review::{
         StepState,
         escape::{cut, fence, html_code, plain},
@@ -210,6 +210,26 @@ fn bullets(items: Vec<String>, room: Room<'_>) -> (String, usize) {
         shown += 1;
     }
     (out, shown)
+}
+
+/// Faults as a compiler would show them, cut at faults; nothing when there are none.
+pub fn refused(faults: &[Refusal], room: Room<'_>) -> String {
+    if faults.is_empty() {
+        return String::new();
+    }
+    let (mut body, mut used, mut shown) = (String::new(), 2000, 0);
+    for fault in faults {
+        let text = super::refusal(fault) + "\n";
+        used += text.chars().count();
+        if used > room.chars {
+            break;
+        }
+        body.push_str(&text);
+        shown += 1;
+    }
+    let left = faults.len() - shown;
+    let more = if left > 0 { room.more(left) + "\n" } else { String::new() };
+    format!("#### {} to mend\n\n{}\n{more}", words::count(faults.len(), "fault"), fence("text", body.trim_end()))
 }
 
 /// The way back, folded.

@@ -4,7 +4,7 @@ use super::Kinds;
 use crate::core::{
     diff::{Delta, Op},
     model::{Digest, ResourceId, Str, VEIL, Value},
-    plan::Plan,
+    plan::{Note, Plan},
 };
 use globset::{Glob, GlobSet, GlobSetBuilder};
 use similar::{Algorithm, DiffTag, capture_diff_slices};
@@ -115,6 +115,11 @@ impl<'a> Sheet<'a> {
 
     pub fn summary(&self) -> Summary {
         Summary::of(self.plan)
+    }
+
+    /// Whether it would say that there is nothing to do, and nobody has looked (I12).
+    pub fn is_unproven(&self) -> bool {
+        self.summary().is_empty() && self.plan.notes.contains(&Note::NotObserved)
     }
 }
 

@@ -50,7 +50,8 @@ pub fn text(sheet: &Sheet<'_>, style: Style) -> String {
     if let Some(back) = sheet.way_back {
         section(style, "Way back", way_back(sheet, back).into_iter(), &mut out);
     }
-    out.push_str(&style.paint(BOLD, &total(sheet.plan, &summary)));
+    let total = if sheet.is_unproven() { words::UNPROVEN.to_owned() } else { total(sheet.plan, &summary) };
+    out.push_str(&style.paint(BOLD, &total));
     if let Some(digest) = sheet.digest {
         out.push_str(&format!(" Digest {}.", digest.short()));
     }

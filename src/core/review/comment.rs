@@ -4,7 +4,7 @@ use super::{ApprovalView, Direction, Face, Label, Left, Phase, Since, Status, St
 use crate::core::{
     model::{CommitId, MrId, ResourceId, Str, Value},
     plan::{ItemRef, Plan},
-    render::{self, Room, Sheet, markdown},
+    render::{Room, Sheet, markdown},
 };
 
 /// What the first line of every sticky comment starts with, by which it is found again.
@@ -50,7 +50,7 @@ fn comment(view: &View) -> String {
     let mut before = format!("{}{}\n\n", marker(&view.mr), words::state_line(view));
     before.push_str(&tasks(view));
     before.push_str(&markdown::list("Still missing", view.still_missing(), room.of(3000)));
-    before.push_str(&refusals(view, room.of(10_500)));
+    before.push_str(&markdown::refused(&view.refusals, room.of(10_500)));
     before.push_str(&markdown::list("Paths in conflict", view.conflicts.iter().map(|path| words::code(path)).collect(), room.of(3000)));
     before.push_str(&failures(view, room.of(6000)));
     before.push_str(&given_up(view, room.of(3000)));
@@ -134,25 +134,6 @@ fn changes(view: &View, sheet: &Sheet<'_>, room: Room<'_>) -> String {
     let head = format!("#### {title}: {summary}\n\n");
     let body = markdown::changes(sheet, room.of(room.chars.saturating_sub(head.chars().count())));
     head + &body
-}
-
-fn refusals(view: &View, room: Room<'_>) -> String {
-    if view.refusals.is_empty() {
-        return String::new();
-    }
-    let mut body = String::new();
-    let mut shown = 0;
-    for refusal in &view.refusals {
-        let text = render::refusal(refusal) + "\n";
-        if body.chars().count() + text.chars().count() + 2000 > room.chars {
-            break;
-        }
-        body.push_str(&text);
-        shown += 1;
-    }
-    let left = view.refusals.len() - shown;
-    let more = if left > 0 { room.more(left) + "\n" } else { String::new() };
-    format!("#### {} to mend\n\n{}\n{more}", words::count(view.refusals.len(), "fault"), escape::fence("text", body.trim_end()))
 }
 
 fn failures(view: &View, room: Room<'_>) -> String {

@@ -43,6 +43,8 @@ impl View {
             merged,
             direction,
             plan: _,
+            planned: _,
+            awaits_trust: _,
             digest,
             steps,
             approvals,

@@ -31,6 +31,10 @@ pub struct View {
     /// Whether `plan` is the rollout or the way back of one.
     pub direction: Direction,
     pub plan: Option<Arc<Plan>>,
+    /// The head that `plan` was made for.
+    pub planned: Option<CommitId>,
+    /// Nothing is observed of what its author brings until a member asks for a plan of this head (I10).
+    pub awaits_trust: bool,
     pub digest: Option<Digest>,
     /// One a step of the plan, in the plan's order; empty before anything ran.
     pub steps: Vec<StepView>,
@@ -330,6 +334,8 @@ impl View {
             merged: None,
             direction: Direction::Forward,
             plan: None,
+            planned: None,
+            awaits_trust: false,
             digest: None,
             steps: Vec::new(),
             approvals: Vec::new(),

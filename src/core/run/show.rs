@@ -156,6 +156,7 @@ impl Change {
             view.pushers.clone_from(&sighting.pushers);
             view.tasks = self.desk.as_ref().map_or_else(Vec::new, |desk| gate::tasks(&desk.policy, sighting));
         }
+        view.awaits_trust = matches!(self.waiting(), Some(Waiting::Trust { .. }));
         view.phase = self.phase();
         view.waits_for = self.waits_for();
         view.reasons = self.held.iter().filter_map(|reason| Some(self.sentence(reason)?.to_string())).chain(self.trouble.as_ref().map(|what| words::code(what))).collect();
@@ -171,6 +172,7 @@ impl Change {
         let outdated = matches!(self.stage, Phase::Refused | Phase::Conflicted) && !self.wrote();
         if let Some(desk) = self.desk.as_ref().filter(|_| !outdated) {
             view.plan = Some(desk.plan.clone());
+            view.planned = Some(desk.key.head.clone());
             view.digest = Some(desk.digest);
             view.way_back.clone_from(&desk.way_back);
             view.sensitive.clone_from(&desk.policy.sensitive);

@@ -8,4 +8,5 @@ mod fixture;
 mod hostile;
 mod journal;
 mod paper;
+mod preview;
 mod refusal;

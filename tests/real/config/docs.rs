@@ -154,7 +154,7 @@ Secrets stand in the environment or in files, never in `server.yaml`. Relative p
 examines what the file names as a run would use it, and writes nothing: secrets, data folder, git, protected branches, grants, whether approvals can be met,
 and of each target whether it answers, takes the key, serves, transfers and would update the zones, and whether every name server answers for them;
 of config centers their members, the sign-in, whether what is granted may be read and written, limits, quota and alarms; of health probes whether
-what policy names is there, may be reached, and what each sees now.
+what policy names is there, may be reached, and what each sees now; of sign-ins of CI whether the issuer's keys can be read.
 
 {}
 ### Example

@@ -46,7 +46,7 @@ async fn an_account_is_the_user_of_the_same_name_whatever_its_case() {
 #[test]
 fn the_example_is_read_whole() {
     let server = read(include_str!("../../../examples/forges/server.yaml"));
-    assert_eq!(server.repositories.iter().filter(|of| !of.is_local()).count(), 2);
+    assert_eq!(server.repositories.iter().filter(|of| !of.is_local()).count(), 4);
 }
 
 #[test]

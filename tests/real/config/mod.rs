@@ -1,5 +1,6 @@
 //! `server.yaml`: what is read, and how every fault is told.
 
+mod ci;
 mod docs;
 mod forges;
 

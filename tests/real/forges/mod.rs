@@ -1,8 +1,8 @@
 //! Network forges: a forge that is plain state behind the vendors' wire formats, and the drivers over it.
 
-mod fake;
+pub mod fake;
 mod gitea;
-mod hosted;
+pub mod hosted;
 mod net;
 mod proof;
 mod table;

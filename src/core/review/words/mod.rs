@@ -7,6 +7,7 @@ mod answer;
 mod journal;
 mod parts;
 mod plan;
+mod preview;
 mod status;
 mod waiting;
 
@@ -17,5 +18,6 @@ pub use parts::{count, keeps, list, overdue, phase_words, short, steps_list, whe
 pub use plan::{
     WAY_BACK, approval, edge, failure, given, healthy, how_to_approve, never, not_by, note, nothing_to_do, obstacle, op, reason, state_line, sure, undo, waits, ways_on,
 };
+pub use preview::{ALONE, CONFLICTS, UNPROVEN, compared, leads_to, untrusted};
 pub use status::{status_approval, status_converged, status_plan, status_rollout};
 pub use waiting::{Mend, Waiting};

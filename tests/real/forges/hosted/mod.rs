@@ -10,7 +10,7 @@ mod setup;
 mod stories;
 mod sweep;
 mod table;
-mod town;
+pub mod town;
 mod world;
 mod write;
 

@@ -45,6 +45,11 @@ impl Town {
 
     /// With more lines below `policy:`.
     pub fn with_policy(wire: Wire, policy: &str) -> Self {
+        Self::with(wire, policy, "")
+    }
+
+    /// And with more keys of `server.yaml`.
+    pub fn with(wire: Wire, policy: &str, more: &str) -> Self {
         let threads = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().expect("threads can be started");
         let fake = threads.block_on(FakeForge::start(wire));
         let dns = DnsServer::bind();
@@ -66,7 +71,7 @@ impl Town {
         };
         let config = format!(
             "listen: 127.0.0.1:{port}\ndata: {data}\nsecrets: {secrets}\nusers:\n{users}forges:\n  work:\n    kind: {kind}\n    url: {url}\n    token: {{ file: trueup.token }}\nrepositories:\n  - name: dns\n    forge: work\n    project: {PATH}\n    \
-             approvers: [ana, ben]\n    admins: [root]\n    grants:\n      - target: inside\n        units: [\"{zone}\"]\nlimits:\n  sweep: 1s\ntargets:\n  inside:\n    kind: dns/rfc2136\n    address: {addr}\n    nameservers: [{addr}]\n    tsig: {{ name: {KEY_NAME}, algorithm: {KEY_ALGORITHM}, secret: {{ file: tsig.key }} }}\n",
+             approvers: [ana, ben]\n    admins: [root]\n    grants:\n      - target: inside\n        units: [\"{zone}\"]\nlimits:\n  sweep: 1s\ntargets:\n  inside:\n    kind: dns/rfc2136\n    address: {addr}\n    nameservers: [{addr}]\n    tsig: {{ name: {KEY_NAME}, algorithm: {KEY_ALGORITHM}, secret: {{ file: tsig.key }} }}\n{more}",
             data = at.join("data").display(),
             secrets = at.display(),
             url = fake.url,
@@ -158,6 +163,28 @@ impl Town {
 
     pub fn until(&self, what: &str, mut holds: impl FnMut(&Self) -> bool) {
         assert!(wait_for(LONG, || holds(self)), "it never came to {what}; the server's log:\n{}", self.server.log());
+    }
+
+    /// Where the server is.
+    pub fn url(&self) -> String {
+        format!("http://127.0.0.1:{}", self.port)
+    }
+
+    pub fn log(&self) -> String {
+        self.server.log()
+    }
+
+    /// A branch in a fork of somebody who may only read, and its request; its number and head.
+    pub fn propose_from_a_fork(&self, by: &str, branch: &str, address: &str) -> (u64, String) {
+        let fork = self.fake.fork(PATH, by);
+        let head = self.fake.push(&fork, by, branch, &[(&format!("zones/{}yaml", self.zone), &zone_file(&self.zone, address))]);
+        (self.fake.open_from(PATH, &fork, by, branch, branch, ""), head)
+    }
+
+    /// A branch of ana's with what cannot be read, and its request; its number and head.
+    pub fn propose_broken(&self, branch: &str) -> (u64, String) {
+        let head = self.fake.push(PATH, "ana", branch, &[(&format!("zones/{}yaml", self.zone), "www: {type: A, value: 192.0.2.999}\n")]);
+        (self.fake.open(PATH, "ana", branch, branch), head)
     }
 
     fn run(&self, person: &str, args: &[&str]) -> Output {
