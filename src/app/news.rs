@@ -1,7 +1,10 @@
 //! What the forge last showed of the open merge requests, so that a push or a sweep costs what moved and not what is open.
 
 use crate::{
-    core::model::{CommitId, MrId, RepoId, Time},
+    core::{
+        model::{CommitId, MrId, RepoId, Time},
+        review::CommentId,
+    },
     ports::MrRef,
 };
 use std::{
@@ -12,8 +15,11 @@ use std::{
 /// How many open ones each sweep looks at that seem not to have moved: news can be lost, and what a change stands on is more than what the forge lists.
 const IN_TURN: usize = 200;
 
+/// Edited comments that are remembered as told; beyond it the forge is asked again what was said.
+const TOLD: usize = 10_000;
+
 #[derive(Debug, Default)]
-pub struct News(Mutex<BTreeMap<RepoId, Seen>>, Mutex<Announced>);
+pub struct News(Mutex<BTreeMap<RepoId, Seen>>, Mutex<Announced>, Mutex<BTreeSet<(MrId, CommentId)>>);
 
 /// What webhooks have told since the last sweep.
 #[derive(Debug, Default)]
@@ -64,6 +70,20 @@ impl News {
         let found = found.filter(|found| !whole && !told.changes.contains(&found.mr)).collect();
         told.changes.retain(|mr| mr.repo != *repo);
         found
+    }
+
+    /// Takes an edited comment for told; whether that is still to be done.
+    pub fn tells(&self, mr: &MrId, edited: CommentId) -> bool {
+        let mut told = self.2.lock().unwrap_or_else(PoisonError::into_inner);
+        if told.len() >= TOLD {
+            told.clear();
+        }
+        told.insert((mr.clone(), edited))
+    }
+
+    /// It could not be told.
+    pub fn untold(&self, mr: &MrId, edited: CommentId) {
+        self.2.lock().unwrap_or_else(PoisonError::into_inner).remove(&(mr.clone(), edited));
     }
 
     /// The next few open ones, round and round.

@@ -15,7 +15,7 @@ use crate::{
         drift::OverrideAsk,
         model::{MrId, ResourceId, StepId, Token, TreeId},
         plan::{Act, Earlier, Plan, Written},
-        review::{Brings, CommentId, Face, Sighting, Upshot},
+        review::{Brings, CommentId, Face, Sighting, Upshot, escape::code},
         run::{Ask, Effect, Input, Item, Outcome, PlanAnswer, PlanKey, PlanResult},
     },
     ports::{Fence, ForgeError, ForgeErrorKind, KvError, Reaction, Shown, Stands},
@@ -210,9 +210,14 @@ async fn outdated(hands: &Hands) -> Option<String> {
     }
     let known = hands.known.as_ref()?;
     match sight(&hands.world, &hands.mr, Some(CommentId(u64::MAX))).await {
-        Ok(now) => (now != *known).then(|| "the merge request or its base moved since it was last looked at".to_owned()),
+        // What is only told, and not judged, is no news.
+        Ok(now) => (Sighting { edited: Vec::new(), altered: None, ..now } != *known).then(|| "the merge request or its base moved since it was last looked at".to_owned()),
         // The forge being away stops no run (I14); the branch itself is as near as the repository.
-        Err(_) => hands.world.base(&hands.mr.repo).filter(|base| *base != known.base).map(|base| format!("base is {base} by now, and the forge does not answer")),
+        Err(error) if error.kind.passes() || error.kind == ForgeErrorKind::Stranger => {
+            hands.world.base(&hands.mr.repo).filter(|base| *base != known.base).map(|base| format!("base is {base} by now, and the forge does not answer"))
+        }
+        // It answers, and the merge request cannot be read: somebody may have seen to that.
+        Err(error) => Some(format!("the merge request cannot be read: {error}")),
     }
 }
 
@@ -224,24 +229,58 @@ async fn sight(world: &World, mr: &MrId, since: Option<CommentId>) -> Result<Sig
     // What is not here yet is read by the look that follows the fetch; rules that ask for it are not kept until then.
     let brought = tokio::task::spawn_blocking(move || state.brought(&base, &head).ok()).await.ok().flatten();
     let unread = |error: KvError| ForgeError { what: format!("who pushed cannot be read: {error}"), kind: ForgeErrorKind::Unavailable };
-    seen.pushers.extend(hooks::pushers(&world.store, &repo.people, &seen, brought.as_deref()).await.map_err(unread)?);
+    let pushed = hooks::pushers(&world.store, &*world.people, &seen, brought.as_deref()).await.map_err(unread)?;
+    seen.own_head &= pushed.iter().all(|who| *who == seen.author);
+    seen.pushers.extend(pushed);
     let small = |n: usize| u32::try_from(n).unwrap_or(u32::MAX);
-    seen.brings = brought.map(|brought| Brings { commits: small(brought.commits.len()), messages: brought.messages.clone(), files: small(brought.files) });
+    seen.brings =
+        brought.map(|brought| Brings { commits: small(brought.commits.len()), messages: brought.messages.clone(), unsaid: small(brought.unsaid), files: small(brought.files) });
     Ok(seen)
+}
+
+/// Says once of each edited comment with commands that nothing was done about it.
+async fn tell_edited(world: &World, mr: &MrId, edited: Vec<CommentId>) {
+    for id in edited.into_iter().filter(|id| world.news.tells(mr, *id)) {
+        let text =
+            "A comment with a command was edited (on GitLab a reaction counts as that), and edited comments are no commands: nothing was done about it. Write it as a new comment.";
+        if let Err(error) = world.forge.tell(mr, &format!("edited {}", id.0), text).await {
+            tracing::warn!(change = %mr, "that an edited comment is no command could not be said; the next look says it: {error}");
+            world.news.untold(mr, id);
+        }
+    }
 }
 
 /// Reads the merge request, whenever its forge answers; none when the forge does not know it.
 pub async fn look(world: &World, mr: &MrId, last_comment: Option<CommentId>) -> Option<Box<Sighting>> {
-    let mut wait = FORGE_WAIT;
+    let (mut wait, mut told) = (FORGE_WAIT, false);
     loop {
         match sight(world, mr, last_comment).await {
-            Ok(sighting) => return Some(Box::new(sighting)),
+            Ok(mut sighting) => {
+                tell_edited(world, mr, std::mem::take(&mut sighting.edited)).await;
+                if let Some(altered) = sighting.altered {
+                    let text = "Somebody edited the server's own comment, or set a status in its name. It is made right again; read it again before you approve.";
+                    if let Err(error) = world.forge.tell(mr, &format!("altered {altered}"), text).await {
+                        tracing::warn!(change = %mr, "that somebody spoke in our name could not be said: {error}");
+                    }
+                }
+                return Some(Box::new(sighting));
+            }
             Err(error) if error.kind == ForgeErrorKind::NotFound => {
                 tracing::warn!(change = %mr, "the forge does not know this merge request: {error}");
                 return None;
             }
             Err(error) => {
                 tracing::warn!(change = %mr, "the forge did not answer, asking again in {}s: {error}", wait.as_secs_f32());
+                if !told && !error.kind.passes() {
+                    told = true;
+                    let text = format!(
+                        "This merge request cannot be read ({}). It is asked again by itself; until it can be, nothing of it starts and nothing merges.",
+                        code(&error.what)
+                    );
+                    if let Err(error) = world.forge.tell(mr, &format!("unreadable: {:?}", error.kind), &text).await {
+                        tracing::warn!(change = %mr, "nor could that be said there: {error}");
+                    }
+                }
                 tokio::time::sleep(wait).await;
                 wait = (wait * 2).min(FORGE_WAIT_MOST);
             }
@@ -316,15 +355,21 @@ async fn reply(hands: &Hands, to: CommentId, text: &str) {
             return;
         }
         match error.kind {
-            ForgeErrorKind::NotFound => return,
+            // Whether it is gone, or only not to be written by us: what somebody asked for is not dropped for that.
+            ForgeErrorKind::NotFound if is_gone(&hands.world, &hands.mr).await => return tracing::warn!(change = %hands.mr, "nobody is there to be answered: {error}"),
             // Said again it would be refused again.
             ForgeErrorKind::Invalid => return tracing::error!(change = %hands.mr, "a reply is given up: {error}"),
-            ForgeErrorKind::Stranger | ForgeErrorKind::Denied | ForgeErrorKind::Conflict | ForgeErrorKind::Limited | ForgeErrorKind::Unavailable => {}
+            ForgeErrorKind::NotFound | ForgeErrorKind::Stranger | ForgeErrorKind::Denied | ForgeErrorKind::Conflict | ForgeErrorKind::Limited | ForgeErrorKind::Unavailable => {}
         }
         tracing::warn!(change = %hands.mr, "a reply waits for the forge: {error}");
         tokio::time::sleep(wait).await;
         wait = (wait * 2).min(FORGE_WAIT_MOST);
     }
+}
+
+/// Whether the forge knows the merge request no more.
+async fn is_gone(world: &World, mr: &MrId) -> bool {
+    matches!(world.forge.look(mr, Some(CommentId(u64::MAX))).await, Err(error) if error.kind == ForgeErrorKind::NotFound)
 }
 
 /// Whether a face tells how far it is and nothing that waits for people or gates.
@@ -389,6 +434,14 @@ impl FaceWriter {
         self.newest.send_modify(|(n, newest)| {
             *n += 1;
             *newest = Some(face);
+        });
+    }
+
+    /// Shows the newest face once more: somebody changed what stands there.
+    pub fn again(&self) {
+        self.newest.send_if_modified(|(n, newest)| {
+            *n += u64::from(newest.is_some());
+            newest.is_some()
         });
     }
 

@@ -349,6 +349,7 @@ pub async fn service_over(server: config::Server, targets: Targets) -> anyhow::R
     let overrides = OverrideBook::open(Arc::new(store.clone()), clock.clone()).await.map_err(anyhow::Error::msg)?;
     let world = World {
         clock,
+        people: people.clone(),
         store: Arc::new(store),
         forge: Arc::new(Forges::new(forge.clone(), network)),
         mr_desk: Some(forge),

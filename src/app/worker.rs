@@ -232,6 +232,9 @@ impl Worker {
                     }
                     Mail::Looked { n, seen } => {
                         let ended = looks.ended(n);
+                        if seen.as_ref().is_some_and(|seen| seen.altered.is_some()) {
+                            self.face.again();
+                        }
                         heard.inputs.extend(seen.filter(|_| ended.counts).map(Input::Sighted));
                         again |= ended.again;
                     }

@@ -9,7 +9,7 @@ use crate::{
         render::Kinds,
     },
     git::{Pointers, UnitCache},
-    ports::{Clock, ForgeReader, ForgeWriter, Probes, StateRepo},
+    ports::{Clock, ForgeReader, ForgeWriter, People, Probes, StateRepo},
     stores::Store,
 };
 use std::{
@@ -26,6 +26,8 @@ impl<T: ForgeReader + ForgeWriter> Forge for T {}
 /// The world of one server.
 pub struct World {
     pub clock: Arc<dyn Clock>,
+    /// Who accounts are, and what the configuration lets them do.
+    pub people: Arc<dyn People>,
     pub store: Arc<Store>,
     pub forge: Arc<dyn Forge>,
     /// The local forge, where merge requests are opened and commented through us.
@@ -135,11 +137,4 @@ pub struct Known {
     pub users: BTreeSet<Str>,
     /// Each group's members, all of them users.
     pub groups: BTreeMap<Str, Vec<Str>>,
-}
-
-impl Known {
-    /// An account under the name that the configuration has for it, as a forge's own answers are read.
-    pub fn by_login(&self, login: &str) -> User {
-        User::new(self.users.iter().find(|name| name.eq_ignore_ascii_case(login)).map_or(login, |name| &**name))
-    }
 }

@@ -15,9 +15,14 @@ use std::sync::{Arc, Mutex, PoisonError};
 /// Commits walked of one merge request; one of more is told as one of so many.
 const COMMITS: usize = 10_000;
 
-/// Messages kept of the newest commits, and bytes of each: a rule or a link looks at what people write first.
-const MESSAGES: usize = 32;
+/// Bytes kept of one message: a rule or a link looks at what people write first.
 const MESSAGE_BYTES: usize = 400;
+
+/// Bytes kept of all messages of one merge request, each counted with what goes with it; a journal repeats them with each look that shows news.
+const ALL_BYTES: usize = 64 << 10;
+
+/// What goes with each message.
+const WITH_EACH: usize = 40;
 
 /// Answers kept, by weight: a look asks the same again and again.
 const KEPT: usize = 4 << 20;
@@ -54,19 +59,28 @@ fn brought(repo: &Repository, trees: &Trees, base: Oid, head: Oid) -> Result<Bro
     walk.push(head).map_err(wrong)?;
     walk.hide(base).map_err(wrong)?;
     let (mut commits, mut messages, mut whole) = (Vec::new(), Vec::new(), true);
+    let (mut bytes, mut unsaid) = (0, 0);
     for id in walk {
         let id = id.map_err(wrong)?;
         if commits.len() == COMMITS {
-            whole = false;
+            // How many more there are nobody counted.
+            (whole, unsaid) = (false, unsaid + 1);
             break;
         }
         commits.push(CommitId::new(id.to_string()));
-        if messages.len() < MESSAGES {
-            let commit = repo.find_commit(id).map_err(wrong)?;
-            if commit.parent_count() < 2 {
-                messages.push(cut(&String::from_utf8_lossy(commit.message_bytes())));
-            }
+        let commit = repo.find_commit(id).map_err(wrong)?;
+        if commit.parent_count() > 1 {
+            continue;
         }
+        let message = String::from_utf8_lossy(commit.message_bytes());
+        let (kept, whole_line) = cut(&message);
+        bytes += kept.len() + WITH_EACH;
+        if bytes > ALL_BYTES {
+            unsaid += 1;
+            continue;
+        }
+        unsaid += usize::from(!whole_line);
+        messages.push(kept);
     }
     let left_at = match repo.merge_base(base, head) {
         Ok(at) => Some(at),
@@ -75,10 +89,12 @@ fn brought(repo: &Repository, trees: &Trees, base: Oid, head: Oid) -> Result<Bro
     };
     let tree = |id: Oid| Ok::<Oid, RepoError>(repo.find_commit(id).map_err(wrong)?.tree_id());
     let files = trees.diff(repo, tree(left_at.unwrap_or(base))?, tree(head)?)?.len();
-    Ok(Brought { commits, whole, messages, files })
+    Ok(Brought { commits, whole, messages, unsaid, files })
 }
 
-fn cut(message: &str) -> Str {
+/// The beginning of a message, and whether its first line is in it whole.
+fn cut(message: &str) -> (Str, bool) {
     let message = message.trim();
-    message[..message.floor_char_boundary(MESSAGE_BYTES)].into()
+    let kept = &message[..message.floor_char_boundary(MESSAGE_BYTES)];
+    (kept.into(), kept.len() == message.len() || kept.contains('\n'))
 }

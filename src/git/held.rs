@@ -37,6 +37,13 @@ pub struct Standing {
     pub held: bool,
     /// Authors and committers of what the branch lacks, as `name <email>`.
     pub authors: BTreeSet<User>,
+    /// What the branch lacks, in no order.
+    pub ahead: Vec<CommitId>,
+}
+
+/// The address of `name <address>`.
+pub fn mail(who: &User) -> Option<&str> {
+    who.as_str().rsplit_once('<').and_then(|(_, rest)| rest.strip_suffix('>'))
 }
 
 impl Held {
@@ -62,7 +69,7 @@ impl Held {
                     authors.insert(User::new(format!("{name} <{email}>")));
                 }
             }
-            Ok(Some(Standing { tip: CommitId::new(tip.to_string()), held: ahead.is_empty(), authors }))
+            Ok(Some(Standing { tip: CommitId::new(tip.to_string()), held: ahead.is_empty(), authors, ahead: ahead.iter().map(|id| CommitId::new(id.to_string())).collect() }))
         })
     }
 }

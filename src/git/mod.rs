@@ -12,9 +12,9 @@ mod tree;
 mod units;
 mod write;
 
-pub use held::{Held, Standing};
+pub use held::{Held, Standing, mail};
 pub use pointers::{Pointer, Pointers, Speaks};
 pub use repo::{GitRepo, oid};
 pub use source::TreeFiles;
 pub use units::{Source, Touched, UnitCache, UnitPair, UnitSide};
-pub use write::{NewCommit, commit_files, ran};
+pub use write::{NewCommit, commit_files, ran, signature};

@@ -34,11 +34,16 @@ pub fn ran(mut git: std::process::Command, input: &[u8]) -> std::io::Result<Resu
     })
 }
 
+/// How we call ourselves in commits.
+pub fn signature(name: &str) -> String {
+    format!("{name} <{name}@localhost>")
+}
+
 /// Makes the commit; no branch moves. Files keep no mode of their own.
 pub fn commit_files(dir: &Path, new: &NewCommit<'_>) -> Result<CommitId, RepoError> {
     let NewCommit { scratch, base, files, message, name, at } = new;
     let mut stream = Vec::new();
-    let who = format!("{name} <{name}@localhost> {} +0000", at.0.div_euclid(1000));
+    let who = format!("{} {} +0000", signature(name), at.0.div_euclid(1000));
     let head = format!("commit {scratch}\nauthor {who}\ncommitter {who}\ndata {}\n", message.len());
     stream.extend([head.as_bytes(), message.as_bytes(), format!("\nfrom {base}\n").as_bytes()].concat());
     for (path, bytes) in *files {

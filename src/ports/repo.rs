@@ -40,8 +40,10 @@ pub struct Brought {
     pub commits: Vec<CommitId>,
     /// Those are all; else there are more.
     pub whole: bool,
-    /// What the newest of them say, each cut where it is long; merges left out.
+    /// What they say, newest first, each cut where it is long; merges left out.
     pub messages: Vec<Str>,
+    /// Those whose messages, or whose whole first lines, were too much to keep.
+    pub unsaid: usize,
     /// Files that differ from where head left base.
     pub files: usize,
 }

@@ -99,6 +99,8 @@ fn sighting() -> Sighting {
         base: CommitId::new("b"),
         author_trusted: true,
         proposed: None,
+        own_head: false,
+        unread: Vec::new(),
         reviews: Vec::new(),
         checks: BTreeMap::new(),
         unresolved_threads: 0,
@@ -106,6 +108,8 @@ fn sighting() -> Sighting {
         incident: None,
         brings: None,
         comments: Vec::new(),
+        edited: Vec::new(),
+        altered: None,
     }
 }
 

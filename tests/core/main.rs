@@ -4,6 +4,7 @@ mod config;
 mod dns;
 mod drift;
 mod engine;
+mod fixture;
 mod formats;
 mod gate;
 mod plan;

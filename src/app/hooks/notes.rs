@@ -1,13 +1,12 @@
 //! Who pushed which commit, as signed deliveries said: evidence that the forges' API does not give, kept for the looks that follow.
 
 use crate::{
-    app::world::Known,
     core::{
         model::{RepoId, Str, Time, User},
         review::Sighting,
     },
     forges::hooks::Push,
-    ports::{Brought, KvError},
+    ports::{Brought, KvError, KvErrorKind, People},
     stores::{Batch, RowKey, Store},
 };
 use serde::{Deserialize, Serialize};
@@ -16,7 +15,7 @@ use std::collections::BTreeSet;
 /// Pushes remembered of one branch: far more than a merge request has, and few enough to read at every look.
 const REMEMBERED: usize = 500;
 
-/// Tries before a row that several replicas write at once is left to the next delivery.
+/// Tries before a row that several replicas write at once is left to the next search of the inbox.
 const RETRIES: usize = 16;
 
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -53,7 +52,8 @@ pub(super) async fn keep(store: &Store, repo: &RepoId, push: &Push, at: Time) ->
             return trim(store, repo, &push.branch).await;
         }
     }
-    Ok(())
+    let what = format!("who pushed {} was written by others at each of {RETRIES} tries", push.commit);
+    Err(KvError { what, kind: KvErrorKind::Io })
 }
 
 /// Forgets the oldest pushes of a branch that has seen more than are remembered.
@@ -81,9 +81,63 @@ pub(super) async fn forget(store: &Store, before: Time) -> Result<usize, KvError
 }
 
 /// Who pushed the commits that a merge request brings, as far as signed deliveries said (I2). A note can only take an approval away, so a doubt counts as a push: without `brought`, all of the branch.
-pub async fn pushers(store: &Store, people: &Known, seen: &Sighting, brought: Option<&Brought>) -> Result<BTreeSet<User>, KvError> {
+pub async fn pushers(store: &Store, people: &dyn People, seen: &Sighting, brought: Option<&Brought>) -> Result<BTreeSet<User>, KvError> {
     let notes = store.rows::<Note>(&branch(&seen.mr.repo, &seen.source_branch), None, REMEMBERED * 2).await?;
     let brings = |commit: &str| brought.is_none_or(|brought| !brought.whole || brought.commits.iter().any(|known| known.as_str() == commit));
     let of_it = notes.into_iter().filter(|stored| stored.key.segments().pop().is_some_and(|commit| brings(&commit)));
     Ok(of_it.flat_map(|stored| stored.value.by).map(|login| people.by_login(&login)).collect())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{
+        core::model::{CommitId, Span},
+        ports::{Compare, Fut, Key, Kv, KvLimits, MemoryKv, Miss, Put, Rev, Row, SessionId},
+    };
+    use std::sync::{
+        Arc,
+        atomic::{AtomicUsize, Ordering},
+    };
+
+    /// A store in which somebody else is quicker so many times.
+    struct Contended {
+        inner: MemoryKv,
+        lost: AtomicUsize,
+    }
+
+    impl Kv for Contended {
+        fn commit<'a>(&'a self, when: Vec<Compare>, then: Vec<Put>) -> Fut<'a, Result<Result<Rev, Miss>, KvError>> {
+            let lost = self.lost.fetch_update(Ordering::SeqCst, Ordering::SeqCst, |left| left.checked_sub(1)).is_ok();
+            Box::pin(async move { if lost { Ok(Err(Miss { key: Key::new() })) } else { self.inner.commit(when, then).await } })
+        }
+
+        fn range<'a>(&'a self, from: Key, to: Key, limit: usize) -> Fut<'a, Result<Vec<Row>, KvError>> {
+            self.inner.range(from, to, limit)
+        }
+
+        fn session<'a>(&'a self, ttl: Span) -> Fut<'a, Result<SessionId, KvError>> {
+            self.inner.session(ttl)
+        }
+
+        fn limits(&self) -> KvLimits {
+            self.inner.limits()
+        }
+    }
+
+    #[tokio::test]
+    async fn who_pushed_is_kept_or_said_not_to_be() {
+        let kv = Arc::new(Contended { inner: MemoryKv::new(), lost: AtomicUsize::new(0) });
+        let store = Store::open(kv.clone(), "tests").await.unwrap();
+        let repo = RepoId::new("dns");
+        let push = Push { commit: CommitId::new("c1"), branch: "mr".into(), by: ["ben".into()].into() };
+        let kept = async || store.rows::<Note>(&branch(&repo, "mr"), None, 10).await.unwrap().len();
+        kv.lost.store(RETRIES, Ordering::SeqCst);
+        let error = keep(&store, &repo, &push, Time(1)).await.unwrap_err();
+        assert!(error.what.contains("c1"), "{error}");
+        assert_eq!(kept().await, 0);
+        kv.lost.store(RETRIES - 1, Ordering::SeqCst);
+        keep(&store, &repo, &push, Time(1)).await.unwrap();
+        assert_eq!(kept().await, 1);
+    }
 }

@@ -56,6 +56,10 @@ impl Conditions<'_> {
         if sighting.unresolved_threads > 0 {
             out.push(Reason::Threads(sighting.unresolved_threads));
         }
+        // Whoever pushed, or what blocks, may be in what was not told.
+        if !sighting.unread.is_empty() {
+            out.push(Reason::Unread(sighting.unread.clone()));
+        }
         out.extend(self.policy.freeze.iter().filter_map(|freeze| frozen(freeze, self.now)));
         if self.halted {
             out.push(Reason::Halted);

@@ -35,6 +35,8 @@ pub enum Reason {
     ChecksPending(Vec<Str>),
     ChecksFailed(Vec<Str>),
     Threads(u32),
+    /// What the forge does not tell of it, each with why.
+    Unread(Vec<Str>),
     /// What policy requires of every merge request and this one does not keep.
     Rules(Vec<Unmet>),
     Frozen {
@@ -76,6 +78,7 @@ impl Reason {
             | Self::ChecksPending(_)
             | Self::ChecksFailed(_)
             | Self::Threads(_)
+            | Self::Unread(_)
             | Self::Rules(_)
             | Self::Frozen { .. }
             | Self::NotStarted

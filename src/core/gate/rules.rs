@@ -43,6 +43,11 @@ pub enum Unmet {
         commits: u32,
         most: u32,
     },
+    /// All commits whose first lines were read fit, and there are more.
+    Unsaid {
+        read: u32,
+        commits: u32,
+    },
     /// What git says of its commits is not read yet.
     Unread,
 }
@@ -71,11 +76,11 @@ fn found(text: &str, within: &str) -> bool {
     pattern(text).is_ok_and(|pattern| pattern.is_match(within))
 }
 
-/// Every rule of policy that the merge request does not keep, in the order in which people best mend them. What the server opened by itself keeps them all.
+/// Every rule of policy that the merge request does not keep, in the order in which people best mend them. What the server opened by itself keeps them all, as long as nobody else pushed to it.
 pub fn unmet(policy: &Policy, sighting: &Sighting) -> Vec<Unmet> {
     let Require { task, branch, title, commits, max_files, max_commits } = &policy.require;
     let mut out = Vec::new();
-    if sighting.proposed.is_some() || policy.require == Require::default() {
+    if sighting.proposed.is_some() && sighting.own_head || policy.require == Require::default() {
         return out;
     }
     if let Some(pattern) = branch.as_ref().filter(|pattern| !found(pattern, &sighting.source_branch)) {
@@ -86,12 +91,15 @@ pub fn unmet(policy: &Policy, sighting: &Sighting) -> Vec<Unmet> {
     }
     let asks_git = commits.is_some() || max_files.is_some() || max_commits.is_some();
     match &sighting.brings {
-        Some(Brings { commits: count, messages, files }) => {
+        Some(Brings { commits: count, messages, unsaid, files }) => {
             let first_line = |message: &Str| message.lines().next().unwrap_or_default().to_owned();
-            if let Some(pattern) = commits
-                && let Some(line) = messages.iter().map(first_line).find(|line| !found(pattern, line))
-            {
-                out.push(Unmet::Commit { line: line.into(), pattern: pattern.clone() });
+            if let Some(pattern) = commits {
+                match messages.iter().map(first_line).find(|line| !found(pattern, line)) {
+                    Some(line) => out.push(Unmet::Commit { line: line.into(), pattern: pattern.clone() }),
+                    // What was not read may be what does not fit.
+                    None if *unsaid > 0 => out.push(Unmet::Unsaid { read: count.saturating_sub(*unsaid), commits: *count }),
+                    None => {}
+                }
             }
             out.extend(max_files.filter(|most| files > most).map(|most| Unmet::Files { files: *files, most }));
             out.extend(max_commits.filter(|most| count > most).map(|most| Unmet::Commits { commits: *count, most }));

@@ -9,8 +9,10 @@ use serde::{Deserialize, Serialize};
 pub struct Brings {
     /// Commits that base lacks.
     pub commits: u32,
-    /// What they say, newest first, without those that only merge others; at most the newest few, each cut where it is long.
+    /// What they say, newest first, without those that only merge others; each cut where it is long.
     pub messages: Vec<Str>,
+    /// Those whose messages are not among them, or not with their whole first line: there is a bound on what is read.
+    pub unsaid: u32,
     /// Files that differ from where head left base.
     pub files: u32,
 }

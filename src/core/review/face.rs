@@ -23,6 +23,11 @@ pub struct Status {
     pub text: String,
 }
 
+impl Status {
+    /// How our own begin, whoever sets them: nobody else's check is named so.
+    pub const OURS: &str = "trueup/";
+}
+
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum StatusState {
@@ -35,3 +40,8 @@ pub enum StatusState {
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct Label(pub Str);
+
+impl Label {
+    /// How our own begin; others are people's.
+    pub const OURS: &str = "trueup: ";
+}

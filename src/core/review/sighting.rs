@@ -1,7 +1,7 @@
 //! What the forge showed when it was last read.
 
 use super::{Brings, Dependency};
-use crate::core::model::{CommitId, MrId, Str, Time, User};
+use crate::core::model::{CommitId, Fingerprint, MrId, Str, Time, User};
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -28,6 +28,12 @@ pub struct Sighting {
     /// The key of one that the server opened by itself: `drift`.
     #[serde(default)]
     pub proposed: Option<Str>,
+    /// Such a one that nobody but the server has pushed to.
+    #[serde(default)]
+    pub own_head: bool,
+    /// What the forge does not tell of it, each with why: nothing that rests on it is taken for granted.
+    #[serde(default)]
+    pub unread: Vec<Str>,
     pub reviews: Vec<Review>,
     /// Statuses that others set on the head; our own are left out.
     pub checks: BTreeMap<Str, Check>,
@@ -43,6 +49,12 @@ pub struct Sighting {
     pub brings: Option<Brings>,
     /// Comments not yet handed to the change, oldest first; never our own.
     pub comments: Vec<Comment>,
+    /// Comments of people that hold commands and were edited since they were written: never obeyed. Whoever looks tells it once.
+    #[serde(default)]
+    pub edited: Vec<CommentId>,
+    /// Our own comment says what we did not write, or somebody else set a status in our name, of which this is the fingerprint: whoever looks makes it right again.
+    #[serde(default)]
+    pub altered: Option<Fingerprint>,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -75,6 +87,17 @@ pub enum Check {
     Pending,
     Success,
     Failure,
+}
+
+impl Check {
+    /// Of two words under one name the worse: green is only what both say.
+    pub fn worse(self, other: Self) -> Self {
+        match (self, other) {
+            (Self::Failure, _) | (_, Self::Failure) => Self::Failure,
+            (Self::Pending, _) | (_, Self::Pending) => Self::Pending,
+            (Self::Success, Self::Success) => Self::Success,
+        }
+    }
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]

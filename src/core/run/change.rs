@@ -60,6 +60,8 @@ pub struct Change {
     pub(super) held: Vec<Reason>,
     pub(super) held_until: Option<Time>,
     pub(super) claim: ClaimState,
+    /// Who was told that their review came before the plan, and which one that was.
+    pub(super) early: BTreeMap<User, Time>,
     /// What an admin said here of the whole server, until it is so.
     pub(super) halt_said: Option<bool>,
     pub(super) claims_asked: u64,
@@ -192,6 +194,7 @@ impl Change {
             held: Vec::new(),
             held_until: None,
             claim: ClaimState::Free,
+            early: BTreeMap::new(),
             halt_said: None,
             claims_asked: 0,
             claims_for: None,

@@ -72,6 +72,12 @@ pub enum Event {
         review: bool,
         at: Time,
     },
+    /// An approving review that policy would count was given before the plan on the desk was shown: whoever gave it is told, once.
+    ReviewEarly {
+        by: User,
+        given: Time,
+        at: Time,
+    },
     /// The review that counted does not stand any more.
     Withdrawn {
         by: User,

@@ -91,6 +91,10 @@ impl Change {
                 self.judge_approvals();
                 self.settle();
             }
+            Event::ReviewEarly { by, given, at } => {
+                self.tell(*at);
+                self.early.insert(by.clone(), *given);
+            }
             Event::Withdrawn { by } => {
                 self.approvals.retain(|approval| !(approval.review && approval.by == *by));
                 self.judge_approvals();

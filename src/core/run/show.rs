@@ -130,6 +130,7 @@ impl Change {
             Reason::ChecksPending(pending) => Waiting::Checks { pending: pending.clone() },
             Reason::ChecksFailed(failed) => Waiting::ChecksFailed { failed: failed.clone() },
             Reason::Threads(open) => Waiting::Threads { open: *open },
+            Reason::Unread(what) => Waiting::Unread { what: what.clone() },
             Reason::Rules(unmet) => Waiting::Rules { unmet: unmet.clone() },
             Reason::Frozen { reason, until, .. } => Waiting::Freeze { reason: reason.clone(), until: until.clone() },
             Reason::NotStarted => Waiting::Start,

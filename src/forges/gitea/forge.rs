@@ -9,7 +9,7 @@ use crate::{
         model::{CommitId, MrId, RepoId, Span, Str, Time, User},
         review::Right,
     },
-    forges::net::{Client, ConfigError, Entrance, ForgeConfig, Mirror, NetError, Want, encoded},
+    forges::net::{Client, ConfigError, Entrance, ForgeConfig, Mirror, NetError, Want, Written, encoded},
     git::oid,
     ports::{Clock, ForgeErrorKind, People},
 };
@@ -44,6 +44,8 @@ pub(super) struct Place {
     /// Its path, by which links name it.
     pub path: String,
     pub known: Mutex<Known>,
+    /// What our comments say.
+    pub written: Written,
     /// Our labels by name, once they are made.
     pub labels: tokio::sync::Mutex<BTreeMap<String, i64>>,
 }
@@ -73,6 +75,7 @@ impl Gitea {
                 mirror,
                 path: project.path,
                 known: Mutex::default(),
+                written: Written::default(),
                 labels: tokio::sync::Mutex::default(),
             };
             places.insert(project.id, place);

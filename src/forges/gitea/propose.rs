@@ -6,7 +6,7 @@ use super::{
 };
 use crate::{
     core::model::{CommitId, MrId, RepoId, Str},
-    forges::net::{NetError, Standing, Want, Weight, encoded, told},
+    forges::net::{Mine, NetError, ProposalNote, Weight, encoded, told},
     ports::{ForgeErrorKind, Proposal, Proposed},
 };
 use reqwest::Method;
@@ -14,46 +14,38 @@ use serde_json::json;
 
 /// The key that a description of ours names.
 pub(super) fn key_of(description: &str) -> Option<Str> {
-    Standing::read(description).map(|standing| standing.key)
+    ProposalNote::read(description).map(|note| note.key)
 }
 
 impl Gitea {
     pub(super) async fn proposed(&self, proposal: &Proposal) -> Result<Proposed, NetError> {
         let Proposal { repo, key, branch, .. } = proposal;
         let place = self.place(repo)?;
-        let content = proposal.content();
+        let bot = self.bot().await?;
         let tip = self.tip(place, key, branch).await?;
-        let stands = tip.as_ref().and_then(|tip| place.mirror.proposes(tip, key));
         let open = self.open_from(place, branch).await?;
         let id = |number| MrId { repo: repo.clone(), number };
-        match (&open, &stands) {
-            (Some(pull), None) => return Ok(Proposed::Taken(id(pull.number))),
-            (Some(pull), Some(stands)) if *stands == content => return Ok(Proposed::Open(id(pull.number))),
-            (Some(_), Some(_)) => {}
-            (None, _) => {
-                if let Some(declined) = self.declined(place, branch, &Standing { key: key.clone(), content: Some(content) }).await? {
-                    return Ok(Proposed::Declined(id(declined)));
-                }
-                let merged = |tip: &CommitId| place.mirror.standing(&place.base_ref(), tip).ok().flatten().is_some_and(|standing| standing.held);
-                if tip.as_ref().is_some_and(|tip| stands.is_none() && !merged(tip)) {
-                    return Err(NetError::new(ForgeErrorKind::Conflict, format!("`{branch}` holds somebody's commits; rename that branch, it is the server's own")));
-                }
-            }
+        let closed = if open.is_none() { self.closed(place, branch).await? } else { None };
+        let mine = Mine { open: open.as_ref().map(|pull| pull.number), closed };
+        if let Some(stands) = place.mirror.stands(proposal, bot, &place.base_ref(), tip.as_ref(), &mine)? {
+            return Ok(stands);
         }
-        let made = place.mirror.commit(proposal, self.bot().await?, self.clock.now()).await?;
-        place.mirror.push(branch, &made, tip.as_ref()).await?;
-        let body = Standing { key: key.clone(), content: Some(content) }.description();
-        let said = match &open {
+        let made = place.mirror.propose(proposal, bot, self.clock.now(), tip.as_ref()).await?;
+        let body = ProposalNote::of(proposal).description();
+        match &open {
             Some(pull) => {
                 let edit = json!({ "title": proposal.title, "body": body });
-                self.client.send(Weight::Comment, Method::PATCH, &place.pull(pull.number), Some(&edit)).await?
+                self.client.send(Weight::Comment, Method::PATCH, &place.pull(pull.number), Some(&edit)).await?;
+                Ok(Proposed::Open(id(pull.number)))
             }
             None => {
                 let new = json!({ "title": proposal.title, "body": body, "head": branch, "base": place.branch });
-                self.client.send(Weight::Comment, Method::POST, &format!("{}/pulls", place.api), Some(&new)).await?
+                let opened: Pull = self.client.send(Weight::Comment, Method::POST, &format!("{}/pulls", place.api), Some(&new)).await?.json()?;
+                let mr = id(opened.number);
+                // Who pushed in between has made it theirs.
+                Ok(if opened.head.sha == made.as_str() { Proposed::Open(mr) } else { Proposed::Taken(mr) })
             }
-        };
-        Ok(Proposed::Open(id(said.json::<Pull>()?.number)))
+        }
     }
 
     pub(super) async fn withdrawn(&self, repo: &RepoId, key: &str, why: &str) -> Result<Option<MrId>, NetError> {
@@ -63,12 +55,12 @@ impl Gitea {
         let ours = open.into_iter().filter(|pull| self.whose(pull.user.as_ref()) == *bot);
         let Some(pull) = ours.into_iter().find(|pull| key_of(&pull.body).as_deref() == Some(key)) else { return Ok(None) };
         let tip = self.tip(place, key, &pull.head.label).await?;
-        if tip.is_none_or(|tip| place.mirror.proposes(&tip, key).is_none()) {
+        if !place.mirror.is_ours(key, tip.as_ref(), bot) {
             return Ok(None);
         }
         let mr = MrId { repo: repo.clone(), number: pull.number };
         self.say_once(&mr, &told(why), why).await?;
-        let body = json!({ "state": "closed", "body": Standing { key: key.into(), content: None }.description() });
+        let body = json!({ "state": "closed", "body": ProposalNote::withdrawn(key).description() });
         self.client.send(Weight::Comment, Method::PATCH, &place.pull(pull.number), Some(&body)).await?;
         Ok(Some(mr))
     }
@@ -80,9 +72,7 @@ impl Gitea {
             Err(error) if error.kind == ForgeErrorKind::NotFound => None,
             Err(error) => return Err(error),
         };
-        if let Some(at) = &tip {
-            place.mirror.follow(&[Want { theirs: format!("refs/heads/{branch}"), ours: format!("refs/trueup/tips/{key}"), at: at.clone() }]).await?;
-        }
+        place.mirror.fetch_proposal(key, branch, tip.as_ref()).await?;
         Ok(tip)
     }
 
@@ -95,12 +85,12 @@ impl Gitea {
         }
     }
 
-    /// The merge request with exactly this content that a person closed last.
-    async fn declined(&self, place: &Place, branch: &str, standing: &Standing) -> Result<Option<u64>, NetError> {
+    /// Our newest merge request from a branch, where a person closed it, with what it says.
+    async fn closed(&self, place: &Place, branch: &str) -> Result<Option<(u64, ProposalNote)>, NetError> {
         let bot = self.bot().await?;
         let path = format!("{}/pulls?state=closed&sort=recentupdate&poster={}&limit=50", place.api, encoded(bot.as_str()));
         let closed: Vec<Pull> = self.client.read_one(&path).await?;
         let last = closed.into_iter().find(|pull| pull.head.label == branch && self.whose(pull.user.as_ref()) == *bot);
-        Ok(last.filter(|pull| !pull.merged && Standing::read(&pull.body).as_ref() == Some(standing)).map(|pull| pull.number))
+        Ok(last.filter(|pull| !pull.merged).and_then(|pull| Some((pull.number, ProposalNote::read(&pull.body)?))))
     }
 }

@@ -8,9 +8,10 @@ use super::{
 use crate::{
     core::{
         model::{CommitId, MrId, RepoId, Span, Str, User},
-        review::{Check, Comment, CommentId, MrState, Review, Right, Sighting},
+        review::{Check, Comment, CommentId, MrState, Review, Right, Sighting, Status as OwnStatus},
     },
-    forges::net::{Answer, Described, Furnishes as _, MOST_PAGES, NetError, Want, dependencies, encoded},
+    forges::net::{Answer, Described, Fresh, Furnishes as _, Lengths, MOST_PAGES, NetError, Unread, Want, dependencies, encoded, forged, only_ours},
+    git::{Standing, mail},
     ports::{Abilities, Exam, ForgeError, ForgeErrorKind, ForgeReader, Fut, MrRef, Wish},
 };
 use std::collections::{BTreeMap, BTreeSet};
@@ -23,6 +24,9 @@ const CLOSED_PAGES: usize = 20;
 
 /// Entries of a page; the most that Gitea gives unless its operators say otherwise.
 const PAGE: usize = 50;
+
+/// Entries of one timeline: more than people write.
+const ENTRIES: usize = 10_000;
 
 /// Progress is told at most this often: people read no faster, and every edit is a mail to somebody.
 const PROGRESS: Span = Span::secs(15);
@@ -159,18 +163,21 @@ impl Gitea {
         let pull = self.pull(place, mr.number).await?;
         let state = self.state(place, &pull);
         let (base, head) = self.fetched(place, mr, &pull, &state).await?;
-        let talk = self.talk(place, &pull).await?;
+        let mut unread = Unread::default();
+        let talk = unread.part(self.talk(place, &pull).await)?;
         let bot = self.bot().await?;
         let author = self.whose(pull.user.as_ref());
         let proposed = if author == *bot { super::propose::key_of(&pull.body) } else { None };
-        let mut pushers = self.writers(place, &pull, &head).await?;
+        let standing = place.mirror.standing(&place.base_ref(), &head)?;
+        let mut pushers = unread.part(self.writers(place, &pull, &head, standing.as_ref()).await)?;
         pushers.extend(talk.pushers.iter().cloned().chain([author.clone()]));
-        if proposed.is_some() {
-            pushers.extend(place.mirror.asked_by(&head));
-        }
-        let statuses = self.statuses(place, &head).await?;
+        let own_head = proposed.is_some() && only_ours(&pushers, bot);
+        pushers.extend(standing.iter().flat_map(|standing| place.mirror.asked_by(standing)));
+        let statuses = unread.part(self.statuses(place, &head).await)?;
+        let foreign = |status: &&wire::Status| status.context.starts_with(OwnStatus::OURS) && self.whose(status.creator.as_ref()) != *bot;
+        let in_our_name = statuses.iter().find(foreign).map(|status| forged(&status.context, &self.whose(status.creator.as_ref())));
         // A check that whoever wrote the commits set themselves checks nothing.
-        let checks = statuses.iter().filter(|status| !status.context.starts_with("trueup/") && !pushers.contains(&self.whose(status.creator.as_ref())));
+        let checks = statuses.iter().filter(|status| !status.context.starts_with(OwnStatus::OURS) && !pushers.contains(&self.whose(status.creator.as_ref())));
         let checks: BTreeMap<Str, Check> = checks.map(|status| (status.context.as_str().into(), check(&status.status))).collect();
         let incident = match &talk.incident {
             Some(by) if self.right_of(&mr.repo, by).await? >= Right::Approve => Some(by.clone()),
@@ -178,7 +185,9 @@ impl Gitea {
         };
         let from_fork = pull.head.repo_id != pull.base.repo_id;
         let author_trusted = author == *bot || !from_fork && self.right_of(&mr.repo, &author).await? >= Right::Write;
-        let (reviews, unresolved_threads) = self.reviews(place, mr, &pull, &head).await?;
+        let (reviews, unresolved_threads) = unread.part(self.reviews(place, mr, &pull, &head).await)?;
+        let depends_on = unread.part(dependencies(self, mr, &pull.body).await)?;
+        let fresh = unread.part(self.comments(place, &pull, mr, talk, since).await)?;
         let draft = pull.draft || ["wip:", "[wip]"].iter().any(|prefix| pull.title.to_ascii_lowercase().starts_with(prefix));
         Ok(Sighting {
             mr: mr.clone(),
@@ -192,13 +201,17 @@ impl Gitea {
             base,
             author_trusted,
             proposed,
+            own_head,
+            unread: unread.list(),
             reviews,
             checks,
             unresolved_threads,
-            depends_on: dependencies(self, mr, &pull.body).await?,
+            depends_on,
             incident,
             brings: None,
-            comments: self.comments(place, mr, talk, since).await?,
+            comments: fresh.said,
+            edited: fresh.edited,
+            altered: fresh.altered.or(in_our_name),
             title: pull.title,
         })
     }
@@ -231,8 +244,7 @@ impl Gitea {
     }
 
     /// Whoever wrote or committed what base lacks: by the forge's verified addresses, then by ours, then as they call themselves.
-    async fn writers(&self, place: &Place, pull: &Pull, head: &CommitId) -> Result<BTreeSet<User>, NetError> {
-        let standing = place.mirror.standing(&place.base_ref(), head)?;
+    async fn writers(&self, place: &Place, pull: &Pull, head: &CommitId, standing: Option<&Standing>) -> Result<BTreeSet<User>, NetError> {
         let Some(standing) = standing.filter(|standing| !standing.authors.is_empty()) else { return Ok(BTreeSet::new()) };
         let known = place.known().mails.get(&pull.number).filter(|(at, _)| at == head).map(|(_, mails)| mails.clone());
         let mails = match known {
@@ -254,11 +266,11 @@ impl Gitea {
             }
         };
         let who = |called: User| {
-            let email = called.as_str().rsplit_once('<').and_then(|(_, rest)| rest.strip_suffix('>')).map(str::to_ascii_lowercase);
+            let email = mail(&called).map(str::to_ascii_lowercase);
             let account = email.as_ref().and_then(|email| mails.get(email)).map(|login| self.user(login));
             account.or_else(|| self.by_email(email.as_deref()?)).unwrap_or(called)
         };
-        Ok(standing.authors.into_iter().map(who).collect())
+        Ok(standing.authors.iter().cloned().map(who).collect())
     }
 
     /// The latest status of every context on a head.
@@ -300,7 +312,8 @@ impl Gitea {
         for (by, review) in last {
             match review.state.as_str() {
                 _ if review.dismissed => {}
-                "REQUEST_CHANGES" => open += 1,
+                // Anybody can review; who may not write here blocks nobody.
+                "REQUEST_CHANGES" => open += u32::from(self.right_of(&mr.repo, &by).await? >= Right::Write),
                 _ if review.stale || commit(&review.commit_id).as_ref() != Some(head) => {}
                 _ => standing.push(Review { right: self.right_of(&mr.repo, &by).await?, by, at: time(&review.submitted_at), head: head.clone() }),
             }
@@ -318,27 +331,66 @@ impl Gitea {
     }
 
     /// People's comments after `since`, oldest first. One that was edited is left out: who edited it is not told, and a command is what was first written.
-    async fn comments(&self, place: &Place, mr: &MrId, talk: Talk, since: Option<CommentId>) -> Result<Vec<Comment>, NetError> {
+    async fn comments(&self, place: &Place, pull: &Pull, mr: &MrId, talk: Talk, since: Option<CommentId>) -> Result<Fresh, NetError> {
         let since = since.map_or(0, |since| since.0);
+        let mut fresh = Fresh::default();
         if since == u64::MAX {
-            return Ok(Vec::new());
+            return Ok(fresh);
         }
-        let from = talk.comment.filter(|(id, _)| *id <= since).map_or_else(String::new, |(_, at)| format!("?since={}", encoded(&at)));
-        let mut found: Vec<wire::Comment> = self.client.read_one(&format!("{}/comments{from}", place.issue(mr.number))).await?;
-        found.retain(|comment| comment.id > since);
-        found.sort_by_key(|comment| comment.id);
-        found.truncate(COMMENTS);
+        fresh.altered = talk.sticky.and_then(|(id, is)| place.written.altered(mr.number, id, is));
+        let from = talk.comment.filter(|(id, _)| *id <= since).map(|(_, at)| at);
         let bot = self.bot().await?;
-        let mut said = Vec::new();
-        for comment in found {
-            let by = self.whose(comment.user.as_ref());
-            place.known().talks.entry(mr.number).or_default().comment = Some((comment.id, comment.created_at.clone()));
-            if by == *bot || comment.created_at != comment.updated_at {
+        let mut found = Vec::new();
+        for comment in self.told(place, pull, from.as_deref()).await? {
+            if self.whose(comment.user.as_ref()) == *bot {
                 continue;
             }
-            said.push(Comment { id: CommentId(comment.id), right: self.right_of(&mr.repo, &by).await?, by, body: comment.body, at: time(&comment.created_at) });
+            match comment.created_at == comment.updated_at {
+                true if comment.id > since => found.push(comment),
+                true => {}
+                false => fresh.edited(comment.id, &comment.body),
+            }
         }
-        Ok(said)
+        found.sort_by_key(|comment| comment.id);
+        found.truncate(COMMENTS);
+        for comment in found {
+            let by = self.whose(comment.user.as_ref());
+            place.known().talks.entry(mr.number).or_default().comment = Some((comment.id, comment.created_at));
+            fresh.said.push(Comment { id: CommentId(comment.id), right: self.right_of(&mr.repo, &by).await?, by, body: comment.body, at: time(&comment.updated_at) });
+        }
+        Ok(fresh)
+    }
+
+    /// Every comment that changed since an instant. Gitea gives them all at once; where that is too much, its timeline has them page by page.
+    async fn told(&self, place: &Place, pull: &Pull, from: Option<&str>) -> Result<Vec<wire::Comment>, NetError> {
+        let since = |before: &str| from.map_or_else(String::new, |from| format!("{before}since={}", encoded(from)));
+        match self.client.read_one(&format!("{}/comments{}", place.issue(pull.number), since("?"))).await {
+            Err(error) if error.long => {}
+            told => return told,
+        }
+        let events = self.timeline(place, pull, &since("&")).await?;
+        let comment = |event: wire::Event| wire::Comment { id: event.id, user: event.user, body: event.body, created_at: event.created_at, updated_at: event.updated_at };
+        Ok(events.into_iter().filter(|event| event.kind == "comment").map(comment).collect())
+    }
+
+    /// The entries of a merge request's timeline, `since` some instant. An entry that is too long by itself is nobody's push and no command, and left out.
+    pub(super) async fn timeline(&self, place: &Place, pull: &Pull, since: &str) -> Result<Vec<wire::Event>, NetError> {
+        let mut all: Vec<wire::Event> = Vec::new();
+        // Entries may be missing on a page although more follow: comments on lines are counted and not told.
+        let most_empty = pull.review_comments as usize + PAGE;
+        let mut empty = 0;
+        let mut lengths = Lengths::new(&[PAGE, 5, 1], ENTRIES);
+        while let Some((size, page)) = lengths.next() {
+            let asked = format!("{}/timeline?limit={size}&page={page}{since}", place.issue(pull.number));
+            let Some(answer) = lengths.take(self.client.get(&asked).await)? else { continue };
+            let found = answer.json::<Option<Vec<wire::Event>>>()?.unwrap_or_default();
+            empty = if found.is_empty() { empty + size } else { 0 };
+            all.extend(found);
+            if empty >= most_empty {
+                return Ok(all);
+            }
+        }
+        Err(too_many(&format!("what was said and done in {} of {}", pull.number, place.path), all.len()))
     }
 }
 

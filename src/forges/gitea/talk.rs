@@ -6,15 +6,9 @@ use super::{
 };
 use crate::{
     core::model::{Fingerprint, User},
-    forges::net::{Marked, NetError, encoded, marked},
+    forges::net::{Marked, NetError, encoded, marked, says},
 };
 use std::collections::BTreeSet;
-
-/// Entries of one page; the most that Gitea gives unless its operators say otherwise.
-const PAGE: u64 = 50;
-
-/// Pages of one reading: 10,000 entries are more than people write.
-const PAGES: u64 = 200;
 
 /// What the timeline told so far.
 #[derive(Clone, Debug, Default)]
@@ -33,30 +27,14 @@ pub struct Talk {
     pub comment: Option<(u64, String)>,
 }
 
-/// What a comment says, for comparing.
-pub fn says(body: &str) -> Fingerprint {
-    Fingerprint::of("comment", &[body.trim_end().as_bytes()])
-}
-
 impl Gitea {
     /// Reads what is new in the timeline and answers with all of it.
     pub(super) async fn talk(&self, place: &Place, pull: &Pull) -> Result<Talk, NetError> {
         let mut talk = place.known().talks.get(&pull.number).cloned().unwrap_or_default();
         let since = talk.upto.as_deref().map_or_else(String::new, |upto| format!("&since={}", encoded(upto)));
         let bot = self.bot().await?;
-        // A page may be empty although more follow: comments on lines are counted and not told.
-        let may_be_empty = pull.review_comments / PAGE + 1;
-        let mut empty = 0;
-        for page in 1..=PAGES {
-            let events: Option<Vec<Event>> = self.client.read_one(&format!("{}/timeline?limit={PAGE}&page={page}{since}", place.issue(pull.number))).await?;
-            let events = events.unwrap_or_default();
-            empty = if events.is_empty() { empty + 1 } else { 0 };
-            for event in events {
-                talk.take(self, bot, event);
-            }
-            if empty >= may_be_empty {
-                break;
-            }
+        for event in self.timeline(place, pull, &since).await? {
+            talk.take(self, bot, event);
         }
         place.known().talks.insert(pull.number, talk.clone());
         Ok(talk)
@@ -70,6 +48,8 @@ impl Talk {
             "pull_push" => drop(self.pushers.insert(by)),
             // What is added has a body, what is taken away has none.
             "label" if event.label.is_some_and(|label| label.name == "incident") => self.incident = (!event.body.is_empty()).then_some(by),
+            // Whatever somebody made of it, mark and all.
+            "comment" if by == *bot && self.sticky.is_some_and(|(id, _)| id == event.id) => self.sticky = Some((event.id, says(&event.body))),
             "comment" if by == *bot => match marked(&event.body) {
                 Some(Marked::Sticky) if self.sticky.is_none_or(|(first, _)| first >= event.id) => self.sticky = Some((event.id, says(&event.body))),
                 Some(Marked::Said(mark)) => drop(self.said.insert(mark)),

@@ -69,6 +69,8 @@ pub struct Event {
     pub user: Option<Account>,
     #[serde(default)]
     pub body: String,
+    #[serde(default)]
+    pub created_at: String,
     pub updated_at: String,
     pub label: Option<Label>,
 }

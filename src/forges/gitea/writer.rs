@@ -2,24 +2,20 @@
 
 use super::{
     forge::{Gitea, Place},
-    talk::says,
     wire,
 };
 use crate::{
     core::{
         gate::MergeTicket,
         model::{MrId, RepoId},
-        review::{CommentId, Face, Status, StatusState},
+        review::{CommentId, Face, Label, Status, StatusState},
         run::MergeAnswer,
     },
-    forges::net::{MOST_PAGES, NetError, Weight, furnish, replied, told, with_marker},
+    forges::net::{MOST_PAGES, NetError, Weight, furnish, replied, says, told, with_marker},
     ports::{ForgeError, ForgeErrorKind, ForgeWriter, Furnished, Fut, Proposal, Proposed, Reaction, Shown, Wish},
 };
 use reqwest::Method;
 use serde_json::json;
-
-/// What every label of ours begins with; labels of people never do.
-const OURS: &str = "trueup: ";
 
 /// The colour of our labels.
 pub(super) const COLOUR: &str = "#2f6f9f";
@@ -33,11 +29,15 @@ impl ForgeWriter for Gitea {
             if last.face.as_ref().map(|last| &last.labels) != Some(&face.labels) {
                 self.show_labels(place, mr, face).await?;
             }
-            let same = last.face.as_ref().is_some_and(|last| last.comment == face.comment);
+            // Somebody may have edited it since.
+            let stands = place.known().talks.get(&mr.number).and_then(|talk| talk.sticky).is_none_or(|(_, said)| said == says(&face.comment));
+            let same = stands && last.face.as_ref().is_some_and(|last| last.comment == face.comment);
             let comment = match last.comment.filter(|_| same) {
                 Some(comment) => comment,
                 None => self.show_comment(place, mr, face, last).await?,
             };
+            place.written.wrote(mr.number, comment, &face.comment);
+            place.known().talks.entry(mr.number).or_default().sticky = Some((comment.0, says(&face.comment)));
             Ok(Shown { face: Some(face.clone()), comment: Some(comment) })
         })
     }
@@ -100,7 +100,7 @@ impl Gitea {
     async fn show_labels(&self, place: &Place, mr: &MrId, face: &Face) -> Result<(), NetError> {
         let there: Option<Vec<wire::Label>> = self.client.read_one(&format!("{}/labels", place.issue(mr.number))).await?;
         let there = there.unwrap_or_default();
-        for label in there.iter().filter(|label| label.name.starts_with(OURS) && !face.labels.iter().any(|wanted| *wanted.0 == *label.name)) {
+        for label in there.iter().filter(|label| label.name.starts_with(Label::OURS) && !face.labels.iter().any(|wanted| *wanted.0 == *label.name)) {
             let path = format!("{}/labels/{}", place.issue(mr.number), label.id);
             match self.client.send(Weight::Status, Method::DELETE, &path, None).await {
                 Ok(_) => {}
@@ -127,7 +127,7 @@ impl Gitea {
             return Ok(*id);
         }
         let (all, _) = self.client.pages::<wire::Label>(&format!("{}/labels?limit=50", place.api), MOST_PAGES).await?;
-        labels.extend(all.into_iter().filter(|label| label.name.starts_with(OURS)).map(|label| (label.name, label.id)));
+        labels.extend(all.into_iter().filter(|label| label.name.starts_with(Label::OURS)).map(|label| (label.name, label.id)));
         if let Some(id) = labels.get(name) {
             return Ok(*id);
         }

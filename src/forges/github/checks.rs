@@ -6,18 +6,16 @@ use super::{
 };
 use crate::{
     core::{
-        model::{CommitId, RepoId, Str, User},
-        review::{Check, Review},
+        model::{CommitId, Fingerprint, RepoId, Str, User},
+        review::{Check, Review, Status as OwnStatus},
     },
-    forges::net::NetError,
+    forges::net::{NetError, forged},
+    ports::ForgeErrorKind,
 };
 use std::collections::{BTreeMap, BTreeSet};
 
 /// Pages of statuses and of check runs of one commit; GitHub keeps a thousand statuses of a context.
 const PAGES: usize = 20;
-
-/// How our own statuses begin, whoever sets them: nobody else's check is named so.
-const OURS: &str = "trueup/";
 
 /// Pages of reviews.
 const REVIEWS: usize = 10;
@@ -40,18 +38,21 @@ impl GitHub {
         Ok(all.into_iter().filter(|status| seen.insert(status.context.clone())).collect())
     }
 
-    /// What others say of a head; ours, and what people who pushed it say of their own, is left out.
-    pub(super) async fn checks(&self, place: &Place, head: &CommitId, pushers: &BTreeSet<User>) -> Result<BTreeMap<Str, Check>, NetError> {
+    /// What others say of a head; ours, and what people who pushed it say of their own, is left out. With it what somebody else says in our name.
+    pub(super) async fn checks(&self, place: &Place, head: &CommitId, pushers: &BTreeSet<User>) -> Result<(BTreeMap<Str, Check>, Option<Fingerprint>), NetError> {
         let bot = self.bot().await?;
         let mut found: BTreeMap<Str, Check> = BTreeMap::new();
         let mut say = |name: &str, check: Check| {
             // A status and a check run may share a name: green is only what both say.
             let known = found.entry(name.into()).or_insert(check);
-            *known = worse(*known, check);
+            *known = known.worse(check);
         };
+        let mut in_our_name = None;
         for status in self.statuses(place, head).await? {
             let by = self.user(status.creator.as_ref());
-            if by != *bot && !pushers.contains(&by) && !status.context.starts_with(OURS) {
+            if by != *bot && status.context.starts_with(OwnStatus::OURS) {
+                in_our_name = in_our_name.or(Some(forged(&status.context, &by)));
+            } else if by != *bot && !pushers.contains(&by) {
                 say(&status.context, of_status(&status.state));
             }
         }
@@ -64,7 +65,12 @@ impl GitHub {
             }
             next = after;
         }
-        Ok(found)
+        if next.is_some() {
+            // The rest could say the opposite.
+            let what = format!("forge {} has more check runs of {head} than the {} that are read", self.name, PAGES * 100);
+            return Err(NetError::new(ForgeErrorKind::Invalid, what));
+        }
+        Ok((found, in_our_name))
     }
 
     /// Reviews that stand: of each person the last that judged, approvals only where they were given at this head.
@@ -107,14 +113,6 @@ fn of_run(run: &CheckRun) -> Check {
     }
 }
 
-fn worse(one: Check, other: Check) -> Check {
-    match (one, other) {
-        (Check::Failure, _) | (_, Check::Failure) => Check::Failure,
-        (Check::Pending, _) | (_, Check::Pending) => Check::Pending,
-        (Check::Success, Check::Success) => Check::Success,
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -127,7 +125,7 @@ mod tests {
         assert_eq!([run("completed", Some("action_required")), run("completed", Some("cancelled")), run("completed", None)], [Check::Failure; 3]);
         assert_eq!([of_status("success"), of_status("pending"), of_status("error"), of_status("failure")], [Check::Success, Check::Pending, Check::Failure, Check::Failure]);
         assert_eq!(
-            [worse(Check::Success, Check::Pending), worse(Check::Pending, Check::Failure), worse(Check::Success, Check::Success)],
+            [Check::Success.worse(Check::Pending), Check::Pending.worse(Check::Failure), Check::Success.worse(Check::Success)],
             [Check::Pending, Check::Failure, Check::Success]
         );
     }

@@ -6,7 +6,7 @@ use crate::{
         model::{CommitId, MrId, RepoId, User},
         review::Right,
     },
-    forges::net::{Client, ConfigError, Entrance, ForgeConfig, Known, Mirror, NetError, Project, Want},
+    forges::net::{Client, ConfigError, Entrance, ForgeConfig, Known, Mirror, NetError, Project, Want, Written},
     ports::{Clock, ForgeErrorKind, People},
 };
 use std::{collections::BTreeMap, sync::Arc};
@@ -30,6 +30,8 @@ pub struct Place {
     pub mirror: Mirror,
     /// What the last sweep knew.
     pub known: tokio::sync::Mutex<Known>,
+    /// What our comments say.
+    pub written: Written,
     /// One merge at a time: two would each find the other's base moved.
     pub merging: tokio::sync::Mutex<()>,
 }
@@ -53,7 +55,7 @@ impl GitHub {
             let url = format!("{}.git", project.page);
             // GitHub takes any user with a token; apps want this one.
             let mirror = Mirror::open(project.id.clone(), &project.mirror, &project.branch, url, ("x-access-token", &config.token), config.ca.as_deref())?;
-            places.insert(project.id.clone(), Place { project, mirror, known: tokio::sync::Mutex::default(), merging: tokio::sync::Mutex::default() });
+            places.insert(project.id.clone(), Place { project, mirror, known: tokio::sync::Mutex::default(), merging: tokio::sync::Mutex::default(), written: Written::default() });
         }
         let bot = OnceCell::new_with(config.bot.map(|bot| people.by_login(bot.as_str())));
         Ok(Self { api: Api::with_token(rest, &config.token), questions: Api::with_token(questions, &config.token), people, name: config.name, clock, bot, places })

@@ -9,7 +9,8 @@ use crate::{
         model::{RepoId, User},
         review::Right,
     },
-    forges::net::{NetError, encoded},
+    forges::net::{NetError, Unread, encoded},
+    git::mail,
     ports::ForgeErrorKind,
 };
 use std::collections::BTreeSet;
@@ -41,41 +42,44 @@ impl GitHub {
     /// Everybody who authored, committed or pushed what the request holds, as far as GitHub tells.
     ///
     /// `authors` are those of the commits themselves, as `name <address>`.
-    pub(super) async fn pushers(&self, place: &Place, pull: &Pull, events: &[Event], authors: BTreeSet<User>) -> Result<BTreeSet<User>, NetError> {
+    pub(super) async fn pushers(&self, place: &Place, pull: &Pull, events: &[Event], authors: BTreeSet<User>, unread: &mut Unread) -> Result<BTreeSet<User>, NetError> {
         let mut found: BTreeSet<User> = authors.into_iter().map(|who| mail(&who).and_then(|mail| self.people.by_email(mail)).unwrap_or(who)).collect();
         found.insert(self.user(pull.user.as_ref()));
-        let (commits, _): (Vec<Commit>, bool) = self.api.pages(&place.path(format!("/pulls/{}/commits?per_page=100", pull.number)), COMMITS).await?;
+        let (commits, _): (Vec<Commit>, bool) = unread.part(self.api.pages(&place.path(format!("/pulls/{}/commits?per_page=100", pull.number)), COMMITS).await)?;
         let accounts = commits.iter().flat_map(|commit| [&commit.author, &commit.committer]).flatten().filter_map(|account| account.login.as_deref());
         found.extend(accounts.map(|login| self.people.by_login(login)));
         let forced = events.iter().filter(|event| matches!(&*event.event, "head_ref_force_pushed" | "head_ref_restored"));
         found.extend(forced.map(|event| self.user(event.actor.as_ref())));
-        if let Some(repo) = &pull.head.repo {
-            found.extend(self.who_pushed(&repo.full_name, &pull.head.name).await?);
+        match &pull.head.repo {
+            Some(repo) => found.extend(unread.part(self.who_pushed(&repo.full_name, pull).await)?),
+            None => unread.say(format!("who pushed `{}` is not known, because the repository that it came from is gone; push it to a branch here", pull.head.name)),
         }
         Ok(found)
     }
 
-    /// Who pushed to a branch since it was made.
-    async fn who_pushed(&self, path: &str, branch: &str) -> Result<BTreeSet<User>, NetError> {
+    /// Who pushed to the branch of a request since it was made. Not to know that is no answer: whoever may approve may have pushed (I2).
+    async fn who_pushed(&self, path: &str, pull: &Pull) -> Result<BTreeSet<User>, NetError> {
+        let branch = &pull.head.name;
         let asked = format!("/repos/{path}/activity?ref={}&per_page=100", encoded(&format!("refs/heads/{branch}")));
-        let activity: Vec<Activity> = match self.api.pages(&asked, PUSHES).await {
-            Ok((activity, _)) => activity,
-            // Older Enterprise servers keep none, and a fork may be closed to us: commits and force pushes are told elsewhere.
-            Err(error) if matches!(error.kind, ForgeErrorKind::NotFound | ForgeErrorKind::Denied) => return Ok(BTreeSet::new()),
-            Err(error) => return Err(error),
-        };
+        let (activity, whole): (Vec<Activity>, bool) = self.api.pages(&asked, PUSHES).await.map_err(|error| {
+            let what = format!("who pushed `{branch}` of {path} is not told ({}); let the server's account read that repository, or push to a branch here", error.what);
+            NetError { what, ..error }
+        })?;
         let mut found = BTreeSet::new();
         for push in activity {
             match &*push.activity_type {
                 "push" | "force_push" | "branch_creation" => drop(found.insert(self.user(push.actor.as_ref()))),
                 _ => {}
             }
-            // Newest first: what is older was another branch of this name.
-            if push.activity_type == "branch_creation" {
-                break;
+            // Newest first: what is older was another branch of this name, unless it was made anew under an open request.
+            if push.activity_type == "branch_creation" && push.timestamp <= pull.created_at {
+                return Ok(found);
             }
         }
-        Ok(found)
+        if whole {
+            return Ok(found);
+        }
+        Err(NetError::new(ForgeErrorKind::Invalid, format!("`{branch}` of {path} was pushed to more often than is read, so who did is not known; push it anew under another name")))
     }
 
     /// The history of a request.
@@ -93,9 +97,4 @@ impl GitHub {
         let who = self.user(event.actor.as_ref());
         Ok((self.right_of(repo, &who).await? >= Right::Approve).then_some(who))
     }
-}
-
-/// The address of `name <address>`.
-fn mail(who: &User) -> Option<&str> {
-    who.as_str().rsplit_once('<').and_then(|(_, rest)| rest.strip_suffix('>'))
 }

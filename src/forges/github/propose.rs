@@ -7,8 +7,8 @@ use super::{
 };
 use crate::{
     core::model::{CommitId, MrId, RepoId},
-    forges::net::{NetError, Standing, Want, Weight, encoded, told},
-    ports::{ForgeErrorKind, Proposal, Proposed},
+    forges::net::{Mine, NetError, ProposalNote, Weight, encoded, told},
+    ports::{Proposal, Proposed},
 };
 use reqwest::Method;
 use serde_json::json;
@@ -20,42 +20,31 @@ impl GitHub {
     pub(super) async fn proposed(&self, proposal: &Proposal) -> Result<Proposed, NetError> {
         let Proposal { repo, key, branch, .. } = proposal;
         let place = self.place(repo)?;
-        let content = proposal.content();
+        let bot = self.bot().await?;
         let tip = self.own_tip(place, key, branch).await?;
-        let stands = tip.as_ref().and_then(|tip| place.mirror.proposes(tip, key));
-        let mine = self.on_branch(place, branch).await?;
-        let open = mine.iter().find(|pull| pull.is_open());
-        match (open, &stands) {
-            (Some(pull), None) => return Ok(Proposed::Taken(place.mr(pull.number))),
-            (Some(pull), Some(stands)) if *stands == content => return Ok(Proposed::Open(place.mr(pull.number))),
-            (Some(_), Some(_)) => {}
-            (None, _) => {
-                let said = Standing { key: key.clone(), content: Some(content) };
-                // The newest: a person closed exactly this, and it is not opened again until there is something else to say.
-                if let Some(pull) = mine.first().filter(|pull| pull.merged_at.is_none() && standing(pull).as_ref() == Some(&said)) {
-                    return Ok(Proposed::Declined(place.mr(pull.number)));
-                }
-                let name = format!("refs/heads/{}", place.project.branch);
-                let merged = |tip: &CommitId| place.mirror.standing(&name, tip).ok().flatten().is_some_and(|standing| standing.held);
-                if tip.as_ref().is_some_and(|tip| stands.is_none() && !merged(tip)) {
-                    return Err(NetError::new(ForgeErrorKind::Conflict, format!("`{branch}` holds somebody's commits; rename that branch, it is the server's own")));
-                }
-            }
+        let all = self.on_branch(place, branch).await?;
+        let open = all.iter().find(|pull| pull.is_open());
+        let closed = all.first().filter(|pull| !pull.is_open() && pull.merged_at.is_none()).and_then(|pull| Some((pull.number, note(pull)?)));
+        let mine = Mine { open: open.map(|pull| pull.number), closed };
+        if let Some(stands) = place.mirror.stands(proposal, bot, &format!("refs/heads/{}", place.project.branch), tip.as_ref(), &mine)? {
+            return Ok(stands);
         }
-        let made = place.mirror.commit(proposal, self.bot().await?, self.clock.now()).await?;
-        place.mirror.push(branch, &made, tip.as_ref()).await?;
-        let body = Standing { key: key.clone(), content: Some(content) }.description();
-        let said = match open {
+        let made = place.mirror.propose(proposal, bot, self.clock.now(), tip.as_ref()).await?;
+        let body = ProposalNote::of(proposal).description();
+        match open {
             Some(pull) => {
                 let edit = json!({ "title": proposal.title, "body": body });
-                self.api.send(Weight::Comment, Method::PATCH, &place.path(format!("/pulls/{}", pull.number)), &edit).await?
+                self.api.send(Weight::Comment, Method::PATCH, &place.path(format!("/pulls/{}", pull.number)), &edit).await?;
+                Ok(Proposed::Open(place.mr(pull.number)))
             }
             None => {
                 let new = json!({ "title": proposal.title, "body": body, "head": branch, "base": place.project.branch });
-                self.api.send(Weight::Comment, Method::POST, &place.path("/pulls"), &new).await?
+                let opened: Pull = self.api.send(Weight::Comment, Method::POST, &place.path("/pulls"), &new).await?.json()?;
+                let mr = place.mr(opened.number);
+                // Who pushed in between has made it theirs.
+                Ok(if opened.head.sha == made.as_str() { Proposed::Open(mr) } else { Proposed::Taken(mr) })
             }
-        };
-        Ok(Proposed::Open(place.mr(said.json::<Pull>()?.number)))
+        }
     }
 
     pub(super) async fn withdrawn(&self, repo: &RepoId, key: &str, why: &str) -> Result<Option<MrId>, NetError> {
@@ -63,15 +52,15 @@ impl GitHub {
         let bot = self.bot().await?;
         let open: Vec<Pull> = self.api.whole(&place.path("/pulls?state=open&per_page=100"), PAGES).await?;
         let ours = open.into_iter().filter(|pull| self.user(pull.user.as_ref()) == *bot);
-        let Some(pull) = ours.into_iter().find(|pull| standing(pull).is_some_and(|standing| *standing.key == *key)) else { return Ok(None) };
+        let Some(pull) = ours.into_iter().find(|pull| note(pull).is_some_and(|note| *note.key == *key)) else { return Ok(None) };
         let tip = self.own_tip(place, key, &pull.head.name).await?;
         // Somebody pushed to it, and so made it theirs.
-        if tip.is_none_or(|tip| place.mirror.proposes(&tip, key).is_none()) {
+        if !place.mirror.is_ours(key, tip.as_ref(), bot) {
             return Ok(None);
         }
         let mr = place.mr(pull.number);
         self.say_once(place, &mr, &told(why), why).await?;
-        let edit = json!({ "body": Standing { key: key.into(), content: None }.description(), "state": "closed" });
+        let edit = json!({ "body": ProposalNote::withdrawn(key).description(), "state": "closed" });
         self.api.send(Weight::Comment, Method::PATCH, &place.path(format!("/pulls/{}", pull.number)), &edit).await?;
         Ok(Some(mr))
     }
@@ -80,9 +69,7 @@ impl GitHub {
     async fn own_tip(&self, place: &Place, key: &str, branch: &str) -> Result<Option<CommitId>, NetError> {
         let found: Option<Reference> = self.api.find(&place.path(format!("/git/ref/heads/{}", encoded_path(branch)))).await?;
         let tip = found.map(|found| CommitId::new(found.object.sha));
-        if let Some(at) = &tip {
-            place.mirror.follow(&[Want { theirs: format!("refs/heads/{branch}"), ours: format!("refs/trueup/tips/{key}"), at: at.clone() }]).await?;
-        }
+        place.mirror.fetch_proposal(key, branch, tip.as_ref()).await?;
         Ok(tip)
     }
 
@@ -98,6 +85,6 @@ impl GitHub {
 }
 
 /// What a description of ours says.
-pub(super) fn standing(pull: &Pull) -> Option<Standing> {
-    Standing::read(pull.body.as_deref()?)
+pub(super) fn note(pull: &Pull) -> Option<ProposalNote> {
+    ProposalNote::read(pull.body.as_deref()?)
 }

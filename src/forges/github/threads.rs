@@ -1,4 +1,4 @@
-//! Conversations on the code that nobody resolved yet: GraphQL alone tells them.
+//! What GraphQL alone tells: conversations on the code that nobody resolved yet, and comments that were edited.
 
 use super::forge::{GitHub, Place};
 use crate::{
@@ -8,12 +8,38 @@ use crate::{
 use reqwest::Method;
 use serde::Deserialize;
 use serde_json::json;
+use std::collections::BTreeSet;
 
 /// Pages of a hundred.
 const MOST: usize = 20;
 
 const QUERY: &str = "query($owner: String!, $name: String!, $number: Int!, $after: String) { repository(owner: $owner, name: $name) { pullRequest(number: $number) { \
                      reviewThreads(first: 100, after: $after) { nodes { isResolved } pageInfo { hasNextPage endCursor } } } } }";
+
+/// Comments asked about at once; GitHub takes a hundred.
+const AT_ONCE: usize = 100;
+
+const EDITED: &str = "query($ids: [ID!]!) { nodes(ids: $ids) { ... on IssueComment { id lastEditedAt } } }";
+
+#[derive(Deserialize)]
+struct Asked {
+    data: Option<Nodes>,
+    #[serde(default)]
+    errors: Vec<Fault>,
+}
+
+#[derive(Deserialize)]
+struct Nodes {
+    /// Null where there is none any more.
+    nodes: Vec<Option<EditedComment>>,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct EditedComment {
+    id: String,
+    last_edited_at: Option<String>,
+}
 
 #[derive(Deserialize)]
 struct Said {
@@ -65,6 +91,22 @@ struct Page {
 }
 
 impl GitHub {
+    /// Those of some comments that were edited since they were written, or are gone.
+    pub(super) async fn edited(&self, ids: &[&str]) -> Result<BTreeSet<String>, NetError> {
+        let mut edited: BTreeSet<String> = ids.iter().map(|id| (*id).to_owned()).collect();
+        for ids in ids.chunks(AT_ONCE) {
+            let said: Asked = self.questions.send(Weight::Status, Method::POST, "/graphql", &json!({ "query": EDITED, "variables": { "ids": ids } })).await?.json()?;
+            let Some(data) = said.data else {
+                let fault = said.errors.first().map(|fault| crate::core::review::escape::cut(&fault.message, 200)).unwrap_or_default();
+                return Err(NetError::new(ForgeErrorKind::Denied, format!("forge {} does not tell whether comments were edited: {fault}", self.name)));
+            };
+            for comment in data.nodes.into_iter().flatten().filter(|comment| comment.last_edited_at.is_none()) {
+                edited.remove(&comment.id);
+            }
+        }
+        Ok(edited)
+    }
+
     /// How many conversations on the code are open.
     pub(super) async fn open_threads(&self, place: &Place, number: u64) -> Result<u32, NetError> {
         let (owner, name) = place.project.path.split_once('/').unwrap_or_default();
@@ -87,9 +129,10 @@ impl GitHub {
             open += threads.nodes.iter().filter(|thread| !thread.is_resolved).count() as u32;
             match threads.page_info.end_cursor.filter(|_| threads.page_info.has_next_page) {
                 Some(next) => after = Some(next),
-                None => break,
+                None => return Ok(open),
             }
         }
-        Ok(open)
+        let what = format!("{}#{number} has more threads than the {} that are read; close it and open another", place.project.path, MOST * 100);
+        Err(NetError::new(ForgeErrorKind::Invalid, what))
     }
 }

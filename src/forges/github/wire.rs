@@ -90,6 +90,8 @@ pub struct Pull {
     pub head: End,
     pub base: End,
     #[serde(deserialize_with = "time")]
+    pub created_at: Time,
+    #[serde(deserialize_with = "time")]
     pub updated_at: Time,
     pub merged_at: Option<String>,
     pub merge_commit_sha: Option<String>,
@@ -117,6 +119,8 @@ pub struct Label {
 #[derive(Clone, Debug, Deserialize)]
 pub struct Comment {
     pub id: u64,
+    /// Its name in GraphQL.
+    pub node_id: String,
     pub body: Option<String>,
     pub user: Option<Account>,
     #[serde(deserialize_with = "time")]
@@ -187,6 +191,8 @@ pub struct EventLabel {
 #[derive(Clone, Debug, Deserialize)]
 pub struct Activity {
     pub activity_type: String,
+    #[serde(deserialize_with = "time")]
+    pub timestamp: Time,
     pub actor: Option<Account>,
 }
 

@@ -8,18 +8,15 @@ use crate::{
     core::{
         gate::MergeTicket,
         model::{MrId, RepoId},
-        review::{CommentId, Face, StatusState},
+        review::{CommentId, Face, Label, StatusState},
         run::MergeAnswer,
     },
-    forges::net::{Marked, NetError, Weight, encoded, furnish, marked, replied, told, with_marker},
-    ports::{ForgeError, ForgeWriter, Furnished, Fut, Proposal, Proposed, Reaction, Shown, Wish},
+    forges::net::{Marked, NetError, Weight, encoded, furnish, marked, replied, told, too_much_talk, with_marker},
+    ports::{ForgeError, ForgeErrorKind, ForgeWriter, Furnished, Fut, Proposal, Proposed, Reaction, Shown, Wish},
 };
 use reqwest::Method;
 use serde_json::json;
 use std::collections::BTreeSet;
-
-/// How labels of ours begin; others are people's.
-const OURS: &str = "trueup: ";
 
 /// GitHub cuts nothing: a longer description is refused.
 const DESCRIPTION: usize = 140;
@@ -34,6 +31,7 @@ impl ForgeWriter for GitHub {
             self.show_labels(mr, place, face).await?;
             let progress = before.is_some_and(|before| before.labels == face.labels && before.statuses == face.statuses);
             let comment = self.show_comment(mr, place, face, last, progress).await?;
+            place.written.wrote(mr.number, comment, &face.comment);
             Ok(Shown { face: Some(face.clone()), comment: Some(comment) })
         })
     }
@@ -115,7 +113,7 @@ impl GitHub {
         if !new.is_empty() {
             self.api.send(Weight::Status, Method::POST, &labels, &json!({ "labels": new })).await?;
         }
-        for old in there.difference(&wanted).filter(|label| label.starts_with(OURS)) {
+        for old in there.difference(&wanted).filter(|label| label.starts_with(Label::OURS)) {
             self.api.delete(Weight::Status, &format!("{labels}/{}", encoded(old))).await?;
         }
         Ok(())
@@ -155,7 +153,13 @@ impl GitHub {
     async fn ours(&self, place: &Place, mr: &MrId, mark: &Marked) -> Result<Option<wire::Comment>, NetError> {
         let bot = self.bot().await?;
         let is = |comment: &wire::Comment| self.user(comment.user.as_ref()) == *bot && comment.body.as_deref().and_then(marked).as_ref() == Some(mark);
-        Ok(self.comments(place, mr.number).await?.into_iter().find(is))
+        let (all, whole) = self.comments(place, mr.number).await?;
+        let read = all.len();
+        match all.into_iter().find(is) {
+            // It may be among those that were not read: nothing is said twice.
+            None if !whole => Err(NetError::new(ForgeErrorKind::Invalid, too_much_talk(read))),
+            found => Ok(found),
+        }
     }
 
     /// Comments, unless a comment with this mark is there.

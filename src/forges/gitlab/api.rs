@@ -1,7 +1,7 @@
 //! Requests to GitLab: shaped by the `gitlab` crate's endpoints, carried by the connection of all network forges, read into our own types.
 
 use crate::{
-    forges::net::{Answer, Client, NetError, Weight},
+    forges::net::{Answer, Client, Lengths, NetError, Weight},
     ports::ForgeErrorKind,
 };
 use async_trait::async_trait;
@@ -119,6 +119,20 @@ impl Api {
         }
         let what = format!("forge {} has more than {most} pages of {}; not all of it was read", self.name(), path.split('?').next().unwrap_or(path));
         Err(NetError::new(ForgeErrorKind::Invalid, what))
+    }
+
+    /// Asks for a list whose entries may be long, `most` of them at most; whether that was all of it. `path` ends with its query begun.
+    pub async fn long<T: DeserializeOwned>(&self, path: &str, most: usize) -> Result<(Vec<T>, bool), NetError> {
+        let mut all = Vec::new();
+        let mut lengths = Lengths::new(&[100, 10, 1], most);
+        while let Some((size, page)) = lengths.next() {
+            let Some(answer) = lengths.take(self.call(None, Method::GET, &format!("{path}per_page={size}&page={page}"), None).await)? else { continue };
+            all.extend(answer.json::<Vec<T>>()?);
+            if !answer.has_more() {
+                return Ok((all, true));
+            }
+        }
+        Ok((all, false))
     }
 
     /// Writes something, once: an answer that is lost is the caller's to look into.

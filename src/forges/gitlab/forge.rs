@@ -9,7 +9,7 @@ use crate::{
         model::{CommitId, MrId, RepoId, User},
         review::Right,
     },
-    forges::net::{Client, ConfigError, Entrance, ForgeConfig, Known, Mirror, NetError, Project, Want, encoded},
+    forges::net::{Client, ConfigError, Entrance, ForgeConfig, Known, Mirror, NetError, Project, Want, Written, encoded},
     ports::{Clock, ForgeErrorKind, People, RepoError},
 };
 use std::{collections::BTreeMap, sync::Arc};
@@ -30,6 +30,8 @@ pub struct Place {
     pub mirror: Mirror,
     /// What the last sweep knew.
     pub known: tokio::sync::Mutex<Known>,
+    /// What our comments say.
+    pub written: Written,
     /// One merge at a time: two would each find the other's base moved.
     pub merging: tokio::sync::Mutex<()>,
 }
@@ -42,7 +44,7 @@ impl GitLab {
         for project in projects {
             let url = format!("{}.git", project.page);
             let mirror = Mirror::open(project.id.clone(), &project.mirror, &project.branch, url, ("oauth2", &token), ca.as_deref())?;
-            let place = Place { project, mirror, known: tokio::sync::Mutex::default(), merging: tokio::sync::Mutex::default() };
+            let place = Place { project, mirror, known: tokio::sync::Mutex::default(), merging: tokio::sync::Mutex::default(), written: Written::default() };
             places.insert(place.project.id.clone(), place);
         }
         let entrance = Entrance { name, api: api.clone(), header: ("private-token", ""), token, headers: vec![("accept", "application/json".to_owned())], ca, answer };

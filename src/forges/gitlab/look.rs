@@ -6,19 +6,19 @@ use super::{
 };
 use crate::{
     core::{
-        model::{CommitId, MrId, Str, User},
-        review::{Check, Comment, CommentId, MrState, Right, Sighting},
+        model::{CommitId, Fingerprint, MrId, Str, User},
+        review::{Check, Comment, CommentId, MrState, Right, Sighting, Status as OwnStatus},
     },
-    forges::net::{NetError, Standing, dependencies},
+    forges::net::{Fresh, NetError, ProposalNote, Unread, dependencies, forged, only_ours, too_much_talk},
     ports::ForgeErrorKind,
 };
 use std::collections::{BTreeMap, BTreeSet};
 
-/// Pages of comments and of GitLab's own lines: a request with more is a place to talk and no change.
-const NOTES: usize = 50;
+/// Comments and GitLab's own lines: a request with more is a place to talk and no change.
+const NOTES: usize = 5000;
 
-/// How our own statuses begin, whoever sets them: nobody else's check is named so.
-const OURS: &str = "trueup/";
+/// Conversations.
+const THREADS: usize = 5000;
 
 /// Pages of statuses of one commit.
 const STATUSES: usize = 20;
@@ -28,9 +28,9 @@ impl GitLab {
         self.api.get(&place.request(number, "")).await
     }
 
-    /// Everything said in a request, oldest first.
-    pub(super) async fn notes(&self, place: &Place, number: u64) -> Result<Vec<Note>, NetError> {
-        self.api.whole(&place.request(number, "/notes?order_by=created_at&sort=asc&per_page=100"), NOTES).await
+    /// Everything said in a request, oldest first, and whether that is all.
+    pub(super) async fn notes(&self, place: &Place, number: u64) -> Result<(Vec<Note>, bool), NetError> {
+        self.api.long(&place.request(number, "/notes?order_by=created_at&sort=asc&"), NOTES).await
     }
 
     pub(super) fn head(&self, request: &Request) -> Result<CommitId, NetError> {
@@ -46,12 +46,25 @@ impl GitLab {
         let base = self.tip(place, &request.target_branch).await?;
         place.follow(&request.target_branch, &base, Some((mr.number, &head))).await?;
         let standing = place.mirror.standing(&format!("refs/heads/{}", request.target_branch), &head)?;
-        let notes = self.notes(place, mr.number).await?;
+        let mut unread = Unread::default();
+        let (notes, whole) = unread.part(self.notes(place, mr.number).await)?;
+        if !whole {
+            unread.say(too_much_talk(notes.len()));
+        }
         let author = self.user(request.author.as_ref());
-        let mut pushers = self.pushers(&request, &notes, standing.map(|standing| standing.authors).unwrap_or_default()).await?;
+        let authors = standing.as_ref().map(|standing| standing.authors.clone()).unwrap_or_default();
+        let mut pushers = self.pushers(&request, &notes, authors, &mut unread).await?;
         let description = request.description.as_deref().unwrap_or_default();
-        let proposed = Standing::read(description).filter(|_| author == bot);
-        pushers.extend(place.mirror.asked_by(&head));
+        let proposed = ProposalNote::read(description).filter(|_| author == bot);
+        let own_head = proposed.is_some() && only_ours(&pushers, &bot);
+        pushers.extend(standing.iter().flat_map(|standing| place.mirror.asked_by(standing)));
+        let reviews = unread.part(self.reviews(&mr.repo, place, mr.number, &head, &notes).await)?;
+        let (checks, in_our_name) = unread.part(self.checks(place, &head, &pushers, &bot).await)?;
+        let open_threads = unread.part(self.open_threads(place, mr.number, &notes).await)?;
+        let against = unread.part(self.against(&mr.repo, place, mr.number).await)?;
+        let incident = unread.part(self.incident(&mr.repo, place, &request).await)?;
+        let depends_on = unread.part(dependencies(self, mr, description).await)?;
+        let fresh = self.fresh(mr, place, &notes, since, &bot).await?;
         // Whoever can write the fork can put commits under a member's name.
         let from_here = request.source_project_id == Some(request.target_project_id);
         Ok(Sighting {
@@ -60,14 +73,16 @@ impl GitLab {
             draft: request.draft,
             title: request.title.clone(),
             author_trusted: author == bot || from_here && self.right_of(&mr.repo, &author).await? >= Right::Write,
-            reviews: self.reviews(&mr.repo, place, mr.number, &head, &notes).await?,
-            checks: self.checks(place, &head, &pushers, &bot).await?,
+            reviews,
+            checks,
             // Whoever asked for changes is waited for as for an open thread.
-            unresolved_threads: self.open_threads(place, mr.number, &notes).await? + self.against(&mr.repo, place, mr.number).await?,
-            incident: self.incident(&mr.repo, place, &request).await?,
-            depends_on: dependencies(self, mr, description).await?,
+            unresolved_threads: open_threads + against,
+            incident,
+            depends_on,
             brings: None,
-            comments: self.fresh(mr, &notes, since, &bot).await?,
+            comments: fresh.said,
+            edited: fresh.edited,
+            altered: fresh.altered.or(in_our_name),
             author,
             pushers,
             source_branch: request.source_branch.clone().into(),
@@ -75,6 +90,8 @@ impl GitLab {
             head,
             base,
             proposed: proposed.map(|proposed| proposed.key),
+            own_head,
+            unread: unread.list(),
         })
     }
 
@@ -94,19 +111,24 @@ impl GitLab {
         self.api.whole(&place.path(format!("/repository/commits/{head}/statuses?per_page=100")), STATUSES).await
     }
 
-    /// What others say of a head; ours, and what people who pushed it say of their own, is left out.
-    async fn checks(&self, place: &Place, head: &CommitId, pushers: &BTreeSet<User>, bot: &User) -> Result<BTreeMap<Str, Check>, NetError> {
+    /// What others say of a head; ours, and what people who pushed it say of their own, is left out. With it what somebody else says in our name.
+    async fn checks(&self, place: &Place, head: &CommitId, pushers: &BTreeSet<User>, bot: &User) -> Result<(BTreeMap<Str, Check>, Option<Fingerprint>), NetError> {
         let mut found: BTreeMap<Str, Check> = BTreeMap::new();
+        let mut in_our_name = None;
         for status in self.statuses(place, head).await? {
             let by = self.user(status.author.as_ref());
-            if by == *bot || status.name.starts_with(OURS) || status.allow_failure || pushers.contains(&by) && !self.is_job(place, &status).await? {
+            if by != *bot && status.name.starts_with(OwnStatus::OURS) {
+                in_our_name = in_our_name.or(Some(forged(&status.name, &by)));
+                continue;
+            }
+            if by == *bot || status.allow_failure || pushers.contains(&by) && !self.is_job(place, &status).await? {
                 continue;
             }
             let check = check(&status.status);
             let known = found.entry(status.name.into()).or_insert(check);
-            *known = worse(*known, check);
+            *known = known.worse(check);
         }
-        Ok(found)
+        Ok((found, in_our_name))
     }
 
     /// Whether a status is a job's, which stands under the name of whoever pushed; others than jobs anybody can set.
@@ -121,18 +143,30 @@ impl GitLab {
         if !notes.iter().any(|note| note.resolvable && !note.resolved) {
             return Ok(0);
         }
-        let threads: Vec<Discussion> = self.api.whole(&place.request(number, "/discussions?per_page=100"), NOTES).await?;
+        let (threads, whole): (Vec<Discussion>, bool) = self.api.long(&place.request(number, "/discussions?"), THREADS).await?;
+        if !whole {
+            return Err(NetError::new(ForgeErrorKind::Invalid, format!("more than {} conversations were begun, or they are too long; open it anew", threads.len())));
+        }
         Ok(threads.iter().filter(|thread| thread.notes.iter().any(|note| note.resolvable && !note.resolved)).count() as u32)
     }
 
     /// Comments of others after `since`. What was edited since it was written is nobody's word: it may have been edited after it was read.
-    async fn fresh(&self, mr: &MrId, notes: &[Note], since: Option<CommentId>, bot: &User) -> Result<Vec<Comment>, NetError> {
+    async fn fresh(&self, mr: &MrId, place: &Place, notes: &[Note], since: Option<CommentId>, bot: &User) -> Result<Fresh, NetError> {
         let after = since.map_or(0, |since| since.0);
         let mut rights: BTreeMap<User, Right> = BTreeMap::new();
-        let mut found = Vec::new();
-        for note in notes.iter().filter(|note| note.id > after && !note.system && note.updated_at == note.created_at) {
+        let mut fresh = Fresh::default();
+        for note in notes.iter().filter(|note| !note.system && after < u64::MAX) {
             let by = self.user(note.author.as_ref());
             if by == *bot {
+                fresh.ours(&place.written, mr.number, note.id, &note.body);
+                continue;
+            }
+            // A reaction counts as a change there, and we react to what we heard: that is not told from an edit.
+            if note.id <= after {
+                continue;
+            }
+            if note.updated_at != note.created_at {
+                fresh.edited(note.id, &note.body);
                 continue;
             }
             let right = match rights.get(&by) {
@@ -140,10 +174,10 @@ impl GitLab {
                 None => self.right_of(&mr.repo, &by).await?,
             };
             rights.insert(by.clone(), right);
-            found.push(Comment { id: CommentId(note.id), by, right, body: note.body.clone(), at: note.created_at });
+            fresh.said.push(Comment { id: CommentId(note.id), by, right, body: note.body.clone(), at: note.created_at });
         }
-        found.sort_by_key(|comment| comment.id);
-        Ok(found)
+        fresh.said.sort_by_key(|comment| comment.id);
+        Ok(fresh)
     }
 }
 
@@ -152,13 +186,5 @@ fn check(status: &str) -> Check {
         "success" | "skipped" => Check::Success,
         "failed" | "canceled" => Check::Failure,
         _ => Check::Pending,
-    }
-}
-
-fn worse(one: Check, other: Check) -> Check {
-    match (one, other) {
-        (Check::Failure, _) | (_, Check::Failure) => Check::Failure,
-        (Check::Pending, _) | (_, Check::Pending) => Check::Pending,
-        (Check::Success, Check::Success) => Check::Success,
     }
 }

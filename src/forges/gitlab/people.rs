@@ -9,7 +9,8 @@ use crate::{
         model::{CommitId, RepoId, Time, User},
         review::{Review, Right},
     },
-    forges::net::{NetError, encoded},
+    forges::net::{NetError, Unread, encoded},
+    git::mail,
     ports::ForgeErrorKind,
 };
 use std::collections::BTreeSet;
@@ -33,14 +34,20 @@ impl GitLab {
     /// Everybody who authored, committed or pushed what the request holds, as far as GitLab tells.
     ///
     /// `authors` are those of the commits themselves, as `name <address>`.
-    pub(super) async fn pushers(&self, request: &Request, notes: &[Note], authors: BTreeSet<User>) -> Result<BTreeSet<User>, NetError> {
-        let mut found = self.authors(authors).await?;
+    pub(super) async fn pushers(&self, request: &Request, notes: &[Note], authors: BTreeSet<User>, unread: &mut Unread) -> Result<BTreeSet<User>, NetError> {
+        let mut found = unread.part(self.authors(authors).await)?;
         found.insert(self.user(request.author.as_ref()));
         // GitLab's own line of a push stands under the name of whoever pushed.
         let pushed = notes.iter().filter(|note| note.system && note.body.starts_with("added ") && note.body.contains(" commit"));
         found.extend(pushed.map(|note| self.user(note.author.as_ref())));
         if let Some(project) = request.source_project_id {
-            found.extend(self.who_pushed(project, &request.source_branch).await?);
+            let pushed = self.who_pushed(project, &request.source_branch).await;
+            let closed = |error: &NetError| matches!(error.kind, ForgeErrorKind::NotFound | ForgeErrorKind::Denied);
+            match pushed {
+                // A fork may be closed to us; what was pushed since the request was opened stands among its notes.
+                Err(error) if project != request.target_project_id && closed(&error) => {}
+                pushed => found.extend(unread.part(pushed)?),
+            }
         }
         Ok(found)
     }
@@ -65,14 +72,13 @@ impl GitLab {
         Ok(found)
     }
 
-    /// Who pushed to a branch since it was made.
+    /// Who pushed to a branch since it was made. Not to know that is no answer: whoever may approve may have pushed (I2).
     async fn who_pushed(&self, project: u64, branch: &str) -> Result<BTreeSet<User>, NetError> {
-        let events: Vec<Event> = match self.api.pages(&format!("/projects/{project}/events?action=pushed&sort=desc&per_page=100"), PUSHES).await {
-            Ok((events, _)) => events,
-            // A fork may be closed to us.
-            Err(error) if matches!(error.kind, ForgeErrorKind::NotFound | ForgeErrorKind::Denied) => return Ok(BTreeSet::new()),
-            Err(error) => return Err(error),
-        };
+        let told = self.api.pages(&format!("/projects/{project}/events?action=pushed&sort=desc&per_page=100"), PUSHES).await;
+        let (events, _): (Vec<Event>, bool) = told.map_err(|error| {
+            let what = format!("who pushed `{branch}` is not told ({}); let the server's account read the project's activity", error.what);
+            NetError { what, ..error }
+        })?;
         let mut found = BTreeSet::new();
         for event in events {
             let Some(push) = event.push_data.filter(|push| push.ref_type == "branch" && push.name.as_deref() == Some(branch)) else { continue };
@@ -131,9 +137,4 @@ impl GitLab {
         let who = self.user(event.user.as_ref());
         Ok((self.right_of(repo, &who).await? >= Right::Approve).then_some(who))
     }
-}
-
-/// The address of `name <address>`.
-fn mail(who: &User) -> Option<&str> {
-    who.as_str().rsplit_once('<').and_then(|(_, rest)| rest.strip_suffix('>'))
 }

@@ -6,8 +6,8 @@ use super::{
 };
 use crate::{
     core::model::{CommitId, MrId, RepoId},
-    forges::net::{NetError, Standing, Want, Weight, encoded, told},
-    ports::{ForgeErrorKind, Proposal, Proposed},
+    forges::net::{Mine, NetError, ProposalNote, Weight, encoded, told},
+    ports::{Proposal, Proposed},
 };
 use reqwest::Method;
 use serde_json::json;
@@ -19,43 +19,32 @@ impl GitLab {
     pub(super) async fn proposed(&self, proposal: &Proposal) -> Result<Proposed, NetError> {
         let Proposal { repo, key, branch, .. } = proposal;
         let place = self.place(repo)?;
-        let content = proposal.content();
+        let bot = self.bot().await?;
         let tip = self.own_tip(place, key, branch).await?;
-        let stands = tip.as_ref().and_then(|tip| place.mirror.proposes(tip, key));
-        let mine = self.on_branch(place, branch).await?;
-        let open = mine.iter().find(|request| request.is_open());
-        match (open, &stands) {
-            (Some(request), None) => return Ok(Proposed::Taken(place.mr(request.iid))),
-            (Some(request), Some(stands)) if *stands == content => return Ok(Proposed::Open(place.mr(request.iid))),
-            (Some(_), Some(_)) => {}
-            (None, _) => {
-                let said = Standing { key: key.clone(), content: Some(content) };
-                // The newest: a person closed exactly this, and it is not opened again until there is something else to say.
-                if let Some(request) = mine.first().filter(|request| request.state == "closed" && standing(request).as_ref() == Some(&said)) {
-                    return Ok(Proposed::Declined(place.mr(request.iid)));
-                }
-                let name = format!("refs/heads/{}", place.project.branch);
-                let merged = |tip: &CommitId| place.mirror.standing(&name, tip).ok().flatten().is_some_and(|standing| standing.held);
-                if tip.as_ref().is_some_and(|tip| stands.is_none() && !merged(tip)) {
-                    return Err(NetError::new(ForgeErrorKind::Conflict, format!("`{branch}` holds somebody's commits; rename that branch, it is the server's own")));
-                }
-            }
+        let all = self.on_branch(place, branch).await?;
+        let open = all.iter().find(|request| request.is_open());
+        let closed = all.first().filter(|request| request.state == "closed").and_then(|request| Some((request.iid, note(request)?)));
+        let mine = Mine { open: open.map(|request| request.iid), closed };
+        if let Some(stands) = place.mirror.stands(proposal, bot, &format!("refs/heads/{}", place.project.branch), tip.as_ref(), &mine)? {
+            return Ok(stands);
         }
-        let made = place.mirror.commit(proposal, self.bot().await?, self.now()).await?;
-        place.mirror.push(branch, &made, tip.as_ref()).await?;
-        let description = Standing { key: key.clone(), content: Some(content) }.description();
-        let said = match open {
+        let made = place.mirror.propose(proposal, bot, self.now(), tip.as_ref()).await?;
+        let description = ProposalNote::of(proposal).description();
+        match open {
             Some(request) => {
                 let edit = json!({ "title": proposal.title, "description": description });
-                self.api.send(Weight::Comment, Method::PUT, &place.request(request.iid, ""), &edit).await?
+                self.api.send(Weight::Comment, Method::PUT, &place.request(request.iid, ""), &edit).await?;
+                Ok(Proposed::Open(place.mr(request.iid)))
             }
             None => {
                 let new =
                     json!({ "title": proposal.title, "description": description, "source_branch": branch, "target_branch": place.project.branch, "remove_source_branch": true });
-                self.api.send(Weight::Comment, Method::POST, &place.path("/merge_requests"), &new).await?
+                let opened: Request = self.api.send(Weight::Comment, Method::POST, &place.path("/merge_requests"), &new).await?.json()?;
+                let mr = place.mr(opened.iid);
+                // Who pushed in between has made it theirs; GitLab may know no head yet.
+                Ok(if opened.sha.is_none_or(|head| head == made.as_str()) { Proposed::Open(mr) } else { Proposed::Taken(mr) })
             }
-        };
-        Ok(Proposed::Open(place.mr(said.json::<Request>()?.iid)))
+        }
     }
 
     pub(super) async fn withdrawn(&self, repo: &RepoId, key: &str, why: &str) -> Result<Option<MrId>, NetError> {
@@ -64,14 +53,14 @@ impl GitLab {
         let path = place.path(format!("/merge_requests?state=opened&scope=all&author_username={}&per_page=100", encoded(bot.as_str())));
         let open: Vec<Request> = self.api.pages(&path, PAGES).await?.0;
         let ours = open.into_iter().filter(|request| self.user(request.author.as_ref()) == *bot);
-        let Some(request) = ours.into_iter().find(|request| standing(request).is_some_and(|standing| *standing.key == *key)) else { return Ok(None) };
+        let Some(request) = ours.into_iter().find(|request| note(request).is_some_and(|note| *note.key == *key)) else { return Ok(None) };
         let tip = self.own_tip(place, key, &request.source_branch).await?;
-        if tip.is_none_or(|tip| place.mirror.proposes(&tip, key).is_none()) {
+        if !place.mirror.is_ours(key, tip.as_ref(), bot) {
             return Ok(None);
         }
         let mr = place.mr(request.iid);
         self.say_once(place, &mr, &told(why), why).await?;
-        let edit = json!({ "state_event": "close", "description": Standing { key: key.into(), content: None }.description() });
+        let edit = json!({ "state_event": "close", "description": ProposalNote::withdrawn(key).description() });
         self.api.send(Weight::Comment, Method::PUT, &place.request(request.iid, ""), &edit).await?;
         Ok(Some(mr))
     }
@@ -79,9 +68,7 @@ impl GitLab {
     /// The tip of a branch of ours, in the mirror; `None`: there is no such branch.
     async fn own_tip(&self, place: &Place, key: &str, branch: &str) -> Result<Option<CommitId>, NetError> {
         let tip = self.branch(place, branch).await?;
-        if let Some(at) = &tip {
-            place.mirror.follow(&[Want { theirs: format!("refs/heads/{branch}"), ours: format!("refs/trueup/tips/{key}"), at: at.clone() }]).await?;
-        }
+        place.mirror.fetch_proposal(key, branch, tip.as_ref()).await?;
         Ok(tip)
     }
 
@@ -94,6 +81,6 @@ impl GitLab {
     }
 }
 
-fn standing(request: &Request) -> Option<Standing> {
-    Standing::read(request.description.as_deref()?)
+fn note(request: &Request) -> Option<ProposalNote> {
+    ProposalNote::read(request.description.as_deref()?)
 }

@@ -8,18 +8,15 @@ use crate::{
     core::{
         gate::MergeTicket,
         model::{MrId, RepoId},
-        review::{CommentId, Face, StatusState},
+        review::{CommentId, Face, Label, StatusState},
         run::MergeAnswer,
     },
-    forges::net::{Marked, NetError, Weight, furnish, marked, replied, told, with_marker},
-    ports::{ForgeError, ForgeWriter, Furnished, Fut, Proposal, Proposed, Reaction, Shown, Wish},
+    forges::net::{Marked, NetError, Weight, furnish, marked, replied, told, too_much_talk, with_marker},
+    ports::{ForgeError, ForgeErrorKind, ForgeWriter, Furnished, Fut, Proposal, Proposed, Reaction, Shown, Wish},
 };
 use reqwest::Method;
 use serde_json::json;
 use std::collections::BTreeSet;
-
-/// How labels of ours begin; others are people's.
-const OURS: &str = "trueup: ";
 
 /// How GitLab says that a status cannot become what it is.
 const TRANSITION: &str = "Cannot transition status";
@@ -37,6 +34,7 @@ impl ForgeWriter for GitLab {
             self.show_labels(mr, place, face).await?;
             let progress = before.is_some_and(|before| before.labels == face.labels && before.statuses == face.statuses);
             let comment = self.show_comment(mr, place, face, last, progress).await?;
+            place.written.wrote(mr.number, comment, &face.comment);
             Ok(Shown { face: Some(face.clone()), comment: Some(comment) })
         })
     }
@@ -125,7 +123,7 @@ impl GitLab {
         let wanted: BTreeSet<&str> = face.labels.iter().map(|label| &*label.0).collect();
         let there: BTreeSet<&str> = request.labels.iter().map(String::as_str).collect();
         let new: Vec<&str> = wanted.difference(&there).copied().collect();
-        let old: Vec<&str> = there.difference(&wanted).copied().filter(|label| label.starts_with(OURS)).collect();
+        let old: Vec<&str> = there.difference(&wanted).copied().filter(|label| label.starts_with(Label::OURS)).collect();
         if new.is_empty() && old.is_empty() {
             return Ok(());
         }
@@ -163,7 +161,13 @@ impl GitLab {
     async fn ours(&self, place: &Place, mr: &MrId, mark: &Marked) -> Result<Option<Note>, NetError> {
         let bot = self.bot().await?;
         let is = |note: &Note| !note.system && self.user(note.author.as_ref()) == *bot && marked(&note.body).as_ref() == Some(mark);
-        Ok(self.notes(place, mr.number).await?.into_iter().find(is))
+        let (all, whole) = self.notes(place, mr.number).await?;
+        let read = all.len();
+        match all.into_iter().find(is) {
+            // It may be among those that were not read: nothing is said twice.
+            None if !whole => Err(NetError::new(ForgeErrorKind::Invalid, too_much_talk(read))),
+            found => Ok(found),
+        }
     }
 
     /// Comments, unless a comment with this mark is there.

@@ -5,7 +5,10 @@ use super::{
     gitea, github, gitlab,
     hint::{Push, Reading, Subject},
 };
-use crate::core::model::{CommitId, Time};
+use crate::core::{
+    model::{CommitId, Time},
+    review::Status,
+};
 use serde::de::DeserializeOwned;
 
 /// The longest name of a branch, a project or a person that is kept; git and the forges stop far below.
@@ -54,7 +57,7 @@ pub(super) fn branch(name: &str) -> Option<&str> {
 
 /// Whether a status is one of ours, which we know of already.
 pub(super) fn is_ours(context: &str) -> bool {
-    context.starts_with("trueup/")
+    context.starts_with(Status::OURS)
 }
 
 /// An instant as the forges write it: RFC 3339, or GitLab's older `2017-09-15 16:52:00 UTC`.

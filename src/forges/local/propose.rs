@@ -83,6 +83,13 @@ impl LocalForge {
         Ok(Proposed::Open(mr))
     }
 
+    /// Whether a merge request of the server's own holds what the server put there, and nobody else's work.
+    pub(super) async fn holds_own(&self, mr: &MrId, row: &MrRow, head: &CommitId) -> Result<bool, LocalError> {
+        let Some(key) = &row.proposed else { return Ok(false) };
+        let known = self.store.row::<ProposedRow>(&rows::proposed(&mr.repo, key)).await?;
+        Ok(known.is_some_and(|stored| stored.value.number == Some(mr.number) && stored.value.head == *head))
+    }
+
     /// Closes what is open under a key, with a word why; `None`: nothing is, or somebody else made it theirs.
     pub(super) async fn withdrawn(&self, repo: &RepoId, key: &str, why: &str) -> Result<Option<MrId>, LocalError> {
         let place_row = rows::proposed(repo, key);

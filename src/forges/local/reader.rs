@@ -11,7 +11,7 @@ use crate::{
         model::{CommitId, MrId, RepoId, Span, User},
         review::{Comment, CommentId, MrState, Right, Sighting},
     },
-    git::Standing,
+    git::{Standing, mail},
     ports::{Abilities, ForgeError, ForgeReader, Fut, MrRef},
 };
 use std::collections::BTreeSet;
@@ -103,20 +103,25 @@ impl LocalForge {
         let statuses = self.store.row::<Statuses>(&rows::statuses(&mr.repo, &seen.head)).await?.map(|stored| stored.value).unwrap_or_default();
         let after = since.map(|id| rows::comment(&mr.repo, mr.number, id));
         let comments = self.store.rows::<CommentBody>(&rows::comments(&mr.repo, mr.number), after.as_ref(), COMMENTS).await?;
-        let authored = seen.authors.into_iter().map(|who| email(&who).and_then(|email| self.people.by_email(email)).unwrap_or(who));
+        let authored = seen.authors.into_iter().map(|who| mail(&who).and_then(|email| self.people.by_email(email)).unwrap_or(who));
         let pushers: BTreeSet<User> = authored.chain(pushed).chain([row.author.clone()]).collect();
         let depends_on = self.dependencies(mr, &row).await?;
         let incident = row.marks.get("incident").filter(|by| self.people.right(&mr.repo, by) >= Right::Approve).cloned();
         let Statuses { ours: _, checks, checked_by, about: _ } = statuses;
         // Set before the merge request was opened, perhaps, when nobody knew yet whose head it is.
         let checks = checks.into_iter().filter(|(name, _)| checked_by.get(name).is_none_or(|by| !pushers.contains(by))).collect();
+        let own_head = self.holds_own(mr, &row, &seen.head).await?;
         Ok(Sighting {
             mr: mr.clone(),
             draft: row.draft,
             title: row.title,
             // Whoever pushed to the server's own branch may write here, and it itself runs nothing of theirs.
             author_trusted: row.author == self.bot || self.people.right(&mr.repo, &row.author) >= Right::Write,
+            own_head,
             proposed: row.proposed,
+            unread: Vec::new(),
+            edited: Vec::new(),
+            altered: None,
             author: row.author,
             pushers,
             source_branch: row.source,
@@ -184,14 +189,9 @@ fn branches(place: &Place, mr: &MrId, row: &MrRow) -> Result<Branches, LocalErro
         MrState::Merged { .. } => row.head.clone(),
         MrState::Open | MrState::Closed => place.tip(&row.source)?.unwrap_or_else(|| row.head.clone()),
     };
-    let Standing { tip: base, held, authors } = place.standing(&row.target, &head)?.ok_or_else(gone)?;
+    let Standing { tip: base, held, authors, ahead: _ } = place.standing(&row.target, &head)?.ok_or_else(gone)?;
     let fresh = held && row.state == MrState::Open;
     let merged = if fresh { super::merge::made_by_us(place, mr, &base, &head)? } else { None };
     let brought = if fresh && merged.is_none() { super::merge::brought_by_us(place, &base, &head)? } else { None };
     Ok(Branches { head, base, authors, held, merged, brought })
-}
-
-/// The address of `name <email>`.
-fn email(who: &User) -> Option<&str> {
-    who.as_str().rsplit_once('<').and_then(|(_, rest)| rest.strip_suffix('>'))
 }

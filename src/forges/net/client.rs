@@ -62,7 +62,7 @@ pub struct Client {
 }
 
 /// What a forge answered.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Default)]
 pub struct Answer {
     pub status: u16,
     pub headers: HeaderMap,
@@ -202,15 +202,21 @@ impl Client {
         while let Some(part) = response.chunk().await.map_err(|error| lost(&error))? {
             if body.len() + part.len() > MOST_BODY {
                 let what = format!("forge {} answered {asked} with more than {MOST_BODY} bytes", self.name);
-                return Err(NetError::new(ForgeErrorKind::Invalid, what));
+                return Err(NetError { long: true, ..NetError::new(ForgeErrorKind::Invalid, what) });
             }
             body.extend_from_slice(&part);
         }
         self.heed(status, &headers);
         if !(200..300).contains(&status) && status != 304 {
             let mut error = NetError::refused(&self.name, &asked, status, &body);
-            if error.kind == ForgeErrorKind::Denied && self.pace.waits(self.clock.now()).is_some() {
+            if error.kind == ForgeErrorKind::Denied && (says_limit(&error.message) || self.pace.waits(self.clock.now()).is_some()) {
                 error.kind = ForgeErrorKind::Limited;
+                // Said without a header for how long.
+                let now = self.clock.now();
+                if self.pace.waits(now).is_none() {
+                    tracing::warn!(forge = %self.name, "the forge says that it is too much; it is asked nothing for {UNSAID}");
+                    self.pace.wait_until(now + UNSAID);
+                }
             }
             return Err(error);
         }
@@ -279,6 +285,12 @@ fn may_be_full(url: &str, body: &[u8]) -> bool {
     serde_json::from_slice::<Vec<serde::de::IgnoredAny>>(body).is_ok_and(|all| !all.is_empty() && asked.is_none_or(|asked| all.len() >= asked))
 }
 
+/// Whether a 403 means that it was too much: GitHub's limits on bursts need not come with a header.
+fn says_limit(message: &str) -> bool {
+    let message = message.to_ascii_lowercase();
+    ["rate limit", "abuse detection"].iter().any(|words| message.contains(words))
+}
+
 /// The link `rel="next"` (RFC 8288).
 fn next_page(headers: &HeaderMap) -> Option<String> {
     let links = headers.get_all(LINK).iter().filter_map(|value| value.to_str().ok()).flat_map(|value| value.split(','));
@@ -322,6 +334,13 @@ mod tests {
         assert_eq!([0, 99, 100, 101].map(|long| full("?state=all&per_page=100&page=2", long)), [false, false, true, true]);
         assert_eq!([full("?limit=50", 49), full("?limit=50", 50), full("", 7), full("", 0)], [false, true, true, false]);
         assert!(!may_be_full("https://f/api/one", b"{\"number\":1}"), "one thing is no list");
+    }
+
+    #[test]
+    fn a_refusal_that_means_too_much_is_known_by_its_words_where_no_header_says_so() {
+        let said = ["You have exceeded a secondary rate limit. Please wait a few minutes before you try again.", "You have triggered an abuse detection mechanism."];
+        assert!(said.into_iter().all(says_limit));
+        assert!(!["Resource not accessible by personal access token", "Resource protected by organization SAML enforcement.", ""].into_iter().any(says_limit));
     }
 
     #[test]

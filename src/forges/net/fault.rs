@@ -19,11 +19,13 @@ pub struct NetError {
     pub message: String,
     /// A lowercase fragment that says what to do next.
     pub what: String,
+    /// The answer was more than is read at once; less of it may be asked for.
+    pub long: bool,
 }
 
 impl NetError {
     pub fn new(kind: ForgeErrorKind, what: impl Into<String>) -> Self {
-        Self { kind, status: None, message: String::new(), what: what.into() }
+        Self { kind, status: None, message: String::new(), what: what.into(), long: false }
     }
 
     /// An answer with a status that is no success.
@@ -46,7 +48,7 @@ impl NetError {
         };
         let moved = if (300..400).contains(&status) { "; it has moved: put the new address into the configuration" } else { next };
         let said = if message.is_empty() { String::new() } else { format!(": {message}") };
-        Self { kind, status: Some(status), what: format!("forge {forge} answered {status} to {asked}{said}{moved}"), message }
+        Self { kind, status: Some(status), what: format!("forge {forge} answered {status} to {asked}{said}{moved}"), message, long: false }
     }
 
     /// An answer that cannot be read.

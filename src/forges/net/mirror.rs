@@ -16,6 +16,9 @@ const PATIENCE: Duration = Duration::from_secs(15 * 60);
 /// What is kept of git's complaints.
 const COMPLAINT: u64 = 4 << 10;
 
+/// How git says that a branch is not where it was when it was decided to move it.
+const STALE: [&str; 3] = ["stale info", "fetch first", "cannot lock ref"];
+
 /// What git must not do in a mirror, whatever the forge's answers say, and which old faults of histories it takes.
 const SETTINGS: [(&str, &str); 14] = [
     ("http.followRedirects", "false"),
@@ -134,7 +137,11 @@ impl Mirror {
     pub async fn push(&self, branch: &str, commit: &CommitId, before: Option<&CommitId>) -> Result<(), NetError> {
         let lease = format!("--force-with-lease=refs/heads/{branch}:{}", before.map_or("", CommitId::as_str));
         let args = vec!["push".to_owned(), "--quiet".into(), "--no-verify".into(), lease, "--".into(), self.url.clone()];
-        self.run(args, &[format!("{commit}:refs/heads/{branch}")]).await
+        let pushed = self.run(args, &[format!("{commit}:refs/heads/{branch}")]).await;
+        pushed.map_err(|error| match STALE.iter().any(|words| error.message.contains(words)) {
+            true => NetError { kind: ForgeErrorKind::Conflict, what: format!("`{branch}` of {} moved meanwhile and is left as it is: {}", self.id, error.message), ..error },
+            false => error,
+        })
     }
 
     /// Runs git against the forge; each spec is two references, or a commit and one.
@@ -175,7 +182,8 @@ impl Mirror {
             Ok(Ok(status)) if status.success() => Ok(()),
             Ok(Ok(_)) => {
                 let said = crate::core::review::escape::cut(String::from_utf8_lossy(&complaint).trim(), 300);
-                Err(away(if said.is_empty() { "it failed without a word".to_owned() } else { said }))
+                let error = away(if said.is_empty() { "it failed without a word".to_owned() } else { said.clone() });
+                Err(NetError { message: said, ..error })
             }
         }
     }

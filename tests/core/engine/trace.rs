@@ -53,6 +53,7 @@ fn event(event: &Event) -> Option<String> {
         Event::GaveUp { why, .. } => format!("gave up: {why}"),
         Event::Vouched { .. }
         | Event::Withdrawn { .. }
+        | Event::ReviewEarly { .. }
         | Event::StartSaid { .. }
         | Event::Unclaimed
         | Event::ProofAsked { .. }

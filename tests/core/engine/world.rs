@@ -87,24 +87,12 @@ impl World {
     pub fn new() -> Self {
         let sighting = Sighting {
             mr: mr(),
-            state: MrState::Open,
-            draft: false,
             title: "move www".to_owned(),
-            author: User::new("ann"),
             pushers: BTreeSet::from([User::new("dan")]),
             source_branch: "move-www".into(),
-            base_branch: "main".into(),
             head: CommitId::new("h1"),
             base: CommitId::new("b1"),
-            author_trusted: true,
-            proposed: None,
-            reviews: Vec::new(),
-            checks: BTreeMap::new(),
-            unresolved_threads: 0,
-            depends_on: Vec::new(),
-            incident: None,
-            brings: None,
-            comments: Vec::new(),
+            ..crate::fixture::sighting()
         };
         Self {
             change: Change::open(mr()),

@@ -1,4 +1,5 @@
 //! Start gate and merge gate.
 
+mod parts;
 mod rules;
 mod window;

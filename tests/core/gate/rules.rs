@@ -2,32 +2,14 @@
 
 use trueup::core::{
     gate::{Task, Unmet, pattern, tasks, unmet},
-    model::{CommitId, LinkRule, MrId, Policy, RepoId, Require, User},
-    review::{Brings, MrState, Sighting},
+    model::{LinkRule, Policy, Require},
+    review::{Brings, Sighting},
 };
 
 fn seen(branch: &str, title: &str, messages: &[&str]) -> Sighting {
-    Sighting {
-        mr: MrId { repo: RepoId::new("dns"), number: 7 },
-        state: MrState::Open,
-        draft: false,
-        title: title.into(),
-        author: User::new("ann"),
-        pushers: Default::default(),
-        source_branch: branch.into(),
-        base_branch: "main".into(),
-        head: CommitId::new("h"),
-        base: CommitId::new("b"),
-        author_trusted: true,
-        proposed: None,
-        reviews: Vec::new(),
-        checks: Default::default(),
-        unresolved_threads: 0,
-        depends_on: Vec::new(),
-        incident: None,
-        brings: Some(Brings { commits: messages.len() as u32, messages: messages.iter().map(|text| (*text).into()).collect(), files: 3 }),
-        comments: Vec::new(),
-    }
+    let messages: Vec<_> = messages.iter().map(|text| (*text).into()).collect();
+    let brings = Brings { commits: messages.len() as u32, messages, unsaid: 0, files: 3 };
+    Sighting { title: title.into(), source_branch: branch.into(), brings: Some(brings), ..crate::fixture::sighting() }
 }
 
 fn links(pattern: &str) -> Policy {
@@ -90,10 +72,25 @@ fn what_git_has_not_said_yet_keeps_no_rule_that_asks_for_it() {
 }
 
 #[test]
-fn what_the_server_opened_by_itself_is_held_to_none_of_it() {
+fn what_the_server_opened_by_itself_is_held_to_none_of_it_until_somebody_pushes_to_it() {
     let policy = Policy { require: Require { task: true, max_files: Some(1), ..Require::default() }, ..links("[A-Z]+-[0-9]+") };
-    let own = Sighting { proposed: Some("drift".into()), ..seen("trueup/drift", "Drift", &["drift"]) };
+    let own = Sighting { proposed: Some("drift".into()), own_head: true, ..seen("trueup/drift", "Drift", &["drift"]) };
     assert_eq!(unmet(&policy, &own), []);
+    let theirs = Sighting { own_head: false, ..own };
+    assert_eq!(unmet(&policy, &theirs), [Unmet::Files { files: 3, most: 1 }, Unmet::Task], "its branch is no way past the rules");
+    let named = Sighting { own_head: true, proposed: None, ..theirs };
+    assert_eq!(unmet(&policy, &named).len(), 2, "only what the server proposed is its own");
+}
+
+#[test]
+fn a_commit_whose_message_was_not_read_keeps_no_pattern() {
+    let asks = Policy { require: Require { commits: Some("^[a-z]+: ".into()), ..Require::default() }, ..Policy::default() };
+    let mut many = seen("b", "t", &["dns: a", "dns: b"]);
+    many.brings = many.brings.map(|brings| Brings { commits: 5, unsaid: 3, ..brings });
+    assert_eq!(unmet(&asks, &many), [Unmet::Unsaid { read: 2, commits: 5 }]);
+    assert_eq!(unmet(&Policy::default(), &many), [], "nobody asked");
+    many.brings = many.brings.map(|brings| Brings { messages: vec!["oops".into()], ..brings });
+    assert!(matches!(&*unmet(&asks, &many), [Unmet::Commit { line, .. }] if &**line == "oops"), "what does not fit is named first");
 }
 
 #[test]

@@ -9,10 +9,10 @@ use std::sync::Arc;
 use trueup::core::{
     diff::Op,
     gate::tasks,
-    model::{CommitId, LinkRule, MrId, Place, Policy, Refusal, RefusalKind, RepoId, ResourceId, StepId, Str, Time, User, Value},
+    model::{LinkRule, MrId, Place, Policy, Refusal, RefusalKind, RepoId, ResourceId, StepId, Str, Time, User, Value},
     plan::{Edge, EdgeReason, ItemRef, Needs, Note},
     render::{Sheet, Style, mermaid, text},
-    review::{Answer, Failure, FailureKind, Links, MrState, Phase, Queue, Sighting, Since, View, Waiting, face},
+    review::{Answer, Failure, FailureKind, Links, Phase, Queue, Sighting, Since, View, Waiting, face},
 };
 
 /// A change in which everything that comes from outside is this text.
@@ -84,36 +84,12 @@ fn a_task_is_a_link_to_where_policy_says_whatever_its_name_holds() {
     let link = LinkRule { pattern: "(?s).+".into(), url: "https://tasks.example.com/{task}".into() };
     for text in HOSTILE {
         let title = format!("t{text}t");
-        let seen = Sighting { title: title.clone(), source_branch: "".into(), ..sighting() };
+        let seen = Sighting { title: title.clone(), source_branch: "".into(), ..crate::fixture::sighting() };
         let view = View { tasks: tasks(&Policy { links: vec![link.clone()], ..Policy::default() }, &seen), ..view() };
         let comment = face(&view).comment;
         let line = active_text(comment.lines().find(|line| line.starts_with("For ")).expect("its task"));
         let url = line.strip_prefix("For [§](<https://tasks.example.com/t").and_then(|rest| rest.strip_suffix("t>).")).unwrap_or_else(|| panic!("{title:?}: {line}"));
         assert!(url.chars().all(|c| c.is_ascii_alphanumeric() || "%-._~".contains(c)), "{url}");
-    }
-}
-
-fn sighting() -> Sighting {
-    Sighting {
-        mr: MrId { repo: RepoId::new("dns"), number: 1 },
-        state: MrState::Open,
-        draft: false,
-        title: String::new(),
-        author: User::new("ann"),
-        pushers: Default::default(),
-        source_branch: "b".into(),
-        base_branch: "main".into(),
-        head: CommitId::new("h"),
-        base: CommitId::new("b"),
-        author_trusted: true,
-        proposed: None,
-        reviews: Vec::new(),
-        checks: Default::default(),
-        unresolved_threads: 0,
-        depends_on: Vec::new(),
-        incident: None,
-        brings: None,
-        comments: Vec::new(),
     }
 }
 

@@ -1,33 +1,13 @@
 //! The journal in words: when, who, what, and repeats told once.
 
 use trueup::core::{
-    model::{CommitId, MrId, RepoId, Time, TreeId, User},
+    model::{CommitId, Time, TreeId, User},
     review::{Check, MrState, Sighting, words},
     run::{Event, PlanAnswer, PlanKey, PlanResult, PlanWhy, Stop},
 };
 
 fn sighting(head: &str, base: &str) -> Sighting {
-    Sighting {
-        mr: MrId { repo: RepoId::new("dns"), number: 7 },
-        state: MrState::Open,
-        draft: false,
-        title: "t".into(),
-        author: User::new("ana"),
-        pushers: Default::default(),
-        source_branch: "mr".into(),
-        base_branch: "main".into(),
-        head: CommitId::new(head),
-        base: CommitId::new(base),
-        author_trusted: true,
-        proposed: None,
-        reviews: Vec::new(),
-        checks: Default::default(),
-        unresolved_threads: 0,
-        depends_on: Vec::new(),
-        incident: None,
-        brings: None,
-        comments: Vec::new(),
-    }
+    Sighting { head: CommitId::new(head), base: CommitId::new(base), ..crate::fixture::sighting() }
 }
 
 fn saw(sighting: Sighting, at: i64) -> Event {

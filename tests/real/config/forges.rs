@@ -38,9 +38,10 @@ fn accounts_of_a_forge_have_the_rights_of_the_lists_without_signing_in_here() {
 
 #[tokio::test]
 async fn an_account_is_the_user_of_the_same_name_whatever_its_case() {
-    let server = std::sync::Arc::new(read(&with(GITEA, DNS).replace("token: {env: T}", &format!("token: {{sha256: \"{}\"}}", "0".repeat(64)))));
+    let server = std::sync::Arc::new(read(&with(&format!("{GITEA}    bot: TrueUp\n"), DNS).replace("token: {env: T}", &format!("token: {{sha256: \"{}\"}}", "0".repeat(64)))));
     let people = trueup::app::people::Directory::read(server.clone(), &*trueup::app::wiring::own_secrets(&server)).await.expect("nothing is read");
-    assert_eq!(["grace", "GRACE", "LINUS", "ada"].map(|login| people.by_login(login).to_string()), ["Grace", "Grace", "linus", "ada"]);
+    let known = ["grace", "GRACE", "LINUS", "ada", "trueup"].map(|login| people.by_login(login).to_string());
+    assert_eq!(known, ["Grace", "Grace", "linus", "ada", "TrueUp"], "the server's own account, too");
 }
 
 #[test]

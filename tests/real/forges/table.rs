@@ -23,6 +23,7 @@ macro_rules! table {
             rights_are_the_forges_and_the_lists
             reviews_stand_at_their_head_until_dismissed
             a_request_for_changes_is_an_open_thread
+            whoever_may_not_write_blocks_nobody_by_asking_for_changes
             checks_of_others_count_and_ours_do_not
             a_check_by_whoever_pushed_checks_nothing
             only_an_approvers_incident_counts
@@ -32,6 +33,7 @@ macro_rules! table {
             the_face_is_shown_once_and_only_its_differences
             a_deleted_comment_is_made_again
             a_status_of_somebody_else_under_our_name_is_replaced
+            what_somebody_writes_into_our_comment_is_noticed_and_written_over
             peoples_labels_stay
             an_answer_is_given_once_over_a_crash
             a_command_is_marked_once_as_far_as_we_are_with_it
@@ -110,6 +112,7 @@ pub fn an_edited_comment_is_no_command(world: &dyn ForgeWorld) {
     crate::harness::wait_for(std::time::Duration::from_millis(1500), || false);
     world.edit_comment(said, "root", "/trueup approve");
     let seen = run(world.restarted().look(&world.mr(number), None)).unwrap();
+    assert_eq!(seen.edited, [CommentId(said)], "whoever edited it is told");
     assert!(seen.comments.is_empty(), "written at {before}, edited since: {:?}", seen.comments);
 }
 
@@ -137,6 +140,12 @@ pub fn a_request_for_changes_is_an_open_thread(world: &dyn ForgeWorld) {
     assert_eq!(world.look(number).unresolved_threads, 1);
     world.approve(number, "cleo");
     assert_eq!(world.look(number).unresolved_threads, 0, "the last word counts");
+}
+
+pub fn whoever_may_not_write_blocks_nobody_by_asking_for_changes(world: &dyn ForgeWorld) {
+    let (number, _) = world.request("one");
+    world.request_changes(number, "mallory");
+    assert_eq!(world.look(number).unresolved_threads, 0);
 }
 
 pub fn checks_of_others_count_and_ours_do_not(world: &dyn ForgeWorld) {
@@ -253,8 +262,24 @@ pub fn a_status_of_somebody_else_under_our_name_is_replaced(world: &dyn ForgeWor
     let pending = face(&head, "planning", "planning", StatusState::Pending);
     let shown = run(world.driver().show(&mr, &pending, &Shown::default())).unwrap();
     world.status(&head, "ana", "trueup/plan", "success");
+    world.look_until(number, "that it is not ours", |seen| seen.altered.is_some());
     run(world.driver().show(&mr, &pending, &shown)).unwrap();
+    world.look_until(number, "our own again", |seen| seen.altered.is_none());
     assert_eq!(world.statuses(&head)["trueup/plan"].0, "pending", "nobody else says what we found");
+}
+
+pub fn what_somebody_writes_into_our_comment_is_noticed_and_written_over(world: &dyn ForgeWorld) {
+    let (number, head) = world.request("one");
+    let mr = world.mr(number);
+    let ours = face(&head, "the plan", "planning", StatusState::Pending);
+    let shown = run(world.driver().show(&mr, &ours, &Shown::default())).unwrap();
+    assert_eq!(world.look(number).altered, None);
+    world.edit_comment(shown.comment.unwrap().0, "root", "nothing to see here");
+    world.look_until(number, "that it was altered", |seen| seen.altered.is_some());
+    assert_eq!(run(world.driver().look(&mr, id(u64::MAX))).unwrap().altered, None, "asked for without comments it tells none");
+    assert_eq!(run(world.driver().show(&mr, &ours, &shown)).unwrap(), shown);
+    assert_eq!(world.ours(number, "the plan").len(), 1);
+    world.look_until(number, "our own words", |seen| seen.altered.is_none());
 }
 
 pub fn peoples_labels_stay(world: &dyn ForgeWorld) {
@@ -362,6 +387,7 @@ pub fn a_proposal_is_opened_followed_and_closed(world: &dyn ForgeWorld) {
     assert_eq!(run(world.restarted().propose(&proposal(world, "a: 1\n"))).unwrap(), Proposed::Open(mr.clone()), "once");
     let seen = world.look(mr.number);
     assert_eq!((seen.author.as_str(), seen.proposed.as_deref(), seen.author_trusted), ("trueup", Some("drift"), true));
+    assert!(seen.own_head && seen.unread.is_empty(), "{seen:?}");
     assert!(seen.pushers.contains(&User::new("cleo")), "whoever had it made does not approve it: {:?}", seen.pushers);
     assert_eq!(run(driver.propose(&proposal(world, "a: 2\n"))).unwrap(), Proposed::Open(mr.clone()));
     let next = world.look_until(mr.number, "the new content", |now| now.head != seen.head);
@@ -379,7 +405,8 @@ pub fn a_proposal_is_opened_followed_and_closed(world: &dyn ForgeWorld) {
 pub fn a_proposal_that_somebody_pushed_to_is_theirs(world: &dyn ForgeWorld) {
     let Proposed::Open(mr) = run(world.driver().propose(&proposal(world, "a: 1\n"))).unwrap() else { panic!("it is not open") };
     let head = world.push("ana", "trueup/drift", &[("zones/more.yaml", "m: 1\n")]);
-    world.look_at(mr.number, &head);
+    let seen = world.look_until(mr.number, "who pushed", |seen| seen.head.as_str() == head && seen.pushers.contains(&User::new("ana")));
+    assert!(seen.pushers.contains(&User::new("cleo")) && !seen.own_head, "{seen:?}");
     assert_eq!(run(world.driver().propose(&proposal(world, "a: 2\n"))).unwrap(), Proposed::Taken(mr.clone()));
     assert_eq!(run(world.driver().withdraw(&world.repo(), "drift", "why")).unwrap(), None);
     assert_eq!((world.look(mr.number).state, world.tip("trueup/drift").unwrap()), (MrState::Open, head));

@@ -1,5 +1,6 @@
 //! Repositories on disk: merged trees, differences, refusals, and the unit cache.
 
+mod brought;
 mod held;
 mod merge;
 mod objects;

@@ -20,7 +20,7 @@ use trueup::{
     },
     drivers::probes::{Asker, Config},
     ports::{
-        Abilities, Compare, ForgeError, ForgeReader, ForgeWriter, Fut, Key, Kv, KvError, KvErrorKind, KvLimits, MemoryKv, Miss, MrRef, Proposal, Proposed, Put, Rev, Row,
+        Abilities, Compare, ForgeError, ForgeReader, ForgeWriter, Fut, Key, Kv, KvError, KvErrorKind, KvLimits, MemoryKv, Miss, MrRef, People, Proposal, Proposed, Put, Rev, Row,
         SecretError, SecretText, Secrets, SessionId, Shown, TestClock,
     },
     secrets::Seal,
@@ -36,6 +36,20 @@ struct Late {
 
 fn mr() -> MrId {
     MrId { repo: RepoId::new("dns"), number: 1 }
+}
+
+impl People for Late {
+    fn right(&self, _: &RepoId, _: &User) -> Right {
+        Right::Admin
+    }
+
+    fn by_email(&self, _: &str) -> Option<User> {
+        None
+    }
+
+    fn by_login(&self, login: &str) -> User {
+        User::new(login)
+    }
 }
 
 impl ForgeReader for Late {
@@ -61,6 +75,8 @@ impl ForgeReader for Late {
             base: CommitId::new("b1"),
             author_trusted: true,
             proposed: None,
+            own_head: false,
+            unread: Vec::new(),
             reviews: Vec::new(),
             checks: BTreeMap::new(),
             unresolved_threads: 0,
@@ -68,6 +84,8 @@ impl ForgeReader for Late {
             incident: None,
             brings: None,
             comments: Vec::new(),
+            edited: Vec::new(),
+            altered: None,
         };
         let (go, gate) = oneshot::channel();
         self.waiting.lock().expect("whole").push(go);
@@ -127,6 +145,7 @@ async fn world(forge: &Arc<Late>, kv: Arc<dyn Kv>) -> Arc<World> {
     let store = Arc::new(Store::open(kv, "tests").await.expect("opens"));
     Arc::new(World {
         clock: clock.clone(),
+        people: forge.clone(),
         board: BoardRoom::open(store.clone(), clock.clone()).await.expect("opens"),
         turns: Turns::default(),
         owners: Arc::new(Owners::default()),

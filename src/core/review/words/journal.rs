@@ -116,6 +116,12 @@ fn sighted(before: Option<&Sighting>, now: &Sighting) -> Option<String> {
     if before.unresolved_threads != now.unresolved_threads {
         news.push(format!("{} open", count(now.unresolved_threads as usize, "thread")));
     }
+    if before.unread != now.unread {
+        news.push(match now.unread.as_slice() {
+            [] => "the forge tells all of it again".to_owned(),
+            what => format!("the forge does not tell all of it ({})", list(what, "and")),
+        });
+    }
     (!news.is_empty()).then(|| news.join("; "))
 }
 
@@ -163,6 +169,7 @@ fn words(event: &Event) -> Option<Words<'_>> {
             let how = if *review { " by a review" } else { "" };
             (Some(*at), Some(by), format!("approved `{}`{what}{how}", digest.short()))
         }
+        Event::ReviewEarly { by, given: _, at } => (Some(*at), Some(by), "approved by a review before the plan was shown, which does not count".to_owned()),
         Event::Withdrawn { by } => (None, Some(by), "took the approving review back".to_owned()),
         Event::StartSaid { by, at } => (Some(*at), Some(by), "said start".to_owned()),
         Event::Held { reasons, until: _ } => (None, None, format!("held back: {}", reasons.iter().map(held).collect::<Vec<_>>().join("; "))),
@@ -220,6 +227,7 @@ fn held(reason: &Reason) -> String {
         Reason::ChecksPending(checks) => format!("waiting for {}", list(checks, "and")),
         Reason::ChecksFailed(checks) => format!("{} failed", list(checks, "and")),
         Reason::Threads(open) => format!("{} open", count(*open as usize, "thread")),
+        Reason::Unread(what) => format!("{} not told by the forge", count(what.len(), "part")),
         Reason::Rules(unmet) => format!("{} not kept", count(unmet.len(), "rule")),
         Reason::Frozen { reason, until, ends: _ } => format!("frozen until {} ({})", code(until), code(reason)),
         Reason::NotStarted => "nobody said start".to_owned(),

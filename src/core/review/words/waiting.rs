@@ -40,6 +40,10 @@ pub enum Waiting {
     Threads {
         open: u32,
     },
+    /// What the forge does not tell of it, each with why.
+    Unread {
+        what: Vec<Str>,
+    },
     /// What policy requires of every merge request and this one does not keep.
     Rules {
         unmet: Vec<Unmet>,
@@ -236,6 +240,10 @@ fn rule(unmet: &Unmet) -> String {
         Unmet::Commit { line, pattern } => format!("policy wants commit messages that begin like {}, and one begins {}; reword it and push again", code(pattern), code(line)),
         Unmet::Files { files, most } => format!("{} differ from the base branch, and policy wants at most {most}; split it", count(*files as usize, "file")),
         Unmet::Commits { commits, most } => format!("it brings {}, and policy wants at most {most}; squash or split it", count(*commits as usize, "commit")),
+        Unmet::Unsaid { read, commits } => format!(
+            "policy wants every commit message to be like a pattern, and of {} only {read} say what they say within what is read; squash or split it, and keep first lines short",
+            count(*commits as usize, "commit")
+        ),
         Unmet::Unread => "what git says of its commits is not read yet, which policy asks for; `/trueup plan` reads it again".to_owned(),
     }
 }
@@ -278,6 +286,7 @@ impl fmt::Display for Waiting {
             Self::Checks { pending } => write!(f, "Waiting for {} to pass on this head.", list(pending, "and")),
             Self::ChecksFailed { failed } => write!(f, "Waiting for the author: {} failed on this head.", list(failed, "and")),
             Self::Threads { open } => write!(f, "Waiting for {} to be resolved by the author or the reviewers.", count(*open as usize, "open thread")),
+            Self::Unread { what } => write!(f, "Waiting for the forge to tell what it does not tell now, on which this rests; it is asked again by itself: {}.", list(what, "and")),
             Self::Rules { unmet } => write!(f, "Waiting for the author: {}.", unmet.iter().map(rule).collect::<Vec<_>>().join("; ")),
             Self::Freeze { reason, until } => write!(f, "Waiting until {}: frozen by policy ({}).", code(until), code(reason)),
             Self::Claims { ahead } => match ahead.first() {

@@ -97,6 +97,7 @@ impl Pass<'_> {
             | Reason::ChecksPending(_)
             | Reason::ChecksFailed(_)
             | Reason::Threads(_)
+            | Reason::Unread(_)
             | Reason::Rules(_)
             | Reason::NotStarted
             | Reason::Queued { .. }

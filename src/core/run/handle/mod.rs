@@ -92,6 +92,7 @@ impl Pass<'_> {
             | Event::Planned { .. }
             | Event::Approved { .. }
             | Event::Withdrawn { .. }
+            | Event::ReviewEarly { .. }
             | Event::StartSaid { .. }
             | Event::Held { .. }
             | Event::Claimed { .. }

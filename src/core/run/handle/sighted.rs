@@ -3,7 +3,8 @@
 use super::Pass;
 use crate::core::{
     drift::OverrideAsk,
-    review::{Answer, Command, Comment, MrState, Phase, Right, Sighting, Upshot, command},
+    model::{Digest, Time, User},
+    review::{Answer, Command, Comment, CommentId, MrState, Phase, Right, Sighting, Upshot, command, words::list},
     run::{Event, PlanWhy, Stop},
 };
 
@@ -12,7 +13,7 @@ impl Pass<'_> {
         if sighting.mr != self.change.mr {
             return;
         }
-        let bare = Sighting { comments: Vec::new(), ..sighting.clone() };
+        let bare = Sighting { comments: Vec::new(), edited: Vec::new(), altered: None, ..sighting.clone() };
         if self.change.look || self.change.sighting.as_deref() != Some(&bare) {
             self.emit(Event::Sighted { sighting: Box::new(bare), at: self.now });
         }
@@ -112,7 +113,7 @@ impl Pass<'_> {
     fn reviews(&mut self) {
         let change = &*self.change;
         let (Some(sighting), Some(desk)) = (&change.sighting, &change.desk) else { return };
-        let stands = |by: &crate::core::model::User| sighting.reviews.iter().any(|review| review.by == *by);
+        let stands = |by: &User| sighting.reviews.iter().any(|review| review.by == *by);
         let gone: Vec<_> = change.approvals.iter().filter(|given| given.review && !stands(&given.by)).map(|given| given.by.clone()).collect();
         let counts = desk.policy.reviews_count && !change.aborted && matches!(change.stage, Phase::AwaitingApproval | Phase::Empty);
         let new: Vec<_> = sighting
@@ -123,12 +124,41 @@ impl Pass<'_> {
             .map(|review| review.by.clone())
             .collect();
         let digest = desk.digest;
+        let late = |by: &User| change.approvals.iter().any(|given| given.by == *by && given.covers(&change.shown(desk)));
+        let early: Vec<_> = sighting
+            .reviews
+            .iter()
+            .filter(|review| counts && review.right >= Right::Approve && review.head == desk.key.head && review.at <= desk.at && !change.own(&review.by))
+            .filter(|review| !late(&review.by) && change.early.get(&review.by) != Some(&review.at))
+            .map(|review| (review.by.clone(), review.at))
+            .collect();
+        self.early(early, digest);
         for by in gone {
             self.emit(Event::Withdrawn { by });
         }
         for by in new {
             self.emit(Event::Approved { by, digest, steps: Vec::new(), review: true, at: self.now });
         }
+    }
+
+    /// Tells those who approved before there was what they would have approved; forges tell whole seconds, so that may have been a moment.
+    fn early(&mut self, early: Vec<(User, Time)>, digest: Digest) {
+        if early.is_empty() {
+            return;
+        }
+        let who: Vec<_> = early.iter().map(|(by, _)| by.as_str().into()).collect();
+        let said = format!(
+            "{} approved before the plan `{}` was shown, so that does not count: read it, then approve again, or say `/trueup approve {}`.",
+            list(&who, "and"),
+            digest.short(),
+            digest.short()
+        );
+        for (by, given) in early {
+            self.emit(Event::ReviewEarly { by, given, at: self.now });
+        }
+        // What is owed beside comments is one text.
+        let owed = self.change.owed.get(&CommentId::NOBODY).map(|owed| format!("{}\n\n{said}", owed.text));
+        self.emit(Event::Replying { to: CommentId::NOBODY, text: owed.unwrap_or(said), overrides: Vec::new(), upshot: None });
     }
 
     /// Asks for a plan when head or base is not what the last one was made from.

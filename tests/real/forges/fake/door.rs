@@ -227,7 +227,12 @@ impl Inside {
         let who = token.and_then(|token| state.users.values().find(|user| user.token == token && !user.revoked)).map(|user| user.login.clone());
         let whole = uri.path_and_query().map_or("", |whole| whole.as_str()).to_owned();
         let body: Value = if body.is_empty() { Value::Null } else { serde_json::from_slice(body).unwrap_or_else(|error| json!({ "not JSON": error.to_string() })) };
-        let mut answer = match (&who, fault::met(&mut state.faults, method, &whole)) {
+        let mut met = fault::met(&mut state.faults, method, &whole);
+        if let Some(deed) = met.as_mut().and_then(|fault| fault.deed.take()) {
+            deed.0(&mut state);
+            met = None;
+        }
+        let mut answer = match (&who, met) {
             (None, _) => Answer::refused(401, "Bad credentials"),
             (_, Some(fault)) if !fault.after => fault.answer,
             (Some(_), _) if state.calls_left == 0 => Answer::refused(403, "API rate limit exceeded for user ID 1."),

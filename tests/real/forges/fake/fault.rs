@@ -1,7 +1,8 @@
-//! How a forge fails on demand: which call, how often, before or after it did what was asked.
+//! How a forge fails on demand: which call, how often, before or after it did what was asked; and what people do right before a call.
 
-use super::door::Answer;
+use super::{door::Answer, state::State};
 use serde_json::json;
+use std::sync::Arc;
 
 /// One way to fail.
 #[derive(Clone, Debug)]
@@ -17,6 +18,18 @@ pub struct Fault {
     pub answer: Answer,
     /// What was asked is done all the same: the answer alone is lost.
     pub after: bool,
+    /// Nothing fails: somebody does this right before.
+    pub deed: Option<Deed>,
+}
+
+/// What somebody does.
+#[derive(Clone)]
+pub struct Deed(pub Arc<dyn Fn(&mut State) + Send + Sync>);
+
+impl std::fmt::Debug for Deed {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("somebody does something")
+    }
 }
 
 impl Fault {
@@ -31,7 +44,7 @@ impl Fault {
             429 => "API rate limit exceeded",
             _ => "Server Error",
         };
-        Self { skip: 0, times: u64::MAX, method: None, path: "", answer: Answer::new(status, json!({ "message": message })), after: false }
+        Self { skip: 0, times: u64::MAX, method: None, path: "", answer: Answer::new(status, json!({ "message": message })), after: false, deed: None }
     }
 
     /// GitHub's limit on how fast content is made: a 403 that says when to come again.
@@ -40,6 +53,17 @@ impl Fault {
         fault.answer = Answer::new(403, json!({ "message": "You have exceeded a secondary rate limit. Please wait a few minutes before you try again." }));
         fault.answer.headers.push(("retry-after".into(), seconds.to_string()));
         fault
+    }
+
+    /// A refusal of bursts that says no time in any header.
+    pub fn secondary() -> Self {
+        let message = "You have exceeded a secondary rate limit. Please wait a few minutes before you try again.";
+        Self { answer: Answer::new(403, json!({ "message": message })), ..Self::status(403) }
+    }
+
+    /// Somebody does something right before the first such call.
+    pub fn meanwhile(deed: impl Fn(&mut State) + Send + Sync + 'static) -> Self {
+        Self { deed: Some(Deed(Arc::new(deed))), ..Self::status(200).once() }
     }
 
     pub fn once(mut self) -> Self {

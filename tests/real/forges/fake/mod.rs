@@ -11,4 +11,5 @@ mod state;
 
 pub use door::{FakeForge, Wire};
 pub use fault::Fault;
+pub use people::push_on;
 pub use state::{Method, Protection, Role, Verdict};

@@ -65,10 +65,24 @@ impl FakeForge {
     fn pushed(&self, path: &str, by: &str, author: &str, branch: &str, files: &[(&str, &str)], anew: bool) -> String {
         let mut state = self.state();
         let dir = state.project(path).dir.clone();
-        let was = git::tip(&dir, branch);
-        let from = if anew || was.is_none() { git::tip(&dir, "main") } else { was.clone() };
-        let commit = write(&dir, author, branch, from, files);
-        note(&dir, by, branch, was.as_deref(), &commit);
+        let from = if anew || git::tip(&dir, branch).is_none() { git::tip(&dir, "main") } else { git::tip(&dir, branch) };
+        push(&mut state, path, (by, author), branch, from, files)
+    }
+
+    /// Somebody amends the newest commit of a branch and pushes that over it: message and author stay.
+    pub fn amend(&self, path: &str, by: &str, branch: &str, files: &[(&str, &str)]) -> String {
+        let mut state = self.state();
+        let dir = state.project(path).dir.clone();
+        let was = git::tip(&dir, branch).unwrap();
+        let changed = push(&mut state, path, (by, by), branch, Some(was.clone()), files);
+        let told = git::asked(&dir, &["log", "-1", "--format=%an%x09%ae%x09%P%x09%B", &was]).unwrap();
+        let [name, mail, parent, message] = told.splitn(4, '\t').collect::<Vec<_>>()[..] else { panic!("{told}") };
+        let mut git = git::command(&dir, by);
+        git.env("GIT_AUTHOR_NAME", name).env("GIT_AUTHOR_EMAIL", mail);
+        let made = git.args(["commit-tree", &format!("{changed}^{{tree}}"), "-p", parent, "-m", message]).output().unwrap();
+        let commit = String::from_utf8_lossy(&made.stdout).trim().to_owned();
+        git::git(&dir, by, &["update-ref", &format!("refs/heads/{branch}"), &commit]);
+        note(&dir, by, branch, Some(&changed), &commit);
         git::refresh(&mut state);
         commit
     }
@@ -188,6 +202,22 @@ impl FakeForge {
     pub fn file(&self, path: &str, branch: &str, file: &str) -> Option<String> {
         git::asked(&self.state().project(path).dir, &["cat-file", "blob", &format!("refs/heads/{branch}:{file}")])
     }
+}
+
+/// Somebody commits as `author` onto `from` and pushes that to a branch.
+pub fn push(state: &mut State, path: &str, (by, author): (&str, &str), branch: &str, from: Option<String>, files: &[(&str, &str)]) -> String {
+    let dir = state.project(path).dir.clone();
+    let was = git::tip(&dir, branch);
+    let commit = write(&dir, author, branch, from, files);
+    note(&dir, by, branch, was.as_deref(), &commit);
+    git::refresh(state);
+    commit
+}
+
+/// Somebody pushes a commit on top of a branch.
+pub fn push_on(state: &mut State, path: &str, by: &str, branch: &str, files: &[(&str, &str)]) -> String {
+    let from = git::tip(&state.project(path).dir, branch);
+    push(state, path, (by, by), branch, from, files)
 }
 
 fn bare(state: &State, path: &str) -> PathBuf {

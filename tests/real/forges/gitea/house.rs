@@ -67,6 +67,11 @@ impl House {
         house
     }
 
+    /// Where another mirror may be.
+    pub fn mirror(&self, name: &str) -> PathBuf {
+        self.folder.path().join(name)
+    }
+
     fn work(&self) -> PathBuf {
         self.folder.path().join("work")
     }
@@ -111,11 +116,16 @@ impl House {
 
 /// The driver of one repository over a mirror of its own.
 pub fn driver(project: &GiteaProject, mirror: &Path) -> Gitea {
+    driver_by(project, mirror, &project.server.url)
+}
+
+/// The same, whose API is asked by way of somebody.
+pub fn driver_by(project: &GiteaProject, mirror: &Path, by: &str) -> Gitea {
     let server = project.server;
     let config = ForgeConfig {
         name: "work".into(),
         web: server.url.clone(),
-        api: format!("{}/api/v1", server.url),
+        api: format!("{by}/api/v1"),
         token: SecretText::new(server.token("trueup")),
         ca: None,
         bot: None,

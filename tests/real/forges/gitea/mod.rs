@@ -2,6 +2,7 @@
 
 mod doctor;
 mod house;
+mod last_moment;
 mod midway;
 mod setup;
 mod stories;

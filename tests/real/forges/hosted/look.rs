@@ -46,6 +46,17 @@ async fn a_branch_of_the_same_name_that_was_deleted_leaves_no_pushers(wire: Wire
     assert!(!office.look().await.pushers.contains(&User::new("grace")));
 }
 
+async fn a_branch_that_is_made_anew_under_an_open_request_forgets_nobody(wire: Wire) {
+    let office = Office::furnished(wire).await;
+    office.fake.push_as(PATH, "root", "ada", "mr", &[("zone", "3\n")]);
+    // GitHub tells whole seconds: what is made in the second of the request is not told from what was before it.
+    office.fake.state().last_at += 2000;
+    office.fake.delete_branch(PATH, "ada", "mr");
+    office.fake.push(PATH, "ada", "mr", &[("zone", "3\n")]);
+    let seen = office.look().await;
+    assert!(seen.head == office.head() && seen.pushers.contains(&User::new("root")), "{:?}", seen.pushers);
+}
+
 async fn approvals_count_at_this_head_while_they_stand(wire: Wire) {
     let office = Office::furnished(wire).await;
     let fake = &office.fake;
@@ -111,6 +122,30 @@ async fn a_fork_is_trusted_from_nobody(wire: Wire) {
     }
 }
 
+async fn a_fork_s_branch_that_is_named_like_ours_moves_nothing_here(wire: Wire) {
+    let office = Office::furnished(wire).await;
+    let fork = office.fake.fork(PATH, "eve");
+    let theirs = office.fake.push(&fork, "eve", "main", &[("zone", "evil\n")]);
+    let number = office.fake.open_from(PATH, &fork, "eve", "main", "From main", "");
+    let seen = office.hub.look(&office.mr(number), None).await.unwrap();
+    let base = office.fake.tip(PATH, "main").unwrap();
+    assert_eq!((seen.head.as_str(), seen.base.as_str(), &*seen.source_branch), (theirs.as_str(), base.as_str(), "main"));
+    use trueup::ports::StateRepo;
+    assert_eq!(office.mirror().commit("refs/heads/main").unwrap().as_str(), base);
+    assert!(!seen.author_trusted && !seen.own_head);
+}
+
+async fn a_fork_that_is_gone_or_closed_to_us_hides_nobody_who_pushed(wire: Wire) {
+    let office = Office::empty(wire).await;
+    let fork = office.fake.fork(PATH, "eve");
+    office.fake.push_as(&fork, "eve", "ada", "mr", &[("zone", "2\n")]);
+    assert_eq!(office.fake.open_from(PATH, &fork, "eve", "mr", "From a fork", ""), 1);
+    // Grace may approve here, and pushes there what carries ada's name.
+    office.fake.push_as(&fork, "grace", "ada", "mr", &[("zone", "3\n")]);
+    let told = |seen: &trueup::core::review::Sighting| !seen.unread.is_empty() || seen.pushers.contains(&User::new("grace"));
+    assert!(told(&office.look().await), "GitHub tells it nowhere but there; GitLab's own line names her");
+}
+
 async fn comments_come_once_with_rights_and_without_ours_or_edited_ones(wire: Wire) {
     let office = Office::furnished(wire).await;
     let fake = &office.fake;
@@ -129,6 +164,27 @@ async fn comments_come_once_with_rights_and_without_ours_or_edited_ones(wire: Wi
     assert_eq!(told(office.look().await), all);
     assert_eq!(told(office.hub.look(&office.mr(1), Some(CommentId(first))).await.unwrap()), all[1..]);
     assert_eq!(told(office.hub.look(&office.mr(1), Some(CommentId(u64::MAX))).await.unwrap()), []);
+    assert_eq!(office.look().await.edited, [CommentId(edited)]);
+    // Also one that was heard before: whoever mends a mistyped command waits for an answer. GitLab does not tell an edit from a reaction, and we react.
+    let heard = office.hub.look(&office.mr(1), Some(CommentId(stranger))).await.unwrap().edited;
+    assert_eq!(heard, if wire == Wire::GitHub { vec![CommentId(edited)] } else { Vec::new() });
+    assert_eq!(office.hub.look(&office.mr(1), Some(CommentId(u64::MAX))).await.unwrap().edited, []);
+}
+
+async fn a_comment_that_was_edited_in_the_second_it_was_written_is_no_command(wire: Wire) {
+    let office = Office::furnished(wire).await;
+    let fake = &office.fake;
+    let said = fake.comment(PATH, 1, "grace", "/trueup approve");
+    let edited = fake.comment(PATH, 1, "grace", "looks good");
+    // Ada's script sees it at once.
+    fake.state().request_mut(PATH, 1).comments.iter_mut().filter(|comment| comment.id == edited).for_each(|comment| {
+        comment.body = "/trueup approve".into();
+        comment.at -= comment.at % 1000;
+        comment.edited = comment.at + 1;
+    });
+    let seen = office.look().await;
+    assert_eq!(seen.comments.iter().map(|comment| comment.id.0).collect::<Vec<_>>(), [said]);
+    assert_eq!(seen.edited, [CommentId(edited)]);
 }
 
 async fn more_comments_than_a_page_holds_are_all_told(wire: Wire) {
@@ -219,11 +275,15 @@ super::on_both! {
     a_pull_request_is_seen_whole_with_its_commits_in_the_mirror,
     everybody_whose_hand_is_in_it_is_a_pusher,
     a_branch_of_the_same_name_that_was_deleted_leaves_no_pushers,
+    a_branch_that_is_made_anew_under_an_open_request_forgets_nobody,
     approvals_count_at_this_head_while_they_stand,
     open_threads_are_counted_over_all_pages,
     checks_are_what_others_said_last,
     a_fork_is_trusted_from_nobody,
+    a_fork_s_branch_that_is_named_like_ours_moves_nothing_here,
+    a_fork_that_is_gone_or_closed_to_us_hides_nobody_who_pushed,
     comments_come_once_with_rights_and_without_ours_or_edited_ones,
+    a_comment_that_was_edited_in_the_second_it_was_written_is_no_command,
     more_comments_than_a_page_holds_are_all_told,
     incident_counts_where_an_approver_said_it,
     dependencies_are_followed_to_where_they_are,

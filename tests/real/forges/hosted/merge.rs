@@ -1,7 +1,7 @@
 //! Merging: pinned, by the repository's method, once, with every refusal told.
 
 use super::{
-    super::fake::{Fault, Method, Protection, Wire},
+    super::fake::{Fault, Method, Protection, Wire, push_on},
     office::{Office, PATH},
 };
 use trueup::{
@@ -69,6 +69,15 @@ async fn a_head_that_moves_at_the_last_moment_is_refused_by_the_pin(wire: Wire) 
     assert!(matches!(office.hub.merge(ticket).await.unwrap(), MergeAnswer::Moved { .. }));
 }
 
+async fn what_lands_on_a_base_that_moved_at_the_last_moment_is_told_as_it_landed(wire: Wire) {
+    let office = Office::furnished(wire).await;
+    let ticket = office.ticket().await;
+    // Neither forge pins the base: what landed is read, and whoever asked sees another tree than the one that was proven.
+    office.fake.fail(Fault::meanwhile(|state| drop(push_on(state, PATH, "root", "main", &[("new", "1\n")]))).on("PUT", "/merge"));
+    let MergeAnswer::Merged { parents, tree, .. } = office.hub.merge(ticket.clone()).await.unwrap() else { panic!("it landed") };
+    assert!(parents[0] != *ticket.base() && parents[1] == *ticket.head() && tree != *ticket.tree());
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn a_rule_of_the_repository_is_told_and_asked_again() {
     let office = Office::furnished(Wire::GitHub).await;
@@ -114,5 +123,6 @@ super::on_both! {
     the_repository_s_only_method_is_used,
     nothing_is_merged_when_head_or_base_moved_or_it_is_closed,
     a_head_that_moves_at_the_last_moment_is_refused_by_the_pin,
+    what_lands_on_a_base_that_moved_at_the_last_moment_is_told_as_it_landed,
     a_token_that_was_revoked_before_the_merge_is_said_to_be,
 }

@@ -1,12 +1,12 @@
 //! Requests of our own: one for each key, kept, closed, and left alone once they are somebody's.
 
 use super::{
-    super::fake::{Fault, Wire},
+    super::fake::{Fault, Wire, push_on},
     office::{Office, PATH},
 };
 use trueup::{
     core::model::{CommitId, MrId, RepoId, User},
-    ports::{Proposal, Proposed},
+    ports::{ForgeErrorKind, Proposal, Proposed},
 };
 
 fn proposal(office: &Office, text: &str) -> Proposal {
@@ -51,6 +51,59 @@ async fn one_that_somebody_pushed_to_is_theirs(wire: Wire) {
     assert_eq!(office.fake.tip(PATH, "trueup/drift").unwrap(), theirs);
 }
 
+async fn whoever_asked_for_it_and_what_it_is_stay_known_under_what_others_push(wire: Wire) {
+    let office = Office::empty(wire).await;
+    office.hub.sweep(&RepoId::new("dns"), 0).await.unwrap();
+    office.hub.propose(&proposal(&office, "2")).await.unwrap();
+    assert!(office.hub.look(&mr(1), None).await.unwrap().own_head);
+    office.fake.push(PATH, "root", "trueup/drift", &[("more", "hand")]);
+    let seen = office.hub.look(&mr(1), None).await.unwrap();
+    assert!(seen.pushers.is_superset(&["ada", "root"].map(User::new).into()), "{:?}", seen.pushers);
+    assert_eq!((seen.proposed.as_deref(), seen.own_head), (Some("drift"), false));
+}
+
+async fn whoever_signs_as_the_server_has_pushed_all_the_same(wire: Wire) {
+    let office = Office::empty(wire).await;
+    office.hub.sweep(&RepoId::new("dns"), 0).await.unwrap();
+    office.hub.propose(&proposal(&office, "2")).await.unwrap();
+    office.fake.push_as(PATH, "root", "trueup", "trueup/drift", &[("more", "hand")]);
+    let seen = office.hub.look(&mr(1), None).await.unwrap();
+    assert!(!seen.own_head && seen.pushers.contains(&User::new("root")), "{seen:?}");
+}
+
+async fn one_that_somebody_amended_is_theirs(wire: Wire) {
+    let office = Office::empty(wire).await;
+    office.hub.sweep(&RepoId::new("dns"), 0).await.unwrap();
+    office.hub.propose(&proposal(&office, "2")).await.unwrap();
+    let theirs = office.fake.amend(PATH, "root", "trueup/drift", &[("more", "hand")]);
+    for text in ["2", "3"] {
+        assert_eq!(office.hub.propose(&proposal(&office, text)).await.unwrap(), Proposed::Taken(mr(1)), "it keeps our message and is not ours");
+    }
+    assert_eq!(office.hub.withdraw(&RepoId::new("dns"), "drift", "gone").await.unwrap(), None);
+    assert_eq!(office.fake.tip(PATH, "trueup/drift").unwrap(), theirs);
+}
+
+async fn what_is_pushed_while_it_is_decided_is_not_overwritten(wire: Wire) {
+    let office = Office::empty(wire).await;
+    office.hub.sweep(&RepoId::new("dns"), 0).await.unwrap();
+    office.hub.propose(&proposal(&office, "2")).await.unwrap();
+    // After the branch was read, before it is moved.
+    let push = Fault::meanwhile(|state| drop(push_on(state, PATH, "ada", "trueup/drift", &[("zone", "hand")])));
+    office.fake.fail(push.on("GET", "?state=all"));
+    let error = office.hub.propose(&proposal(&office, "3")).await.unwrap_err();
+    assert!(error.kind == ForgeErrorKind::Conflict && error.what.contains("moved meanwhile"), "{error}");
+    assert_eq!(office.fake.file(PATH, "trueup/drift", "zone").unwrap(), "hand");
+    assert_eq!(office.hub.propose(&proposal(&office, "3")).await.unwrap(), Proposed::Taken(mr(1)));
+}
+
+async fn one_that_somebody_pushed_to_before_it_was_open_is_theirs(wire: Wire) {
+    let office = Office::empty(wire).await;
+    office.hub.sweep(&RepoId::new("dns"), 0).await.unwrap();
+    let path = if wire == Wire::GitHub { "/pulls" } else { "/merge_requests" };
+    office.fake.fail(Fault::meanwhile(|state| drop(push_on(state, PATH, "ada", "trueup/drift", &[("zone", "hand")]))).on("POST", path));
+    assert_eq!(office.hub.propose(&proposal(&office, "2")).await.unwrap(), Proposed::Taken(mr(1)));
+}
+
 async fn one_that_a_person_closed_stays_closed_until_it_says_something_else(wire: Wire) {
     let office = Office::empty(wire).await;
     office.hub.sweep(&RepoId::new("dns"), 0).await.unwrap();
@@ -93,6 +146,11 @@ async fn a_branch_with_somebody_s_work_is_not_taken(wire: Wire) {
 super::on_both! {
     one_is_open_at_a_time_and_holds_what_was_said_last,
     one_that_somebody_pushed_to_is_theirs,
+    whoever_asked_for_it_and_what_it_is_stay_known_under_what_others_push,
+    whoever_signs_as_the_server_has_pushed_all_the_same,
+    one_that_somebody_amended_is_theirs,
+    what_is_pushed_while_it_is_decided_is_not_overwritten,
+    one_that_somebody_pushed_to_before_it_was_open_is_theirs,
     one_that_a_person_closed_stays_closed_until_it_says_something_else,
     one_that_we_withdrew_may_come_again,
     whatever_answer_is_lost_one_request_comes_of_it,

@@ -1,7 +1,7 @@
 //! One request on a fake GitHub or GitLab through the whole server: each story ends with what BIND and the forge hold.
 
 use super::{
-    super::fake::{Fault, Protection, Verdict, Wire},
+    super::fake::{Fault, Protection, Verdict, Wire, push_on},
     office::PATH,
     town::Town,
 };
@@ -118,6 +118,55 @@ fn a_push_under_an_approval_is_planned_and_asked_for_anew(wire: Wire) {
     assert!(!town.leads_to("192.0.2.84") && !town.leads_to("192.0.2.83"));
 }
 
+fn what_lands_on_a_base_that_moved_at_the_last_moment_is_an_alarm(wire: Wire) {
+    let town = Town::start(wire);
+    let (number, _) = town.propose("move-www", "192.0.2.85");
+    town.until_phase(number, "awaiting_approval");
+    town.fake.fail(Fault::meanwhile(|state| drop(push_on(state, PATH, "root", "main", &[("notes", "by hand\n")]))).on("PUT", "/1/merge"));
+    town.comment(number, "ben", "/trueup approve");
+    town.until_phase(number, "failed");
+    assert!(town.merged_by(number).as_deref() == Some("trueup") && town.main_holds("192.0.2.85"), "neither forge can pin its base");
+    assert!(town.show(number)["waits_for"].to_string().contains("was proven"), "{}", town.show(number));
+    town.until("the alarm where people read it", |town| town.sticky(number).0.contains("was proven"));
+}
+
+#[test]
+fn an_edited_command_is_told_to_be_none() {
+    let town = Town::start(Wire::GitHub);
+    let (number, _) = town.propose("move-www", "192.0.2.86");
+    town.until_phase(number, "awaiting_approval");
+    town.comment(number, "ben", "looks good");
+    let id = town.fake.state().request_mut(PATH, number).comments.iter().rfind(|comment| comment.by == "ben").expect("he wrote it").id;
+    town.fake.state().last_at += 2000;
+    town.fake.edit_comment(PATH, number, id, "/trueup approve");
+    town.until("a word about it", |town| town.ours(number).iter().any(|body| body.contains("edited comments are no commands")));
+    assert_eq!(town.phase(number), "awaiting_approval");
+    town.comment(number, "ben", "/trueup approve");
+    town.until_phase(number, "merged");
+    assert_eq!(town.ours(number).iter().filter(|body| body.contains("edited comments")).count(), 1, "said once");
+}
+
+fn a_review_that_came_before_the_plan_is_told_not_to_count(wire: Wire) {
+    let town = Town::with_policy(wire, "  reviews_count: true\n");
+    let (number, _) = town.propose("move-www", "192.0.2.87");
+    town.fake.review(PATH, number, "ben", Verdict::Approved);
+    town.until("a word about it", |town| town.ours(number).iter().any(|body| body.contains("approve again")));
+    assert_eq!(town.phase(number), "awaiting_approval");
+}
+
+fn who_pushed_cannot_be_told_and_nothing_starts_until_it_is(wire: Wire) {
+    let town = Town::start(wire);
+    let path = if wire == Wire::GitHub { "/activity" } else { "/events?action=pushed" };
+    town.fake.fail(Fault::status(403).on("GET", path));
+    let (number, _) = town.propose("move-www", "192.0.2.88");
+    town.until_phase(number, "awaiting_approval");
+    town.comment(number, "ben", "/trueup approve");
+    town.until("why it waits, where people read it", |town| town.sticky(number).0.contains("who pushed `move-www`"));
+    assert!(!town.leads_to("192.0.2.88"));
+    town.fake.mend();
+    town.until_phase(number, "merged");
+}
+
 /// Makes a test of each story for each forge.
 macro_rules! told_on_both {
     ($($story:ident,)*) => {
@@ -144,4 +193,7 @@ told_on_both! {
     a_protected_branch_takes_the_merge_once_converged_is_green,
     a_review_approves_where_policy_lets_it,
     a_push_under_an_approval_is_planned_and_asked_for_anew,
+    what_lands_on_a_base_that_moved_at_the_last_moment_is_an_alarm,
+    a_review_that_came_before_the_plan_is_told_not_to_count,
+    who_pushed_cannot_be_told_and_nothing_starts_until_it_is,
 }

@@ -60,6 +60,17 @@ async fn a_comment_that_somebody_deleted_is_made_again_and_a_forged_one_is_left_
     assert!(office.fake.state().project(PATH).requests[&1].comments.iter().any(|comment| comment.id == forged && comment.body.ends_with("mine")));
 }
 
+async fn what_somebody_else_marked_as_said_by_us_is_said_all_the_same(wire: Wire) {
+    let office = Office::furnished(wire).await;
+    let mr = office.mr(1);
+    office.hub.tell(&mr, "key", "told").await.unwrap();
+    let marked = office.fake.state().project(PATH).requests[&1].comments[0].clone();
+    office.fake.delete_comment(PATH, 1, marked.id);
+    office.fake.comment(PATH, 1, "eve", &marked.body);
+    office.restarted().tell(&mr, "key", "told").await.unwrap();
+    assert_eq!(ours(&office), ["told"], "eve's words are not ours");
+}
+
 async fn labels_of_people_stay(wire: Wire) {
     let office = Office::furnished(wire).await;
     office.fake.label(PATH, 1, "ada", "urgent", true);
@@ -124,6 +135,7 @@ async fn an_answer_to_a_deleted_comment_is_given_and_a_comment_that_is_too_long_
 
 super::on_both! {
     a_comment_that_somebody_deleted_is_made_again_and_a_forged_one_is_left_alone,
+    what_somebody_else_marked_as_said_by_us_is_said_all_the_same,
     labels_of_people_stay,
     a_status_that_another_account_set_in_our_name_is_overruled,
     whatever_is_lost_on_the_way_nothing_is_said_twice,

@@ -1,12 +1,34 @@
-//! The part of GitHub's GraphQL that has no REST: which conversations on the code are open.
+//! The part of GitHub's GraphQL that has no REST: which conversations on the code are open, and which comments were edited.
 
-use super::super::{door::Answer, state::State};
+use super::{
+    super::{door::Answer, state::State},
+    json,
+};
 use serde_json::{Value, json};
 
-/// Answers the one query that is spoken here.
+/// Which comments were edited; of nodes that are none here, null.
+fn edited(state: &State, ids: &Value) -> Answer {
+    let comments = || state.projects.values().flat_map(|project| project.requests.values()).flat_map(|request| &request.comments);
+    let node = |id: &Value| {
+        let comment = comments().find(|comment| id.as_str() == Some(&node_id(comment.id)))?;
+        let at = (comment.edited != comment.at).then(|| json::time(comment.edited));
+        Some(json!({ "id": id, "lastEditedAt": at }))
+    };
+    Answer::ok(json!({ "data": { "nodes": ids.as_array().into_iter().flatten().map(|id| node(id).unwrap_or(Value::Null)).collect::<Vec<_>>() } }))
+}
+
+/// A comment's name in GraphQL.
+pub fn node_id(comment: u64) -> String {
+    format!("IC_{comment}")
+}
+
+/// Answers the two queries that are spoken here.
 pub fn graphql(state: &State, body: &Value, who: &str) -> Answer {
     let query = body["query"].as_str().unwrap_or_default();
     let variables = &body["variables"];
+    if query == "query($ids: [ID!]!) { nodes(ids: $ids) { ... on IssueComment { id lastEditedAt } } }" {
+        return edited(state, &variables["ids"]);
+    }
     let path = format!("{}/{}", variables["owner"].as_str().unwrap_or_default(), variables["name"].as_str().unwrap_or_default());
     if !query.contains("reviewThreads(first: 100, after: $after)") || !query.contains("isResolved") || !query.contains("pageInfo") {
         return Answer::ok(json!({ "errors": [{ "type": "undefinedField", "message": "the fake forge does not speak this query" }] }));

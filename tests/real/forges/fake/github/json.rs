@@ -78,7 +78,7 @@ pub fn pull(state: &State, path: &str, request: &Request, host: &str, whole: boo
 
 pub fn comment(state: &State, path: &str, number: u64, comment: &Comment, host: &str) -> Value {
     json!({
-        "id": comment.id, "body": comment.body, "user": user(state, &comment.by), "created_at": time(comment.at), "updated_at": time(comment.edited),
+        "id": comment.id, "node_id": super::graphql::node_id(comment.id), "body": comment.body, "user": user(state, &comment.by), "created_at": time(comment.at), "updated_at": time(comment.edited),
         "html_url": format!("{host}/{path}/pull/{number}#issuecomment-{}", comment.id), "issue_url": format!("{host}/api/v3/repos/{path}/issues/{number}"),
     })
 }

@@ -113,6 +113,8 @@ fn one_note(state: &mut State, ask: &Ask<'_>, path: &str, number: u64, id: u64, 
             if !comment.reactions.insert((who, name.clone())) {
                 return Answer::new(404, json!({ "message": "404 Award Emoji Name has already been taken Not Found" }));
             }
+            // As GitLab does it: whoever reacts changes it.
+            comment.edited = at;
             return Answer::new(201, json!({ "id": id, "name": name }));
         }
         _ => return missing(),
