@@ -317,7 +317,9 @@ pub fn a_command_is_marked_once_as_far_as_we_are_with_it(world: &dyn ForgeWorld)
     assert_eq!(world.reactions(number, first), [ours(Reaction::Seen), ours(Reaction::Done)]);
     assert_eq!(world.reactions(number, second), [ours(Reaction::Seen), ours(Reaction::Refused)]);
     assert!(run(world.driver().react(&mr, CommentId(second + 1_000_000), Reaction::Seen)).is_err(), "nothing is marked that is not there");
-    assert_eq!(world.look(number).comments.len(), 2, "a marked comment is no edited one");
+    // On GitLab a reaction changes a comment as an edit does: what was heard is not told again for our own marks.
+    let again = run(world.restarted().look(&mr, id(second))).unwrap();
+    assert!(again.comments.is_empty() && again.edited.is_empty(), "a marked comment is no edited one: {again:?}");
 }
 
 pub fn a_merge_puts_the_planned_tree_on_the_branch(world: &dyn ForgeWorld) {
