@@ -4,7 +4,7 @@ use super::world::Forge;
 use crate::{
     core::{
         gate::MergeTicket,
-        model::{MrId, RepoId, User},
+        model::{MrId, RepoId, Str, User},
         review::{CommentId, Face, Right, Sighting},
         run::MergeAnswer,
     },
@@ -48,6 +48,10 @@ impl ForgeReader for Forges {
 
     fn right<'a>(&'a self, repo: &'a RepoId, who: &'a User) -> Fut<'a, Result<Right, ForgeError>> {
         self.of(repo).right(repo, who)
+    }
+
+    fn branches<'a>(&'a self, repo: &'a RepoId) -> Fut<'a, Result<Option<Vec<Str>>, ForgeError>> {
+        self.of(repo).branches(repo)
     }
 
     fn examine<'a>(&'a self, repo: &'a RepoId, wish: &'a Wish) -> Fut<'a, Vec<Exam>> {

@@ -88,7 +88,18 @@ pub(super) fn root(repo: &Repository, tree: &TreeId) -> Result<Result<Option<tru
         return Ok(Err(vec![fault]));
     }
     let bytes = repo.state.blob(&entry.id, FILE_BYTES)?;
-    Ok(trueup_yaml::read(&bytes, &super::wiring::FORMATS).map(Some))
+    Ok(trueup_yaml::read(&bytes, &super::wiring::FORMATS).map(|root| Some(ours(repo, root))))
+}
+
+/// What is this branch's to say: targets that another branch of the same git governs are that one's.
+fn ours(repo: &Repository, mut root: trueup_yaml::Repository) -> trueup_yaml::Repository {
+    if !repo.left.is_empty() {
+        for source in &mut root.sources {
+            source.targets.retain(|target| !repo.left.contains(target));
+        }
+        root.sources.retain(|source| !source.targets.is_empty());
+    }
+    root
 }
 
 /// A repository's own templates; what none of them takes goes directly.

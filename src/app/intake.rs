@@ -1,9 +1,9 @@
 //! Intake: starts the changes that have something to do, hands news from the forge to them, and sweeps for news that was lost.
 
-use super::{desk::Desk, orders, replicas, service::Service, worker::Mail, world::World};
+use super::{desk::Desk, orders, reign, replicas, service::Service, worker::Mail, world::World};
 use crate::core::{
     model::{MrId, RepoId, Span},
-    review::Phase,
+    review::{Phase, escape::code},
     run::Card,
 };
 use crate::ports::MrRef;
@@ -96,6 +96,20 @@ fn count_unannounced<'a>(world: &World, repo: &RepoId, moved: impl Iterator<Item
     }
 }
 
+/// Tells once where a merge request goes to a branch that governs nothing, and leaves it alone. Those that were there before the server are nobody's news.
+async fn told(world: &World, mr: &MrId, into: &str) {
+    let mut all = world.beside(&mr.repo);
+    // Of several that are one there the first speaks, and none where one of them governs.
+    if world.beside(&mr.repo).any(|known| known.governed.holds(into)) || all.next().is_none_or(|first| first.id != mr.repo) {
+        return;
+    }
+    let govern: Vec<String> = world.beside(&mr.repo).map(|known| code(&known.governed.said())).collect();
+    let text = format!("{} governs nothing here, so this merge request is none of trueup's. What goes to {} is planned and run.", code(into), govern.join(" or "));
+    if let Err(error) = world.forge.tell(mr, "stray", &text).await {
+        tracing::warn!(change = %mr, "that its branch governs nothing could not be told: {error}");
+    }
+}
+
 /// Whether the forge shows something that the card does not know.
 fn is_news(card: &Card, found: &MrRef) -> bool {
     card.head.as_ref() != Some(&found.head) || found.updated > card.updated || found.open != !matches!(card.phase, Phase::Closed | Phase::Merged)
@@ -118,12 +132,15 @@ pub async fn sweep(service: Service, every: Span, mut stop: watch::Receiver<bool
             false => BTreeSet::new(),
         };
         let me = world.store.me();
-        for repo in world.repositories.keys() {
+        for (repo, known_as) in &world.repositories {
             // Several replicas divide the repositories among them.
             if replicas::falls_to(&members, repo.as_str()).is_some_and(|other| *other != me) {
                 continue;
             }
             metrics::counter!("trueup_sweeps_total", "repo" => repo.to_string(), "of" => "forge").increment(1);
+            if let Err(why) = reign::settle(&world, known_as).await {
+                tracing::warn!(%repo, "which branch governs is not known yet: {why}");
+            }
             let mut news: Vec<MrId> = Vec::new();
             let since = cursors.get(repo).copied().unwrap_or_default();
             match world.forge.sweep(repo, since).await {
@@ -138,6 +155,12 @@ pub async fn sweep(service: Service, every: Span, mut stop: watch::Receiver<bool
                         open.iter().filter(|found| known.get(&found.mr).is_none_or(|card| is_news(card, found))).for_each(|found| news.push(found.mr.clone()));
                     }
                     for found in over {
+                        if let Some(into) = found.stray.as_ref().filter(|_| since > 0) {
+                            told(&world, &found.mr, into).await;
+                        }
+                        if found.stray.is_some() && matches!(world.store.card(&found.mr).await, Ok(None)) {
+                            continue;
+                        }
                         // What is over here and there is left alone.
                         let moved = match known.get(&found.mr) {
                             Some(card) => is_news(card, &found),

@@ -1,4 +1,4 @@
-//! The merge itself: by the owner of the change alone, and one at a time: in a branch, and where repositories share what they may write.
+//! The merge itself: by the owner of the change alone, and one at a time: in a branch, where repositories share what they may write, and where one of several branches governs.
 
 use super::{
     faults,
@@ -49,7 +49,8 @@ async fn in_turn(hands: &Hands, ticket: MergeTicket) -> MergeAnswer {
     if stands() == Stands::Gone {
         return ours_no_more();
     }
-    let alone = if world.owners.concern(&hands.mr.repo) { Some(Alone::take(world).await) } else { None };
+    let shares = world.owners.concern(&hands.mr.repo) || world.repositories.get(&hands.mr.repo).is_some_and(|repo| repo.governed.pattern().is_some());
+    let alone = if shares { Some(Alone::take(world).await) } else { None };
     let alone = match alone.transpose() {
         Ok(alone) => alone,
         Err(why) => return MergeAnswer::Waits { why },
@@ -60,8 +61,12 @@ async fn in_turn(hands: &Hands, ticket: MergeTicket) -> MergeAnswer {
     }
     // The look that follows plans again.
     if owners_moved(world, &hands.mr).await {
-        return MergeAnswer::Moved { why: "another repository asks for some of it by now, or does no more".into() };
+        return MergeAnswer::Moved { why: "another repository or branch asks for some of it by now, or does no more".into() };
     }
+    let taking = match world.reigns.before(world, &ticket).await {
+        Ok(taking) => taking,
+        Err(why) => return MergeAnswer::Waits { why },
+    };
     // As for an act, the lease is looked at just before, and again each time the forge's work goes on after a wait: a replica that was stopped
     // in between and goes on after another took over merges nothing. The forge itself takes the branch only from the pinned base to the pinned head.
     let end = Instant::now() + MERGE_MOST;
@@ -69,12 +74,16 @@ async fn in_turn(hands: &Hands, ticket: MergeTicket) -> MergeAnswer {
         faults::point("merge checked");
         world.forge.merge(ticket).await
     };
-    match targets::before(end, &stands, asked).await {
+    let answer = match targets::before(end, &stands, asked).await {
         Some(Ok(answer)) => answer,
         Some(Err(error)) => MergeAnswer::Refused { transient: error.kind.passes(), why: error.to_string() },
         None if Instant::now() < end => ours_no_more(),
         None => MergeAnswer::Refused { transient: true, why: format!("no answer within {}s", MERGE_MOST.as_secs()) },
+    };
+    if let Some(taking) = taking {
+        taking.after(world, &answer).await;
     }
+    answer
 }
 
 /// The turn to merge; given back when it is dropped.

@@ -103,7 +103,7 @@ mod tests {
     use super::*;
 
     fn found(number: u64, head: &str) -> MrRef {
-        MrRef { mr: MrId { repo: RepoId::new("dns"), number }, head: CommitId::new(head), updated: Time(1), open: true }
+        MrRef { mr: MrId { repo: RepoId::new("dns"), number }, head: CommitId::new(head), updated: Time(1), open: true, stray: None }
     }
 
     fn numbers(all: Vec<MrId>) -> Vec<u64> {

@@ -111,7 +111,7 @@ impl Owners {
 
     fn tips(&self, but: &RepoId) -> Tips {
         let others = self.sharing.iter().filter(|sharing| sharing.id != *but);
-        others.map(|repo| (repo.id.clone(), repo.state.commit(&format!("refs/heads/{}", repo.branch)).ok())).collect()
+        others.map(|repo| (repo.id.clone(), repo.tip())).collect()
     }
 
     /// The owners of resources, among the other repositories.
@@ -123,7 +123,7 @@ impl Owners {
             let Some(base) = tips.get(&other.id).and_then(Option::as_ref).filter(|_| !theirs.is_empty()) else { continue };
             let untold = |why: String| format!("whether repository {} asks for the same cannot be told: {why}", other.id);
             for (id, place) in asked_by(other, base, &theirs).map_err(|error| untold(error.to_string()))?.map_err(untold)? {
-                owned.entry(id).or_insert_with(|| Owner { repo: other.id.clone(), branch: other.branch.clone(), place });
+                owned.entry(id).or_insert_with(|| Owner { repo: other.id.clone(), branch: other.governed.said(), place });
             }
         }
         Ok(owned)

@@ -63,8 +63,8 @@ impl People for Directory {
     }
 
     fn by_login(&self, login: &str) -> User {
-        let bots = self.server.forges.values().filter_map(|forge| forge.bot.as_ref());
-        let mut known = self.server.users.iter().map(|user| &user.name).chain(self.server.accounts()).chain(bots);
-        User::new(known.find(|name| name.eq_ignore_ascii_case(login)).map_or(login, |name| &**name))
+        let bots = self.server.forges.values().filter_map(|forge| forge.bot.clone());
+        let mut known = self.server.users.iter().map(|user| user.name.clone()).chain(self.server.accounts()).chain(bots);
+        User::new(known.find(|name| name.eq_ignore_ascii_case(login)).unwrap_or_else(|| login.into()))
     }
 }

@@ -2,7 +2,10 @@
 
 use super::{
     desk::Desk,
-    drift, faults, hooks, merging, planning,
+    drift, faults, hooks, merging,
+    patience::Patience,
+    planning,
+    reign::Asks,
     safe::Look,
     service::Service,
     targets::{Owned, observe_all},
@@ -13,7 +16,7 @@ use crate::{
     core::{
         diff::{Delta, Op},
         drift::OverrideAsk,
-        model::{MrId, ResourceId, StepId, Token, TreeId},
+        model::{MrId, ResourceId, StepId, Str, Token, TreeId},
         plan::{Act, Earlier, Plan, Written},
         review::{Brings, CommentId, Face, Sighting, Upshot, escape::code},
         run::{Ask, Effect, Input, Item, Outcome, PlanAnswer, PlanKey, PlanResult},
@@ -45,6 +48,8 @@ pub struct Hands {
     pub reverts: bool,
     /// What the change knows of its merge request; filled where a run is about to start.
     pub known: Option<Sighting>,
+    /// The branch it merges into, as it was last seen.
+    pub into: Option<Str>,
     pub fence: Fence,
     pub tokens: Tokens,
 }
@@ -80,8 +85,10 @@ pub async fn perform(hands: Hands, effect: Effect) {
         Effect::Replan { base, head, ours, restore } => {
             let ahead = hands.desk.applied_by_others(&hands.mr).await;
             let restore = restore.then(|| planning::Restore { plan: hands.plan.clone(), reverts: hands.reverts });
-            let answer = match ahead {
-                Ok(ahead) => {
+            let asks = if restore.is_some() { Asks::WayBack } else { Asks::Plan };
+            let takes_over = hands.world.reigns.judge(&hands.world, &hands.mr, hands.into.as_ref(), asks).await;
+            let answer = match (ahead, takes_over) {
+                (Ok(ahead), Ok(takes_over)) => {
                     let overrides = hands.world.overrides.now().await;
                     let request = planning::Request {
                         mr: hands.mr.clone(),
@@ -94,11 +101,13 @@ pub async fn perform(hands: Hands, effect: Effect) {
                         ahead,
                         overrides,
                         owners: Some(hands.world.owners.clone()),
+                        takes_over,
                         restore,
                     };
                     planning::answer(&hands.world, request).await
                 }
-                Err(why) => PlanAnswer { key: PlanKey { base, head, tree: TreeId::new("") }, restore: restore.is_some(), result: PlanResult::Failed { why }, way_back: None },
+                (Err(why), _) => PlanAnswer { key: PlanKey { base, head, tree: TreeId::new("") }, restore: restore.is_some(), result: PlanResult::Failed { why }, way_back: None },
+                (Ok(_), Err(result)) => PlanAnswer { key: PlanKey { base, head, tree: TreeId::new("") }, restore: restore.is_some(), result, way_back: None },
             };
             Some(Input::Planned(Box::new(answer)))
         }
@@ -193,8 +202,11 @@ pub async fn unbacked(desk: &Desk, mr: &MrId, plan: Option<&Plan>) -> Option<BTr
     (!gone.is_empty()).then_some(gone)
 }
 
-/// Whether another repository has become the owner of something that the plan asks for, or is it no more.
+/// Whether another repository has become the owner of something that the plan asks for, or is it no more; or another branch governs.
 pub async fn owners_moved(world: &Arc<World>, mr: &MrId) -> bool {
+    if world.reigns.moved(world, mr) {
+        return true;
+    }
     if !world.owners.concern(&mr.repo) {
         return false;
     }
@@ -206,7 +218,7 @@ pub async fn owners_moved(world: &Arc<World>, mr: &MrId) -> bool {
 /// Whether the merge request is not what the change knows any more: its base moved while nobody looked, say. Nothing starts on that.
 async fn outdated(hands: &Hands) -> Option<String> {
     if owners_moved(&hands.world, &hands.mr).await {
-        return Some("what another repository asks for has changed".to_owned());
+        return Some("what another repository or branch asks for has changed".to_owned());
     }
     let known = hands.known.as_ref()?;
     match sight(&hands.world, &hands.mr, Some(CommentId(u64::MAX))).await {
@@ -229,7 +241,7 @@ async fn sight(world: &World, mr: &MrId, since: Option<CommentId>) -> Result<Sig
     // What is not here yet is read by the look that follows the fetch; rules that ask for it are not kept until then.
     let brought = tokio::task::spawn_blocking(move || state.brought(&base, &head).ok()).await.ok().flatten();
     let unread = |error: KvError| ForgeError { what: format!("who pushed cannot be read: {error}"), kind: ForgeErrorKind::Unavailable };
-    let pushed = hooks::pushers(&world.store, &*world.people, &seen, brought.as_deref()).await.map_err(unread)?;
+    let pushed = hooks::pushers(&world.store, (&**repo, &*world.people), &seen, brought.as_deref()).await.map_err(unread)?;
     seen.own_head &= pushed.iter().all(|who| *who == seen.author);
     seen.pushers.extend(pushed);
     let small = |n: usize| u32::try_from(n).unwrap_or(u32::MAX);
@@ -396,7 +408,7 @@ impl FaceWriter {
             let pause = world.forge.abilities(&mr.repo).progress.std();
             let mut edited: Option<tokio::time::Instant> = None;
             while faces.changed().await.is_ok() {
-                let mut wait = FORGE_WAIT;
+                let mut patience = Patience::new(FORGE_WAIT, FORGE_WAIT_MOST);
                 loop {
                     let (n, Some(face)) = faces.borrow_and_update().clone() else { break };
                     let rest = edited.map(|at| pause.saturating_sub(at.elapsed())).filter(|rest| !rest.is_zero() && is_progress(&shown, &face));
@@ -419,9 +431,14 @@ impl FaceWriter {
                             break;
                         }
                         Err(error) => {
+                            let Some(wait) = patience.after(error.kind) else {
+                                // The merge request, or its repository, was deleted: nobody is left to show it to.
+                                tracing::error!(change = %mr, "the forge knows it no more, and its face is given up: {error}");
+                                done.store(n, Ordering::SeqCst);
+                                break;
+                            };
                             tracing::warn!(change = %mr, "the face waits for the forge: {error}");
                             tokio::time::sleep(wait).await;
-                            wait = (wait * 2).min(FORGE_WAIT_MOST);
                         }
                     }
                 }

@@ -3,6 +3,7 @@
 use super::{
     neighbours::neighbours,
     owners::Owners,
+    reign::TakesOver,
     safe::{self, Hiding, Look, Safe, Unresolved},
     survey::{NoSurvey, Survey, survey},
     targets::{Targets, observe_all},
@@ -46,6 +47,8 @@ pub struct Request {
     pub overrides: Arc<Overrides>,
     /// Who owns what other repositories may write too; none where only this repository is known.
     pub owners: Option<Arc<Owners>>,
+    /// The branch that it merges into takes over from another.
+    pub takes_over: Option<TakesOver>,
     /// Ask for the way back instead.
     pub restore: Option<Restore>,
 }
@@ -64,6 +67,7 @@ impl Request {
             ahead: BTreeMap::new(),
             overrides: Arc::default(),
             owners: None,
+            takes_over: None,
             restore: None,
         }
     }
@@ -168,8 +172,9 @@ pub async fn compile_for(repo: Arc<Repository>, targets: &Targets, sighted: Sigh
         let also: BTreeSet<ResourceId> = request.ours.keys().cloned().collect();
         let restoring = request.restore.as_ref().is_some_and(|restore| !restore.reverts);
         // The way back needs policy and places only: a head that conflicts or does not parse must not lock it.
-        let look = move || match survey(&repo, &targets, &base, &head, &also) {
-            Err(NoSurvey::Answer(..)) if restoring => survey(&repo, &targets, &base, &base, &also),
+        let from = request.takes_over.as_ref().map(|takes| takes.at.clone());
+        let look = move || match survey(&repo, &targets, (&base, &head), from.as_ref(), &also) {
+            Err(NoSurvey::Answer(..)) if restoring => survey(&repo, &targets, (&base, &base), from.as_ref(), &also),
             found => found,
         };
         tokio::task::spawn_blocking(look).await
@@ -232,6 +237,7 @@ impl From<CompileError> for Stop {
 
 async fn compiled(repo: &Repository, targets: &Targets, sighted: Sighted<'_>, request: &Request, mut found: Survey) -> Result<Plan, Stop> {
     let mut notes = std::mem::take(&mut found.notes);
+    notes.extend(request.takes_over.iter().filter(|_| request.restore.is_none()).map(said));
     let blind = Safe::blind().map_err(|error| Stop::Away(error.to_string()))?;
     let safe = match sighted {
         Sighted::Observe(safe) => safe,
@@ -298,6 +304,17 @@ async fn compiled(repo: &Repository, targets: &Targets, sighted: Sighted<'_>, re
         plan.notes.sort();
     }
     Ok(plan)
+}
+
+/// What approvers read of a branch that takes over.
+fn said(takes: &TakesOver) -> Note {
+    let TakesOver { from, into, at, newer } = takes;
+    let at = at.as_str().get(..12).unwrap_or(at.as_str());
+    let newest = newer.first().map(|newest| format!(". `{newest}` is there too and newer")).unwrap_or_default();
+    let text = format!(
+        "`{into}` takes over from `{from}` with this merge: the plan is all that differs from `{from}` at {at}, whose policy judges it. Afterwards `{from}` governs nothing, and merge requests into it are refused{newest}"
+    );
+    Note::Remark { text: text.into() }
 }
 
 /// What other repositories own of what is asked for: no second claimant reads or writes it.

@@ -65,14 +65,15 @@ impl From<RepoError> for NoSurvey {
 
 type Faults = Vec<Refusal>;
 
-/// Surveys `head` on `base`. `also`: resources this change has written, whose units are read too.
-pub fn survey(repo: &Repository, targets: &Targets, base: &CommitId, head: &CommitId, also: &BTreeSet<ResourceId>) -> Result<Survey, NoSurvey> {
+/// Surveys `head` on `base`. `also`: resources this change has written, whose units are read too. `from`: what is compared with and governs where that is not `base`.
+pub fn survey(repo: &Repository, targets: &Targets, (base, head): (&CommitId, &CommitId), from: Option<&CommitId>, also: &BTreeSet<ResourceId>) -> Result<Survey, NoSurvey> {
     let state = &*repo.state;
     let tree = match state.merge(base, head)? {
         Merge::Clean(tree) => tree,
         Merge::Conflicts(paths) => return Err(NoSurvey::Answer(TreeId::new(""), PlanResult::Conflicted(paths))),
     };
     let refuse = |faults: Faults| NoSurvey::Answer(tree.clone(), PlanResult::Refused(faults));
+    let base = from.unwrap_or(base);
     let base_tree = state.tree(base)?;
     let changed = state.changed(&base_tree, &tree)?;
     let governing = governing(repo, base)?;

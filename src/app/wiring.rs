@@ -10,6 +10,7 @@ use super::{
     ci::SignIns,
     config,
     desk::Desk,
+    discover,
     drift::SweepBook,
     forges::Forges,
     hooks::Reception,
@@ -17,6 +18,7 @@ use super::{
     overrides::OverrideBook,
     owners::Owners,
     people::Directory,
+    reign::Reigns,
     safe::Safe,
     service::Service,
     targets::{Target, Targets},
@@ -37,7 +39,7 @@ use crate::{
     forges::local::{LocalForge, LocalRepository, guarded},
     formats::{Format, keytree, octodns::OctoDns, trueup_yaml::Source, zonefile::ZoneFile},
     git::{GitRepo, Pointers, UnitCache},
-    ports::{Clock, Driver, Exam, Probes, RepoError, SecretText, Secrets, StateRepo, SystemClock},
+    ports::{Clock, Driver, Exam, Governed, Probes, RepoError, SecretText, Secrets, StateRepo, SystemClock},
     secrets::{LocalSecrets, Login, Providers, Seal, Sops, SopsConfig, Vault, VaultConfig},
 };
 use anyhow::Context as _;
@@ -234,10 +236,10 @@ pub async fn probes(server: &config::Server, secrets: &dyn Secrets) -> anyhow::R
 pub fn checkout(server: &config::Server, name: Option<&str>, path: &Path) -> anyhow::Result<Repository> {
     let named = match (name, server.repositories.as_slice()) {
         (Some(name), all) => all.iter().find(|repository| &*repository.name == name).with_context(|| format!("the server configuration names no repository `{name}`"))?,
-        (None, [only]) => only,
+        (None, all) if all.iter().filter(|named| named.of.is_none()).count() == 1 => &all[0],
         (None, all) => anyhow::bail!("the server configuration names {} repositories; say which with --name", all.len()),
     };
-    Ok(governed(server, named, path)?)
+    Ok(governed(server, named, path, named.governed())?)
 }
 
 /// A checkout without any configuration, for previews.
@@ -262,19 +264,21 @@ pub fn checkout_alone(path: &Path) -> Result<Checkout, RepoError> {
 }
 
 /// A configured repository over its git folder.
-pub(super) fn governed(server: &config::Server, named: &config::Repository, path: &Path) -> Result<Repository, RepoError> {
+pub(super) fn governed(server: &config::Server, named: &config::Repository, path: &Path, governed: Governed) -> Result<Repository, RepoError> {
     Ok(Repository {
         id: RepoId::new(named.name.clone()),
-        branch: named.branch.clone(),
+        governed,
+        whole: RepoId::new(named.whole().clone()),
+        left: named.left.clone(),
         state: Arc::new(GitRepo::open(path)?),
         grants: named.grants.clone(),
-        admins: server.spelled_out(&named.admins),
+        admins: server.spelled_out(named, &named.admins),
         approvers: Some(approvers(server, named)),
         required_checks: named.required_checks.clone(),
         secrets: named.secrets.clone(),
         probes: named.probes.clone(),
         claim_ttl: server.limits.claim_ttl,
-        people: Arc::new(Known { users: server.users.iter().map(|user| &user.name).chain(server.accounts()).cloned().collect(), groups: server.groups.clone() }),
+        people: Arc::new(Known { users: server.users.iter().map(|user| user.name.clone()).chain(server.accounts()).collect(), groups: server.groups_in(named) }),
         units: UnitCache::default(),
         pointers: Pointers::default(),
         // Whoever refers must follow, however many files there are; only those that refer are kept.
@@ -284,14 +288,15 @@ pub(super) fn governed(server: &config::Server, named: &config::Repository, path
 
 /// Everybody who may approve in a repository: the configuration alone lets people.
 fn approvers(server: &config::Server, repository: &config::Repository) -> Arc<BTreeSet<User>> {
-    let names = server.users.iter().map(|user| &user.name).chain(server.accounts());
-    Arc::new(names.filter(|name| server.right(repository, name) >= Right::Approve).map(|name| User::new(name.clone())).collect())
+    let names = server.users.iter().map(|user| user.name.clone()).chain(server.accounts());
+    Arc::new(names.filter(|name| server.right(repository, name) >= Right::Approve).map(User::new).collect())
 }
 
 /// Whether a repository of the local forge is one that nobody moves past us.
-pub(super) fn guard(named: &config::Repository, path: &Path) -> Exam {
+pub(super) fn guard(server: &config::Server, named: &config::Repository, path: &Path) -> Exam {
+    let all: Vec<Governed> = server.repositories.iter().filter(|other| other.whole() == named.whole()).map(config::Repository::governed).collect();
     let about = format!("repository {}: protected branch", named.name);
-    match guarded(path, &named.branch) {
+    match guarded(path, &all) {
         Ok(()) => Exam::ok(about, format!("`{}` in {} is moved by the server alone; whoever can write that folder can take the hooks away", named.branch, path.display())),
         Err(why) => Exam::fail(about, why, "start the server: it puts its hooks in place at every start"),
     }
@@ -312,6 +317,8 @@ pub struct Wired {
     pub reception: Arc<Reception>,
     /// What jobs of CI sign in with.
     pub jobs: Arc<SignIns>,
+    /// What asks forges for repositories.
+    pub found: discover::Watch,
 }
 
 /// Everything of one server, ready to serve; nothing runs yet.
@@ -322,26 +329,34 @@ pub async fn service(server: config::Server) -> anyhow::Result<Wired> {
 
 /// The same over targets that somebody else made.
 pub async fn service_over(server: config::Server, targets: Targets) -> anyhow::Result<Wired> {
-    let server = Arc::new(server);
     let clock: Arc<dyn Clock> = Arc::new(SystemClock);
     let secrets = secrets(&server).await?;
-    let prober = probes(&server, &*secrets).await?;
-    let people = Arc::new(Directory::read(server.clone(), &*secrets).await?);
     std::fs::create_dir_all(&server.data).with_context(|| format!("cannot make the data folder {}", server.data.display()))?;
     let store = store::open(&server, &*secrets).await?;
+    let said = server.clone();
+    let mut server = server;
+    let now = discover::find(&mut server, &*secrets, Some(&store)).await?;
+    now.iter().for_each(discover::Group::log);
+    let found = discover::Watch { server: said, secrets: secrets.clone(), store: store.clone(), now };
+    let server = Arc::new(server);
+    let prober = probes(&server, &*secrets).await?;
+    let people = Arc::new(Directory::read(server.clone(), &*secrets).await?);
+    // Whoever serves a repository and whoever plans for it know of the same branch.
+    let branches: BTreeMap<Str, Governed> = server.repositories.iter().map(|named| (named.name.clone(), named.governed())).collect();
     let local: Vec<LocalRepository> = server
         .repositories
         .iter()
         .filter(|repository| repository.is_local())
-        .map(|repository| LocalRepository { id: RepoId::new(repository.name.clone()), path: server.repository_path(repository), branch: repository.branch.clone() })
+        .map(|repository| LocalRepository { id: RepoId::new(repository.name.clone()), path: server.repository_path(repository), branch: branches[&repository.name].clone() })
         .collect();
     let forge = Arc::new(LocalForge::open(store.clone(), clock.clone(), people.clone(), User::new(server.bot.clone()), &local)?);
-    let forges::Found { network, elsewhere } = forges::network(&server, &*secrets, people.clone(), clock.clone()).await?;
+    let forges::Found { network, elsewhere } = forges::network(&server, &*secrets, &branches, people.clone(), clock.clone()).await?;
     let doors = hooks::doors(&server, &*secrets).await?;
     let jobs = Arc::new(ci::sign_ins(&server, &*secrets, clock.clone()).await?);
     let mut repositories = BTreeMap::new();
     for repository in &server.repositories {
-        repositories.insert(RepoId::new(repository.name.clone()), Arc::new(governed(&server, repository, &server.repository_path(repository))?));
+        repositories
+            .insert(RepoId::new(repository.name.clone()), Arc::new(governed(&server, repository, &server.repository_path(repository), branches[&repository.name].clone())?));
     }
     let halted = store.row::<bool>(&Service::halt_row()).await?.is_some_and(|row| row.value);
     let safe = Arc::new(safe(&server, secrets).await?);
@@ -356,6 +371,7 @@ pub async fn service_over(server: config::Server, targets: Targets) -> anyhow::R
         elsewhere,
         turns: Turns::default(),
         owners: Arc::new(Owners::new(repositories.values())),
+        reigns: Reigns::default(),
         repositories,
         plans: Semaphore::new(server.limits.plans as usize),
         kinds: kinds(&targets),
@@ -373,5 +389,5 @@ pub async fn service_over(server: config::Server, targets: Targets) -> anyhow::R
     let world = Arc::new(world);
     let reception = Arc::new(Reception::new((*world.store).clone(), world.clock.clone(), doors));
     let folders = local.into_iter().map(|place| (place.id, place.path)).collect();
-    Ok(Wired { service: Service::new(world.clone(), Desk::new(world)), people, folders, reception, jobs })
+    Ok(Wired { service: Service::new(world.clone(), Desk::new(world)), people, folders, reception, jobs, found })
 }

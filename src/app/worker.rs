@@ -9,12 +9,12 @@ use super::{
     orders::{self, Asker, Order},
     overrides::OverrideBook,
     perform,
-    world::World,
+    world::{Repository, World},
 };
 use crate::{
     core::{
         model::{MrId, ResourceId, StepId, Time, Token, Value},
-        review::{Answer, Phase, Sighting, View},
+        review::{Answer, MrState, Phase, Sighting, View},
         run::{Ask, Card, Change, Effect, Event, Input, StreamId},
     },
     ports::Fence,
@@ -147,6 +147,8 @@ struct Worker {
     reissued: BTreeSet<(StepId, u32)>,
     /// The running timer, at the earliest wake asked for.
     wake: Option<(Time, tokio::task::JoinHandle<()>)>,
+    /// The forge was asked, and there is nothing of it that concerns us.
+    stray: bool,
 }
 
 impl Worker {
@@ -158,7 +160,7 @@ impl Worker {
         let (change, upto) = follow::fold(&world, &mr).await.map_err(Unopened::Failed)?;
         let face = perform::FaceWriter::start(world.clone(), mr.clone(), fence.clone());
         let phase = (upto > 0).then(|| change.phase());
-        Ok(Self { world, desk, mr, own, change, phase, upto, fence, tokens: Tokens::default(), face, reissued: BTreeSet::new(), wake: None })
+        Ok(Self { world, desk, mr, own, change, phase, upto, fence, tokens: Tokens::default(), face, reissued: BTreeSet::new(), wake: None, stray: false })
     }
 
     async fn work(&mut self, looks: &mut Looks, inbox: &mut mpsc::UnboundedReceiver<Mail>, show: &watch::Sender<Glance>) -> Result<(), String> {
@@ -185,7 +187,7 @@ impl Worker {
         }
         let mut mails = Vec::new();
         loop {
-            if is_over(show) {
+            if is_over(show) || self.stray {
                 // Whatever keeps it for now (a face on its way to the forge, somebody who watches) sends no mail when it is done.
                 if tokio::time::timeout(LINGER, inbox.recv_many(&mut mails, INPUTS_A_TURN)).await.is_err() {
                     if self.rests(looks, show) && self.desk.retire(&self.mr, inbox) {
@@ -235,7 +237,10 @@ impl Worker {
                         if seen.as_ref().is_some_and(|seen| seen.altered.is_some()) {
                             self.face.again();
                         }
-                        heard.inputs.extend(seen.filter(|_| ended.counts).map(Input::Sighted));
+                        let seen = seen.filter(|_| ended.counts);
+                        // What goes to a branch that governs nothing here, and was never seen to go to another, is nobody's change.
+                        self.stray = ended.counts && self.change.sighting().is_none() && seen.as_ref().is_none_or(|seen| self.is_stray(seen));
+                        heard.inputs.extend(seen.filter(|_| !self.stray).map(Input::Sighted));
                         again |= ended.again;
                     }
                     Mail::View(answer) => drop(answer.send(self.change.view(self.world.clock.now()))),
@@ -261,6 +266,11 @@ impl Worker {
         }
     }
 
+    fn is_stray(&self, seen: &Sighting) -> bool {
+        let holds = |repo: &Arc<Repository>| repo.governed.holds(&seen.base_branch);
+        seen.state == MrState::Closed && self.world.repositories.get(&self.mr.repo).is_some_and(|repo| !holds(repo))
+    }
+
     /// Where there are several replicas, the journal says which of them works on it, and since when.
     fn carried(&self) -> Option<Input> {
         let by = Some(self.world.store.me()).filter(|_| self.world.store.shared())?;
@@ -276,7 +286,7 @@ impl Worker {
     /// Whether the change is over, shown as it is, not being looked at, and watched by nobody.
     fn rests(&self, looks: &Looks, show: &watch::Sender<Glance>) -> bool {
         // The desk's own receiver is the one.
-        is_over(show) && looks.is_idle() && self.face.is_shown() && show.receiver_count() <= 1
+        (is_over(show) || self.stray) && looks.is_idle() && self.face.is_shown() && show.receiver_count() <= 1
     }
 
     /// An act that was issued twice cannot tell what it found from what it did.
@@ -425,6 +435,7 @@ impl Worker {
                     earlier,
                     reverts: self.change.reverts(),
                     known,
+                    into: self.change.sighting().map(|seen| seen.base_branch.clone()),
                     fence: self.fence.clone(),
                     tokens: self.tokens.clone(),
                 };

@@ -1,7 +1,8 @@
 //! Everything a change may reach, behind ports; made once by the wiring.
 
 use super::{
-    board::BoardRoom, drift::SweepBook, forges::Elsewhere, news::News, overrides::OverrideBook, owners::Owners, safe::Safe, service::MrDesk, targets::Targets, turns::Turns,
+    board::BoardRoom, drift::SweepBook, forges::Elsewhere, news::News, overrides::OverrideBook, owners::Owners, reign::Reigns, safe::Safe, service::MrDesk, targets::Targets,
+    turns::Turns,
 };
 use crate::{
     core::{
@@ -9,7 +10,7 @@ use crate::{
         render::Kinds,
     },
     git::{Pointers, UnitCache},
-    ports::{Clock, ForgeReader, ForgeWriter, People, Probes, StateRepo},
+    ports::{Clock, ForgeReader, ForgeWriter, Governed, People, Probes, RepoError, StateRepo},
     stores::Store,
 };
 use std::{
@@ -49,6 +50,8 @@ pub struct World {
     pub turns: Turns,
     /// Who owns what several repositories may write.
     pub owners: Arc<Owners>,
+    /// Which of several branches governs, and what each change was planned under.
+    pub reigns: Reigns,
     pub kinds: Kinds,
     /// Whether new writes are stopped on the whole server.
     pub halted: AtomicBool,
@@ -82,8 +85,13 @@ impl Trouble {
 impl World {
     /// The tip of a repository's governed branch; `None`: it cannot be read, or there is none yet.
     pub fn base(&self, repo: &RepoId) -> Option<CommitId> {
-        let repo = self.repositories.get(repo)?;
-        repo.state.commit(&format!("refs/heads/{}", repo.branch)).ok()
+        self.repositories.get(repo)?.tip()
+    }
+
+    /// The repositories over the same git: itself, and those that are further branches of it.
+    pub fn beside<'a>(&'a self, repo: &'a RepoId) -> impl Iterator<Item = &'a Arc<Repository>> {
+        let whole = self.repositories.get(repo).map(|known| &known.whole);
+        self.repositories.values().filter(move |known| Some(&known.whole) == whole)
     }
 
     /// Why a probe of a repository can never be asked, by its grants and the server's configuration: what, and what to do.
@@ -107,7 +115,11 @@ impl World {
 pub struct Repository {
     pub id: RepoId,
     /// The branch whose tip is base.
-    pub branch: Str,
+    pub governed: Governed,
+    /// The repository whose git it is: itself, or the one whose further branch it is.
+    pub whole: RepoId,
+    /// The targets that other branches of that git govern.
+    pub left: Vec<Str>,
     pub state: Arc<dyn StateRepo>,
     pub grants: Vec<Grant>,
     /// Who approves while base has no policy; groups are spelled out.
@@ -129,6 +141,23 @@ pub struct Repository {
     pub pointers: Pointers,
     /// Who is written as a reference to what.
     pub references: Pointers,
+}
+
+impl Repository {
+    /// The tip of the governed branch, or where nobody says which one that is, of the newest that is there.
+    pub fn newest(&self) -> Result<CommitId, RepoError> {
+        if self.governed.now().is_none()
+            && let Some(newest) = self.governed.among(self.state.branches()?).first()
+        {
+            self.governed.set(newest);
+        }
+        self.state.commit(&self.governed.said())
+    }
+
+    /// The tip of the governed branch; `None`: it cannot be read, or there is none yet.
+    pub fn tip(&self) -> Option<CommitId> {
+        self.governed.now().and_then(|branch| self.state.commit(&format!("refs/heads/{branch}")).ok())
+    }
 }
 
 /// The users and groups of a server's configuration.

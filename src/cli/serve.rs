@@ -40,6 +40,13 @@ pub fn run(args: &ServeArgs) -> anyhow::Result<Exit> {
             interrupted = tokio::signal::ctrl_c() => interrupted?,
             _ = terminate.recv() => {}
             () = eof(), if until_eof => {}
+            () = running.renewed() => {
+                tracing::info!("starting anew, to serve what was found");
+                running.stop().await;
+                // The same process, so that whoever keeps it running sees one server; what it did goes on as after any restart.
+                let error = std::os::unix::process::CommandExt::exec(std::process::Command::new(std::env::current_exe()?).args(std::env::args_os().skip(1)));
+                return Err(anyhow::Error::new(error).context("cannot start anew"));
+            }
         }
         tracing::info!("stopping");
         running.stop().await;

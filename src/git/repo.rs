@@ -6,7 +6,7 @@ use super::{
     tree::{Trees, wrong},
 };
 use crate::{
-    core::model::{CommitId, FileId, TreeId},
+    core::model::{CommitId, FileId, Str, TreeId},
     ports::{Brought, Changed, Merge, RepoError, StateRepo, TreeEntry},
 };
 use git2::{ErrorCode, ObjectType, Oid, Repository};
@@ -138,6 +138,14 @@ impl StateRepo for GitRepo {
                 Err(error) if matches!(error.code(), ErrorCode::NotFound | ErrorCode::InvalidSpec | ErrorCode::Ambiguous | ErrorCode::Peel) => Err(missing()),
                 Err(error) => Err(wrong(error)),
             }
+        })
+    }
+
+    fn branches(&self) -> Result<Vec<Str>, RepoError> {
+        self.with_repo(|repo| {
+            let found = repo.references_glob("refs/heads/*").map_err(wrong)?;
+            // What is no text is no branch that anybody could name.
+            Ok(found.filter_map(|reference| Some(reference.ok()?.name().ok()?.strip_prefix("refs/heads/")?.into())).collect())
         })
     }
 

@@ -7,6 +7,7 @@ use crate::core::{
     review::{CommentId, Face, Right, Sighting},
     run::MergeAnswer,
 };
+use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
 /// Reads a forge.
@@ -30,6 +31,16 @@ pub trait ForgeReader: Send + Sync {
 
     /// What a person may do there.
     fn right<'a>(&'a self, repo: &'a RepoId, who: &'a User) -> Fut<'a, Result<Right, ForgeError>>;
+
+    /// The branches of which one governs, as the forge has them now, and here in the repository as well; `None`: as the repository here has them.
+    fn branches<'a>(&'a self, _repo: &'a RepoId) -> Fut<'a, Result<Option<Vec<Str>>, ForgeError>> {
+        Box::pin(async { Ok(None) })
+    }
+
+    /// The repositories of an organisation or group there, those of the groups below it too where it has such.
+    fn repositories<'a>(&'a self, _group: &'a str) -> Fut<'a, Result<Vec<Hosted>, ForgeError>> {
+        Box::pin(async { Err(ForgeError { what: "this forge has no groups".to_owned(), kind: ForgeErrorKind::Invalid }) })
+    }
 
     /// Looks at what the server needs there, as it would use it: its account, what that may do, who else could move the governed branch, and what is wished beside. Writes nothing.
     fn examine<'a>(&'a self, _repo: &'a RepoId, _wish: &'a Wish) -> Fut<'a, Vec<Exam>> {
@@ -97,6 +108,15 @@ pub enum Reaction {
     Refused,
 }
 
+/// A repository that a forge has.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Hosted {
+    /// Its path there: `platform/dns`.
+    pub path: Str,
+    #[serde(default)]
+    pub archived: bool,
+}
+
 /// A merge request that the server opens by itself.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Proposal {
@@ -142,6 +162,8 @@ pub struct MrRef {
     pub head: CommitId,
     pub updated: Time,
     pub open: bool,
+    /// Open at its forge, and sent to this branch, which governs nothing here.
+    pub stray: Option<Str>,
 }
 
 /// What the forge was last made to show; lets `show` write only differences.

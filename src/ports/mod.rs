@@ -3,6 +3,7 @@
 mod clock;
 mod driver;
 mod forge;
+mod governed;
 mod health;
 mod kv;
 mod kv_memory;
@@ -14,7 +15,8 @@ mod setup;
 
 pub use clock::{Clock, SystemClock, TestClock};
 pub use driver::{Cancel, Census, Cx, Driver, Fence, Guarded, ObserveError, ObserveErrorKind, Precondition};
-pub use forge::{Abilities, ForgeError, ForgeErrorKind, ForgeReader, ForgeWriter, MrRef, Proposal, Proposed, Reaction, Shown};
+pub use forge::{Abilities, ForgeError, ForgeErrorKind, ForgeReader, ForgeWriter, Hosted, MrRef, Proposal, Proposed, Reaction, Shown};
+pub use governed::{BranchPattern, Governed, Stand};
 pub use health::Probes;
 pub use kv::{Compare, Key, Kv, KvError, KvErrorKind, KvLimits, Miss, Put, Rev, Row, SessionId, Stands};
 pub use kv_memory::{Fault, MemoryKv};

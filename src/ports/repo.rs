@@ -8,6 +8,9 @@ pub trait StateRepo: Send + Sync {
     /// The commit a revision names (branch, tag, full or short id).
     fn commit(&self, rev: &str) -> Result<CommitId, RepoError>;
 
+    /// The names of all branches here.
+    fn branches(&self) -> Result<Vec<Str>, RepoError>;
+
     /// The tree of a commit.
     fn tree(&self, commit: &CommitId) -> Result<TreeId, RepoError>;
 

@@ -283,7 +283,7 @@ async fn repos(State(app): State<App>, Person(by): Person) -> Result<Json<Value>
     for (name, repository) in &app.service.world().repositories {
         let right = app.service.right(&by, name).await?;
         if right >= Right::Read {
-            rows.push(json!({ "name": name, "branch": repository.branch, "right": right }));
+            rows.push(json!({ "name": name, "branch": repository.governed.said(), "right": right }));
         }
     }
     Ok(Json(json!({ "version": 1, "repos": rows })))
@@ -301,7 +301,7 @@ async fn list(State(app): State<App>, Person(by): Person, InRepo(repo): InRepo) 
 async fn open(State(app): State<App>, Person(by): Person, InRepo(repo): InRepo, Body(new): Body<OpenMr>) -> Result<Response, Fault> {
     app.reads(&by, &repo).await?;
     let OpenMr { source, target, title, draft, reviewers, description } = new;
-    let governed = app.service.world().repositories.get(&repo).map(|known| known.branch.to_string());
+    let governed = app.service.world().repositories.get(&repo).map(|known| known.governed.said().to_string());
     let target = target.or(governed).ok_or_else(|| Fault::unseen("such repository"))?;
     let mr = app.service.open(&by, &repo, NewMr { title, source, target, draft, reviewers: reviewers.into_iter().map(User::new).collect(), description }).await?;
     let page = crate::core::review::Links::new(&app.service.world().url, &mr).change();

@@ -7,7 +7,7 @@ use super::{
 };
 use crate::{
     app::{
-        config, hooks,
+        config, discover, hooks,
         people::Directory,
         service::Service,
         wiring::{self, Wired},
@@ -29,6 +29,7 @@ pub struct Running {
     pub addr: SocketAddr,
     pub service: Service,
     stop: watch::Sender<bool>,
+    renewed: watch::Receiver<bool>,
     tasks: Vec<JoinHandle<()>>,
 }
 
@@ -45,7 +46,7 @@ pub async fn start(mut server: config::Server) -> anyhow::Result<Running> {
 /// Starts a server that is wired already.
 pub async fn start_over(listener: TcpListener, limits: config::Limits, drift: config::Drift, wired: Wired) -> anyhow::Result<Running> {
     let addr = listener.local_addr()?;
-    let Wired { service, people, folders, reception, jobs } = wired;
+    let Wired { service, people, folders, reception, jobs, found } = wired;
     let (stop, stopped) = watch::channel(false);
     let door = Arc::new(Door { people: people.clone(), service: service.clone(), folders });
     let routes = router(service.clone(), people, jobs, reception.clone(), &limits).merge(git_http::router(door, limits.push_bytes));
@@ -56,11 +57,27 @@ pub async fn start_over(listener: TcpListener, limits: config::Limits, drift: co
     let overrides = tokio::spawn(service.clone().keep_overrides(stopped.clone()));
     let sweep = tokio::spawn(service.clone().sweep(limits.sweep, stopped.clone()));
     let hooks = tokio::spawn(hooks::attend(service.clone(), reception, stopped.clone()));
-    let attend = tokio::spawn(service.clone().attend(stopped));
-    Ok(Running { addr, service, stop, tasks: vec![web, sweep, attend, hooks, overrides, drift] })
+    let attend = tokio::spawn(service.clone().attend(stopped.clone()));
+    let (tell, renewed) = watch::channel(false);
+    let quiet = service.clone();
+    let found = tokio::spawn(async move {
+        if found.renewed(stopped.clone()).await {
+            discover::quiet(&quiet, stopped).await;
+            tell.send_replace(true);
+        }
+    });
+    Ok(Running { addr, service, stop, renewed, tasks: vec![web, sweep, attend, hooks, overrides, drift, found] })
 }
 
 impl Running {
+    /// Returns when other repositories are to be served than those that this server knows, and nothing runs; only a server that starts anew serves them.
+    pub async fn renewed(&self) {
+        let mut renewed = self.renewed.clone();
+        if renewed.wait_for(|renewed| *renewed).await.is_err() {
+            std::future::pending::<()>().await;
+        }
+    }
+
     /// Stops taking requests, lets every change finish its turn, and returns when the journal holds everything.
     pub async fn stop(self) {
         let _ = self.stop.send(true);
@@ -101,6 +118,11 @@ impl GitDoor for Door {
 
     fn pushed(&self, repo: &RepoId) {
         let (service, repo) = (self.service.clone(), repo.clone());
-        tokio::spawn(async move { service.swept(&repo).await });
+        tokio::spawn(async move {
+            // A push may have moved a branch of any of the repositories over this git.
+            for beside in service.world().beside(&repo).map(|known| known.id.clone()).collect::<Vec<_>>() {
+                service.swept(&beside).await;
+            }
+        });
     }
 }

@@ -1,9 +1,9 @@
 //! Faults that the shape of `server.yaml` does not show: names that nobody has, addresses that are none, the same name twice.
 
-use super::{Places, Repository, SecretSource, Server, StoreKind, Target, TokenSource, ci, forges, owners};
+use super::{Places, Repository, SecretSource, Server, StoreKind, Target, TokenSource, branches, ci, discover, forges, owners, rights};
 use crate::{
     app::wiring,
-    core::model::{Grant, Refusal, RefusalKind, SecretRef, Span, Str, nearest},
+    core::model::{Grant, Place, Refusal, RefusalKind, SecretRef, Span, Str, nearest},
     formats::yaml::Node,
 };
 use std::{collections::BTreeMap, path::PathBuf};
@@ -14,8 +14,10 @@ pub(super) fn check(server: &Server, node: &Node) -> Vec<Refusal> {
     check.addresses();
     check.users();
     check.repositories();
+    branches::check(&mut check);
     forges::check(&mut check);
     ci::check(&mut check);
+    discover::check(&mut check);
     check.owners();
     for (name, target) in &server.targets {
         check.target(name, target);
@@ -228,6 +230,7 @@ impl Check<'_> {
             for (i, member) in members.iter().enumerate().filter(|_| server.forges.is_empty()) {
                 self.user(member, &["groups", group, &i.to_string()], false);
             }
+            rights::spans(self, group, members);
         }
     }
 
@@ -292,7 +295,7 @@ impl Check<'_> {
     }
 
     /// A listed name must be a user, or a group where groups are taken.
-    fn user(&mut self, name: &str, path: &[&str], groups: bool) {
+    pub fn user(&mut self, name: &str, path: &[&str], groups: bool) {
         let server = self.server;
         let (what, advice) = match name.strip_prefix('@').filter(|_| groups) {
             Some(group) if server.groups.contains_key(group) => return,
@@ -321,37 +324,57 @@ impl Check<'_> {
                 self.fault(RefusalKind::Value, &path, format!("`{}` is no repository name", repository.name), advice);
             }
             self.rights(repository, &at);
-            for (g, grant) in repository.grants.iter().enumerate() {
-                if !server.targets.contains_key(&grant.target) {
-                    let advice = instead(&grant.target, server.targets.keys(), "add it under `targets:`");
-                    self.fault(RefusalKind::Unknown, &["repositories", &at, "grants", &g.to_string(), "target"], format!("no target is named `{}`", grant.target), advice);
-                }
+        }
+    }
+
+    /// Every grant of the file: by repository and further branch, with what the two are called and where it stands.
+    fn granted(&self) -> Vec<Granted<'_>> {
+        let mut all = Vec::new();
+        for (i, of) in self.server.repositories.iter().enumerate() {
+            let path = |grant: usize| vec!["repositories".to_owned(), i.to_string(), "grants".to_owned(), grant.to_string()];
+            all.extend(of.grants.iter().enumerate().map(|(g, grant)| Granted { of: (i, None), name: of.name.to_string(), grant, path: path(g) }));
+            for (b, branch) in of.branches.iter().enumerate() {
+                let path = |grant: usize| vec!["repositories".to_owned(), i.to_string(), "branches".to_owned(), b.to_string(), "grants".to_owned(), grant.to_string()];
+                let name = format!("{}@{}", of.name, branch.label());
+                all.extend(branch.grants.iter().enumerate().map(|(g, grant)| Granted { of: (i, Some(b)), name: name.clone(), grant, path: path(g) }));
             }
         }
+        all
+    }
+
+    fn place_of(&self, granted: &Granted<'_>) -> Place {
+        self.node.nearest_to(&granted.path.iter().map(String::as_str).collect::<Vec<_>>()).place.clone()
     }
 
     /// Each resource has one owner: no two repositories are granted the same unit, and no two lie in the same folder.
     fn owners(&mut self) {
         let repositories = &self.server.repositories;
-        let granted = repositories.iter().enumerate().flat_map(|(i, of)| of.grants.iter().enumerate().map(move |(g, grant)| (i, g, grant)));
-        let granted: Vec<(usize, usize, &Grant)> = granted.collect();
-        let pairs = owners::pairs(self.server);
+        let server = self.server;
+        let (mut faults, pairs) = (Vec::new(), owners::pairs(server));
         let same = |a: &Str, b: &Str| pairs.iter().any(|(one, other, places)| *places == Places::Same && ((*one, *other) == (a, b) || (*other, *one) == (a, b)));
-        for (n, (i, g, grant)) in granted.iter().enumerate() {
+        let granted = self.granted();
+        for (n, Granted { of, name, grant, path: _ }) in granted.iter().enumerate() {
+            if !server.targets.contains_key(&grant.target) {
+                let place = self.node.nearest_to(&granted[n].path.iter().map(String::as_str).chain(["target"]).collect::<Vec<_>>()).place.clone();
+                let advice = instead(&grant.target, server.targets.keys(), "add it under `targets:`");
+                faults.push(Refusal::new(RefusalKind::Unknown, format!("no target is named `{}`", grant.target)).at(place).advice(advice));
+            }
             // One system under two names is two owners in one repository, too.
-            let others = granted[..n]
-                .iter()
-                .filter(|(other, _, first)| if first.target == grant.target { other != i && !(first.shared && grant.shared) } else { same(&first.target, &grant.target) });
-            let Some((other, first, theirs, unit)) = others.filter_map(|(other, at, first)| Some((other, at, *first, first.overlap(grant)?))).next() else { continue };
-            let alias = if theirs.target == grant.target { String::new() } else { format!(", which is `{}` under another name", theirs.target) };
+            let others = granted[..n].iter().filter(|other| {
+                let first = other.grant;
+                if first.target == grant.target { other.of != *of && !(first.shared && grant.shared) } else { same(&first.target, &grant.target) }
+            });
+            let Some((other, unit)) = others.filter_map(|other| Some((other, other.grant.overlap(grant)?))).next() else { continue };
+            let alias = if other.grant.target == grant.target { String::new() } else { format!(", which is `{}` under another name", other.grant.target) };
             let what = match unit {
-                Some(unit) => format!("`{}` may write `{unit}` of `{}`{alias}, as `{}` may", repositories[*i].name, grant.target, repositories[*other].name),
-                None => format!("`{}` may write all of `{}`{alias}, of which `{}` may write units", repositories[*i].name, grant.target, repositories[*other].name),
+                Some(unit) => format!("`{name}` may write `{unit}` of `{}`{alias}, as `{}` may", grant.target, other.name),
+                None => format!("`{name}` may write all of `{}`{alias}, of which `{}` may write units", grant.target, other.name),
             };
-            let place = |i: usize, g: usize| self.node.nearest_to(&["repositories", &i.to_string(), "grants", &g.to_string()]).place.clone();
-            let fault = Refusal::new(RefusalKind::Overlap, what).at(place(*i, *g)).also(place(*other, *first));
-            self.found.push(fault.advice("each resource has one owner: grant each unit to one repository, with `units:`, or say `shared: true` on both grants, and what one repository asks for is refused to the other"));
+            let fault = Refusal::new(RefusalKind::Overlap, what).at(self.place_of(&granted[n])).also(self.place_of(other));
+            faults.push(fault.advice("each resource has one owner: grant each unit to one repository, with `units:`, or say `shared: true` on both grants, and what one repository asks for is refused to the other"));
         }
+        drop(granted);
+        self.found.extend(faults);
         for (one, other, _) in pairs.iter().filter(|(_, _, places)| *places == Places::Nested) {
             let what = format!("the folders of `{one}` and `{other}` lie one in the other, so one key has two names");
             let place = |name: &Str| self.node.nearest_to(&["targets", name, "path"]).place.clone();
@@ -436,6 +459,15 @@ impl Check<'_> {
             }
         }
     }
+}
+
+/// One grant of the file.
+struct Granted<'a> {
+    /// The repository, and which of its further branches.
+    of: (usize, Option<usize>),
+    name: String,
+    grant: &'a Grant,
+    path: Vec<String>,
 }
 
 fn is_host_and_port(text: &str) -> bool {

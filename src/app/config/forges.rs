@@ -1,10 +1,10 @@
 //! The keys of `server.yaml` for network forges, and what can be wrong with them.
 
 use super::{
-    Repository, SecretSource, SecretSources, Server,
+    Discover, Repository, SecretSource, SecretSources, Server,
     check::{Check, instead},
 };
-use crate::core::model::{Refusal, RefusalKind, Str};
+use crate::core::model::{Refusal, RefusalKind, Span, Str};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use std::{collections::BTreeMap, path::PathBuf};
@@ -37,6 +37,12 @@ pub struct Forge {
     /// Lets the token travel unencrypted to a forge at `http://` that is not on this machine.
     #[serde(default)]
     pub insecure: bool,
+    /// Groups whose repositories are found by asking, and what each of them gets.
+    #[serde(default)]
+    pub discover: Vec<Discover>,
+    /// How often it is asked for them. The server restarts itself, once nothing runs, to serve others than it does.
+    #[serde(default = "super::discover::default_every")]
+    pub discover_every: Span,
     /// How long one answer may take.
     #[serde(default = "default_answer")]
     pub answer_timeout: crate::core::model::Span,

@@ -1,6 +1,6 @@
 //! From the file on disk to a checked configuration.
 
-use super::{Server, check};
+use super::{Server, branches, check};
 use crate::{
     core::model::{Place, Refusal, RefusalKind},
     formats::yaml,
@@ -32,5 +32,10 @@ fn read(file: &str, bytes: &[u8], folder: &Path) -> Result<Server, Vec<Refusal>>
     let mut server: Server = yaml::from_node(&node).map_err(|refusal| vec![yaml::with_excerpt(refusal, bytes)])?;
     server.start_paths_at(folder);
     let faults = check::check(&server, &node);
-    if faults.is_empty() { Ok(server) } else { Err(faults.into_iter().map(|refusal| yaml::with_excerpt(refusal, bytes)).collect()) }
+    if faults.is_empty() {
+        branches::spread(&mut server);
+        Ok(server)
+    } else {
+        Err(faults.into_iter().map(|refusal| yaml::with_excerpt(refusal, bytes)).collect())
+    }
 }

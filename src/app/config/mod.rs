@@ -1,7 +1,9 @@
 //! `server.yaml`: what the operators of a server say; every fault with its place, secrets by reference only.
 
+mod branches;
 mod check;
 mod ci;
+mod discover;
 mod forges;
 mod load;
 mod owners;
@@ -11,7 +13,9 @@ mod rights;
 mod secret;
 mod types;
 
+pub use branches::Branch;
 pub use ci::{Ci, JobToken, SignIn};
+pub use discover::{Discover, NotServed};
 pub use forges::{Forge, ForgeKind, LOCAL};
 pub use load::{load, parse};
 pub use owners::{Places, pairs, places};

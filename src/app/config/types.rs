@@ -1,6 +1,6 @@
 //! The keys of `server.yaml`; the doc of each field is its line in docs/configuration.md.
 
-use super::{Ci, Forge, Probes, SecretSource, SecretSources, Sops, TokenSource, Vault};
+use super::{Branch, Ci, Forge, Probes, SecretSource, SecretSources, Sops, TokenSource, Vault};
 use crate::core::model::{Grant, ProbeGrant, SecretRef, Span, Str};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -43,7 +43,7 @@ pub struct Server {
     /// Who may sign in.
     #[serde(default)]
     pub users: Vec<User>,
-    /// Names for lists of users; `@name` stands for the group where users are listed.
+    /// Names for lists of users; `@name` stands for the group where users are listed. A group that is asked on several forges says whose account each is: `work:ana`.
     #[serde(default)]
     pub groups: BTreeMap<Str, Vec<Str>>,
     /// The forges in the network, by a name of yours.
@@ -181,6 +181,21 @@ pub struct Repository {
     /// The governed branch; only the server moves it.
     #[serde(default = "default_branch")]
     pub branch: Str,
+    /// Further governed branches, each with grants of its own.
+    #[serde(default)]
+    pub branches: Vec<Branch>,
+    /// `branch` is a pattern, of which one governs.
+    #[serde(skip)]
+    pub newest: bool,
+    /// The repository of the file whose further branch it is.
+    #[serde(skip)]
+    pub of: Option<Str>,
+    /// A forge was asked for it.
+    #[serde(skip)]
+    pub found: bool,
+    /// The targets that other branches of it govern, of which its files say nothing.
+    #[serde(skip)]
+    pub left: Vec<Str>,
     /// The bare repository of the local forge. Without it: `repos/NAME.git` in the data folder, made when it is missing.
     #[serde(default)]
     pub path: Option<PathBuf>,
@@ -211,7 +226,7 @@ pub struct Repository {
     pub probes: ProbeGrant,
 }
 
-fn default_branch() -> Str {
+pub(super) fn default_branch() -> Str {
     "main".into()
 }
 
@@ -471,6 +486,6 @@ impl Server {
     /// Where a repository lies on disk; of one on a network forge, its mirror.
     pub fn repository_path(&self, repository: &Repository) -> PathBuf {
         let folder = if repository.is_local() { "repos" } else { "mirrors" };
-        repository.path.clone().unwrap_or_else(|| self.data.join(folder).join(format!("{}.git", repository.name)))
+        repository.path.clone().unwrap_or_else(|| self.data.join(folder).join(format!("{}.git", repository.whole())))
     }
 }

@@ -24,7 +24,7 @@ pub(super) fn examine(server: &Server, named: &Repository, policy: &Policy) -> V
 fn one(server: &Server, named: &Repository, rule: &ApprovalRule) -> Option<Exam> {
     let about = format!("repository {}: approvals", named.name);
     let may = |name: &Str| server.right(named, name) >= Right::Approve;
-    let meant: Vec<Str> = if rule.by.is_empty() { server.users.iter().map(|user| user.name.clone()).collect() } else { server.spelled_out(&rule.by) };
+    let meant: Vec<Str> = if rule.by.is_empty() { server.users.iter().map(|user| user.name.clone()).collect() } else { server.spelled_out(named, &rule.by) };
     let able: BTreeSet<&Str> = meant.iter().filter(|name| may(name)).collect();
     let when = rule.when.as_ref().map_or_else(|| "the rule that always holds".to_owned(), |when| format!("the rule `{when}`"));
     let of = if rule.by.is_empty() { "anyone who may approve".to_owned() } else { rule.by.join(", ") };

@@ -113,3 +113,31 @@ pub(super) fn git() -> Exam {
         (None, _) | (_, None) => Exam::warn("git", format!("`git version` says `{said}`"), next),
     }
 }
+
+/// The mirrors of repositories that are configured no more: nothing removes them.
+pub(super) fn mirrors(server: &Server) -> Vec<Exam> {
+    let root = server.data.join("mirrors");
+    let known: std::collections::BTreeSet<_> = server.repositories.iter().map(|named| server.repository_path(named)).collect();
+    let left: Vec<String> = kept(&root).into_iter().filter(|path| !known.contains(path)).map(|path| path.display().to_string()).collect();
+    match left.first() {
+        None => Vec::new(),
+        Some(first) => {
+            let said = format!("{} of repositories that are configured no more, the first: {first}", left.len());
+            vec![Exam::warn("mirrors", said, "remove the folders once none of their changes is open; a mirror is fetched again when it is missing")]
+        }
+    }
+}
+
+/// The bare repositories below a folder.
+fn kept(folder: &std::path::Path) -> Vec<std::path::PathBuf> {
+    let Ok(entries) = std::fs::read_dir(folder) else { return Vec::new() };
+    let mut found: Vec<std::path::PathBuf> = Vec::new();
+    for path in entries.filter_map(Result::ok).map(|entry| entry.path()).filter(|path| path.is_dir()) {
+        match path.join("HEAD").exists() {
+            true => found.push(path),
+            false => found.extend(kept(&path)),
+        }
+    }
+    found.sort();
+    found
+}

@@ -44,7 +44,7 @@ pub(super) fn examine(server: &Server, named: &Named, checkout: Option<&Path>) -
         }
         None => {
             if named.is_local() {
-                found.exams.push(wiring::guard(named, &kept));
+                found.exams.push(wiring::guard(server, named, &kept));
             }
             &kept
         }
@@ -57,16 +57,17 @@ pub(super) fn examine(server: &Server, named: &Named, checkout: Option<&Path>) -
 
 fn look(server: &Server, named: &Named, path: &Path, found: &mut Found) -> Result<(), RepoError> {
     let about = |what: &str| format!("repository {}: {what}", named.name);
-    let repo = wiring::governed(server, named, path)?;
-    let commit = repo.state.commit(&named.branch)?;
+    let repo = wiring::governed(server, named, path, named.governed())?;
+    let commit = repo.newest()?;
+    let branch = repo.governed.said();
     let tree = repo.state.tree(&commit)?;
     let governing = governing::governing(&repo, &commit)?;
     if governing.outdated {
         let next = "open a merge request that mends it; an admin approves it";
-        found.exams.push(Exam::fail(about("trueup.yaml"), format!("it cannot be read on `{}`; an older one holds", named.branch), next));
+        found.exams.push(Exam::fail(about("trueup.yaml"), format!("it cannot be read on `{branch}`; an older one holds"), next));
     }
     let Some(root) = &governing.root else {
-        found.exams.push(Exam::warn(about("trueup.yaml"), format!("`{}` has none", named.branch), "open a merge request that adds one; `trueup schema` describes it"));
+        found.exams.push(Exam::warn(about("trueup.yaml"), format!("`{branch}` has none"), "open a merge request that adds one; `trueup schema` describes it"));
         return Ok(());
     };
     match validate::validate(&*repo.state, &tree)? {

@@ -2,7 +2,7 @@
 
 use super::{approvals, host, probes, repository};
 use crate::{
-    app::{config::Server, wiring},
+    app::{config::Server, discover, wiring},
     core::model::{Str, Unit},
     ports::{Exam, Found},
 };
@@ -24,8 +24,12 @@ pub async fn examine(server: &Server, checkout: Option<(&str, &Path)>) -> Vec<Ex
     if let Err(error) = wiring::secrets(server).await {
         exams.push(Exam::fail("providers of secrets", format!("{error:#}"), "mend it; the server does not start without"));
     }
+    let (found, groups) = discover::examine(server, &*secrets).await;
+    let server = &found;
+    exams.extend(groups);
     exams.push(host::folder(&server.data));
     exams.extend(wiring::store::examine(server, &*secrets).await);
+    exams.extend(host::mirrors(server));
     exams.push(host::git());
     exams.extend(host::views(server));
     let mut health = Vec::new();

@@ -89,7 +89,7 @@ impl Ground {
         let governing = governing::governing(repo, base).map_err(|error| error.to_string())?;
         let policy = Arc::new(governing::policy(repo, &governing));
         let Some(root) = governing.root else {
-            return Err(format!("the branch `{}` of {} has no trueup.yaml that can be read, so nothing is governed; merge one first", repo.branch, repo.id));
+            return Err(format!("the branch `{}` of {} has no trueup.yaml that can be read, so nothing is governed; merge one first", repo.governed, repo.id));
         };
         let ignored = Patterns::new("policy.ignore", &policy.ignore).map_err(|fault| fault.to_string())?;
         let tree = repo.state.tree(base).map_err(|error| error.to_string())?;

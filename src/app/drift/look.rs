@@ -234,7 +234,7 @@ impl Looker<'_> {
 
     fn tip(&self) -> Option<CommitId> {
         match self.open {
-            Open::Server { .. } => self.repo.state.commit(&format!("refs/heads/{}", self.repo.branch)).ok(),
+            Open::Server { .. } => self.repo.tip(),
             // A checkout was asked about one commit.
             Open::Unknown => None,
         }

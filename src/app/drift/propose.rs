@@ -78,7 +78,7 @@ pub async fn propose(world: &Arc<World>, desk: &Desk, repo: &Arc<Repository>, re
     let names: Vec<String> = edit.taken.iter().take(TOLD).map(|(title, target)| format!("{title} on {target}")).collect();
     let message = format!("{title}\n\nAsks for what is live:\n{}\n", names.join("\n"));
     let about = about(&edit, &targets);
-    let proposal = Proposal { repo: repo.id.clone(), key: DRIFT.into(), branch: BRANCH.into(), title, message, base, files: edit.files, asked_by: by.cloned() };
+    let proposal = Proposal { repo: repo.id.clone(), key: DRIFT.into(), branch: branch(&repo.id), title, message, base, files: edit.files, asked_by: by.cloned() };
     match world.forge.propose(&proposal).await.map_err(|error| error.to_string())? {
         Proposed::Open(mr) => {
             let key = Fingerprint::of("about", &[about.as_bytes()]).to_string();
@@ -91,6 +91,14 @@ pub async fn propose(world: &Arc<World>, desk: &Desk, repo: &Arc<Repository>, re
             Ok(Some(mr))
         }
         Proposed::Declined(_) => Ok(None),
+    }
+}
+
+/// The branch of its own; each further governed branch of a repository has another.
+fn branch(repo: &crate::core::model::RepoId) -> Str {
+    match repo.as_str().split_once('@') {
+        None => BRANCH.into(),
+        Some((_, label)) => format!("{BRANCH}-{label}").into(),
     }
 }
 

@@ -8,7 +8,7 @@ use crate::{
     app::service::Service,
     core::model::{CommitId, MrId, RepoId, Span, Time},
     forges::hooks::{Hint, Subject},
-    ports::KvError,
+    ports::{KvError, Stand},
     stores::Store,
 };
 use std::{
@@ -150,10 +150,26 @@ impl Attendant {
                 let late = now.0.saturating_sub(at.0).max(0);
                 metrics::histogram!("trueup_news_late_seconds", "by" => "webhook").record(late as f64 / 1000.0);
             }
-            match about {
-                Subject::Mr(number) => drop(looks.insert(MrId { repo, number })),
-                Subject::Commit(commit) => looks.extend(world.news.at_head(&repo, &commit)),
-                Subject::Branch(_) | Subject::Repository(_) => repos.entry(repo).or_default().extend(push.map(|push| push.commit)),
+            let all: Vec<RepoId> = world.beside(&repo).map(|known| known.id.clone()).collect();
+            for repo in &all {
+                if let Subject::Branch(branch) = &about
+                    && let Some(Stand::Retired(by)) = world.repositories.get(repo).map(|known| known.governed.stand(branch))
+                {
+                    metrics::counter!("trueup_retired_pushes_total", "repo" => repo.to_string()).increment(1);
+                    tracing::error!(%repo, "somebody pushed to `{branch}`, which governs nothing any more: `{by}` took over, and nothing follows from the push");
+                }
+                match &about {
+                    // Of several that are one there, whoever knows it looks; the others find in their lists whether it is theirs by now.
+                    Subject::Mr(number) => {
+                        let mr = MrId { repo: repo.clone(), number: *number };
+                        match all.len() == 1 || matches!(world.store.card(&mr).await, Ok(Some(_))) {
+                            true => drop(looks.insert(mr)),
+                            false => drop(repos.entry(repo.clone()).or_default()),
+                        }
+                    }
+                    Subject::Commit(commit) => looks.extend(world.news.at_head(repo, commit)),
+                    Subject::Branch(_) | Subject::Repository(_) => repos.entry(repo.clone()).or_default().extend(push.iter().map(|push| push.commit.clone())),
+                }
             }
         }
         world.news.announced(looks.iter().cloned(), repos.keys().cloned());

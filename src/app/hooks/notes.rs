@@ -1,12 +1,13 @@
 //! Who pushed which commit, as signed deliveries said: evidence that the forges' API does not give, kept for the looks that follow.
 
 use crate::{
+    app::world::Repository,
     core::{
         model::{RepoId, Str, Time, User},
         review::Sighting,
     },
     forges::hooks::Push,
-    ports::{Brought, KvError, KvErrorKind, People},
+    ports::{Brought, KvError, KvErrorKind, People, Stand},
     stores::{Batch, RowKey, Store},
 };
 use serde::{Deserialize, Serialize};
@@ -81,11 +82,17 @@ pub(super) async fn forget(store: &Store, before: Time) -> Result<usize, KvError
 }
 
 /// Who pushed the commits that a merge request brings, as far as signed deliveries said (I2). A note can only take an approval away, so a doubt counts as a push: without `brought`, all of the branch.
-pub async fn pushers(store: &Store, people: &dyn People, seen: &Sighting, brought: Option<&Brought>) -> Result<BTreeSet<User>, KvError> {
-    let notes = store.rows::<Note>(&branch(&seen.mr.repo, &seen.source_branch), None, REMEMBERED * 2).await?;
+pub async fn pushers(store: &Store, (repo, people): (&Repository, &dyn People), seen: &Sighting, brought: Option<&Brought>) -> Result<BTreeSet<User>, KvError> {
+    let notes = store.rows::<Note>(&branch(&repo.whole, &seen.source_branch), None, REMEMBERED * 2).await?;
     let brings = |commit: &str| brought.is_none_or(|brought| !brought.whole || brought.commits.iter().any(|known| known.as_str() == commit));
     let of_it = notes.into_iter().filter(|stored| stored.key.segments().pop().is_some_and(|commit| brings(&commit)));
-    Ok(of_it.flat_map(|stored| stored.value.by).map(|login| people.by_login(&login)).collect())
+    let mut by: BTreeSet<Str> = of_it.flat_map(|stored| stored.value.by).collect();
+    if let Stand::Newer(_) = repo.governed.stand(&seen.base_branch) {
+        // Whoever made the branch that takes over brings what is on it.
+        let made = store.rows::<Note>(&branch(&repo.whole, &seen.base_branch), None, REMEMBERED * 2).await?;
+        by.extend(made.into_iter().flat_map(|stored| stored.value.by));
+    }
+    Ok(by.iter().map(|login| people.by_login(login)).collect())
 }
 
 #[cfg(test)]

@@ -129,7 +129,9 @@ fn root(state: &dyn StateRepo, tree: &TreeId) -> Option<trueup_yaml::Repository>
 fn ungoverned(state: Arc<dyn StateRepo>, targets: &Targets) -> Repository {
     Repository {
         id: RepoId::new("this repository"),
-        branch: "".into(),
+        governed: "".into(),
+        whole: RepoId::new("this repository"),
+        left: Vec::new(),
         state,
         grants: targets.keys().map(|target| Grant { target: target.clone(), units: Vec::new(), sensitive: Vec::new(), shared: false }).collect(),
         admins: Vec::new(),

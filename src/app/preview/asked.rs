@@ -7,6 +7,7 @@ use crate::{
     app::{
         ci::{About, Asker},
         planning::{self, Request, Sighted},
+        reign::Asks,
         service::{Service, ServiceError, ServiceErrorKind},
     },
     core::{
@@ -132,9 +133,9 @@ async fn found(service: &Service, asker: &Asker, question: &Question, candidates
 }
 
 async fn is_governed(service: &Service, mr: &MrId) -> Result<bool, ServiceError> {
-    let branch = service.world().repositories.get(&mr.repo).map(|repo| repo.branch.clone());
+    let governed = service.world().repositories.get(&mr.repo).map(|repo| repo.governed.clone());
     match service.world().forge.look(mr, Some(CommentId(u64::MAX))).await {
-        Ok(sighting) => Ok(branch.is_some_and(|branch| branch == sighting.base_branch)),
+        Ok(sighting) => Ok(governed.is_some_and(|governed| governed.holds(&sighting.base_branch))),
         Err(error) if error.kind == ForgeErrorKind::NotFound => Ok(false),
         Err(error) => Err(away(error)),
     }
@@ -217,8 +218,13 @@ async fn answer(service: &Service, mr: &MrId, view: &View, head: &CommitId) -> R
     let world = service.world();
     let Some(repo) = world.repositories.get(&mr.repo).cloned() else { return refused(ServiceErrorKind::NotFound, format!("no repository {} here", words::code(mr.repo.as_str()))) };
     let turn = world.plans.acquire().await;
-    let request = Request { mr: mr.clone(), ..Request::afresh(mr.repo.clone(), base.clone(), head.clone()) };
-    let (_, result) = planning::compile_for(repo, &world.targets, Sighted::Offline, request).await;
+    let result = match world.reigns.judge(world, mr, Some(&view.base_branch), Asks::Preview).await {
+        Ok(takes_over) => {
+            let request = Request { mr: mr.clone(), takes_over, ..Request::afresh(mr.repo.clone(), base.clone(), head.clone()) };
+            planning::compile_for(repo, &world.targets, Sighted::Offline, request).await.1
+        }
+        Err(result) => result,
+    };
     drop(turn);
     let unseen = Some(Unseen::Untrusted(&view.author));
     match result {

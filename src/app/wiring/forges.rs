@@ -15,7 +15,7 @@ use crate::{
         gitea::Gitea,
         net::{ForgeConfig, Project},
     },
-    ports::{Clock, Exam, Furnished, Hook, Outcome, People, Secrets, SystemClock, Wish},
+    ports::{Clock, Exam, Furnished, Governed, Hook, Outcome, People, Secrets, SystemClock, Wish},
 };
 use anyhow::Context as _;
 use std::{collections::BTreeMap, sync::Arc};
@@ -28,10 +28,10 @@ pub struct Found {
 }
 
 /// Makes every network forge with its mirrors. Nothing is contacted yet.
-pub async fn network(server: &config::Server, secrets: &dyn Secrets, people: Arc<dyn People>, clock: Arc<dyn Clock>) -> anyhow::Result<Found> {
+pub async fn network(server: &config::Server, secrets: &dyn Secrets, branches: &BTreeMap<Str, Governed>, people: Arc<dyn People>, clock: Arc<dyn Clock>) -> anyhow::Result<Found> {
     let mut found = Found { network: BTreeMap::new(), elsewhere: BTreeMap::new() };
     for (name, forge) in &server.forges {
-        let config = configured(server, name, forge, secrets).await?;
+        let config = configured(server, name, forge, secrets, branches).await?;
         let ids: Vec<RepoId> = config.projects.iter().map(|project| project.id.clone()).collect();
         for project in &config.projects {
             found.elsewhere.insert(project.id.clone(), Elsewhere { page: project.page.clone(), requests: requests(forge.kind) });
@@ -40,6 +40,14 @@ pub async fn network(server: &config::Server, secrets: &dyn Secrets, people: Arc
         found.network.extend(ids.into_iter().map(|id| (id, spoken.clone())));
     }
     Ok(found)
+}
+
+/// A forge without repositories, to ask which there are.
+pub async fn finder(server: &config::Server, name: &Str, secrets: &dyn Secrets, clock: Arc<dyn Clock>) -> anyhow::Result<Arc<dyn Forge>> {
+    let forge = server.forges.get(name).with_context(|| format!("no forge is named `{name}`"))?;
+    let alone = config::Server { repositories: Vec::new(), ..server.clone() };
+    let config = configured(&alone, name, forge, secrets, &BTreeMap::new()).await?;
+    spoken(forge.kind, config, Arc::new(Directory::strangers(Arc::new(alone))), clock).with_context(|| format!("forge {name}"))
 }
 
 /// The driver of one forge.
@@ -68,7 +76,7 @@ fn requests(kind: ForgeKind) -> &'static str {
 }
 
 /// One forge with its secrets and authorities read.
-async fn configured(server: &config::Server, name: &Str, forge: &config::Forge, secrets: &dyn Secrets) -> anyhow::Result<ForgeConfig> {
+async fn configured(server: &config::Server, name: &Str, forge: &config::Forge, secrets: &dyn Secrets, branches: &BTreeMap<Str, Governed>) -> anyhow::Result<ForgeConfig> {
     let ca = match &forge.ca {
         None => None,
         Some(path) => Some(std::fs::read(path).with_context(|| format!("cannot read {}, the authority of forge {name}", path.display()))?),
@@ -79,7 +87,7 @@ async fn configured(server: &config::Server, name: &Str, forge: &config::Forge, 
             id: RepoId::new(repository.name.clone()),
             path: path.to_string(),
             page: format!("{}/{path}", forge.web()),
-            branch: repository.branch.clone(),
+            branch: branches.get(&repository.name).cloned().unwrap_or_else(|| repository.governed()),
             mirror: server.repository_path(repository),
         })
     };
@@ -146,7 +154,7 @@ async fn apart(server: &config::Server, secrets: &dyn Secrets) -> anyhow::Result
     let scratch = tempfile::tempdir().context("cannot make a temporary folder")?;
     let elsewhere = Arc::new(config::Server { data: scratch.path().to_owned(), ..server.clone() });
     let people = Arc::new(Directory::strangers(elsewhere.clone()));
-    let found = network(&elsewhere, secrets, people, Arc::new(SystemClock)).await?;
+    let found = network(&elsewhere, secrets, &BTreeMap::new(), people, Arc::new(SystemClock)).await?;
     Ok((found, scratch))
 }
 
@@ -164,6 +172,10 @@ async fn wish(server: &config::Server, repo: &RepoId, secrets: &dyn Secrets, ane
         lacks: Some(Exam::warn(&*about, format!("{said}, so that news is found by the sweep alone"), next)),
     };
     let Some(repository) = server.repositories.iter().find(|repository| *repository.name == *repo.0) else { return without("it is not configured".to_owned(), "add it") };
+    if repository.of.is_some() {
+        // Its repository's webhook tells of all branches.
+        return Wished { wish: Wish { hook: None, labels }, lacks: None };
+    }
     let forges = server.forge_of(repository).map(|(_, forge)| forge.webhook_secret.0.first());
     let Some(source) = repository.webhook_secret.0.first().or(forges.flatten()) else {
         return without("the server has no `webhook_secret` for it".to_owned(), "add it to the forge or the repository: `openssl rand -hex 32` makes one");

@@ -17,7 +17,8 @@ pub async fn doors(server: &config::Server, secrets: &dyn Secrets) -> anyhow::Re
     let mut doors = BTreeMap::new();
     for (name, forge) in &server.forges {
         let mut door = Door::new(dialect(forge.kind), read(&forge.webhook_secret, secrets).await.with_context(|| format!("the webhook secret of forge {name}"))?);
-        for repository in server.repositories.iter().filter(|repository| repository.forge == *name) {
+        // Further branches hear of what their repository is told.
+        for repository in server.repositories.iter().filter(|repository| repository.forge == *name && repository.of.is_none()) {
             let Some(path) = &repository.project else { continue };
             let own = read(&repository.webhook_secret, secrets).await.with_context(|| format!("the webhook secret of repository {}", repository.name))?;
             door = door.with(path, Project { repo: RepoId::new(repository.name.clone()), secrets: own });

@@ -66,9 +66,9 @@ pub async fn plain(server: &config::Server) -> anyhow::Result<BTreeMap<MrId, BTr
 async fn journals(server: &config::Server, store: &Store) -> anyhow::Result<BTreeMap<MrId, BTreeSet<ResourceId>>> {
     let mut covers: BTreeMap<RepoId, Cover> = BTreeMap::new();
     for named in &server.repositories {
-        let repo = super::governed(server, named, &server.repository_path(named)).with_context(|| format!("the repository {}", named.name))?;
+        let repo = super::governed(server, named, &server.repository_path(named), named.governed()).with_context(|| format!("the repository {}", named.name))?;
         // A branch that is not there yet, or says nothing, calls nothing sensitive beside the grants.
-        let policy = repo.state.commit(&named.branch).ok().and_then(|base| governing::governing(&repo, &base).ok()).and_then(|governing| governing.root).map(|root| root.policy);
+        let policy = repo.newest().ok().and_then(|base| governing::governing(&repo, &base).ok()).and_then(|governing| governing.root).map(|root| root.policy);
         covers.insert(repo.id.clone(), Cover::new(&policy.unwrap_or_default(), &named.grants));
     }
     let mut found = BTreeMap::new();

@@ -52,7 +52,10 @@ impl Gitea {
             Ok(found) => needs.extend(rights(&about("account"), &found).into_iter().map(Need::seen)),
             Err(error) => return needs.into_iter().chain([fault("account", &error, "check `project:`, and let the account administer it")]).collect(),
         }
-        if let Err(error) = self.client.read_one::<BranchTip>(&format!("{}/branches/{}", place.api, encoded(&place.branch))).await {
+        if let Err(error) = place.mirror.settle(&place.branch).await {
+            needs.push(fault("branch", &error, "let the account read the repository"));
+        }
+        if let Err(error) = self.client.read_one::<BranchTip>(&format!("{}/branches/{}", place.api, encoded(&place.branch.said()))).await {
             needs.push(fault("branch", &error, &format!("push the branch `{}`", place.branch)));
         }
         match self.client.read_one::<Vec<Protection>>(&format!("{}/branch_protections", place.api)).await {
@@ -73,11 +76,11 @@ impl Gitea {
     /// Whether nobody but us moves the branch, and nothing is merged before it is true.
     async fn protection(&self, about: String, place: &Place, rules: &[Protection]) -> Option<Need> {
         let bot = self.bot().await.ok()?;
-        let branch = &place.branch;
+        let branch = &place.branch.said();
         let by_hand = format!(
             "settings, branches, rule for `{branch}`: no pushes, merges by `{bot}` alone, the status `{CONVERGED}` required, stale approvals dismissed, administrators bound by it"
         );
-        let rule = rules.iter().find(|rule| rule.rule_name == **branch);
+        let rule = rules.iter().find(|rule| *rule.rule_name == **branch || place.branch.pattern().is_some_and(|all| rule.rule_name == all.as_str()));
         let mend = mend(place, bot, rule);
         let Some(rule) = rule else {
             let said = format!("no rule protects `{branch}`: everybody who may write can push and merge past the server");
@@ -130,7 +133,8 @@ fn mend(place: &Place, bot: &User, rule: Option<&Protection>) -> Mend {
     let (method, path) = match rule {
         Some(rule) => (Method::PATCH, format!("{rules}/{}", encoded(&rule.rule_name))),
         None => {
-            body["rule_name"] = (*place.branch).into();
+            // One rule for all of them, those to come too.
+            body["rule_name"] = place.branch.pattern().map_or_else(|| place.branch.said().to_string(), |all| all.as_str().to_owned()).into();
             (Method::POST, rules)
         }
     };

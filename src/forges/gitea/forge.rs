@@ -6,12 +6,12 @@ use super::{
 };
 use crate::{
     core::{
-        model::{CommitId, MrId, RepoId, Span, Str, Time, User},
+        model::{CommitId, MrId, RepoId, Span, Time, User},
         review::Right,
     },
-    forges::net::{Client, ConfigError, Entrance, ForgeConfig, Mirror, NetError, Want, Written, encoded},
+    forges::net::{Client, ConfigError, Entrance, ForgeConfig, Mirror, Mirrors, NetError, Want, Written, encoded},
     git::oid,
-    ports::{Clock, ForgeErrorKind, People},
+    ports::{Clock, ForgeErrorKind, Governed, People},
 };
 use std::{
     collections::BTreeMap,
@@ -39,8 +39,8 @@ pub struct Gitea {
 pub(super) struct Place {
     /// `/repos/OWNER/NAME`.
     pub api: String,
-    pub branch: Str,
-    pub mirror: Mirror,
+    pub branch: Governed,
+    pub mirror: Arc<Mirror>,
     /// Its path, by which links name it.
     pub path: String,
     pub known: Mutex<Known>,
@@ -66,9 +66,9 @@ impl Gitea {
     /// Makes the client and opens the mirrors; nothing is asked yet.
     pub fn new(config: ForgeConfig, people: Arc<dyn People>, clock: Arc<dyn Clock>) -> Result<Self, ConfigError> {
         let ForgeConfig { name, web: _, api, token, ca, bot, answer, projects } = config;
-        let mut places = BTreeMap::new();
+        let (mut places, mut mirrors) = (BTreeMap::new(), Mirrors::default());
         for project in projects {
-            let mirror = Mirror::open(project.id.clone(), &project.mirror, &project.branch, format!("{}.git", project.page), ("trueup", &token), ca.as_deref())?;
+            let mirror = mirrors.of(&project, ("trueup", &token), ca.as_deref())?;
             let place = Place {
                 api: format!("/repos/{}", project.path),
                 branch: project.branch,
@@ -87,6 +87,11 @@ impl Gitea {
 
     pub(super) fn place(&self, repo: &RepoId) -> Result<&Place, NetError> {
         self.places.get(repo).ok_or_else(|| NetError::new(ForgeErrorKind::NotFound, format!("no repository `{repo}` on forge {}", self.client.name())))
+    }
+
+    /// The repositories of one path there.
+    pub(super) fn beside<'a>(&'a self, place: &'a Place) -> impl Iterator<Item = &'a Place> {
+        self.places.values().filter(|other| other.path == place.path)
     }
 
     /// The repository that a path on this forge, or a name of ours, means.
@@ -165,12 +170,13 @@ impl Place {
 
     /// The governed branch in full.
     pub fn base_ref(&self) -> String {
-        format!("refs/heads/{}", self.branch)
+        self.branch.full()
     }
 
-    /// Where the governed branch shall be.
-    pub fn want_base(&self, at: CommitId) -> Want {
-        Want { theirs: self.base_ref(), ours: self.base_ref(), at }
+    /// Where a branch shall be.
+    pub fn want_base(&self, branch: &str, at: CommitId) -> Want {
+        let name = format!("refs/heads/{branch}");
+        Want { theirs: name.clone(), ours: name, at }
     }
 
     pub fn known(&self) -> std::sync::MutexGuard<'_, Known> {

@@ -69,7 +69,7 @@ impl Gitea {
             return moved(format!("`{}` is at {}, not at {}", pull.head.label, pull.head.sha, ticket.head()));
         }
         if base.as_ref() != Some(ticket.base()) {
-            return moved(format!("`{}` is at {}, not at {}", place.branch, pull.base.sha, ticket.base()));
+            return moved(format!("`{}` is at {}, not at {}", pull.base.label, pull.base.sha, ticket.base()));
         }
         Ok(None)
     }
@@ -95,7 +95,7 @@ impl Gitea {
     async fn landed(&self, place: &Place, pull: &Pull, merged: CommitId) -> Result<MergeAnswer, NetError> {
         if !place.mirror.has(&merged) {
             let tip = commit(&pull.base.sha).unwrap_or_else(|| merged.clone());
-            place.mirror.follow(&[place.want_base(tip)]).await?;
+            place.mirror.follow(&[place.want_base(&pull.base.label, tip)]).await?;
         }
         let git = place.mirror.git().clone();
         let at = merged.clone();

@@ -39,7 +39,7 @@ impl Gitea {
                 Ok(Proposed::Open(id(pull.number)))
             }
             None => {
-                let new = json!({ "title": proposal.title, "body": body, "head": branch, "base": place.branch });
+                let new = json!({ "title": proposal.title, "body": body, "head": branch, "base": place.branch.said() });
                 let opened: Pull = self.client.send(Weight::Comment, Method::POST, &format!("{}/pulls", place.api), Some(&new)).await?.json()?;
                 let mr = id(opened.number);
                 // Who pushed in between has made it theirs.
@@ -78,7 +78,7 @@ impl Gitea {
 
     /// Our own open merge request from a branch.
     async fn open_from(&self, place: &Place, branch: &str) -> Result<Option<Pull>, NetError> {
-        match self.client.read_one::<Pull>(&format!("{}/pulls/{}/{}", place.api, encoded(&place.branch), encoded(branch))).await {
+        match self.client.read_one::<Pull>(&format!("{}/pulls/{}/{}", place.api, encoded(&place.branch.said()), encoded(branch))).await {
             Ok(pull) => Ok(Some(pull).filter(|pull| pull.state == "open")),
             Err(error) if error.kind == ForgeErrorKind::NotFound => Ok(None),
             Err(error) => Err(error),

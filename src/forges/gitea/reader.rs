@@ -12,7 +12,7 @@ use crate::{
     },
     forges::net::{Answer, Described, Fresh, Furnishes as _, Lengths, MOST_PAGES, NetError, Unread, Want, dependencies, encoded, forged, only_ours},
     git::{Standing, mail},
-    ports::{Abilities, Exam, ForgeError, ForgeErrorKind, ForgeReader, Fut, MrRef, Wish},
+    ports::{Abilities, Exam, ForgeError, ForgeErrorKind, ForgeReader, Fut, Hosted, MrRef, Wish},
 };
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -42,8 +42,13 @@ impl ForgeReader for Gitea {
             self.follow_base(place).await?;
             let moved = self.moved(repo, place).await?;
             let known = place.known();
-            let open =
-                known.open.iter().map(|(number, (head, updated))| MrRef { mr: MrId { repo: repo.clone(), number: *number }, head: head.clone(), updated: *updated, open: true });
+            let open = known.open.iter().map(|(number, (head, updated))| MrRef {
+                mr: MrId { repo: repo.clone(), number: *number },
+                head: head.clone(),
+                updated: *updated,
+                open: true,
+                stray: None,
+            });
             let closed = moved.into_iter().filter(|found| !known.open.contains_key(&found.mr.number));
             let upto = known.upto.and_then(|upto| u64::try_from(upto).ok()).unwrap_or(since);
             Ok((open.chain(closed).collect(), upto))
@@ -65,6 +70,23 @@ impl ForgeReader for Gitea {
         })
     }
 
+    fn branches<'a>(&'a self, repo: &'a RepoId) -> Fut<'a, Result<Option<Vec<Str>>, ForgeError>> {
+        Box::pin(async move {
+            let place = self.place(repo)?;
+            Ok(Some(place.mirror.branches(&place.branch).await?))
+        })
+    }
+
+    fn repositories<'a>(&'a self, group: &'a str) -> Fut<'a, Result<Vec<Hosted>, ForgeError>> {
+        Box::pin(async move {
+            let (found, whole) = self.client.pages::<wire::Hosted>(&format!("/orgs/{}/repos?limit={PAGE}", encoded(group)), MOST_PAGES).await?;
+            if !whole {
+                return Err(NetError::new(ForgeErrorKind::Invalid, format!("`{group}` has more repositories than are read")).into());
+            }
+            Ok(found.into_iter().map(|one| Hosted { path: one.full_name, archived: one.archived }).collect())
+        })
+    }
+
     fn examine<'a>(&'a self, repo: &'a RepoId, wish: &'a Wish) -> Fut<'a, Vec<Exam>> {
         Box::pin(async move { self.needs(repo, wish).await.into_iter().flat_map(|need| need.exams).collect() })
     }
@@ -79,7 +101,11 @@ impl Described for Gitea {
         Box::pin(async move {
             let place = self.place(&mr.repo)?;
             match self.pull(place, mr.number).await {
-                Ok(pull) => Ok(Some((self.state(place, &pull), pull.body))),
+                Ok(pull) => {
+                    // Several repositories may be one there: the one that governs where it goes knows what it is.
+                    let place = self.beside(place).find(|other| other.branch.holds(&pull.base.label)).unwrap_or(place);
+                    Ok(Some((self.state(place, &pull), pull.body)))
+                }
                 Err(error) if error.kind == ForgeErrorKind::NotFound => Ok(None),
                 Err(error) => Err(error),
             }
@@ -96,23 +122,29 @@ impl Gitea {
     pub(super) fn state(&self, place: &Place, pull: &Pull) -> MrState {
         match (pull.merged, pull.merge_commit_sha.as_deref().and_then(commit)) {
             // What was merged elsewhere is no part of the governed branch, and nobody who waits for it has what they wait for.
-            (true, Some(commit)) if pull.base.label == *place.branch => MrState::Merged { commit, by: self.whose(pull.merged_by.as_ref()), with: None },
-            (true | false, _) if pull.state == "open" && pull.base.label == *place.branch => MrState::Open,
+            (true, Some(commit)) if place.branch.holds(&pull.base.label) => MrState::Merged { commit, by: self.whose(pull.merged_by.as_ref()), with: None },
+            (true | false, _) if pull.state == "open" && place.branch.holds(&pull.base.label) => MrState::Open,
             (true | false, _) => MrState::Closed,
         }
     }
 
     /// Makes the mirror's governed branch stand where the forge's does.
     async fn follow_base(&self, place: &Place) -> Result<(), NetError> {
-        let path = format!("{}/branches/{}", place.api, encoded(&place.branch));
+        // Which of several governs is found elsewhere, once.
+        let Some(branch) = place.branch.now() else { return Ok(()) };
+        let path = format!("{}/branches/{}", place.api, encoded(&branch));
         let tip = match self.client.read_one::<wire::BranchTip>(&path).await {
             Ok(tip) => tip,
             // A repository that nobody pushed to yet.
             Err(error) if error.kind == ForgeErrorKind::NotFound && place.mirror.tip(&place.base_ref()).is_none() => return Ok(()),
+            Err(error) if error.kind == ForgeErrorKind::NotFound => {
+                let what = format!("forge {} knows no branch `{branch}` in {}; put it back, or say in the configuration which it is", self.client.name(), place.path);
+                return Err(NetError::new(ForgeErrorKind::Unavailable, what));
+            }
             Err(error) => return Err(error),
         };
-        let at = commit(&tip.commit.id).ok_or_else(|| NetError::new(ForgeErrorKind::Unavailable, format!("the forge names no commit for `{}`", place.branch)))?;
-        place.mirror.follow(&[place.want_base(at)]).await
+        let at = commit(&tip.commit.id).ok_or_else(|| NetError::new(ForgeErrorKind::Unavailable, format!("the forge names no commit for `{branch}`")))?;
+        place.mirror.follow(&[place.want_base(&branch, at)]).await
     }
 
     /// Lists what moved since the last list, newest first, and keeps which ones are open.
@@ -152,7 +184,8 @@ impl Gitea {
                 true => drop(known.open.insert(pull.number, (head.clone(), updated))),
                 false => drop(known.open.remove(&pull.number)),
             }
-            moved.push(MrRef { mr: MrId { repo: repo.clone(), number: pull.number }, head, updated, open });
+            let stray = (pull.state == "open" && !open).then(|| pull.base.label.as_str().into());
+            moved.push(MrRef { mr: MrId { repo: repo.clone(), number: pull.number }, head, updated, open, stray });
         }
         known.upto = known.upto.or(Some(0));
         Ok(moved)
@@ -168,7 +201,8 @@ impl Gitea {
         let bot = self.bot().await?;
         let author = self.whose(pull.user.as_ref());
         let proposed = if author == *bot { super::propose::key_of(&pull.body) } else { None };
-        let standing = place.mirror.standing(&place.base_ref(), &head)?;
+        let into = if place.branch.holds(&pull.base.label) { format!("refs/heads/{}", pull.base.label) } else { place.base_ref() };
+        let standing = place.mirror.standing(&into, &head)?;
         let mut pushers = unread.part(self.writers(place, &pull, &head, standing.as_ref()).await)?;
         pushers.extend(talk.pushers.iter().cloned().chain([author.clone()]));
         let own_head = proposed.is_some() && only_ours(&pushers, bot);
@@ -226,12 +260,13 @@ impl Gitea {
             (None, None) => return Err(gone("the head")),
         };
         let mut wants = Vec::new();
-        let base = match commit(&pull.base.sha).filter(|_| pull.base.label == *place.branch) {
+        let base = match commit(&pull.base.sha).filter(|_| place.branch.holds(&pull.base.label)) {
             Some(base) => {
-                wants.push(place.want_base(base.clone()));
+                wants.push(place.want_base(&pull.base.label, base.clone()));
                 base
             }
-            None => place.mirror.tip(&place.base_ref()).ok_or_else(|| gone("the branch that is merged into"))?,
+            // What goes elsewhere is judged by nothing here.
+            None => place.mirror.tip(&place.base_ref()).or_else(|| commit(&pull.base.sha)).ok_or_else(|| gone("the branch that is merged into"))?,
         };
         if *state == MrState::Open || !place.mirror.has(&head) {
             // Its own reference is moved a moment after the branch.

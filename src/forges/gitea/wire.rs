@@ -7,6 +7,14 @@ pub struct Account {
     pub login: String,
 }
 
+/// `Repository`, in a list.
+#[derive(Clone, Debug, Deserialize)]
+pub struct Hosted {
+    pub full_name: crate::core::model::Str,
+    #[serde(default)]
+    pub archived: bool,
+}
+
 /// `PullRequest`.
 #[derive(Clone, Debug, Deserialize)]
 pub struct Pull {

@@ -51,7 +51,10 @@ impl GitHub {
             Err(error) => return needs.into_iter().chain([fault("account", &error, "check `project:`, and let the account write to it")]).collect(),
         };
         needs.extend(rights(&about("account"), &repository).into_iter().map(Need::seen));
-        if let Err(error) = self.tip(place, &place.project.branch).await {
+        if let Err(error) = place.mirror.settle(&place.project.branch).await {
+            needs.push(fault("branch", &error, "let the account read the repository"));
+        }
+        if let Err(error) = self.tip(place, &place.project.branch.said()).await {
             needs.push(fault("branch", &error, &format!("push the branch `{}`", place.project.branch)));
         }
         needs.extend(self.protection(repo, place, &repository).await);
@@ -64,7 +67,7 @@ impl GitHub {
 
     /// Whether nobody but us moves the branch, and nothing is merged before it is true. GitHub keeps two kinds of rules; either may say it.
     async fn protection(&self, repo: &RepoId, place: &Place, repository: &Repository) -> Vec<Need> {
-        let branch = &place.project.branch;
+        let branch = &place.project.branch.said();
         let about = format!("repository {repo}: protected branch");
         let rules: Vec<Rule> = match self.api.whole(&place.path(format!("/rules/branches/{}?per_page=100", encoded_path(branch))), 5).await {
             Ok(rules) => rules,

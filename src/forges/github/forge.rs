@@ -6,7 +6,7 @@ use crate::{
         model::{CommitId, MrId, RepoId, User},
         review::Right,
     },
-    forges::net::{Client, ConfigError, Entrance, ForgeConfig, Known, Mirror, NetError, Project, Want, Written},
+    forges::net::{Client, ConfigError, Entrance, ForgeConfig, Known, Mirror, Mirrors, NetError, Project, Want, Written},
     ports::{Clock, ForgeErrorKind, People},
 };
 use std::{collections::BTreeMap, sync::Arc};
@@ -27,7 +27,7 @@ pub struct GitHub {
 /// One governed repository.
 pub struct Place {
     pub project: Project,
-    pub mirror: Mirror,
+    pub mirror: Arc<Mirror>,
     /// What the last sweep knew.
     pub known: tokio::sync::Mutex<Known>,
     /// What our comments say.
@@ -50,11 +50,10 @@ impl GitHub {
         };
         let rest = Arc::new(Client::new(entrance(config.api.clone()), clock.clone())?);
         let questions = Arc::new(Client::new(entrance(beside(&config.api)), clock.clone())?);
-        let mut places = BTreeMap::new();
+        let (mut places, mut mirrors) = (BTreeMap::new(), Mirrors::default());
         for project in config.projects {
-            let url = format!("{}.git", project.page);
             // GitHub takes any user with a token; apps want this one.
-            let mirror = Mirror::open(project.id.clone(), &project.mirror, &project.branch, url, ("x-access-token", &config.token), config.ca.as_deref())?;
+            let mirror = mirrors.of(&project, ("x-access-token", &config.token), config.ca.as_deref())?;
             places.insert(project.id.clone(), Place { project, mirror, known: tokio::sync::Mutex::default(), merging: tokio::sync::Mutex::default(), written: Written::default() });
         }
         let bot = OnceCell::new_with(config.bot.map(|bot| people.by_login(bot.as_str())));
@@ -63,6 +62,11 @@ impl GitHub {
 
     pub(super) fn place(&self, repo: &RepoId) -> Result<&Place, NetError> {
         self.places.get(repo).ok_or_else(|| NetError::new(ForgeErrorKind::NotFound, format!("no repository `{repo}` on forge {}", self.name)))
+    }
+
+    /// The repositories of one path there.
+    pub(super) fn beside<'a>(&'a self, place: &'a Place) -> impl Iterator<Item = &'a Place> {
+        self.places.values().filter(|other| other.project.path == place.project.path)
     }
 
     /// The repository that a path there, or a name of ours, means.
@@ -106,6 +110,11 @@ impl Place {
     /// `/repos/OWNER/NAME`, before what is asked of it.
     pub fn path(&self, rest: impl std::fmt::Display) -> String {
         format!("/repos/{}{rest}", self.project.path)
+    }
+
+    /// Whether a request goes to a branch that governs here, or may.
+    pub fn governs(&self, branch: &str) -> bool {
+        self.project.branch.holds(branch)
     }
 
     pub fn mr(&self, number: u64) -> MrId {

@@ -82,7 +82,7 @@ impl GitHub {
 
     /// What a request is to us: one that aims at another branch than the governed one is as good as closed.
     pub(super) fn state(&self, place: &Place, pull: &Pull) -> MrState {
-        let here = pull.base.name == *place.project.branch;
+        let here = place.governs(&pull.base.name);
         match (pull.is_open(), &pull.merged_at, &pull.merge_commit_sha) {
             (true, _, _) if here => MrState::Open,
             (false, Some(_), Some(commit)) if here => MrState::Merged { commit: CommitId::new(commit.clone()), by: self.user(pull.merged_by.as_ref()), with: None },

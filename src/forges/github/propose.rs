@@ -38,7 +38,7 @@ impl GitHub {
                 Ok(Proposed::Open(place.mr(pull.number)))
             }
             None => {
-                let new = json!({ "title": proposal.title, "body": body, "head": branch, "base": place.project.branch });
+                let new = json!({ "title": proposal.title, "body": body, "head": branch, "base": place.project.branch.said() });
                 let opened: Pull = self.api.send(Weight::Comment, Method::POST, &place.path("/pulls"), &new).await?.json()?;
                 let mr = place.mr(opened.number);
                 // Who pushed in between has made it theirs.

@@ -26,7 +26,8 @@ fn reference(place: &Place, pull: &Pull) -> MrRef {
         mr: place.mr(pull.number),
         head: CommitId::new(pull.head.sha.clone()),
         updated: Time(pull.updated_at.0 + 999),
-        open: pull.is_open() && pull.base.name == *place.project.branch,
+        open: pull.is_open() && place.governs(&pull.base.name),
+        stray: (pull.is_open() && !place.governs(&pull.base.name)).then(|| pull.base.name.as_str().into()),
     }
 }
 
@@ -45,9 +46,11 @@ impl GitHub {
 
     /// Brings what is known of a repository up to now.
     pub(super) async fn refresh(&self, place: &Place) -> Result<(), NetError> {
-        let branch = place.project.branch.clone();
-        let base = self.tip(place, &branch).await?;
-        place.follow(&branch, &base, None).await?;
+        // Which of several governs is found elsewhere, once.
+        if let Some(branch) = place.project.branch.now() {
+            let base = self.tip(place, &branch).await?;
+            place.follow(&branch, &base, None).await?;
+        }
         let mut known = place.known.lock().await;
         if let Some(newest) = known.newest
             && self.changes(place, &mut known, newest).await?

@@ -9,6 +9,14 @@ pub struct Account {
     pub login: String,
 }
 
+/// A repository in a list.
+#[derive(Clone, Debug, Deserialize)]
+pub struct Hosted {
+    pub full_name: crate::core::model::Str,
+    #[serde(default)]
+    pub archived: bool,
+}
+
 #[derive(Clone, Debug, Deserialize)]
 pub struct Repository {
     #[serde(default)]

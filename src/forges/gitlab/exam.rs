@@ -54,7 +54,10 @@ impl GitLab {
             let said = "the project has merge trains, which land other commits than those that were proven";
             needs.push(Need::seen(Exam::fail(about("merge trains"), said, "turn merge trains off: the server is one")));
         }
-        if let Err(error) = self.tip(place, &place.project.branch).await {
+        if let Err(error) = place.mirror.settle(&place.project.branch).await {
+            needs.push(fault("branch", &error, "let the account read the repository"));
+        }
+        if let Err(error) = self.tip(place, &place.project.branch.said()).await {
             needs.push(fault("branch", &error, &format!("push the branch `{}`", place.project.branch)));
         }
         needs.push(self.protection(about("protected branch"), place, &me).await);
@@ -69,7 +72,7 @@ impl GitLab {
 
     /// Whether nobody but us moves the branch.
     async fn protection(&self, about: String, place: &Place, me: &Account) -> Need {
-        let branch = &place.project.branch;
+        let branch = &place.project.branch.said();
         let rules = place.path("/protected_branches");
         let path = format!("{rules}/{}", encoded(branch));
         let by_hand = format!(

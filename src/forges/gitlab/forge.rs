@@ -9,7 +9,7 @@ use crate::{
         model::{CommitId, MrId, RepoId, User},
         review::Right,
     },
-    forges::net::{Client, ConfigError, Entrance, ForgeConfig, Known, Mirror, NetError, Project, Want, Written, encoded},
+    forges::net::{Client, ConfigError, Entrance, ForgeConfig, Known, Mirror, Mirrors, NetError, Project, Want, Written, encoded},
     ports::{Clock, ForgeErrorKind, People, RepoError},
 };
 use std::{collections::BTreeMap, sync::Arc};
@@ -27,7 +27,7 @@ pub struct GitLab {
 /// One governed project.
 pub struct Place {
     pub project: Project,
-    pub mirror: Mirror,
+    pub mirror: Arc<Mirror>,
     /// What the last sweep knew.
     pub known: tokio::sync::Mutex<Known>,
     /// What our comments say.
@@ -40,10 +40,9 @@ impl GitLab {
     /// Makes the forge with its mirrors; nothing is contacted yet.
     pub fn new(config: ForgeConfig, people: Arc<dyn People>, clock: Arc<dyn Clock>) -> Result<Self, ConfigError> {
         let ForgeConfig { name, web: _, api, token, ca, bot, answer, projects } = config;
-        let mut places = BTreeMap::new();
+        let (mut places, mut mirrors) = (BTreeMap::new(), Mirrors::default());
         for project in projects {
-            let url = format!("{}.git", project.page);
-            let mirror = Mirror::open(project.id.clone(), &project.mirror, &project.branch, url, ("oauth2", &token), ca.as_deref())?;
+            let mirror = mirrors.of(&project, ("oauth2", &token), ca.as_deref())?;
             let place = Place { project, mirror, known: tokio::sync::Mutex::default(), merging: tokio::sync::Mutex::default(), written: Written::default() };
             places.insert(place.project.id.clone(), place);
         }
@@ -54,6 +53,11 @@ impl GitLab {
 
     pub(super) fn place(&self, repo: &RepoId) -> Result<&Place, NetError> {
         self.places.get(repo).ok_or_else(|| NetError::new(ForgeErrorKind::NotFound, format!("no repository `{repo}` on forge {}", self.api.name())))
+    }
+
+    /// The repositories of one path there.
+    pub(super) fn beside<'a>(&'a self, place: &'a Place) -> impl Iterator<Item = &'a Place> {
+        self.places.values().filter(|other| other.project.path == place.project.path)
     }
 
     /// The repository that a path there, or a name of ours, means.
@@ -103,6 +107,11 @@ impl Place {
     /// One request, before what is asked of it.
     pub fn request(&self, number: u64, rest: impl std::fmt::Display) -> String {
         self.path(format!("/merge_requests/{number}{rest}"))
+    }
+
+    /// Whether a request goes to a branch that governs here, or may.
+    pub fn governs(&self, branch: &str) -> bool {
+        self.project.branch.holds(branch)
     }
 
     pub fn mr(&self, number: u64) -> MrId {

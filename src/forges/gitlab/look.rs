@@ -99,7 +99,7 @@ impl GitLab {
     pub(super) fn state(&self, place: &Place, request: &Request) -> MrState {
         let landed = request.merge_commit_sha.as_ref().or(request.squash_commit_sha.as_ref()).or(request.sha.as_ref());
         match (&*request.state, landed) {
-            _ if request.target_branch != *place.project.branch => MrState::Closed,
+            _ if !place.governs(&request.target_branch) => MrState::Closed,
             ("opened" | "locked", _) => MrState::Open,
             ("merged", Some(commit)) => MrState::Merged { commit: CommitId::new(commit.clone()), by: self.user(request.merge_user.as_ref()), with: None },
             _ => MrState::Closed,

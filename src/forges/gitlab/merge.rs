@@ -29,7 +29,7 @@ impl GitLab {
             Ok(answer) => {
                 let merged: Request = answer.json()?;
                 match self.state(place, &merged) {
-                    MrState::Merged { commit, .. } => self.landed(place, commit).await,
+                    MrState::Merged { commit, .. } => self.landed(place, &merged.target_branch, commit).await,
                     // Under way: the next look finds it.
                     MrState::Open | MrState::Closed => Ok(MergeAnswer::Refused { transient: true, why: "the forge took the merge and shows none yet".into() }),
                 }
@@ -48,7 +48,7 @@ impl GitLab {
         match self.state(place, request) {
             MrState::Open => {}
             // A merge of ours whose answer was lost; anybody else's is the next look's to tell.
-            MrState::Merged { commit, by, with: _ } if by == *self.bot().await? => return self.landed(place, commit).await.map(Some),
+            MrState::Merged { commit, by, with: _ } if by == *self.bot().await? => return self.landed(place, &request.target_branch, commit).await.map(Some),
             MrState::Merged { by, .. } => return moved(format!("{by} merged it")),
             MrState::Closed => return moved(format!("{} is closed, or aims at another branch", ticket.mr())),
         }
@@ -87,10 +87,10 @@ impl GitLab {
     }
 
     /// What stands on the branch now: the commit, its parents and its tree.
-    async fn landed(&self, place: &Place, commit: CommitId) -> Result<MergeAnswer, NetError> {
+    async fn landed(&self, place: &Place, into: &str, commit: CommitId) -> Result<MergeAnswer, NetError> {
         if !place.mirror.has(&commit) {
-            let tip = self.tip(place, &place.project.branch).await?;
-            place.follow(&place.project.branch, &tip, None).await?;
+            let tip = self.tip(place, into).await?;
+            place.follow(into, &tip, None).await?;
         }
         let at = commit.clone();
         let (parents, tree) = place.git(move |git| Ok((git.parents(&at)?, git.tree(&at)?))).await?;

@@ -37,8 +37,7 @@ impl GitLab {
                 Ok(Proposed::Open(place.mr(request.iid)))
             }
             None => {
-                let new =
-                    json!({ "title": proposal.title, "description": description, "source_branch": branch, "target_branch": place.project.branch, "remove_source_branch": true });
+                let new = json!({ "title": proposal.title, "description": description, "source_branch": branch, "target_branch": place.project.branch.said(), "remove_source_branch": true });
                 let opened: Request = self.api.send(Weight::Comment, Method::POST, &place.path("/merge_requests"), &new).await?.json()?;
                 let mr = place.mr(opened.iid);
                 // Who pushed in between has made it theirs; GitLab may know no head yet.

@@ -3,15 +3,18 @@
 use super::forge::GitLab;
 use crate::{
     core::{
-        model::{MrId, RepoId, Span, User},
+        model::{MrId, RepoId, Span, Str, User},
         review::{CommentId, MrState, Right, Sighting},
     },
-    forges::net::{Described, Furnishes as _, NetError},
-    ports::{Abilities, Exam, ForgeError, ForgeReader, Fut, MrRef, Wish},
+    forges::net::{Described, Furnishes as _, NetError, encoded},
+    ports::{Abilities, Exam, ForgeError, ForgeReader, Fut, Hosted, MrRef, Wish},
 };
 
 /// Progress is told at most this often: people read no faster, and every edit counts against the account's limit.
 const PROGRESS: Span = Span::secs(15);
+
+/// Pages of a hundred projects; larger groups name theirs.
+const GROUP: usize = 50;
 
 impl ForgeReader for GitLab {
     fn abilities(&self, _repo: &RepoId) -> Abilities {
@@ -38,6 +41,21 @@ impl ForgeReader for GitLab {
         Box::pin(async move { Ok(self.sight(mr, since).await?) })
     }
 
+    fn branches<'a>(&'a self, repo: &'a RepoId) -> Fut<'a, Result<Option<Vec<Str>>, ForgeError>> {
+        Box::pin(async move {
+            let place = self.place(repo)?;
+            Ok(Some(place.mirror.branches(&place.project.branch).await?))
+        })
+    }
+
+    fn repositories<'a>(&'a self, group: &'a str) -> Fut<'a, Result<Vec<Hosted>, ForgeError>> {
+        Box::pin(async move {
+            let path = format!("/groups/{}/projects?include_subgroups=true&order_by=id&sort=asc&per_page=100", encoded(group));
+            let found = self.api.whole::<super::wire::Hosted>(&path, GROUP).await?;
+            Ok(found.into_iter().map(|one| Hosted { path: one.path_with_namespace, archived: one.archived }).collect())
+        })
+    }
+
     fn examine<'a>(&'a self, repo: &'a RepoId, wish: &'a Wish) -> Fut<'a, Vec<Exam>> {
         Box::pin(async move { self.needs(repo, wish).await.into_iter().flat_map(|need| need.exams).collect() })
     }
@@ -58,7 +76,9 @@ impl Described for GitLab {
     fn described<'a>(&'a self, mr: &'a MrId) -> Fut<'a, Result<Option<(MrState, String)>, NetError>> {
         Box::pin(async move {
             let place = self.place(&mr.repo)?;
-            let Some(request) = self.api.find(&place.request(mr.number, "")).await? else { return Ok(None) };
+            let Some(request) = self.api.find::<super::wire::Request>(&place.request(mr.number, "")).await? else { return Ok(None) };
+            // Several repositories may be one there: the one that governs where it goes knows what it is.
+            let place = self.beside(place).find(|other| other.governs(&request.target_branch)).unwrap_or(place);
             Ok(Some((self.state(place, &request), request.description.unwrap_or_default())))
         })
     }

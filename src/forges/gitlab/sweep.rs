@@ -21,8 +21,9 @@ const CHANGED: usize = 20;
 
 /// How a request is now; `None`: without a head it was made this moment, and the next sweep has it. One that aims at another branch than the governed one is not open here.
 fn reference(place: &Place, request: &Request) -> Option<MrRef> {
-    let open = request.is_open() && request.target_branch == *place.project.branch;
-    Some(MrRef { mr: place.mr(request.iid), head: CommitId::new(request.sha.clone()?), updated: request.updated_at, open })
+    let ours = place.governs(&request.target_branch);
+    let stray = (request.is_open() && !ours).then(|| request.target_branch.as_str().into());
+    Some(MrRef { mr: place.mr(request.iid), head: CommitId::new(request.sha.clone()?), updated: request.updated_at, open: request.is_open() && ours, stray })
 }
 
 fn take(place: &Place, known: &mut Known, all: &[Request]) {
@@ -49,9 +50,11 @@ impl GitLab {
 
     /// Brings what is known of a project up to now.
     pub(super) async fn refresh(&self, place: &Place) -> Result<(), NetError> {
-        let branch = place.project.branch.clone();
-        let base = self.tip(place, &branch).await?;
-        place.follow(&branch, &base, None).await?;
+        // Which of several governs is found elsewhere, once.
+        if let Some(branch) = place.project.branch.now() {
+            let base = self.tip(place, &branch).await?;
+            place.follow(&branch, &base, None).await?;
+        }
         let mut known = place.known.lock().await;
         if let Some(newest) = known.newest
             && self.changes(place, &mut known, newest).await?

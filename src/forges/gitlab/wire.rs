@@ -158,6 +158,14 @@ pub struct Commit {
     pub id: String,
 }
 
+/// A project in a list.
+#[derive(Clone, Debug, Deserialize)]
+pub struct Hosted {
+    pub path_with_namespace: crate::core::model::Str,
+    #[serde(default)]
+    pub archived: bool,
+}
+
 #[derive(Clone, Debug, Deserialize)]
 pub struct Project {
     #[serde(default)]

@@ -106,13 +106,14 @@ impl LocalForge {
 
     /// The same, for one that the server opens by itself under a key.
     pub(super) async fn open_as(&self, by: &User, repo: &RepoId, new: NewRequest, proposed: Option<Str>) -> Result<MrId, LocalError> {
-        let branch = self.place(repo)?.branch.clone();
+        let governed = &self.place(repo)?.branch;
+        let branch = governed.said();
         let title = new.title.trim();
         if title.is_empty() || title.chars().count() > TITLE || title.chars().any(char::is_control) {
             return Err(invalid(format!("a title is one line of 1 to {TITLE} characters; say what the change is for")));
         }
         let target: Str = if new.target.is_empty() { branch.clone() } else { new.target.as_str().into() };
-        if target != branch {
+        if !governed.holds(&target) {
             return Err(invalid(format!("`{target}` is not governed; merge requests go to `{branch}`")));
         }
         described(&new.description)?;

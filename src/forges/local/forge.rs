@@ -33,7 +33,7 @@ impl LocalForge {
     pub fn open(store: Store, clock: Arc<dyn Clock>, people: Arc<dyn People>, bot: User, repositories: &[LocalRepository]) -> Result<Self, LocalError> {
         let mut places = BTreeMap::new();
         for repository in repositories {
-            places.insert(repository.id.clone(), Arc::new(Place::prepare(repository, store.shared())?));
+            places.insert(repository.id.clone(), Arc::new(Place::prepare(repository, repositories, store.shared())?));
         }
         Ok(Self { store, clock, people, bot, places, merging: tokio::sync::Mutex::default() })
     }
@@ -109,7 +109,7 @@ impl LocalForge {
     }
 
     pub(super) async fn add_pusher(&self, repo: &RepoId, branch: &str, by: User) -> Result<(), LocalError> {
-        let key = rows::pushers(repo, branch);
+        let key = rows::pushers(&self.place(repo)?.chief, branch);
         for _ in 0..RETRIES {
             let found = self.store.row::<Pushers>(&key).await?;
             let (mut pushers, rev) = found.map_or((Pushers::default(), None), |stored| (stored.value, Some(stored.rev)));

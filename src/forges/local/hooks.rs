@@ -1,6 +1,7 @@
-//! The hooks that protect the governed branch and note who pushed, and reading those notes back.
+//! The hooks that protect the governed branches and note who pushed, and reading those notes back.
 
 use super::error::{LocalError, LocalErrorKind};
+use crate::ports::Governed;
 use std::{
     fs, io,
     path::{Path, PathBuf},
@@ -30,10 +31,10 @@ pub struct Note {
 }
 
 /// Writes both hooks; refuses to replace hooks that are not ours.
-pub fn install(dir: &Path, branch: &str) -> Result<(), LocalError> {
+pub fn install(dir: &Path, branches: &[Governed]) -> Result<(), LocalError> {
     fs::create_dir_all(notes(dir)).map_err(|error| broken(dir, &error))?;
     fs::create_dir_all(dir.join("hooks")).map_err(|error| broken(dir, &error))?;
-    for (name, text) in [("update", update(branch)), ("pre-receive", pre_receive())] {
+    for (name, text) in [("update", update(branches)), ("pre-receive", pre_receive())] {
         let path = dir.join("hooks").join(name);
         let there = match fs::read_to_string(&path) {
             Ok(there) => Some(there),
@@ -44,7 +45,7 @@ pub fn install(dir: &Path, branch: &str) -> Result<(), LocalError> {
             continue;
         }
         if there.is_some_and(|there| !there.contains(OURS)) {
-            let what = format!("{} is a hook of your own, and trueup needs its place to protect `{branch}`; move it away and start again", path.display());
+            let what = format!("{} is a hook of your own, and trueup needs its place to protect {}; move it away and start again", path.display(), named(branches));
             return Err(LocalError::new(LocalErrorKind::Conflict, what));
         }
         put(&path, &text).map_err(|error| broken(&path, &error))?;
@@ -52,19 +53,19 @@ pub fn install(dir: &Path, branch: &str) -> Result<(), LocalError> {
     Ok(())
 }
 
-/// Looks whether our hooks protect the branch, and writes nothing.
-pub fn guarded(dir: &Path, branch: &str) -> Result<(), String> {
+/// Looks whether our hooks protect the branches, and writes nothing.
+pub fn guarded(dir: &Path, branches: &[Governed]) -> Result<(), String> {
     use std::os::unix::fs::PermissionsExt;
-    for (name, text) in [("update", update(branch)), ("pre-receive", pre_receive())] {
+    for (name, text) in [("update", update(branches)), ("pre-receive", pre_receive())] {
         let path = dir.join("hooks").join(name);
         match fs::read_to_string(&path) {
             Ok(there) if there == text => {}
             Ok(there) if there.contains(OURS) => return Err(format!("{} was written for another branch or by another version", path.display())),
-            Ok(_) => return Err(format!("{} is not the server's hook, so pushes reach `{branch}`", path.display())),
-            Err(error) => return Err(format!("{} cannot be read ({}), so pushes reach `{branch}`", path.display(), error.kind())),
+            Ok(_) => return Err(format!("{} is not the server's hook, so pushes reach {}", path.display(), named(branches))),
+            Err(error) => return Err(format!("{} cannot be read ({}), so pushes reach {}", path.display(), error.kind(), named(branches))),
         }
         if !fs::metadata(&path).is_ok_and(|about| about.permissions().mode() & 0o111 != 0) {
-            return Err(format!("{} cannot be run, so pushes reach `{branch}`", path.display()));
+            return Err(format!("{} cannot be run, so pushes reach {}", path.display(), named(branches)));
         }
     }
     Ok(())
@@ -79,15 +80,29 @@ fn put(path: &Path, text: &str) -> io::Result<()> {
     fs::rename(new, path)
 }
 
+/// The branches as people name them.
+fn named(branches: &[Governed]) -> String {
+    branches.iter().map(|branch| format!("`{}`", branch.pattern().map_or_else(|| branch.said(), |pattern| pattern.as_str().into()))).collect::<Vec<_>>().join(", ")
+}
+
+/// The names that are protected, as patterns of a `case`. What `*` is in sh may hold a `/`: deeper names are protected too, which nobody needs to move.
+fn cases(branches: &[Governed]) -> String {
+    let case = |branch: &Governed| match branch.pattern() {
+        None => quoted(&format!("refs/heads/{}", branch.said())),
+        Some(pattern) => format!("{}*{}", quoted(&format!("refs/heads/{}", pattern.beginning())), quoted(pattern.end())),
+    };
+    branches.iter().map(case).collect::<Vec<_>>().join(" | ")
+}
+
 /// Judges each pushed name.
-fn update(branch: &str) -> String {
-    let branch = quoted(branch);
+fn update(branches: &[Governed]) -> String {
+    let protected = cases(branches);
     format!(
         r#"#!/bin/sh
 {OURS}
-protected={branch}
+protected=${{1#refs/heads/}}
 case "$1" in
-"refs/heads/$protected")
+{protected})
     case "$2" in
     *[!0]*)
         echo "trueup: \`$protected\` is moved by trueup alone; push a branch and open a merge request" >&2

@@ -91,7 +91,8 @@ impl LocalForge {
             }
         }
         // Whoever pushes to a branch of this name next starts afresh; a push in between keeps everyone.
-        if let Some(pushers) = self.store.row::<rows::Pushers>(&rows::pushers(&mr.repo, source)).await? {
+        let key = rows::pushers(&self.place(&mr.repo)?.chief, source);
+        if let Some(pushers) = self.store.row::<rows::Pushers>(&key).await? {
             let _lost = self.store.write(Batch::new().delete(&pushers.key, pushers.rev)).await?;
         }
         Ok(())
@@ -133,7 +134,7 @@ fn prepare(place: &Place, wanted: &Wanted) -> Result<Prepared, LocalError> {
 
 /// Moves the branch and reads it back.
 fn move_branch(place: &Place, wanted: &Wanted, commit: &CommitId) -> Result<MergeAnswer, LocalError> {
-    place.unlock();
+    place.unlock(&wanted.target);
     if let Err(why) = swap(place, wanted, commit)? {
         let now = self::tip(place, &wanted.target)?;
         return Ok(match now == wanted.base {

@@ -5,8 +5,9 @@ use super::{
     hooks,
 };
 use crate::{
-    core::model::{CommitId, RepoId, Str},
+    core::model::{CommitId, RepoId},
     git::{GitRepo, Held, Standing, program},
+    ports::Governed,
 };
 use git2::{ErrorCode, Repository, RepositoryInitOptions};
 use std::path::{Path, PathBuf};
@@ -18,7 +19,7 @@ pub struct LocalRepository {
     /// The bare repository; made when nothing is there.
     pub path: PathBuf,
     /// The governed branch.
-    pub branch: Str,
+    pub branch: Governed,
 }
 
 /// Settings every governed repository has: pushes over HTTP, and nothing answered before it is on disk.
@@ -47,20 +48,33 @@ const LOCKED: std::time::Duration = std::time::Duration::from_secs(60);
 /// An open repository with its configuration.
 pub struct Place {
     pub id: RepoId,
-    pub branch: Str,
+    pub branch: Governed,
+    /// The first of the repositories over the same folder: under its name stands what is known of branches, whoever governs them.
+    pub chief: RepoId,
+    /// All of them.
+    pub beside: Vec<RepoId>,
     pub git: GitRepo,
     held: Held,
 }
 
 impl Place {
     /// Opens or makes the repository and installs what protects it. `shared`: other processes may be moving its branch.
-    pub fn prepare(repository: &LocalRepository, shared: bool) -> Result<Self, LocalError> {
-        let LocalRepository { id, path, branch } = repository;
+    pub fn prepare(repository: &LocalRepository, all: &[LocalRepository], shared: bool) -> Result<Self, LocalError> {
+        let LocalRepository { id, path, branch: governed } = repository;
+        let beside: Vec<&LocalRepository> = all.iter().filter(|other| other.path == *path).collect();
+        let branches: Vec<Governed> = beside.iter().map(|other| other.branch.clone()).collect();
+        let chief = beside.first().map_or(id, |first| &first.id);
+        let branch = &governed.said();
         let wrong = |what: String| LocalError::new(LocalErrorKind::Unavailable, format!("repository {id}: {what}"));
-        let full = branch_ref(branch).ok_or_else(|| LocalError::new(LocalErrorKind::Invalid, format!("repository {id}: `{branch}` is no branch name")))?;
+        let one = governed.pattern().is_none();
+        let wrong_name = || LocalError::new(LocalErrorKind::Invalid, format!("repository {id}: `{branch}` is no branch name"));
+        let full = if one { branch_ref(branch).ok_or_else(wrong_name)? } else { String::new() };
         if !path.join("HEAD").exists() && !path.join(".git").exists() {
             let mut options = RepositoryInitOptions::new();
-            options.bare(true).mkpath(true).external_template(false).initial_head(branch);
+            options.bare(true).mkpath(true).external_template(false);
+            if one {
+                options.initial_head(branch);
+            }
             Repository::init_opts(path, &options).map_err(|error| wrong(format!("cannot make {}: {}", path.display(), error.message())))?;
         }
         let git = GitRepo::open(path)?;
@@ -76,16 +90,18 @@ impl Place {
                     config.set_str(key, value).map_err(said)?;
                 }
             }
-            if repo.find_reference("HEAD").ok().and_then(|head| head.symbolic_target().ok().flatten().map(str::to_owned)).as_deref() != Some(&full) {
+            // The first one's branch is what people who clone see.
+            if chief == id && one && repo.find_reference("HEAD").ok().and_then(|head| head.symbolic_target().ok().flatten().map(str::to_owned)).as_deref() != Some(&full) {
                 repo.set_head(&full).map_err(said)?;
             }
             Ok(())
         })?;
-        hooks::install(git.dir(), branch)?;
-        let place = Self { id: id.clone(), branch: branch.clone(), git, held: Held::default() };
+        hooks::install(git.dir(), &branches)?;
+        let beside = beside.iter().map(|other| other.id.clone()).collect();
+        let place = Self { id: id.clone(), branch: governed.clone(), chief: chief.clone(), beside, git, held: Held::default() };
         if shared {
-            place.unlock();
-        } else {
+            place.unlock(branch);
+        } else if one {
             // Only we move this branch, and we do not run yet: a lock is what a killed process left.
             let _ = std::fs::remove_file(place.lock(&full));
         }
@@ -96,9 +112,9 @@ impl Place {
         self.git.dir().join(format!("{full}.lock"))
     }
 
-    /// Removes the lock on the governed branch when it is too old to be of a merge that is under way: what a killed replica left.
-    pub fn unlock(&self) {
-        let Some(lock) = branch_ref(&self.branch).map(|full| self.lock(&full)) else { return };
+    /// Removes the lock on a governed branch when it is too old to be of a merge that is under way: what a killed replica left.
+    pub fn unlock(&self, branch: &str) {
+        let Some(lock) = branch_ref(branch).map(|full| self.lock(&full)) else { return };
         let age = std::fs::metadata(&lock).and_then(|about| about.modified()).ok().and_then(|at| at.elapsed().ok());
         if age.is_some_and(|age| age > LOCKED) {
             let _ = std::fs::remove_file(lock);
@@ -131,7 +147,10 @@ impl Place {
     /// Keeps a merge request's head reachable whatever becomes of its branch.
     pub fn keep(&self, number: u64, head: &CommitId) -> Result<(), LocalError> {
         let id = crate::git::oid(head.as_str())?;
-        let name = format!("refs/merge-requests/{number}/head");
+        let name = match self.id.as_str().strip_prefix(self.chief.as_str()) {
+            Some(of) if self.id != self.chief => format!("refs/merge-requests{of}/{number}/head"),
+            _ => format!("refs/merge-requests/{number}/head"),
+        };
         self.git.with_repo(|repo| match repo.refname_to_id(&name) {
             Ok(there) if there == id => Ok(()),
             _ => repo.reference(&name, id, true, "merge request").map(|_| ()).map_err(said),

@@ -12,7 +12,7 @@ use crate::{
         review::{Comment, CommentId, MrState, Right, Sighting},
     },
     git::{Standing, mail},
-    ports::{Abilities, ForgeError, ForgeReader, Fut, MrRef},
+    ports::{Abilities, ForgeError, ForgeReader, Fut, MrRef, Stand},
 };
 use std::collections::BTreeSet;
 
@@ -42,7 +42,7 @@ impl ForgeReader for LocalForge {
                 }
                 let mr = MrId { repo: repo.clone(), number: row.number };
                 let head = if open { self.head(&mr, &row).await? } else { row.head };
-                found.push(MrRef { mr, head, updated: row.updated, open });
+                found.push(MrRef { mr, head, updated: row.updated, open, stray: None });
             }
             Ok((found, cursor))
         })
@@ -56,7 +56,7 @@ impl ForgeReader for LocalForge {
                 let mr = MrId { repo: repo.clone(), number: number.value };
                 let (row, _) = self.row(&mr).await?;
                 let head = self.head(&mr, &row).await?;
-                found.push(MrRef { mr, head, updated: row.updated, open: row.state == MrState::Open });
+                found.push(MrRef { mr, head, updated: row.updated, open: row.state == MrState::Open, stray: None });
             }
             // Merged in between, it is open no more.
             found.retain(|found| found.open);
@@ -99,8 +99,23 @@ impl LocalForge {
         // After reading the tip: whoever pushed it has left the note already.
         self.note_pushes(&mr.repo).await?;
         let row = self.remember(mr, row, &seen).await?;
-        let pushed = self.store.row::<Pushers>(&rows::pushers(&mr.repo, &row.source)).await?.map(|stored| stored.value.users).unwrap_or_default();
-        let statuses = self.store.row::<Statuses>(&rows::statuses(&mr.repo, &seen.head)).await?.map(|stored| stored.value).unwrap_or_default();
+        let place = self.place(&mr.repo)?.clone();
+        let mut pushed = self.store.row::<Pushers>(&rows::pushers(&place.chief, &row.source)).await?.map(|stored| stored.value.users).unwrap_or_default();
+        if let Stand::Newer(_) = place.branch.stand(&row.target) {
+            // Whoever made the branch that takes over brings what is on it.
+            pushed.extend(self.store.row::<Pushers>(&rows::pushers(&place.chief, &row.target)).await?.map(|stored| stored.value.users).unwrap_or_default());
+        }
+        let mut statuses = self.store.row::<Statuses>(&rows::statuses(&mr.repo, &seen.head)).await?.map(|stored| stored.value).unwrap_or_default();
+        // A program checks a commit, whichever branch it is for.
+        for other in place.beside.iter().filter(|other| **other != mr.repo) {
+            let Some(theirs) = self.store.row::<Statuses>(&rows::statuses(other, &seen.head)).await?.map(|stored| stored.value) else { continue };
+            for (name, check) in theirs.checks {
+                if !statuses.checks.contains_key(&name) {
+                    statuses.checked_by.extend(theirs.checked_by.get(&name).map(|by| (name.clone(), by.clone())));
+                    statuses.checks.insert(name, check);
+                }
+            }
+        }
         let after = since.map(|id| rows::comment(&mr.repo, mr.number, id));
         let comments = self.store.rows::<CommentBody>(&rows::comments(&mr.repo, mr.number), after.as_ref(), COMMENTS).await?;
         let authored = seen.authors.into_iter().map(|who| mail(&who).and_then(|email| self.people.by_email(email)).unwrap_or(who));

@@ -1,8 +1,8 @@
 //! One network forge as the wiring hands it to its driver.
 
 use crate::{
-    core::model::{RepoId, Str, User},
-    ports::SecretText,
+    core::model::{RepoId, User},
+    ports::{Governed, SecretText},
 };
 use std::{path::PathBuf, time::Duration};
 
@@ -34,7 +34,7 @@ pub struct Project {
     /// Its page there; git fetches from this with `.git` at its end.
     pub page: String,
     /// The governed branch.
-    pub branch: Str,
+    pub branch: Governed,
     /// The folder of its mirror; made when it is missing.
     pub mirror: PathBuf,
 }

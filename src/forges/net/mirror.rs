@@ -1,10 +1,10 @@
-//! A mirror of one repository: its governed branch and the heads of its merge requests, fetched by the `git` program as they are asked for.
+//! A mirror of one repository: its governed branches and the heads of its merge requests, fetched by the `git` program as they are asked for.
 
-use super::{ConfigError, fault::NetError};
+use super::{ConfigError, Project, fault::NetError};
 use crate::{
-    core::model::{CommitId, RepoId},
+    core::model::{CommitId, RepoId, Str},
     git::{GitRepo, Held, Standing, oid, program},
-    ports::{ForgeErrorKind, RepoError, SecretText},
+    ports::{ForgeErrorKind, Governed, RepoError, SecretText},
 };
 use base64::Engine as _;
 use std::{path::Path, process::Stdio, sync::Arc, time::Duration};
@@ -18,6 +18,11 @@ const COMPLAINT: u64 = 4 << 10;
 
 /// How git says that a branch is not where it was when it was decided to move it.
 const STALE: [&str; 3] = ["stale info", "fetch first", "cannot lock ref"];
+/// What is kept of what git prints: more branches than any repository has.
+const PRINTED: u64 = 16 << 20;
+
+/// The newest branches that are kept here; older ones are read when a merge request goes to them.
+const FOLLOWED: usize = 20;
 
 /// What git must not do in a mirror, whatever the forge's answers say, and which old faults of histories it takes.
 const SETTINGS: [(&str, &str); 14] = [
@@ -50,6 +55,22 @@ pub struct Want {
     pub at: CommitId,
 }
 
+/// The mirrors of one forge; repositories that are branches of one git share theirs.
+#[derive(Default)]
+pub struct Mirrors(std::collections::BTreeMap<std::path::PathBuf, Arc<Mirror>>);
+
+impl Mirrors {
+    /// The mirror of a project, opened once.
+    pub fn of(&mut self, project: &Project, sign_in: (&str, &SecretText), ca: Option<&[u8]>) -> Result<Arc<Mirror>, ConfigError> {
+        if let Some(known) = self.0.get(&project.mirror) {
+            return Ok(known.clone());
+        }
+        let opened = Arc::new(Mirror::open(project.id.clone(), &project.mirror, &project.branch.said(), format!("{}.git", project.page), sign_in, ca)?);
+        self.0.insert(project.mirror.clone(), opened.clone());
+        Ok(opened)
+    }
+}
+
 /// A bare repository that follows another.
 pub struct Mirror {
     pub id: RepoId,
@@ -69,7 +90,11 @@ impl Mirror {
         let wrong = |what: String| ConfigError(format!("the mirror of {id}: {what}"));
         if !path.join("HEAD").exists() {
             let mut options = git2::RepositoryInitOptions::new();
-            options.bare(true).mkpath(true).external_template(false).initial_head(branch);
+            options.bare(true).mkpath(true).external_template(false);
+            // A pattern is no branch.
+            if git2::Reference::is_valid_name(&format!("refs/heads/{branch}")) {
+                options.initial_head(branch);
+            }
             git2::Repository::init_opts(path, &options).map_err(|error| wrong(format!("cannot make {}: {}", path.display(), error.message())))?;
         }
         let git = GitRepo::open(path).map_err(|error| wrong(error.to_string()))?;
@@ -127,6 +152,34 @@ impl Mirror {
         })
     }
 
+    /// The branches there of which one governs, newest first; those that could govern by now are here as well.
+    pub async fn branches(&self, governed: &Governed) -> Result<Vec<Str>, NetError> {
+        let Some(pattern) = governed.pattern() else { return Ok(vec![governed.said()]) };
+        let name = format!("refs/heads/{}*{}", pattern.beginning(), pattern.end());
+        let told = self.git_does(vec!["ls-remote".to_owned(), "--heads".into(), "--".into(), self.url.clone(), name]).await?;
+        let lines = told.lines().filter_map(|line| line.split_once('\t'));
+        let there: Vec<(CommitId, Str)> = lines.filter_map(|(at, name)| Some((CommitId::new(oid(at).ok()?.to_string()), name.strip_prefix("refs/heads/")?.into()))).collect();
+        let names = governed.among(there.iter().map(|(_, name)| name.clone()));
+        let want = |name: &Str| {
+            let full = format!("refs/heads/{name}");
+            let at = there.iter().find(|(_, known)| known == name).map(|(at, _)| at.clone())?;
+            Some(Want { theirs: full.clone(), ours: full, at })
+        };
+        let wants: Vec<Want> = names.iter().take(FOLLOWED).filter_map(want).collect();
+        self.follow(&wants).await?;
+        Ok(names)
+    }
+
+    /// Takes the newest branch there for the one that governs, where nobody says which one does: for looking, before a server runs.
+    pub async fn settle(&self, governed: &Governed) -> Result<(), NetError> {
+        if governed.now().is_none()
+            && let Some(newest) = self.branches(governed).await?.first()
+        {
+            governed.set(newest);
+        }
+        Ok(())
+    }
+
     async fn fetch(&self, specs: &[String]) -> Result<(), NetError> {
         let mut args = vec!["fetch".to_owned(), "--quiet".into(), "--no-tags".into(), "--no-write-fetch-head".into(), "--no-auto-maintenance".into(), "--force".into()];
         args.extend(["--".to_owned(), self.url.clone()]);
@@ -153,6 +206,11 @@ impl Mirror {
                 return Err(NetError::new(ForgeErrorKind::Invalid, format!("`{}` is no reference that git would take", spec.escape_debug())));
             }
         }
+        self.git_does(args.into_iter().chain(specs.iter().cloned()).collect()).await.map(drop)
+    }
+
+    /// Runs git as our account there; what it prints.
+    async fn git_does(&self, args: Vec<String>) -> Result<String, NetError> {
         let mut command = program::git(self.git.dir());
         // The token is in the environment of this one program: argument lists and files are read by others.
         let mut settings: Vec<(String, String)> = SETTINGS.iter().map(|(key, value)| ((*key).to_owned(), (*value).to_owned())).collect();
@@ -164,22 +222,20 @@ impl Mirror {
         for (n, (key, value)) in settings.iter().enumerate() {
             command.env(format!("GIT_CONFIG_KEY_{n}"), key).env(format!("GIT_CONFIG_VALUE_{n}"), value);
         }
-        command.args(args).args(specs).stdout(Stdio::null()).stderr(Stdio::piped());
+        command.args(args).stdout(Stdio::piped()).stderr(Stdio::piped());
         let away = |why: String| NetError::new(ForgeErrorKind::Unavailable, format!("git cannot reach {} at {}: {why}", self.id, self.url));
         let mut child = tokio::process::Command::from(command).kill_on_drop(true).spawn().map_err(|error| away(format!("cannot run git: {error}")))?;
-        let mut complaint = Vec::new();
+        let (stdout, stderr) = (child.stdout.take(), child.stderr.take());
+        let (mut printed, mut complaint) = (Vec::new(), Vec::new());
         let done = tokio::time::timeout(PATIENCE, async {
-            if let Some(mut stderr) = child.stderr.take() {
-                // Read to its end, so that git never waits for us; the beginning is kept.
-                let _ = (&mut stderr).take(COMPLAINT).read_to_end(&mut complaint).await;
-                let _ = tokio::io::copy(&mut stderr, &mut tokio::io::sink()).await;
-            }
+            // Read to their ends, so that git never waits for us; the beginnings are kept.
+            tokio::join!(beginning(stdout, PRINTED, &mut printed), beginning(stderr, COMPLAINT, &mut complaint));
             child.wait().await
         });
         match done.await {
             Err(_) => Err(away(format!("it was not done after {} minutes", PATIENCE.as_secs() / 60))),
             Ok(Err(error)) => Err(away(error.to_string())),
-            Ok(Ok(status)) if status.success() => Ok(()),
+            Ok(Ok(status)) if status.success() => Ok(String::from_utf8_lossy(&printed).into_owned()),
             Ok(Ok(_)) => {
                 let said = crate::core::review::escape::cut(String::from_utf8_lossy(&complaint).trim(), 300);
                 let error = away(if said.is_empty() { "it failed without a word".to_owned() } else { said.clone() });
@@ -187,4 +243,11 @@ impl Mirror {
             }
         }
     }
+}
+
+/// Reads a pipe to its end and keeps how it begins.
+async fn beginning(pipe: Option<impl tokio::io::AsyncRead + Unpin>, most: u64, into: &mut Vec<u8>) {
+    let Some(mut pipe) = pipe else { return };
+    let _ = (&mut pipe).take(most).read_to_end(into).await;
+    let _ = tokio::io::copy(&mut pipe, &mut tokio::io::sink()).await;
 }

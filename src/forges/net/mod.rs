@@ -24,7 +24,7 @@ pub use fresh::Fresh;
 pub use known::Known;
 pub use lengths::Lengths;
 pub use marker::{Marked, marked, replied, told, with_marker};
-pub use mirror::{Mirror, Want};
+pub use mirror::{Mirror, Mirrors, Want};
 pub use need::{Furnishes, Mend, Need, furnish, hook_by_hand};
 pub use pace::{Pace, Turn, Weight};
 pub use proposal::{Mine, ProposalNote, only_ours};

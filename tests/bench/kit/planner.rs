@@ -68,6 +68,7 @@ impl Planner {
             ahead: BTreeMap::new(),
             overrides: Default::default(),
             owners: None,
+            takes_over: None,
             restore: None,
         };
         let sighted = self.safe.as_ref().map_or(Sighted::Offline, Sighted::Observe);

@@ -167,7 +167,7 @@ Several replicas over one etcd (docs/decisions/replicas.md):
 ```yaml
 {REPLICAS}```
 
-Repositories on forges in the network:
+Repositories on forges in the network, some of them found by asking, some with several governed branches ([Branches and tenants](branches.md)):
 
 ```yaml
 {FORGES}```

@@ -33,7 +33,7 @@ fn accounts_of_a_forge_have_the_rights_of_the_lists_without_signing_in_here() {
     let right = |who: &str| server.right(&server.repositories[0], who);
     assert_eq!(["linus", "Grace", "zoe", "ada"].map(right), [Right::Approve, Right::Approve, Right::Write, Right::None]);
     let both: Vec<Str> = vec!["linus".into(), "Grace".into()];
-    assert_eq!(server.spelled_out(&both).len(), 2);
+    assert_eq!(server.spelled_out(&server.repositories[0], &both).len(), 2);
 }
 
 #[tokio::test]
@@ -47,7 +47,8 @@ async fn an_account_is_the_user_of_the_same_name_whatever_its_case() {
 #[test]
 fn the_example_is_read_whole() {
     let server = read(include_str!("../../../examples/forges/server.yaml"));
-    assert_eq!(server.repositories.iter().filter(|of| !of.is_local()).count(), 4);
+    let names: Vec<&str> = server.repositories.iter().map(|of| &*of.name).collect();
+    assert!(["dns", "dns@release", "dns@drill", "config"].iter().all(|name| names.contains(name)), "{names:?}");
 }
 
 #[test]
@@ -58,6 +59,22 @@ fn where_the_api_is_follows_from_the_kind() {
     assert_eq!(api("github", "https://github.com"), "https://api.github.com");
     assert_eq!(api("github", "https://ghe.example.com/"), "https://ghe.example.com/api/v3");
     assert_eq!(api("gitea", "https://example.com/git\n    api: https://api.example.com/v1/"), "https://api.example.com/v1");
+}
+
+#[test]
+fn a_group_that_is_asked_on_two_forges_says_whose_each_account_is() {
+    let two = |members: &str, other: &str| {
+        let forges = format!("{GITEA}  hub:\n{GITEA}");
+        let repositories = format!("  - {{name: dns, forge: work, project: p/dns, approvers: [\"@sre\"]}}\n  - {{name: app, forge: hub, project: p/app, approvers: [{other}]}}\n");
+        with(&forges, &repositories).replace("forges:\n", &format!("groups: {{sre: [{members}]}}\nforges:\n"))
+    };
+    insta::assert_snapshot!(refused(&two("ana, \"work:ben\"", "\"@sre\"")));
+    let server = read(&two("\"work:ana\", \"hub:ben\"", "\"@sre\""));
+    let rights = |who: &str| [0, 1].map(|at| server.right(&server.repositories[at], who));
+    assert_eq!((rights("ana"), rights("ben")), ([Right::Approve, Right::None], [Right::None, Right::Approve]));
+    assert_eq!(server.groups_in(&server.repositories[1])["sre"], ["ben"].map(Str::from));
+    // A group of one forge needs no more words.
+    read(&two("ana, ben", "zoe"));
 }
 
 #[test]

@@ -1,6 +1,8 @@
 //! `server.yaml`: what is read, and how every fault is told.
 
+mod branches;
 mod ci;
+mod discover;
 mod docs;
 mod forges;
 

@@ -3,11 +3,11 @@
 use super::world::{ForgeWorld, face, id, run};
 use trueup::{
     core::{
-        model::{CommitId, Str, Time, User},
+        model::{CommitId, MrId, RepoId, Str, Time, User},
         review::{Check, CommentId, Depended, MrState, Right, StatusState},
         run::MergeAnswer,
     },
-    ports::{ForgeErrorKind, Proposal, Proposed, Reaction, Shown},
+    ports::{ForgeErrorKind, Hosted, Proposal, Proposed, Reaction, Shown},
 };
 
 /// Makes one test of every rule, over the world that the expression makes.
@@ -43,6 +43,8 @@ macro_rules! table {
             a_merge_by_a_person_is_told_with_its_name
             a_proposal_is_opened_followed_and_closed
             a_proposal_that_somebody_pushed_to_is_theirs
+            one_path_may_be_several_repositories_each_with_its_branches
+            the_repositories_of_a_group_are_listed
             what_is_not_there_is_not_found
         );
     };
@@ -221,6 +223,36 @@ pub fn closed_reopened_and_sent_elsewhere_are_told(world: &dyn ForgeWorld) {
     world.push("ana", "other", &[("zones/o.yaml", "o: 1\n")]);
     world.retarget(number, "ana", "other");
     assert_eq!(world.look(number).state, MrState::Closed, "what goes to another branch is not governed here");
+}
+
+pub fn one_path_may_be_several_repositories_each_with_its_branches(world: &dyn ForgeWorld) {
+    let releases = RepoId::new("dns@release");
+    let tips = ["release/202611", "release/202612", "release/99"].map(|branch| world.push("root", branch, &[("zones/base.yaml", &format!("base: {branch}\n"))]));
+    let there = run(world.driver().branches(&releases)).unwrap().expect("the forge is asked");
+    assert_eq!(there, ["release/202612", "release/202611", "release/99"].map(Str::from), "newest first, by name");
+    assert_eq!(world.state().commit("refs/heads/release/202611").unwrap().as_str(), tips[0]);
+    let (number, _) = world.request("one");
+    let theirs = MrId { repo: releases.clone(), number };
+    assert_eq!(run(world.driver().look(&theirs, None)).unwrap().state, MrState::Closed, "it goes to `main`");
+    world.retarget(number, "ana", "release/202612");
+    let seen = world.look_until(number, "where it goes", |seen| seen.base_branch == "release/202612".into());
+    assert_eq!(seen.state, MrState::Closed, "`main` is another's");
+    let seen = run(world.driver().look(&theirs, None)).unwrap();
+    assert_eq!((seen.state, seen.base.as_str()), (MrState::Open, tips[1].as_str()));
+    let listed = |repo: &RepoId| run(world.driver().sweep(repo, 0)).unwrap().0.into_iter().find(|found| found.mr.number == number).map(|found| (found.open, found.stray));
+    let found = crate::harness::wait_for(std::time::Duration::from_secs(60), || listed(&releases) == Some((true, None)));
+    assert!(found, "{:?}", listed(&releases));
+    assert_eq!(listed(&world.repo()), Some((false, Some("release/202612".into()))), "open, and none of its branches");
+    let MergeAnswer::Merged { commit, parents, .. } = run(world.driver().merge(world.ticket_of(&theirs))).unwrap() else { panic!("it merges") };
+    assert_eq!((parents.first().map(CommitId::as_str), world.tip("release/202612").as_deref()), (Some(tips[1].as_str()), Some(commit.as_str())));
+}
+
+pub fn the_repositories_of_a_group_are_listed(world: &dyn ForgeWorld) {
+    let path = world.path();
+    let group = path.rsplit_once('/').expect("it is in one").0;
+    let listed = run(world.driver().repositories(group)).unwrap();
+    assert!(listed.contains(&Hosted { path: path.as_str().into(), archived: false }), "{listed:?}");
+    assert_eq!(run(world.driver().repositories("no-such-group")).map(|found| found.len()).map_err(|error| error.kind).unwrap_or(0), 0);
 }
 
 pub fn the_face_is_shown_once_and_only_its_differences(world: &dyn ForgeWorld) {

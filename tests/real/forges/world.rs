@@ -27,6 +27,8 @@ pub trait ForgeWorld {
     /// Another driver of the same server, which remembers nothing: as after a crash.
     fn restarted(&self) -> Box<dyn Forge>;
     fn repo(&self) -> RepoId;
+    /// Its path there.
+    fn path(&self) -> String;
     /// The repository as the driver has it here.
     fn state(&self) -> Arc<dyn StateRepo>;
 
@@ -120,7 +122,12 @@ impl dyn ForgeWorld + '_ {
 
     /// The ticket that the merge gate gives for what the forge shows now.
     pub fn ticket(&self, number: u64) -> MergeTicket {
-        let sighting = self.look(number);
+        self.ticket_of(&self.mr(number))
+    }
+
+    /// The same for a merge request of any repository of the driver's.
+    pub fn ticket_of(&self, mr: &MrId) -> MergeTicket {
+        let sighting = run(self.driver().look(mr, None)).expect("it is there");
         let Merge::Clean(tree) = self.state().merge(&sighting.base, &sighting.head).expect("both are here") else { panic!("conflict") };
         let key = PlanKey { base: sighting.base.clone(), head: sighting.head.clone(), tree };
         let policy = Policy::default();
@@ -128,7 +135,7 @@ impl dyn ForgeWorld + '_ {
         window.ask(1, Time(0));
         window.pass(Time(1));
         let conditions = Conditions { now: Time(2), sighting: &sighting, key: &key, policy: &policy, approvals: &[], halted: false };
-        let gate = MergeGate { mr: &self.mr(number), conditions, digest: Digest::of("plan", &[b"one"]), window: &window, skipped: 0, unmerged: &Default::default() };
+        let gate = MergeGate { mr, conditions, digest: Digest::of("plan", &[b"one"]), window: &window, skipped: 0, unmerged: &Default::default() };
         match gate.judge() {
             Verdict::Go(ticket) => ticket,
             other => panic!("{other:?}"),

@@ -10,7 +10,7 @@ use std::{
 };
 use tokio::sync::{Semaphore, oneshot};
 use trueup::{
-    app::{BoardRoom, Desk, News, OverrideBook, Owners, Targets, Trouble, Turns, World, drift::SweepBook, safe::Safe, service::Service},
+    app::{BoardRoom, Desk, News, OverrideBook, Owners, Reigns, Targets, Trouble, Turns, World, drift::SweepBook, safe::Safe, service::Service},
     core::{
         gate::MergeTicket,
         model::{CommitId, MrId, RepoId, SecretRef, Span, Time, User},
@@ -149,6 +149,7 @@ async fn world(forge: &Arc<Late>, kv: Arc<dyn Kv>) -> Arc<World> {
         board: BoardRoom::open(store.clone(), clock.clone()).await.expect("opens"),
         turns: Turns::default(),
         owners: Arc::new(Owners::default()),
+        reigns: Reigns::default(),
         overrides: OverrideBook::open(store.clone(), clock).await.expect("opens"),
         sweeps: SweepBook::default(),
         store,

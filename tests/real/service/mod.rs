@@ -1,6 +1,7 @@
 //! The whole service against a real name server.
 
 mod adopt;
+mod branches;
 mod canary;
 mod config;
 #[cfg(feature = "faults")]

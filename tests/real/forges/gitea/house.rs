@@ -24,7 +24,7 @@ use trueup::{
         net::{ForgeConfig, Project},
     },
     git::GitRepo,
-    ports::{People, Reaction, SecretText, StateRepo, SystemClock},
+    ports::{BranchPattern, Governed, People, Reaction, SecretText, StateRepo, SystemClock},
 };
 
 /// What the server's configuration says of people.
@@ -122,6 +122,9 @@ pub fn driver(project: &GiteaProject, mirror: &Path) -> Gitea {
 /// The same, whose API is asked by way of somebody.
 pub fn driver_by(project: &GiteaProject, mirror: &Path, by: &str) -> Gitea {
     let server = project.server;
+    let main = Project { id: RepoId::new("dns"), path: project.path.clone(), page: format!("{}/{}", server.url, project.path), branch: "main".into(), mirror: mirror.to_owned() };
+    // The same once more, for other branches.
+    let releases = Project { id: RepoId::new("dns@release"), branch: Governed::newest(BranchPattern::parse("release/*").expect("it is one")), ..main.clone() };
     let config = ForgeConfig {
         name: "work".into(),
         web: server.url.clone(),
@@ -130,13 +133,7 @@ pub fn driver_by(project: &GiteaProject, mirror: &Path, by: &str) -> Gitea {
         ca: None,
         bot: None,
         answer: Duration::from_secs(60),
-        projects: vec![Project {
-            id: RepoId::new("dns"),
-            path: project.path.clone(),
-            page: format!("{}/{}", server.url, project.path),
-            branch: "main".into(),
-            mirror: mirror.to_owned(),
-        }],
+        projects: vec![main, releases],
     };
     Gitea::new(config, Arc::new(Lists), Arc::new(SystemClock)).expect("the configuration is whole")
 }
@@ -159,6 +156,10 @@ impl ForgeWorld for House {
 
     fn restarted(&self) -> Box<dyn Forge> {
         Box::new(driver(&self.project, &self.folder.path().join("mirror.git")))
+    }
+
+    fn path(&self) -> String {
+        self.project.path.clone()
     }
 
     fn repo(&self) -> RepoId {

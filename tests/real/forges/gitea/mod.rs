@@ -1,5 +1,6 @@
 //! The Gitea driver over a real Gitea: the table of all forges, what is Gitea's own, and stories through the whole server.
 
+mod branches;
 mod doctor;
 mod house;
 mod last_moment;

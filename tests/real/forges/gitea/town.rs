@@ -103,6 +103,31 @@ impl Town {
         self.server = serve(self.dir.path(), self.port);
     }
 
+    /// Starts the server again with another configuration.
+    pub fn reconfigure(&mut self, old: &str, new: &str) {
+        let file = self.dir.path().join("server.yaml");
+        let text = std::fs::read_to_string(&file).expect("it is there");
+        assert!(text.contains(old), "{text}");
+        self.server.stop();
+        std::fs::write(&file, text.replace(old, new)).expect("the folder is writable");
+        self.server = serve(self.dir.path(), self.port);
+    }
+
+    /// The repositories that somebody sees.
+    pub fn repositories(&self, person: &str) -> Vec<String> {
+        let url = format!("http://127.0.0.1:{}/api/v1/repos", self.port);
+        let answer = send("GET", &url, Some(&format!("Bearer {person}-token")), None).map(|(_, text)| text).unwrap_or_default();
+        let rows: Value = serde_json::from_str(&answer).unwrap_or_default();
+        rows["repos"].as_array().into_iter().flatten().filter_map(|row| row["name"].as_str().map(str::to_owned)).collect()
+    }
+
+    /// Makes a branch where `main` is.
+    pub fn branch_off(&self, name: &str) {
+        let work = self.work();
+        run_git(&work, "root", &["fetch", "-q", &self.project.url("root"), "+refs/heads/*:refs/remotes/origin/*"]);
+        run_git(&work, "root", &["push", "-q", &self.project.url("root"), &format!("origin/main:refs/heads/{name}")]);
+    }
+
     pub fn log(&self) -> String {
         self.server.log()
     }
@@ -218,7 +243,12 @@ impl Town {
 
     /// The change as the server shows it; null before it was seen.
     pub fn show(&self, number: u64) -> Value {
-        let url = format!("http://127.0.0.1:{}/api/v1/repos/dns/mrs/{number}", self.port);
+        self.show_of("dns", number)
+    }
+
+    /// The same of another repository.
+    pub fn show_of(&self, repo: &str, number: u64) -> Value {
+        let url = format!("http://127.0.0.1:{}/api/v1/repos/{repo}/mrs/{number}", self.port);
         let answer = send("GET", &url, Some("Bearer ana-token"), None);
         answer.filter(|(status, _)| *status == 200).and_then(|(_, text)| serde_json::from_str(&text).ok()).unwrap_or_default()
     }

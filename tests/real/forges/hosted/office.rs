@@ -16,7 +16,7 @@ use trueup::{
         net::{ForgeConfig, Project},
     },
     git::GitRepo,
-    ports::{Merge, People, SecretText, StateRepo, SystemClock},
+    ports::{BranchPattern, Governed, Merge, People, SecretText, StateRepo, SystemClock},
 };
 
 pub const PATH: &str = "platform/dns";
@@ -123,6 +123,8 @@ impl Office {
 /// Our driver over a fake.
 pub fn driver(wire: Wire, fake: &FakeForge, mirror: PathBuf, people: Arc<dyn People>) -> Box<dyn Forge> {
     let project = Project { id: RepoId::new("dns"), path: PATH.into(), page: format!("{}/{PATH}", fake.url), branch: "main".into(), mirror };
+    // The same once more, for other branches.
+    let releases = Project { id: RepoId::new("dns@release"), branch: Governed::newest(BranchPattern::parse("release/*").expect("it is one")), ..project.clone() };
     let config = ForgeConfig {
         name: "work".into(),
         web: fake.url.clone(),
@@ -131,7 +133,7 @@ pub fn driver(wire: Wire, fake: &FakeForge, mirror: PathBuf, people: Arc<dyn Peo
         ca: None,
         bot: None,
         answer: Duration::from_secs(60),
-        projects: vec![project],
+        projects: vec![project, releases],
     };
     match wire {
         Wire::GitHub => Box::new(GitHub::new(config, people, Arc::new(SystemClock)).unwrap()),

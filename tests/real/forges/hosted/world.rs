@@ -85,6 +85,10 @@ impl ForgeWorld for FakeWorld {
         made(&self.threads, self.wire, &self.fake, &self.folder)
     }
 
+    fn path(&self) -> String {
+        PATH.to_owned()
+    }
+
     fn repo(&self) -> RepoId {
         RepoId::new("dns")
     }

@@ -15,6 +15,10 @@ pub fn answer(state: &mut State, ask: &Ask<'_>) -> Answer {
         ("GET", ["user"]) => Answer::ok(json::user(state, &ask.who)),
         ("GET", ["users", login]) => found(json::user(state, login)),
         ("GET", ["rate_limit"]) => Answer::ok(json!({ "resources": { "core": { "limit": 5000, "remaining": state.calls_left, "reset": 0, "used": 0 } } })),
+        ("GET", ["orgs", org, "repos"]) => {
+            let theirs = state.projects.values().filter(|project| project.path.starts_with(&format!("{org}/")) && state.role(&project.path, &ask.who) >= Role::Read);
+            paged(ask, API, theirs.map(|project| json::repository(state, project, &ask.host, &ask.who)).collect())
+        }
         (_, ["repos", owner, name, rest @ ..]) => {
             let path = format!("{owner}/{name}");
             if state.role(&path, &ask.who) < Role::Read {

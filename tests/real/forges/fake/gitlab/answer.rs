@@ -22,6 +22,10 @@ pub fn answer(state: &mut State, ask: &Ask<'_>) -> Answer {
             let found: Vec<Value> = ask.asks("username").or(by_mail).into_iter().map(|login| json::user(state, login)).filter(|user| !user.is_null()).collect();
             Answer::ok(found.into())
         }
+        ("GET", ["groups", group, "projects"]) => {
+            let theirs = state.projects.values().filter(|project| project.path.starts_with(&format!("{group}/")) && state.role(&project.path, &ask.who) >= Role::Read);
+            paged(ask, API, theirs.map(|project| json::project(state, project, &ask.who)).collect())
+        }
         (_, ["projects", id, rest @ ..]) => {
             let found = state.projects.values().find(|project| project.path == *id || project.id.to_string() == *id).map(|project| project.path.clone());
             match found.filter(|path| state.role(path, &ask.who) >= Role::Read) {

@@ -24,8 +24,9 @@ const PAGE: [&str; 2] = ["page", "per_page"];
 
 /// The pages are "Merge requests API", "Notes API", "Discussions API", "Merge request approvals API", "Commits API", "Branches API",
 /// "Events API", "Users API", "Jobs API", "Protected branches API", "Project members API", "Resource label events API" and "Emoji reactions API", "Project webhooks API",
-/// "Labels API" and "Projects API".
-const ALL: [Described; 41] = [
+/// "Labels API", "Groups API" and "Projects API".
+const ALL: [Described; 42] = [
+    get("/groups/:id/projects", &["archived", "include_subgroups", "order_by", "search", "simple", "sort", "visibility", "with_shared"]),
     get("/user", &[]),
     get("/users", &["username", "active", "blocked", "search"]),
     get("/projects/:id", &["license", "statistics", "with_custom_attributes"]),

@@ -1,0 +1,228 @@
+//! Which of several branches governs a repository: kept in the store, and moved on by an approved merge alone.
+
+use super::world::{Repository, World};
+use crate::{
+    core::{
+        gate::MergeTicket,
+        model::{CommitId, MrId, Refusal, RefusalKind, RepoId, Str, TreeId},
+        run::{MergeAnswer, PlanResult},
+    },
+    ports::{Stand, StateRepo},
+    stores::{Batch, RowKey, Stored},
+};
+use serde::{Deserialize, Serialize};
+use std::{
+    collections::BTreeMap,
+    sync::{Arc, Mutex, PoisonError},
+};
+
+/// Commits that are searched for a merge whose answer was lost: more than land between two sweeps.
+const SEARCHED: usize = 1_000;
+
+/// Tries before a row that another replica writes too is left to the next sweep.
+const RETRIES: usize = 8;
+
+/// What is kept of a repository of which one of several branches governs.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+struct Reign {
+    governs: Str,
+    /// The merge by which another is about to take over, kept before the forge is asked for it.
+    next: Option<Next>,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+struct Next {
+    branch: Str,
+    base: CommitId,
+    tree: TreeId,
+    mr: MrId,
+}
+
+/// What each change was planned under, so that it hears when another branch governs.
+#[derive(Debug, Default)]
+pub struct Reigns(Mutex<BTreeMap<MrId, Noted>>);
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+struct Noted {
+    into: Str,
+    /// The branch that governed.
+    under: Str,
+    /// Its tip, where `into` is to take over from it.
+    from: Option<CommitId>,
+}
+
+/// What is planned.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Asks {
+    Plan,
+    WayBack,
+    /// Nobody acts on it, so nobody is to hear when it would come out otherwise.
+    Preview,
+}
+
+/// A branch takes over from another: what is compared is what the other says.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct TakesOver {
+    pub from: Str,
+    pub into: Str,
+    /// The tip of the branch that governs today.
+    pub at: CommitId,
+    /// Newer than `into`, and there already.
+    pub newer: Vec<Str>,
+}
+
+impl Reigns {
+    /// What a merge request into a branch is compared with; the error is why it is not planned. A way back is always planned, from what governs.
+    pub async fn judge(&self, world: &World, mr: &MrId, into: Option<&Str>, asks: Asks) -> Result<Option<TakesOver>, PlanResult> {
+        let (Some(repo), Some(into)) = (world.repositories.get(&mr.repo), into) else { return Ok(None) };
+        if repo.governed.pattern().is_none() {
+            return Ok(None);
+        }
+        let failed = |why: String| PlanResult::Failed { why };
+        if repo.governed.now().is_none() {
+            settle(world, repo).await.map_err(failed)?;
+        }
+        let note = |under: &Str, from: Option<CommitId>| {
+            if asks == Asks::Preview {
+                return;
+            }
+            self.lock().insert(mr.clone(), Noted { into: into.clone(), under: under.clone(), from });
+        };
+        let tip = |branch: &Str| repo.state.commit(&format!("refs/heads/{branch}")).map_err(|error| failed(format!("`{branch}` governs and cannot be read: {error}")));
+        match repo.governed.stand(into) {
+            Stand::Governs => {
+                note(into, None);
+                Ok(None)
+            }
+            Stand::Newer(from) => {
+                let at = tip(&from)?;
+                note(&from, Some(at.clone()));
+                let known = world.forge.branches(&mr.repo).await.ok().flatten().or_else(|| repo.state.branches().ok()).unwrap_or_default();
+                let newer = repo.governed.among(known).into_iter().take_while(|branch| branch != into).collect();
+                Ok(Some(TakesOver { from, into: into.clone(), at, newer }))
+            }
+            Stand::Retired(by) => {
+                note(&by, None);
+                if asks == Asks::WayBack {
+                    return Ok(Some(TakesOver { from: by.clone(), into: into.clone(), at: tip(&by)?, newer: Vec::new() }));
+                }
+                let what = format!("`{into}` governs nothing any more: `{by}` took over from it");
+                Err(PlanResult::Refused(vec![Refusal::new(RefusalKind::Protected, what).advice(format!("send this merge request to `{by}`, or to a newer branch"))]))
+            }
+            Stand::Open => Err(failed(format!("no branch like `{}` was seen yet", repo.governed))),
+            // It is as good as closed, and nothing is planned for long.
+            Stand::Stray => Err(PlanResult::Refused(vec![
+                Refusal::new(RefusalKind::Protected, format!("`{into}` governs nothing")).advice(format!("send this merge request to `{}`", repo.governed)),
+            ])),
+        }
+    }
+
+    /// Whether a change would be compared with something else now. One that this process has not planned yet is planned anew.
+    pub fn moved(&self, world: &World, mr: &MrId) -> bool {
+        let Some(repo) = world.repositories.get(&mr.repo).filter(|repo| repo.governed.pattern().is_some()) else { return false };
+        let noted = self.lock().get(mr).cloned();
+        let Some(Noted { into: _, under, from }) = noted else { return true };
+        repo.governed.now().as_ref() != Some(&under) || from.is_some_and(|from| repo.tip() != Some(from))
+    }
+
+    /// Keeps that a merge is about to make another branch govern; nothing where it does not. The error is why it must wait.
+    pub async fn before(&self, world: &World, ticket: &MergeTicket) -> Result<Option<Taking>, String> {
+        let mr = ticket.mr();
+        let Some(repo) = world.repositories.get(&mr.repo).filter(|repo| repo.governed.pattern().is_some()) else { return Ok(None) };
+        settle(world, repo).await?;
+        if self.moved(world, mr) {
+            return Err("another branch governs by now".to_owned());
+        }
+        let Some(Noted { into, from: Some(_), .. }) = self.lock().get(mr).cloned() else { return Ok(None) };
+        let next = Next { branch: into.clone(), base: ticket.base().clone(), tree: ticket.tree().clone(), mr: mr.clone() };
+        keep(world, &mr.repo, |reign| Reign { next: Some(next.clone()), ..reign }).await?;
+        Ok(Some(Taking { repo: repo.clone(), into }))
+    }
+
+    fn lock(&self) -> std::sync::MutexGuard<'_, BTreeMap<MrId, Noted>> {
+        // The map is whole after every statement.
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// A branch that governs once its merge is there.
+pub struct Taking {
+    repo: Arc<Repository>,
+    into: Str,
+}
+
+impl Taking {
+    /// The forge answered: where it merged, the branch governs. What it did not tell is found by the next sweep.
+    pub async fn after(self, world: &World, answer: &MergeAnswer) {
+        let MergeAnswer::Merged { .. } = answer else { return };
+        self.repo.governed.set(&self.into);
+        tracing::info!(repo = %self.repo.id, "`{}` governs from now on", self.into);
+        if let Err(why) = keep(world, &self.repo.id, |_| Reign { governs: self.into.clone(), next: None }).await {
+            tracing::warn!(repo = %self.repo.id, "that `{}` governs is not kept yet, the next sweep does: {why}", self.into);
+        }
+    }
+}
+
+fn key(repo: &RepoId) -> RowKey {
+    RowKey::new("reign").text(repo.as_str())
+}
+
+/// Reads what is kept, finds merges whose answers were lost, and says for the first time which branch governs. Free where one branch does for good.
+pub async fn settle(world: &World, repo: &Repository) -> Result<(), String> {
+    if repo.governed.pattern().is_none() {
+        return Ok(());
+    }
+    let kept: Option<Stored<Reign>> = world.store.row(&key(&repo.id)).await.map_err(|error| error.to_string())?;
+    let Some(Stored { value: Reign { governs, next }, .. }) = kept else {
+        let there = match world.forge.branches(&repo.id).await.map_err(|error| error.to_string())? {
+            Some(there) => there,
+            None => repo.state.branches().map_err(|error| error.to_string())?,
+        };
+        // What is there when this server first sees the repository is what is at rest.
+        let Some(first) = repo.governed.among(there).into_iter().next() else { return Err(format!("no branch like `{}` is there yet; an admin pushes the first", repo.governed)) };
+        tracing::info!(repo = %repo.id, "`{first}` governs: it is the newest by name of those that are there");
+        let row = Reign { governs: first.clone(), next: None };
+        // Another replica may have said so meanwhile; then what it said is read next time.
+        if world.store.write(Batch::new().create(&key(&repo.id), &row)).await.map_err(|error| error.to_string())?.is_ok() {
+            repo.governed.set(&first);
+        }
+        return Ok(());
+    };
+    if let Some(next) = next {
+        let _ = world.forge.branches(&repo.id).await;
+        if landed(&*repo.state, &next) {
+            tracing::info!(repo = %repo.id, "`{}` governs: {} was merged, and nobody had told", next.branch, next.mr);
+            repo.governed.set(&next.branch);
+            return keep(world, &repo.id, |_| Reign { governs: next.branch.clone(), next: None }).await;
+        }
+    }
+    repo.governed.set(&governs);
+    Ok(())
+}
+
+/// Whether a merge is on its branch.
+fn landed(state: &dyn StateRepo, next: &Next) -> bool {
+    let mut at = state.commit(&format!("refs/heads/{}", next.branch)).ok();
+    for _ in 0..SEARCHED {
+        let Some(commit) = at.filter(|commit| *commit != next.base) else { return false };
+        if state.tree(&commit).is_ok_and(|tree| tree == next.tree) {
+            return true;
+        }
+        at = state.first_parent(&commit).ok().flatten();
+    }
+    false
+}
+
+/// Changes what is kept; where nothing is, nothing is changed.
+async fn keep(world: &World, repo: &RepoId, change: impl Fn(Reign) -> Reign) -> Result<(), String> {
+    for _ in 0..RETRIES {
+        let Some(stored) = world.store.row::<Reign>(&key(repo)).await.map_err(|error| error.to_string())? else {
+            return Err("which branch governs was never kept".to_owned());
+        };
+        let now = change(stored.value.clone());
+        if now == stored.value || world.store.write(Batch::new().update(&stored.key, stored.rev, &now)).await.map_err(|error| error.to_string())?.is_ok() {
+            return Ok(());
+        }
+    }
+    Err("which branch governs is written by too many at once".to_owned())
+}
