@@ -359,7 +359,7 @@ pub fn a_merge_puts_the_planned_tree_on_the_branch(world: &dyn ForgeWorld) {
     let base = world.tip("main").unwrap();
     let ticket = world.ticket(number);
     let tree = ticket.tree().clone();
-    let MergeAnswer::Merged { commit, parents, tree: landed } = run(world.driver().merge(ticket)).unwrap() else { panic!("it was not merged") };
+    let MergeAnswer::Merged { commit, parents, tree: landed } = world.merged(number, ticket) else { panic!("it was not merged") };
     assert_eq!(landed, tree);
     assert_eq!(parents, [CommitId::new(base), CommitId::new(head)]);
     assert_eq!(world.tip("main").unwrap(), commit.as_str());
@@ -370,7 +370,7 @@ pub fn a_merge_puts_the_planned_tree_on_the_branch(world: &dyn ForgeWorld) {
 pub fn a_merge_is_told_again_after_a_crash(world: &dyn ForgeWorld) {
     let (number, _) = world.request("one");
     let ticket = world.ticket(number);
-    let first = run(world.driver().merge(ticket.clone())).unwrap();
+    let first = world.merged(number, ticket.clone());
     assert!(matches!(&first, MergeAnswer::Merged { .. }), "{first:?}");
     let tip = world.tip("main");
     // By a process that does not know what became of it.

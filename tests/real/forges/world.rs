@@ -12,7 +12,7 @@ use trueup::{
         gate::{Conditions, MergeGate, MergeTicket, Verdict, Window},
         model::{CommitId, Digest, MrId, Policy, RepoId, Str, Time},
         review::{CommentId, Face, Label, MARKER, Sighting, Status, StatusState},
-        run::PlanKey,
+        run::{MergeAnswer, PlanKey},
     },
     ports::{ForgeError, Merge, Reaction, StateRepo},
 };
@@ -118,6 +118,17 @@ impl dyn ForgeWorld + '_ {
     pub fn request(&self, branch: &str) -> (u64, String) {
         let head = self.push("ana", branch, &[("zones/a.yaml", &format!("{branch}: 1\n"))]);
         (self.open("ana", branch, &format!("change {branch}"), ""), head)
+    }
+
+    /// Merges as the gate does: what the forge does not do yet is tried again.
+    pub fn merged(&self, number: u64, ticket: MergeTicket) -> MergeAnswer {
+        let mut last = None;
+        let done = crate::harness::wait_for(Duration::from_secs(60), || {
+            last = Some(run(self.driver().merge(ticket.clone())).expect("the forge answers"));
+            !matches!(last, Some(MergeAnswer::Refused { transient: true, .. }))
+        });
+        assert!(done, "{number} is not merged: {last:?}");
+        last.expect("it was tried")
     }
 
     /// The ticket that the merge gate gives for what the forge shows now.

@@ -71,7 +71,7 @@ impl Process {
 
     /// Waits until `ready` holds, at most a minute, for a machine may be busy with other things; a server that ends before that fails the test with its log.
     pub fn until_ready(&self, mut ready: impl FnMut() -> bool) {
-        let found = wait_for(Duration::from_secs(60), || !self.alive() || ready());
+        let found = wait_for(Duration::from_secs(180), || !self.alive() || ready());
         assert!(found && self.alive(), "{} did not become ready; its log:\n{}", self.name, self.log());
     }
 

@@ -10,10 +10,9 @@ fn a_pull_request_merges_when_the_name_server_holds_it() {
     town.until_asked(number);
     let plan = town.sticky(number);
     assert!(plan.contains("192.0.2.77") && plan.contains("www."), "the plan stands in the comment: {plan}");
-    assert_eq!(town.status(&head, "trueup/plan").0, "success");
-    assert_eq!(town.status(&head, "trueup/converged").0, "pending");
+    town.until("the statuses", |town| town.status(&head, "trueup/plan").0 == "success" && town.status(&head, "trueup/converged").0 == "pending");
     assert!(!town.live().iter().any(|line| line.ends_with("A 192.0.2.77")), "nothing is written before the approval");
-    town.comment(number, "ben", "/trueup approve");
+    town.approve(number, "ben");
     town.until_phase(number, "merged");
     assert!(town.live().iter().any(|line| line.starts_with("www.") && line.ends_with("A 192.0.2.77")), "{:?}", town.live());
     let pull = town.pull(number);
@@ -34,7 +33,7 @@ fn nobody_approves_what_is_theirs_and_strangers_approve_nothing() {
     town.until("an answer to mallory", |town| town.answers(number) == 2);
     assert_eq!(town.phase(number), "awaiting_approval");
     town.comment(number, "ana", "> /trueup approve\n\nsaid ben");
-    town.comment(number, "ben", "/trueup approve");
+    town.approve(number, "ben");
     town.until_phase(number, "merged");
 }
 
@@ -43,8 +42,7 @@ fn an_approval_stands_for_what_was_approved_and_a_push_of_something_else_needs_a
     let town = Town::start();
     let (number, _) = town.propose_held("move-www", "192.0.2.79");
     town.until_asked(number);
-    town.comment(number, "ben", "/trueup approve");
-    town.until("the approval", |town| town.show(number)["approvals"].to_string().contains("ben"));
+    town.approve(number, "ben");
     let head = town.push("move-www", "192.0.2.80");
     town.until("the new plan", |town| town.show(number)["head"] == head.as_str() && town.phase(number) == "awaiting_approval");
     town.until("the new plan in the comment", |town| town.sticky(number).contains("192.0.2.80"));
@@ -59,7 +57,7 @@ fn the_comment_comes_back_when_somebody_deletes_it() {
     town.until_asked(number);
     let id = town.try_sticky(number).expect("it is there").0;
     town.project.ask("trueup", "DELETE", &format!("/issues/comments/{id}"), None);
-    town.comment(number, "ben", "/trueup approve");
+    town.approve(number, "ben");
     town.until_phase(number, "merged");
     town.until("the comment", |town| town.try_sticky(number).is_some_and(|(other, body)| other != id && body.contains("erged")));
 }
@@ -75,7 +73,7 @@ fn a_closed_pull_request_writes_nothing_more_and_goes_on_when_it_is_opened_again
     assert_eq!(town.live(), before);
     town.project.ask("ana", "PATCH", &format!("/pulls/{number}"), Some(json!({ "state": "open" })));
     town.until_asked(number);
-    town.comment(number, "ben", "/trueup approve");
+    town.approve(number, "ben");
     town.until_phase(number, "merged");
 }
 
@@ -86,8 +84,8 @@ fn two_pull_requests_merge_one_after_the_other_and_base_moves_under_the_second()
     let second = town.propose_mail("move-mail", "192.0.2.84");
     town.until_asked(first);
     town.until_asked(second);
-    town.comment(first, "ben", "/trueup approve");
-    town.comment(second, "ben", "/trueup approve");
+    town.approve(first, "ben");
+    town.approve(second, "ben");
     town.until_phase(first, "merged");
     town.until_phase(second, "merged");
     assert!(town.main_holds("192.0.2.83") && town.main_holds("192.0.2.84"));
@@ -105,7 +103,7 @@ fn a_protected_branch_takes_the_merge_once_converged_is_green() {
     town.until_asked(number);
     let (status, said) = town.project.try_ask("ana", "POST", &format!("/pulls/{number}/merge"), Some(json!({ "do": "merge" })));
     assert_eq!(status, 405, "nobody else merges: {said}");
-    town.comment(number, "ben", "/trueup approve");
+    town.approve(number, "ben");
     town.until_phase(number, "merged");
     assert!(town.main_holds("192.0.2.85"));
 }

@@ -2,7 +2,7 @@
 
 use super::house::run_git;
 use crate::{
-    harness::{DnsServer, GiteaProject, GiteaServer, KEY_ALGORITHM, KEY_NAME, KEY_SECRET, Process, free_port, send, wait_for},
+    harness::{DnsServer, GiteaProject, GiteaServer, KEY_ALGORITHM, KEY_NAME, KEY_SECRET, Process, Site, free_port, send, wait_for},
     service::world::TRUEUP,
 };
 use serde_json::{Value, json};
@@ -26,6 +26,8 @@ pub struct Town {
     port: u16,
     server: Process,
     token_name: String,
+    /// What `start_held` asks whether all is well.
+    site: Site,
 }
 
 /// Starts the program and waits until it listens.
@@ -51,7 +53,15 @@ impl Town {
         Self::over(GiteaServer::alone(), "  window: 2s\n  every: 2s\n")
     }
 
+    /// With a health check that fails until the test says otherwise: what happens before that happens in the middle of the run, however slow the machine is.
+    pub fn start_held() -> Self {
+        Self::over(GiteaServer::shared(), "  window: 2s\n  every: 2s\n  health:\n    - match: [\"*\"]\n      http: { url: \"SITE\" }\n      deadline: 1h\n")
+    }
+
     fn over(gitea: &'static GiteaServer, policy: &str) -> Self {
+        let site = Site::start();
+        site.says("/", 503, "not yet");
+        let policy = policy.replace("SITE", &site.url("/"));
         let project = gitea.project();
         let dns = DnsServer::bind();
         let zone = dns.fresh_zone("www 300 IN A 192.0.2.1\nmail 300 IN A 192.0.2.2\n@ 300 IN MX 10 mail");
@@ -69,7 +79,7 @@ impl Town {
         let users: String = PEOPLE.iter().map(|name| format!("  - name: {name}\n    token: {{ file: {name}.token }}\n")).collect();
         let config = format!(
             "listen: 127.0.0.1:{port}\ndata: {data}\nsecrets: {secrets}\nusers:\n{users}forges:\n  work:\n    kind: gitea\n    url: {url}\n    token: {{ file: gitea.token }}\nrepositories:\n  - name: dns\n    forge: work\n    project: {path}\n    \
-             approvers: [ana, ben]\n    admins: [root]\n    grants:\n      - target: inside\n        units: [\"{zone}\"]\nlimits:\n  sweep: 1s\ntargets:\n  inside:\n    kind: dns/rfc2136\n    address: {addr}\n    nameservers: [{addr}]\n    tsig: {{ name: {KEY_NAME}, algorithm: {KEY_ALGORITHM}, secret: {{ file: tsig.key }} }}\n",
+             approvers: [ana, ben]\n    admins: [root]\n    grants:\n      - target: inside\n        units: [\"{zone}\"]\nnetworks: [127.0.0.1]\nlimits:\n  sweep: 1s\ntargets:\n  inside:\n    kind: dns/rfc2136\n    address: {addr}\n    nameservers: [{addr}]\n    tsig: {{ name: {KEY_NAME}, algorithm: {KEY_ALGORITHM}, secret: {{ file: tsig.key }} }}\n",
             data = at.join("data").display(),
             secrets = at.display(),
             url = gitea.url,
@@ -86,7 +96,12 @@ impl Town {
             run_git(&work, "root", args);
         }
         let server = serve(at, port);
-        Self { project, dns, zone, dir, port, server, token_name }
+        Self { project, dns, zone, dir, port, server, token_name, site }
+    }
+
+    /// Lets what was held go on.
+    pub fn let_go(&self) {
+        self.site.says("/", 200, "well");
     }
 
     /// Takes the server's token away.
@@ -152,26 +167,25 @@ impl Town {
         run_git(&work, "ana", &["rev-parse", "HEAD"])
     }
 
-    fn open(&self, branch: &str) -> u64 {
-        self.project.ask("ana", "POST", "/pulls", Some(json!({ "title": branch, "head": branch, "base": "main" })))["number"].as_u64().expect("a number")
+    fn open(&self, branch: &str, title: &str) -> u64 {
+        self.project.ask("ana", "POST", "/pulls", Some(json!({ "title": title, "head": branch, "base": "main" })))["number"].as_u64().expect("a number")
     }
 
     /// A branch of ana's that moves `www`, and its pull request; its number and head.
     pub fn propose(&self, branch: &str, address: &str) -> (u64, String) {
         let head = self.branch(branch, "origin/main", &[("192.0.2.1\n", &format!("{address}\n"))]);
-        (self.open(branch), head)
+        (self.open(branch, branch), head)
     }
 
-    /// The same with a check that does not come, so that nothing starts.
+    /// The same as a draft, so that nothing starts.
     pub fn propose_held(&self, branch: &str, address: &str) -> (u64, String) {
-        let (number, head) = self.propose(branch, address);
-        self.project.ask("root", "PATCH", &format!("/pulls/{number}"), Some(json!({ "title": format!("WIP: {branch}") })));
-        (number, head)
+        let head = self.branch(branch, "origin/main", &[("192.0.2.1\n", &format!("{address}\n"))]);
+        (self.open(branch, &format!("WIP: {branch}")), head)
     }
 
     pub fn propose_mail(&self, branch: &str, address: &str) -> u64 {
         self.branch(branch, "origin/main", &[("192.0.2.2\n", &format!("{address}\n"))]);
-        self.open(branch)
+        self.open(branch, branch)
     }
 
     /// Sends `www` of a branch elsewhere; the new head.
@@ -194,6 +208,26 @@ impl Town {
     pub fn comment(&self, number: u64, by: &str, body: &str) {
         self.in_another_second();
         self.project.ask(by, "POST", &format!("/issues/{number}/comments"), Some(json!({ "body": body })));
+    }
+
+    /// Somebody approves the plan that stands, and reads it again where it was made anew while they wrote.
+    pub fn approve(&self, number: u64, by: &str) {
+        let stale = |town: &Self| town.comments(number).iter().filter(|one| one["body"].as_str().is_some_and(|body| body.contains("is not the plan shown now"))).count();
+        loop {
+            let before = stale(self);
+            self.comment(number, by, "/trueup approve");
+            let mut heard = false;
+            self.until("the approval", |town| {
+                let show = town.show(number);
+                let given = show["approvals"].as_array().into_iter().flatten().flat_map(|rule| rule["given"].as_array().into_iter().flatten());
+                heard = !matches!(show["phase"].as_str(), None | Some("awaiting_approval" | "planning")) || given.into_iter().any(|one| one["by"] == by && one["void"].is_null());
+                heard || stale(town) > before
+            });
+            if heard {
+                return;
+            }
+            self.until_asked(number);
+        }
     }
 
     fn comments(&self, number: u64) -> Vec<Value> {
