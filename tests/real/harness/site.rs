@@ -19,6 +19,8 @@ pub struct Site {
 struct State {
     answers: BTreeMap<String, String>,
     asked: BTreeMap<String, usize>,
+    /// The last question for each path, query and all.
+    last: BTreeMap<String, String>,
     over: bool,
 }
 
@@ -88,6 +90,12 @@ impl Site {
         self.state.lock().expect("whole").asked.get(path).copied().unwrap_or(0)
     }
 
+    /// The query of the last question for a path.
+    pub fn query(&self, path: &str) -> String {
+        let last = self.state.lock().expect("whole").last.get(path).cloned().unwrap_or_default();
+        last.split_once('?').map(|(_, query)| query.to_owned()).unwrap_or_default()
+    }
+
     pub fn url(&self, path: &str) -> String {
         format!("http://{}{path}", self.addr)
     }
@@ -116,6 +124,7 @@ fn serve(mut stream: impl Read + Write, state: &Mutex<State>) {
     let answer = {
         let mut state = state.lock().expect("whole");
         *state.asked.entry(path.clone()).or_default() += 1;
+        state.last.insert(path.clone(), target.split(' ').next().unwrap_or_default().to_owned());
         state.answers.get(&path).cloned().unwrap_or_else(|| "HTTP/1.1 404 Not Found\r\nContent-Length: 0\r\nConnection: close\r\n\r\n".to_owned())
     };
     if answer.is_empty() {

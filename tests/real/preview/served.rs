@@ -88,6 +88,10 @@ fn a_job_is_told_the_plan_that_the_change_shows_and_nothing_is_run(wire: Wire) {
     let (ran, json) = preview(&job, &["--format", "markdown", "--output", "preview.md"]);
     assert_eq!(ran.code, 2, "{ran:?}\n{}", works.town.log());
     assert_eq!((json["outcome"].as_str(), json["observed"].as_bool(), json["number"].as_u64()), (Some("changes"), Some(true), Some(number)), "{json:#}");
+    if matches!(wire, Wire::GitHub) {
+        let audience = works.town.url().replace(':', "%3A").replace('/', "%2F");
+        assert_eq!(works.issuer.site.query("/token"), format!("api-version=2.0&audience={audience}"), "the token is asked for this server alone");
+    }
     let shown = works.town.show(number);
     assert!(json["digest"].is_string() && json["digest"] == shown["digest"], "the digest is the one that people approve");
     assert_eq!(json["phase"].as_str(), Some("awaiting_approval"));
@@ -129,6 +133,9 @@ fn a_token_opens_what_its_own_job_is_about_and_no_other_door(wire: Wire) {
             assert!(ran.code == 1 && ran.err.contains("not one this server knows"), "{args:?}: {ran:?}");
         }
     }
+    let of_file = Job::new().with("TRUEUP_SERVER", &works.town.url());
+    std::fs::write(of_file.path("ci.token"), format!("{CI_TOKEN}\n")).expect("the folder is writable");
+    assert_eq!(preview(&of_file, &["--head", &head, "--token-file", "ci.token"]).0.code, 2);
     let unknown = "ffffffffffffffffffffffffffffffffffffffff";
     let (ran, _) = preview(&works.own(), &["--head", unknown]);
     assert!(ran.code == 1 && ran.err.contains("no open merge request has the head") && ran.err.contains(unknown), "{ran:?}");
