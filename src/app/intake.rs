@@ -1,6 +1,13 @@
 //! Intake: starts the changes that have something to do, hands news from the forge to them, and sweeps for news that was lost.
 
-use super::{desk::Desk, orders, reign, replicas, service::Service, worker::Mail, world::World};
+use super::{
+    desk::Desk,
+    news::{IN_TURN, IN_TURN_ELSEWHERE},
+    orders, reign, replicas,
+    service::Service,
+    worker::Mail,
+    world::World,
+};
 use crate::core::{
     model::{MrId, RepoId, Span},
     review::{Phase, escape::code},
@@ -149,7 +156,8 @@ pub async fn sweep(service: Service, every: Span, mut stop: watch::Receiver<bool
                     let moved = world.news.moved(repo, world.base(repo), &open);
                     if known.is_empty() {
                         count_unannounced(&world, repo, open.iter().filter(|found| moved.contains(&found.mr)));
-                        news.extend(moved.into_iter().chain(world.news.in_turn(repo)));
+                        let most = if world.elsewhere.contains_key(repo) { IN_TURN_ELSEWHERE } else { IN_TURN };
+                        news.extend(moved.into_iter().chain(world.news.in_turn(repo, most)));
                     } else {
                         // On the first sweep most is as the journals hold it: only what moved since is looked at.
                         open.iter().filter(|found| known.get(&found.mr).is_none_or(|card| is_news(card, found))).for_each(|found| news.push(found.mr.clone()));

@@ -13,7 +13,10 @@ use std::{
 };
 
 /// How many open ones each sweep looks at that seem not to have moved: news can be lost, and what a change stands on is more than what the forge lists.
-const IN_TURN: usize = 200;
+pub const IN_TURN: usize = 200;
+
+/// The same of a forge in the network, where a look is nine questions and a sweep comes twice a minute: GitHub lets one ask 900 times a minute, unchanged or not.
+pub const IN_TURN_ELSEWHERE: usize = 20;
 
 /// Edited comments that are remembered as told; beyond it the forge is asked again what was said.
 const TOLD: usize = 10_000;
@@ -86,13 +89,13 @@ impl News {
         self.2.lock().unwrap_or_else(PoisonError::into_inner).remove(&(mr.clone(), edited));
     }
 
-    /// The next few open ones, round and round.
-    pub fn in_turn(&self, repo: &RepoId) -> Vec<MrId> {
+    /// The next few open ones, `most` at a time, round and round.
+    pub fn in_turn(&self, repo: &RepoId, most: usize) -> Vec<MrId> {
         let mut all = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         let Some(seen) = all.get_mut(repo) else { return Vec::new() };
         let after = seen.open.keys().filter(|mr| seen.turn.as_ref().is_none_or(|turn| *mr > turn));
         let before = seen.open.keys().filter(|mr| seen.turn.as_ref().is_some_and(|turn| *mr <= turn));
-        let next: Vec<MrId> = after.chain(before).take(IN_TURN).cloned().collect();
+        let next: Vec<MrId> = after.chain(before).take(most).cloned().collect();
         seen.turn = next.last().cloned();
         next
     }
@@ -125,10 +128,10 @@ mod tests {
         let (news, repo) = (News::default(), RepoId::new("dns"));
         let open: Vec<MrRef> = (1..=450).map(|number| found(number, "a")).collect();
         news.moved(&repo, None, &open);
-        assert_eq!(numbers(news.in_turn(&repo)), (1..=200).collect::<Vec<_>>());
-        assert_eq!(numbers(news.in_turn(&repo)), (201..=400).collect::<Vec<_>>());
-        assert_eq!(numbers(news.in_turn(&repo)), (401..=450).chain(1..=150).collect::<Vec<_>>());
+        assert_eq!(numbers(news.in_turn(&repo, IN_TURN)), (1..=200).collect::<Vec<_>>());
+        assert_eq!(numbers(news.in_turn(&repo, IN_TURN)), (201..=400).collect::<Vec<_>>());
+        assert_eq!(numbers(news.in_turn(&repo, IN_TURN)), (401..=450).chain(1..=150).collect::<Vec<_>>());
         news.moved(&repo, None, &open[..3]);
-        assert_eq!(numbers(news.in_turn(&repo)), [1, 2, 3], "fewer than a turn: each time all of them");
+        assert_eq!(numbers(news.in_turn(&repo, IN_TURN)), [1, 2, 3], "fewer than a turn: each time all of them");
     }
 }
