@@ -18,6 +18,7 @@ mod late;
 mod local_desk;
 mod looks;
 mod mapped;
+mod memory;
 mod merging;
 mod neighbours;
 mod news;

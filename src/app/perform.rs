@@ -2,7 +2,7 @@
 
 use super::{
     desk::Desk,
-    drift, faults, hooks, merging,
+    drift, faults, hooks, memory, merging,
     patience::Patience,
     planning,
     reign::Asks,
@@ -87,8 +87,9 @@ pub async fn perform(hands: Hands, effect: Effect) {
             let restore = restore.then(|| planning::Restore { plan: hands.plan.clone(), reverts: hands.reverts });
             let asks = if restore.is_some() { Asks::WayBack } else { Asks::Plan };
             let takes_over = hands.world.reigns.judge(&hands.world, &hands.mr, hands.into.as_ref(), asks).await;
-            let answer = match (ahead, takes_over) {
-                (Ok(ahead), Ok(takes_over)) => {
+            let earlier = memory::recall(&hands.world, &hands.mr, hands.earlier.clone()).await;
+            let answer = match (ahead.and_then(|ahead| Ok((ahead, earlier?))), takes_over) {
+                (Ok((ahead, earlier)), Ok(takes_over)) => {
                     let overrides = hands.world.overrides.now().await;
                     let request = planning::Request {
                         mr: hands.mr.clone(),
@@ -96,7 +97,7 @@ pub async fn perform(hands: Hands, effect: Effect) {
                         head,
                         ours,
                         written: hands.written.clone(),
-                        earlier: hands.earlier.clone(),
+                        earlier,
                         now: hands.world.clock.now(),
                         ahead,
                         overrides,

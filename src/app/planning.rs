@@ -365,7 +365,7 @@ fn scope<'a>(repo: &'a Repository, found: &'a Survey, request: &'a Request, kind
 }
 
 /// What a resource means. The survey refused every target that is not configured, so one without is what a run wrote before its target went.
-fn kind(targets: &Targets, id: &ResourceId) -> &'static dyn Kind {
+pub(super) fn kind(targets: &Targets, id: &ResourceId) -> &'static dyn Kind {
     targets.get(&id.target).map_or_else(|| kinds::of(id), |target| target.kind())
 }
 

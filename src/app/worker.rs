@@ -6,6 +6,7 @@ use super::{
     follow::{self, Ended},
     intake,
     looks::Looks,
+    memory,
     orders::{self, Asker, Order},
     overrides::OverrideBook,
     perform,
@@ -325,6 +326,8 @@ impl Worker {
         let over = self.world.overrides.covering(self.change.plan().map(|plan| &**plan), &turn.events).await;
         let ends = !over.is_empty();
         let beside = OverrideBook::beside(&self.mr, self.upto, over);
+        let remembered = memory::keep(&self.world, &self.mr, self.upto, self.change.plan().map(|plan| &**plan), &turn.events).await;
+        remembered.inspect_err(|why| self.world.trouble.said(why.clone()))?;
         faults::point("before append");
         let appended = self.world.store.append_taking(&StreamId::Change(self.mr.clone()), self.upto, Some(&self.fence), &turn, &taken, beside).await;
         let receipt = appended.map_err(|error| {

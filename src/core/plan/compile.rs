@@ -2,7 +2,7 @@
 
 use super::{
     batch::{Batched, Before, batch},
-    earlier,
+    earlier::{self, Earlier},
     graph::graph,
     health::{self, Healthy},
     item::{Item, ItemEdge, writes},
@@ -162,7 +162,7 @@ impl Parts<'_> {
         let items: Vec<Item<'_>> =
             deltas.iter().filter(|delta| writes(delta)).flat_map(|delta| hops(delta, (self.kinds)(&delta.id), &lanes, rollout, (self.together)(&delta.id))).collect();
         let said = said(&items).map_err(CompileError::Refused)?;
-        let wrote: Vec<Delta> = self.past.wrote.iter().map(|earlier| earlier.delta((self.place)(&earlier.id))).collect();
+        let wrote: Vec<Delta> = self.past.wrote.iter().map(|earlier| earlier.delta(self.place_of(earlier))).collect();
         let before: Vec<Item<'_>> = wrote.iter().map(|delta| earlier::as_item(delta, (self.kinds)(&delta.id))).collect();
         let (mut edges, found) = order::edges(&before, &items, &said, Caches { rollout, absent: self.absent });
         let late = earlier::waited_for(self.past, &before, &items, rollout, found, &mut edges);
@@ -180,6 +180,15 @@ impl Parts<'_> {
         plan.notes.dedup();
         let findings = lint(&plan, self.kinds);
         if findings.is_empty() { Ok(plan) } else { Err(CompileError::Broken(findings)) }
+    }
+}
+
+impl Parts<'_> {
+    /// Where the repository speaks of an earlier write; where it does not any more in what was read, where it did then.
+    fn place_of(&self, earlier: &Earlier) -> Place {
+        let now = (self.place)(&earlier.id);
+        let then = earlier.other.as_ref().map(|other| other.place.clone());
+        then.filter(|_| now == Place::default()).unwrap_or(now)
     }
 }
 

@@ -1,9 +1,9 @@
-//! What a change wrote in earlier runs, as far as a new plan of it must still wait for who remembers, or for health.
+//! What was written before a plan, by earlier runs of its change or by merge requests before it, as far as it must wait for who remembers, or for health.
 
 use super::item::{Item, ItemEdge};
 use crate::core::{
     diff::{Delta, Op, Reason},
-    model::{Kind, Path, Place, ResourceId, Rollout, Span, StepId, Str, Sure, Time, Unit, Value},
+    model::{Kind, MrId, Path, Place, ResourceId, Rollout, Span, StepId, Str, Sure, Time, Unit, Value},
     plan::{Act, Edge, EdgeReason, ItemRef, Needs, Plan, Proof, Step, Undo, Write},
 };
 use serde::{Deserialize, Serialize};
@@ -12,7 +12,7 @@ use std::collections::{BTreeMap, BTreeSet};
 /// The template that steps of earlier runs name: nothing is sent for them.
 const TEMPLATE: &str = "earlier";
 
-/// One write that an earlier run of this change made.
+/// One write that was made before: by an earlier run of this change, or by another one.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Earlier {
     pub id: ResourceId,
@@ -22,9 +22,19 @@ pub struct Earlier {
     pub at: Time,
     /// It was healthy for as long as others had to see it.
     pub healthy: bool,
+    /// Who wrote it, where that was another change.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub other: Option<Other>,
 }
 
-/// All that earlier runs of a change wrote, oldest first.
+/// Another change, and where its merge request asked for what it wrote.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Other {
+    pub by: MrId,
+    pub place: Place,
+}
+
+/// All that earlier runs of a change wrote, and what others still remember of changes before it, oldest first.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Past<'a> {
     pub wrote: &'a [Earlier],

@@ -48,7 +48,7 @@ pub struct Material<'a> {
     pub health: &'a [Beside],
     /// The plan this one amends.
     pub parent: Option<Digest>,
-    /// What earlier runs of this change wrote.
+    /// What was written before, by earlier runs of this change or by merge requests before it.
     pub past: Past<'a>,
 }
 

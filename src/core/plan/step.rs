@@ -62,7 +62,7 @@ pub enum Act {
         by: ApprovalRule,
     },
     Pause,
-    /// Written by earlier runs of this change, and over: others wait for who remembers what was there, or for its health.
+    /// Written by earlier runs of this change, or by changes before it, and over: others wait for who remembers what was there, or for its health.
     Earlier(Vec<Earlier>),
 }
 

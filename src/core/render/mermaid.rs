@@ -6,7 +6,7 @@ use crate::core::{
     plan::{Act, Edge, OnDeadline, Step, Until},
     review::{StepState, escape, words},
 };
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// Larger graphs are no picture any more.
 pub const MOST_STEPS: usize = 40;
@@ -70,7 +70,10 @@ pub fn does(step: &Step) -> String {
         Act::Check(until) => format!("check {}", held(until)),
         Act::Approve { by } => format!("wait for {}", words::count(by.count as usize, "approval")),
         Act::Pause => "pause".to_owned(),
-        Act::Earlier(wrote) => format!("{} of an earlier run", words::count(wrote.len(), "write")),
+        Act::Earlier(wrote) => {
+            let by: BTreeSet<String> = wrote.iter().map(|earlier| earlier.other.as_ref().map_or_else(|| "an earlier run".to_owned(), |other| other.by.to_string())).collect();
+            format!("{} of {}", words::count(wrote.len(), "write"), by.into_iter().collect::<Vec<_>>().join(" and "))
+        }
     };
     match &step.together {
         Some(group) => format!("{does}, all or none ({group})"),

@@ -21,7 +21,7 @@ impl Ledger {
             match &step.act {
                 Act::Write(writes) => {
                     let sent = writes.iter().zip(self.of(position)).filter(|(write, at)| write.from != write.to && self.may_have_happened(write, **at));
-                    found.extend(sent.map(|(write, _)| Earlier { id: write.id.clone(), from: write.from.clone(), to: write.to.clone(), at, healthy }));
+                    found.extend(sent.map(|(write, _)| Earlier { id: write.id.clone(), from: write.from.clone(), to: write.to.clone(), at, healthy, other: None }));
                 }
                 // Seen healthy since, of the same write.
                 Act::Earlier(wrote) if healthy => {

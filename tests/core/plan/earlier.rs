@@ -13,7 +13,7 @@ use super::toy::World;
 const OLD: [&str; 3] = ["old A 300 192.0.2.1", "www CNAME 600 old.example.com.", "etcd:/app/url = http://old.example.com/"];
 const NEW: [&str; 3] = ["new A 300 192.0.2.2", "www CNAME 600 new.example.com.", "etcd:/app/url = http://new.example.com/"];
 
-fn rolled(base: &[&str], merged: &[&str], rollout: Rollout) -> World {
+pub fn rolled(base: &[&str], merged: &[&str], rollout: Rollout) -> World {
     let mut world = systems(base, merged);
     world.policy.rollout = rollout;
     world
@@ -26,7 +26,7 @@ fn after(mut world: World, plan: &Plan, steps: u32) -> World {
             world.live.insert(write.id.clone(), write.to.clone());
             world.ours.insert(write.id.clone(), write.to.as_ref().map(Value::fingerprint));
             let at = Time(i64::from(id.0) * 60_000);
-            world.past.push(Earlier { id: write.id.clone(), from: write.from.clone(), to: write.to.clone(), at, healthy: false });
+            world.past.push(Earlier { id: write.id.clone(), from: write.from.clone(), to: write.to.clone(), at, healthy: false, other: None });
         }
     }
     world.now = Time(i64::from(steps + 1) * 60_000);
@@ -39,7 +39,7 @@ fn absences(world: &World, seconds: i64) -> Plan {
     world.compile_seen(&seen).unwrap()
 }
 
-fn elapsed(plan: &Plan) -> Vec<(Option<Time>, Span)> {
+pub fn elapsed(plan: &Plan) -> Vec<(Option<Time>, Span)> {
     plan.edges.iter().filter_map(|edge| if let Needs::Elapsed(span) = edge.needs { Some((plan.since(edge), span)) } else { None }).collect()
 }
 
@@ -128,9 +128,9 @@ fn a_name_that_earlier_runs_made_and_this_one_removes_is_missed_by_who_was_led_t
     let mut world = rolled(&["old A 300 192.0.2.1", "www CNAME 600 old.example.com."], &["old A 300 192.0.2.1", "www CNAME 600 old.example.com."], Rollout::Wait);
     let made = super::systems::asks(&["new A 300 192.0.2.2"]);
     let (new, value) = made.resources.iter().map(|(id, wanted)| (id.clone(), wanted.value.clone())).next().unwrap();
-    world.past.push(Earlier { id: new.clone(), from: None, to: Some(value.clone()), at: Time(1000), healthy: true });
+    world.past.push(Earlier { id: new.clone(), from: None, to: Some(value.clone()), at: Time(1000), healthy: true, other: None });
     let moved = &www.steps.values().next().unwrap().writes()[0];
-    world.past.push(Earlier { id: moved.id.clone(), from: moved.from.clone(), to: moved.to.clone(), at: Time(2000), healthy: false });
+    world.past.push(Earlier { id: moved.id.clone(), from: moved.from.clone(), to: moved.to.clone(), at: Time(2000), healthy: false, other: None });
     world.live.insert(new.clone(), Some(value.clone()));
     world.ours = [(new.clone(), Some(value.fingerprint())), (moved.id.clone(), moved.to.as_ref().map(Value::fingerprint))].into();
     let plan = world.plan();
@@ -169,7 +169,7 @@ fn times_are_in_no_digest() {
 }
 
 /// A few hosts and aliases: what each is on base and in the merged tree, as numbers; 0 is not there.
-fn lines(hosts: &[(u8, u8)], aliases: &[(u8, u8)], merged: bool) -> Vec<String> {
+pub fn lines(hosts: &[(u8, u8)], aliases: &[(u8, u8)], merged: bool) -> Vec<String> {
     let side = |(base, then): &(u8, u8)| if merged { *then } else { *base };
     let host = |(n, of): (usize, &(u8, u8))| (side(of) > 0).then(|| format!("h{n} A {} 192.0.2.{}", if merged { 120 } else { 60 * (n + 1) }, side(of)));
     let alias = |(n, of): (usize, &(u8, u8))| (side(of) > 0).then(|| format!("a{n} CNAME {} h{}.example.com.", if merged { 120 } else { 60 * (n + 2) }, side(of) - 1));

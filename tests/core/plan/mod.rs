@@ -9,6 +9,7 @@ mod health;
 mod laws;
 mod left;
 mod lint;
+mod remembered;
 mod resolve;
 mod safety;
 mod systems;

@@ -78,6 +78,57 @@ fn a_push_and_a_crash_in_the_middle_of_a_wait_for_caches_take_nothing_off_it() {
     world.wait(number, "merged");
 }
 
+/// What the merge request before pointed elsewhere, caches remember after it is merged; the next one may not know, and waits.
+#[test]
+fn the_next_merge_request_removes_what_the_last_one_let_go_of_only_when_no_cache_leads_there() {
+    let mut world = World::start();
+    let govern = world.propose("govern", |world| {
+        line(world, "old", "ttl: 60, type: A, value: 192.0.2.10");
+        line(world, "new", "ttl: 60, type: A, value: 192.0.2.20");
+        leads_to(world, "old");
+    });
+    world.wait(govern, "awaiting_approval");
+    world.approve(govern);
+    world.wait(govern, "merged");
+    let moves = world.propose("move", |world| leads_to(world, "new"));
+    world.wait(moves, "awaiting_approval");
+    let mut asked_old = Instant::now();
+    world.approve(moves);
+    world.until(|world| {
+        let asked = Instant::now();
+        let old = pointed(world) == "old";
+        if old {
+            asked_old = asked;
+        }
+        !old
+    });
+    world.wait(moves, "merged");
+    // Somebody else tidies up, in time for a cache that still leads there; on a machine that is too busy for that there is nothing to wait for, and nothing is said.
+    let number = world.propose("tidy", |world| line(world, "old", ""));
+    world.wait(number, "awaiting_approval");
+    let plan = world.trueup("ana", &["mr", "plan", &number.to_string(), "--repo", "dns"]).ok();
+    if asked_old.elapsed() < Duration::from_secs(TTL) {
+        for said in [&*format!("1 write of dns!{moves}"), "lets go of", "1m after that was written at", "not before", "when no cache leads there any more"] {
+            assert!(plan.contains(said), "the plan says `{said}`: {plan}");
+        }
+    }
+    world.approve(number);
+    // It is remembered by the store, not by the process.
+    world.kill();
+    world.serve();
+    world.until(|world| {
+        let gone = world.dns.dig(&[&format!("old.{}", world.zones[0]), "A", "+short"]).is_empty();
+        assert!(!gone || asked_old.elapsed() >= Duration::from_secs(TTL), "it went after {:?}, while caches still lead there", asked_old.elapsed());
+        gone
+    });
+    world.wait(number, "merged");
+    // What is forgotten is waited for no more.
+    let number = world.propose("again", |world| line(world, "old", "ttl: 60, type: A, value: 192.0.2.10"));
+    world.wait(number, "awaiting_approval");
+    let plan = world.trueup("ana", &["mr", "plan", &number.to_string(), "--repo", "dns"]).ok();
+    assert!(!plan.contains("write of dns!"), "{plan}");
+}
+
 #[test]
 fn what_moves_to_a_new_name_waits_until_no_resolver_remembers_that_it_was_not_there() {
     let world = World::start_with("  rollout: expand\n");
