@@ -166,6 +166,20 @@ impl UnitCache {
         Ok(found)
     }
 
+    /// The files among `paths` that units beside this one read too, each with those units: an edit of such a file is an edit of all of them.
+    pub fn shared(&self, repo: &dyn StateRepo, source: &Source<'_>, tree: &TreeId, unit: &Unit, paths: &[Str]) -> Result<BTreeMap<Str, BTreeSet<Unit>>, RepoError> {
+        let mut found: BTreeMap<Str, BTreeSet<Unit>> = BTreeMap::new();
+        let includes = self.includes(repo, source, tree)?;
+        for path in paths {
+            let readers = includes.by_unit.iter().filter(|(_, read)| read.contains(path)).map(|(reader, _)| reader.clone());
+            let others: BTreeSet<Unit> = readers.chain(source.format.unit_of(path)).filter(|reader| reader != unit).collect();
+            if !others.is_empty() {
+                found.insert(path.clone(), others);
+            }
+        }
+        Ok(found)
+    }
+
     fn same_beyond(&self, repo: &dyn StateRepo, source: &Source<'_>, tree: &TreeId, variant: &Variant) -> Result<bool, RepoError> {
         for (path, id) in &variant.beyond {
             if repo.entry(tree, &join(source.folder, path))?.map(|entry| entry.id) != *id {

@@ -194,12 +194,18 @@ fn edited(world: &World, repo: &Repository, ground: &Ground, drifted: &[Drifted]
         if fits.is_empty() {
             continue;
         }
-        match unit_files(repo, ground, source, &unit, &fits)? {
+        let shared = shared_with(repo, ground, source, &unit)?;
+        let (fits, elsewhere) = of_its_own(source, &unit, &drifted, fits, &shared);
+        edit.left.extend(elsewhere.iter().map(|(id, why)| format!("{} on {} cannot be written: {why}", code(&title(id)), code(&id.target))));
+        if fits.is_empty() {
+            continue;
+        }
+        match unit_files(repo, ground, source, &unit, &fits, &shared)? {
             Ok((files, edited)) => {
                 if !edited {
                     edit.anew.extend(files.keys().map(ToString::to_string));
                 }
-                edit.taken.extend(drifted.iter().filter(|one| !differs.contains(&one.id)).map(|one| (title(&one.id), one.id.target.clone())));
+                edit.taken.extend(drifted.iter().filter(|one| !differs.contains(&one.id) && !elsewhere.contains_key(&one.id)).map(|one| (title(&one.id), one.id.target.clone())));
                 edit.files.extend(files);
             }
             Err(faults) => {
@@ -231,10 +237,45 @@ fn same_everywhere(source: &Source, drifted: &[&Drifted]) -> (Agreed, BTreeSet<R
     (fits, differs)
 }
 
+/// The files of one unit that others read as well, by their paths in the source, each with the others.
+type Shared = BTreeMap<Str, BTreeSet<Unit>>;
+
+fn shared_with(repo: &Repository, ground: &Ground, source: &Source, unit: &Unit) -> Result<Shared, RepoError> {
+    let Some(mapped) = Mapped::of(source, &ground.policy).filter(|mapped| mapped.format.reads_beyond()) else { return Ok(Shared::new()) };
+    let side = repo.units.once(&*repo.state, &mapped.git(), &ground.tree, unit)?;
+    let Ok(read) = &*side else { return Ok(Shared::new()) };
+    repo.units.shared(&*repo.state, &mapped.git(), &ground.tree, unit, &read.inputs)
+}
+
+/// Why a file that speaks for several units is not edited for one of them.
+fn speaks_for(at: &str, unit: &Unit, others: &BTreeSet<Unit>) -> String {
+    let others: Vec<Str> = others.iter().map(|other| other.as_str().into()).collect();
+    format!(
+        "{} is read for {} as well, and an edit there would ask for it there too; restore it, or move it into the own file of {} by hand",
+        code(at),
+        list(&others, "and"),
+        code(unit.as_str())
+    )
+}
+
+/// What stands in files of the unit alone, and what does not, with why.
+fn of_its_own(source: &Source, unit: &Unit, drifted: &[&Drifted], mut fits: Agreed, shared: &Shared) -> (Agreed, BTreeMap<ResourceId, String>) {
+    let mut elsewhere = BTreeMap::new();
+    for one in drifted {
+        let Some(others) = source.inside(&one.place.file).and_then(|path| shared.get(path)) else { continue };
+        elsewhere.insert(one.id.clone(), speaks_for(&one.place.to_string(), unit, others));
+    }
+    let gone: BTreeSet<(Str, Str)> = elsewhere.keys().map(|id| (id.kind.clone(), id.name.clone())).collect();
+    // What differs in another way was told before.
+    elsewhere.retain(|id, _| fits.contains_key(&(id.kind.clone(), id.name.clone())));
+    fits.retain(|name, _| !gone.contains(name));
+    (fits, elsewhere)
+}
+
 type Files = BTreeMap<Str, Option<Vec<u8>>>;
 
 /// The files of one unit with these resources as they are live, as far as they differ from what is there, and whether they are edited in place.
-fn unit_files(repo: &Repository, ground: &Ground, source: &Source, unit: &Unit, live: &Agreed) -> Result<Result<(Files, bool), Vec<Refusal>>, RepoError> {
+fn unit_files(repo: &Repository, ground: &Ground, source: &Source, unit: &Unit, live: &Agreed, shared: &Shared) -> Result<Result<(Files, bool), Vec<Refusal>>, RepoError> {
     let Some(target) = source.targets.first() else { return Ok(Ok((Files::new(), true))) };
     let Some(mapped) = Mapped::of_target(source, target.clone(), &ground.policy) else { return Ok(Ok((Files::new(), true))) };
     let side = repo.units.once(&*repo.state, &mapped.git(), &ground.tree, unit)?;
@@ -271,10 +312,14 @@ fn unit_files(repo: &Repository, ground: &Ground, source: &Source, unit: &Unit, 
             None => drop(desired.resources.remove(&id)),
         }
     }
-    Ok(mapped.format.write(unit, &desired, &previous).map(|after| {
+    Ok(mapped.format.write(unit, &desired, &previous).and_then(|after| {
+        // A record more goes below its owner's others, wherever those stand.
+        if let Some((path, others)) = shared.iter().find(|(path, _)| after.get(*path) != previous.get(*path)) {
+            return Err(vec![Refusal::new(RefusalKind::Value, speaks_for(&format!("{}/{path}", source.path), unit, others))]);
+        }
         let path = |path: &Str| -> Str { format!("{}/{path}", source.path).into() };
         let changed = after.iter().filter(|(name, bytes)| previous.get(*name) != Some(*bytes)).map(|(name, bytes)| (path(name), Some(bytes.clone())));
         let gone = previous.keys().filter(|name| !after.contains_key(*name)).map(|name| (path(name), None));
-        (changed.chain(gone).collect(), mapped.format.edits(unit, &desired, &previous))
+        Ok((changed.chain(gone).collect(), mapped.format.edits(unit, &desired, &previous)))
     }))
 }

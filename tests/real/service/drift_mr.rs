@@ -229,6 +229,51 @@ fn values_of_an_expanded_file_and_records_of_a_zone_file_are_edited_where_they_s
 }
 
 #[test]
+fn a_file_that_two_zones_include_is_not_edited_for_one_of_them() {
+    let lines = "www 300 IN A 192.0.2.1\nmail 300 IN A 192.0.2.2\n@ 300 IN MX 10 mail";
+    let mut world = World::start();
+    let second = world.dns.fresh_zone(lines);
+    world.zones.push(second.clone());
+    let world =
+        configured(world, |text| text.replace("          - missing.test.\n", &format!("          - \"{second}\"\n")) + "drift: { every: 1s, reads: 6000, propose: true }\n");
+    let first = world.zones[0].clone();
+    let file = |zone: &str| format!("zones/{}.zone", zone.trim_end_matches('.'));
+    let common = "www IN A 192.0.2.1\nmail IN A 192.0.2.2\n";
+    let number = world.propose("shared", |world| {
+        world.write("trueup.yaml", &world.read("trueup.yaml").replace("format: octodns", "format: zonefile"));
+        fs::remove_file(world.work().join(world.zone_file())).expect("it is there");
+        for zone in &world.zones {
+            world.write(&file(zone), "$TTL 300\n@ IN SOA ns1 admin 1 2 3 4 5\n  IN MX 10 mail\nns1 3600 IN A 192.0.2.53\n$INCLUDE common.inc\n");
+        }
+        world.write("zones/common.inc", common);
+    });
+    world.wait(number, "empty");
+    world.approve(number);
+    world.wait(number, "merged");
+    // One record of the shared file, and one of the zone's own.
+    by_hand(&world, "192.0.2.200");
+    world.dns.by_hand(&first, &format!("update delete ns1.{first} A\nupdate add ns1.{first} 3600 A 192.0.2.54"));
+    world.until(|world| changes(world).len() == 2);
+    let number = changes(&world)[1];
+    world.until(|world| diff(world).contains("192.0.2.54") && world.show(number)["comments"].to_string().contains("common.inc"));
+    let (diff, said) = (diff(&world), world.show(number)["comments"].to_string());
+    assert!(diff.contains(&file(&first)) && !diff.contains("common.inc") && !diff.contains(&file(&second)) && !diff.contains("192.0.2.200"), "{diff}");
+    assert!(
+        said.contains("zones/common.inc:1:1") && said.contains(&format!("is read for `{second}` as well")) && said.contains(&format!("own file of `{first}` by hand")),
+        "{said}"
+    );
+    assert!(said.contains(&format!("www.{}", first.trim_end_matches('.'))), "{said}");
+    world.wait(number, "empty");
+    world.until(|world| world.trueup("ben", &["mr", "approve", &number.to_string(), "--repo", "dns"]).code == 0);
+    world.wait(number, "merged");
+    // A record more of a name that stands in the shared file would go there as well.
+    world.dns.by_hand(&first, &format!("update delete www.{first} A\nupdate add www.{first} 300 A 192.0.2.1\nupdate add ns1.{first} 3600 A 192.0.2.55"));
+    world.until(|world| changes(world).len() == 3);
+    world.until(|world| self::diff(world).contains("192.0.2.55"));
+    assert!(!self::diff(&world).contains("common.inc"), "{}", self::diff(&world));
+}
+
+#[test]
 fn a_restart_neither_forgets_what_the_sweep_found_nor_looks_again_before_it_is_time() {
     let world = World::start();
     by_hand(&world, "192.0.2.200");
