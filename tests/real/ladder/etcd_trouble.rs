@@ -134,6 +134,34 @@ async fn a_sign_in_that_no_longer_holds_is_renewed() {
     assert!(items.iter().all(|item| matches!(item, Item::Failed { transient: false, why } if why.contains("cannot sign in"))), "{items:?}");
 }
 
+/// Every thirtieth of six hundred keys may not be read; etcd says of a request that something in it may not, and not what.
+#[tokio::test]
+async fn of_many_keys_those_alone_fail_that_may_not_be_read() {
+    let server = EtcdServer::closed();
+    server.ask("/v3/auth/user/revoke", &json!({ "name": crate::harness::ETCD_USER, "role": "reader" }));
+    let driver = driver(config(server.addr, Some(ETCD_PASSWORD)));
+    let is_shut = |n: usize| n.is_multiple_of(30);
+    let name = |n: usize| id(&if is_shut(n) { format!("/shut/k{n:05}") } else { format!("/open/k{n:05}") });
+    let wants: Vec<Want> = (0..600).map(|n| Want { id: name(n), base: None, merged: Some(Value::str("1")), ours: None }).collect();
+    let error = driver.observe(&patient(), &wants, &[]).await.expect_err("some may not be read");
+    let shut: Vec<_> = (0..600).filter(|n| is_shut(*n)).map(name).collect();
+    assert_eq!((error.kind, &error.about), (ObserveErrorKind::Denied, &shut));
+    assert!(error.what.contains("may not read `/shut/k00000`, `/shut/k00030`, `/shut/k00060` and 17 more"), "{error}");
+    // Who writes without having read first learns the same of each.
+    let writes = wants.iter().map(|want| Write { id: want.id.clone(), from: None, to: want.merged.clone(), undo: Undo::To(None) }).collect();
+    let items = act(&driver, writes).await;
+    for (n, item) in items.iter().enumerate() {
+        match item {
+            Item::Failed { transient: false, why } if is_shut(n) => assert!(why.contains(&format!("may not read `/shut/k{n:05}`")), "{why}"),
+            item => assert!(!is_shut(n) && *item == Item::Done, "{n}: {item:?}"),
+        }
+    }
+    // Where nothing at all may be read, that is found out with a bounded number of questions.
+    let wants: Vec<Want> = (0..5000).map(|n| Want { id: id(&format!("/shut/k{n:05}")), base: None, merged: None, ours: None }).collect();
+    let error = driver.observe(&patient(), &wants, &[]).await.expect_err("none may be read");
+    assert_eq!((error.kind, error.about.len()), (ObserveErrorKind::Denied, 5000));
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn compaction_takes_nothing_from_a_listing_and_nothing_from_a_token() {
     let server = EtcdServer::open(&[]);

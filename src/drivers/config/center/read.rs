@@ -13,8 +13,9 @@ use std::time::{Duration, Instant};
 const TRIES: u32 = 10;
 const PAUSE: Duration = Duration::from_millis(500);
 
-/// So many keys that may not be read are looked for one by one; more are told as what was asked together.
-const DENIED: usize = 10;
+/// So many questions more a read asks at most to find out which keys may not be read: enough for some fifty among ten thousand, and a second of a user who may read
+/// nothing at all. What is still together then is told as what was asked together.
+const ASKED_APART: usize = 512;
 
 /// What a key was when it was read: the revision counts only for the content that came with it.
 pub(super) fn token(live: &Live) -> Token {
@@ -37,7 +38,7 @@ pub(in crate::drivers::config) async fn read(center: &dyn Center, keys: &[&str],
     let mut found = vec![Live::default(); keys.len()];
     let mut waiting = pieces(center, keys, (0..keys.len()).collect());
     waiting.reverse();
-    let mut denied: Vec<usize> = Vec::new();
+    let (mut denied, mut apart): (Vec<usize>, usize) = (Vec::new(), 0);
     while let Some(some) = waiting.pop() {
         let asked: Vec<&str> = some.iter().map(|at| keys[*at]).collect();
         match patiently(center, &asked, deadline).await {
@@ -48,11 +49,15 @@ pub(in crate::drivers::config) async fn read(center: &dyn Center, keys: &[&str],
             }
             Err(Fault::TooLarge(_)) if some.len() > 1 => waiting.extend(halves(some)),
             Err(Fault::Denied(which)) if !which.is_empty() => denied.extend(which.into_iter().map(|at| some[at])),
-            Err(Fault::Denied(_)) if some.len() > 1 && denied.len() < DENIED => waiting.extend(halves(some)),
+            Err(Fault::Denied(_)) if some.len() > 1 && apart < ASKED_APART => {
+                apart += 2;
+                waiting.extend(halves(some));
+            }
             Err(Fault::Denied(_)) => denied.extend(some),
             Err(fault) => return Err((fault, some)),
         }
     }
+    denied.sort_unstable();
     if denied.is_empty() { Ok(found) } else { Err((Fault::Denied(Vec::new()), denied)) }
 }
 
