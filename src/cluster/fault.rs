@@ -20,3 +20,19 @@ pub enum Fault {
     /// The server will never do this.
     Other(String),
 }
+
+/// Begins what is to be checked about certificates.
+pub(super) const CHECK: &str = "; check `tls.";
+
+/// What is to be checked where a member is away.
+pub(super) const UP: &str = "; check `endpoints` and that the server is up";
+
+impl Fault {
+    /// Whether every member that was asked is there and the certificates are at fault, which no waiting mends.
+    pub fn is_about_certificates(&self) -> bool {
+        match self {
+            Self::Unreachable(why) | Self::Lost(why) => why.contains(CHECK) && !why.contains(UP),
+            Self::Stranger(_) | Self::Denied(_) | Self::TooMany(_) | Self::TooLarge(_) | Self::Full(_) | Self::Other(_) => false,
+        }
+    }
+}

@@ -1,6 +1,9 @@
 //! The members of a cluster over HTTP: the next is asked when one takes no connection, and the one that answered is asked first from then on.
 
-use super::Fault;
+use super::{
+    Fault,
+    fault::{CHECK, UP},
+};
 use crate::ports::SecretText;
 use std::{
     sync::atomic::{AtomicUsize, Ordering},
@@ -87,9 +90,9 @@ impl Members {
                 }
             }
         }
-        let what = away.join(", ");
         // Whoever met a certificate met a server.
-        let advice = if what.contains(CHECK) { "" } else { "; check `endpoints` and that the server is up" };
+        let advice = if away.iter().all(|why| why.contains(CHECK)) { "" } else { UP };
+        let what = away.join(", ");
         Err(Fault::Unreachable(format!("{what}{advice}")))
     }
 
@@ -139,9 +142,6 @@ fn innermost(error: &reqwest::Error) -> String {
     }
     advised(&error.to_string())
 }
-
-/// Begins what is to be checked about certificates.
-const CHECK: &str = "; check `tls.";
 
 /// What went wrong, with what to do where it is about certificates.
 fn advised(what: &str) -> String {

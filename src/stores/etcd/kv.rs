@@ -18,6 +18,9 @@ use std::{
 /// How long a call goes on asking: a leader is elected within a second or two, a member comes back within a few.
 pub(super) const PATIENCE: Duration = Duration::from_secs(10);
 
+/// So often certificates are tried: one that is just being replaced is the only one that is good a moment later.
+const CERTIFICATES: usize = 3;
+
 /// Between two questions of one call.
 pub(super) const PAUSE: Duration = Duration::from_millis(200);
 
@@ -79,8 +82,12 @@ impl Inner {
     /// Asks until there is an answer or the patience is over; only for what may be asked twice.
     pub async fn patiently(&self, path: &str, body: &Json) -> Result<Json, Fault> {
         let end = Instant::now() + PATIENCE;
+        let mut distrusted = 0;
         loop {
-            match self.wire.ask(path, body, end).await {
+            let answer = self.wire.ask(path, body, end).await;
+            distrusted += usize::from(answer.as_ref().is_err_and(Fault::is_about_certificates));
+            match answer {
+                Err(fault) if distrusted == CERTIFICATES => return Err(fault),
                 Err(Fault::Lost(_) | Fault::Unreachable(_)) if Instant::now() + PAUSE < end => tokio::time::sleep(PAUSE).await,
                 answer => return answer,
             }
