@@ -1,5 +1,6 @@
 //! `trueup import config`: what it writes asks for exactly what is live, so that the first plan is empty; what it cannot write it refuses.
 
+use super::world::World;
 use crate::harness::{CONSUL_TOKEN, ConsulServer, ETCD_PASSWORD, ETCD_USER, EtcdServer};
 use std::{
     fs,
@@ -176,6 +177,38 @@ fn what_is_sensitive_is_never_written_by_an_import_and_every_plan_refuses_what_i
     let (code, _, err) = desk.trueup(&["import", "config", "--target", "app-files", "--prefix", "app/", "--out", "other"]);
     assert!(code == 1 && err.contains("what is sensitive cannot be told"), "{err}");
     assert_eq!(files(&desk.work().join("other")), Vec::<String>::new());
+}
+
+#[test]
+fn sensitive_records_are_left_out_of_an_import_and_listed_unless_they_are_asked_for() {
+    let world = World::start();
+    let zone = &world.zones[0];
+    world.dns.by_hand(zone, &format!("update add token.{zone} 300 TXT \"hush-hush\"\nupdate add key.{zone} 300 TXT \"quiet-quiet\"\nupdate add open.{zone} 300 TXT \"for all\""));
+    // By the policy above the folder, and by what is asked for.
+    let folder = world.dir.path().join("imported");
+    fs::create_dir(&folder).expect("it is writable");
+    fs::write(folder.join("trueup.yaml"), "sources: []\npolicy:\n  sensitive: [\"*/token/TXT\"]\n").expect("it is writable");
+    let (config, out) = (world.config().display().to_string(), folder.join("zones").display().to_string());
+    for format in ["octodns", "zonefile"] {
+        let import =
+            ["import", "dns", "--config", &config, "--target", "inside", "--zone", zone, "--format", format, "--out", &out, "--sensitive", "*/mail/A", "--sensitive", "*/key/TXT"];
+        let said = world.trueup("root", &import);
+        assert_eq!(said.code, 0, "{}{}", said.out, said.err);
+        let written: String = files(&folder.join("zones")).iter().map(|file| fs::read_to_string(file).expect("it is text")).collect();
+        for hidden in ["hush-hush", "quiet-quiet", "192.0.2.2\n"] {
+            assert!(!written.contains(hidden) && !said.out.contains(hidden) && !said.err.contains(hidden), "{format}, {hidden}: {written}{}{}", said.out, said.err);
+        }
+        assert!(written.contains("192.0.2.1") && written.contains("for all"), "{format}: {written}");
+        let bare = zone.trim_end_matches('.');
+        for title in [format!("token.{bare} TXT"), format!("key.{bare} TXT"), format!("mail.{bare} A")] {
+            assert!(said.err.contains(&title), "{format} lists {title}: {}", said.err);
+        }
+        let all = world.trueup("root", &[&import[..], &["--with-sensitive", "--force"]].concat());
+        assert_eq!(all.code, 0, "{}{}", all.out, all.err);
+        let written: String = files(&folder.join("zones")).iter().map(|file| fs::read_to_string(file).expect("it is text")).collect();
+        assert!(written.contains("hush-hush") && written.contains("quiet-quiet") && !all.err.contains("token."), "{format}: {written}{}", all.err);
+        fs::remove_dir_all(folder.join("zones")).expect("it is there");
+    }
 }
 
 #[test]

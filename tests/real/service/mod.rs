@@ -3,6 +3,7 @@
 mod adopt;
 mod branches;
 mod canary;
+mod centers;
 mod config;
 #[cfg(feature = "faults")]
 mod crash;
