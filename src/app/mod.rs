@@ -2,6 +2,7 @@
 
 mod board;
 pub mod ci;
+mod checks;
 pub mod config;
 mod dangling;
 mod desk;

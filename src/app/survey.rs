@@ -1,7 +1,7 @@
 //! The survey: what base and merged ask for in the units a merge request touches. Blocking, reads git objects only.
 
 use super::{
-    dangling,
+    checks, dangling,
     governing::{self, Governing, governing, root, templates_beside},
     late,
     mapped::Mapped,
@@ -145,7 +145,9 @@ pub fn survey(repo: &Repository, targets: &Targets, (base, head): (&CommitId, &C
     for ((target, _), size) in &mut sizes {
         *size += read.unread_files.get(target).copied().unwrap_or(0);
     }
-    let Read { base, merged, mut released, fresh, together, unread: _, unread_files: _, inputs: _, health } = read;
+    let Read { base, merged, mut released, fresh, together, unread: _, unread_files: _, inputs: _, mut health } = read;
+    health.extend(checks::asked(&merged));
+    notes.extend(checks::unasked(&base, &merged));
     released.extend(base.resources.keys().filter(|id| !merged.resources.contains_key(*id) && given_up.matches(id)).cloned());
     let after = dangling::Sides { base: &base, merged: &merged, released: &released };
     notes.extend(dangling::dangling(repo, targets, &sources.merged, &policy, &tree, &after)?);

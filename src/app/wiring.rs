@@ -57,7 +57,7 @@ pub static FORMATS: [&str; 3] = ["octodns", "zonefile", keytree::NAME];
 pub fn format(source: &Source) -> Option<Arc<dyn Format>> {
     match &*source.format {
         keytree::NAME => Some(Arc::new(source.key_tree())),
-        OctoDns::NAME => Some(Arc::new(OctoDns { references: source.references })),
+        OctoDns::NAME => Some(Arc::new(OctoDns { references: source.references, healthchecks: source.healthchecks })),
         name => zone_format(name),
     }
 }

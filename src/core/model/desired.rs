@@ -1,6 +1,6 @@
 //! Desired state: what the repository asks for, each with the place that asks.
 
-use super::{Late, Place, ResourceId, Str, Value};
+use super::{Check, Late, Place, ResourceId, Str, Value};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
@@ -16,6 +16,9 @@ pub struct Desired {
     /// Resources whose value refers to others, as it was written. Until it is resolved the value itself is unknown.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub late: BTreeMap<ResourceId, Late>,
+    /// Health checks that stand beside resources.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub checks: BTreeMap<ResourceId, Check>,
 }
 
 /// One resource as a file asks for it.
@@ -45,6 +48,7 @@ impl Desired {
         }
         self.left.extend(other.left);
         self.late.extend(other.late);
+        self.checks.extend(other.checks);
         Ok(())
     }
 }

@@ -2,6 +2,7 @@
 //!
 //! Everything here is content only: no revision token, no wall-clock time and no float enters a value that is digested.
 
+mod check;
 mod desired;
 mod grant;
 mod ids;
@@ -18,6 +19,7 @@ mod secret;
 mod time;
 mod value;
 
+pub use check::{Check, Door, HealthCheck};
 pub use desired::{Desired, Wanted};
 pub use grant::{Grant, ProbeGrant};
 pub use ids::{BlobId, CommitId, Digest, FileId, Fingerprint, MrId, RepoId, ResourceId, StepId, Str, TreeId, Unit, User};

@@ -51,6 +51,16 @@ pub struct HttpProbe {
     /// A value that the body, read as JSON, must hold.
     #[serde(default)]
     pub json: Option<JsonIs>,
+    /// The address, or another name, that is connected to in place of the URL's host, which is asked for all the same (`Host`, and the name in TLS). Redirects away from that host are not followed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub at: Option<Str>,
+}
+
+impl HttpProbe {
+    /// GET, and 200 whatever the body says.
+    pub fn of(url: impl Into<Str>) -> Self {
+        Self { url: url.into(), method: HttpMethod::Get, status: ok(), contains: None, json: None, at: None }
+    }
 }
 
 fn ok() -> u16 {
@@ -227,12 +237,16 @@ impl fmt::Display for Probe {
 impl fmt::Display for Question {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Http(HttpProbe { url, method, status, contains, json }) => {
+            Self::Http(HttpProbe { url, method, status, contains, json, at }) => {
                 let method = match method {
                     HttpMethod::Get => "GET",
                     HttpMethod::Head => "HEAD",
                 };
-                write!(f, "{method} {url} answers {status}")?;
+                write!(f, "{method} {url}")?;
+                if let Some(at) = at {
+                    write!(f, " at {at}")?;
+                }
+                write!(f, " answers {status}")?;
                 if let Some(text) = contains {
                     write!(f, " with {text:?}")?;
                 }

@@ -106,7 +106,7 @@ impl Probes for Asker {
                 Some((format!("the server has no Prometheus `{}`", asked.server), instead(&asked.server, known, "probes.prometheus")))
             }
             Question::Http(asked @ HttpProbe { url, .. }) => match Url::parse(url) {
-                Ok(url) => self.unreachable(url.host_str().unwrap_or_default()).or_else(|| http::too_curious(&self.config.networks, &url, asked)),
+                Ok(url) => self.unreachable(http::door(&url, asked)).or_else(|| http::too_curious(&self.config.networks, &url, asked)),
                 Err(error) => Some((format!("the URL cannot be read: {error}"), "write it as `https://api.example.com/healthz`".to_owned())),
             },
             Question::Tcp(address) | Question::Dns(DnsProbe { server: address, .. }) => split(address, 53).and_then(|(host, port)| self.unreachable_port(&host, port)),

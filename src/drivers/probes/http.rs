@@ -5,7 +5,7 @@
 use super::{
     config::{Authority, ConfigError},
     excerpt::excerpt,
-    networks::{Networks, is_same},
+    networks::{Networks, bare, is_same},
     reach::{Lookup, is_guarded, reach},
 };
 use crate::core::model::{HttpMethod, HttpProbe, JsonIs, Saw};
@@ -17,7 +17,7 @@ use reqwest::{
 };
 use std::{
     collections::BTreeMap,
-    net::SocketAddr,
+    net::{IpAddr, SocketAddr},
     sync::{Mutex, PoisonError},
 };
 
@@ -80,22 +80,28 @@ impl Http {
     async fn get(&self, networks: &Networks, lookup: &dyn Lookup, probe: &HttpProbe, method: Method, follow: bool) -> Result<(Response, bool), Saw> {
         let nothing = |why: String| Saw::Nothing(why.into());
         let mut at = Url::parse(&probe.url).map_err(|error| nothing(format!("the URL cannot be read: {error}")))?;
+        let first = at.clone();
         for _ in 0..=REDIRECTS {
-            let (addresses, guarded) = judged(networks, lookup, &at).await.map_err(nothing)?;
+            let (addresses, guarded) = judged(networks, lookup, &at, door(&at, probe)).await.map_err(nothing)?;
             if guarded && is_curious(probe) {
-                return Err(nothing(format!("{} is {GUARDED}; {STATUS_ALONE}", shown(&at))));
+                return Err(nothing(format!("{} is {GUARDED}; {STATUS_ALONE}", shown(&at, probe))));
             }
             let client = self.client(at.host_str().unwrap_or_default(), addresses.clone()).map_err(nothing)?;
-            let response = client.request(method.clone(), at.clone()).send().await.map_err(|error| failed(&at, &error))?;
+            let response = client.request(method.clone(), at.clone()).send().await.map_err(|error| failed(&shown(&at, probe), &error))?;
             // Said again of the connection itself: whatever a client library does one day, nothing else is believed.
             if response.remote_addr().is_some_and(|is| !addresses.iter().any(|one| one.ip() == is.ip())) {
-                return Err(nothing(format!("{} was answered from an address that was not judged", shown(&at))));
+                return Err(nothing(format!("{} was answered from an address that was not judged", shown(&at, probe))));
             }
             let next = match response.headers().get(LOCATION) {
                 Some(to) if follow && !guarded && response.status().is_redirection() => to.to_str().ok().and_then(|to| at.join(to).ok()),
                 Some(_) | None => return Ok((response, guarded)),
             };
-            at = next.ok_or_else(|| Saw::Bad(format!("{} leads to something that is no URL", shown(&at)).into()))?;
+            let next = next.ok_or_else(|| Saw::Bad(format!("{} leads to something that is no URL", shown(&at, probe)).into()))?;
+            // It is this address that is asked, not the one where others are sent.
+            if probe.at.is_some() && next.host_str() != first.host_str() {
+                return Ok((response, guarded));
+            }
+            at = next;
         }
         Err(Saw::Bad(format!("{} leads on more than {REDIRECTS} times", excerpt(probe.url.as_bytes())).into()))
     }
@@ -110,7 +116,7 @@ impl Http {
             Ok(answered) => answered,
             Err(saw) => return saw,
         };
-        let (status, at) = (response.status(), shown(response.url()));
+        let (status, at) = (response.status(), shown(response.url(), probe));
         if guarded {
             let said = format!("{at} answered {}", code(status)).into();
             return if status.as_u16() == probe.status { Saw::Good(said) } else { Saw::Bad(said) };
@@ -140,12 +146,17 @@ fn is_curious(probe: &HttpProbe) -> bool {
 
 /// Why a probe asks a system of the server's own for more than a status, as far as its name tells; names that lead there are found when it is asked.
 pub(super) fn too_curious(networks: &Networks, url: &Url, probe: &HttpProbe) -> Option<(String, String)> {
-    let (host, port) = (url.host_str()?, url.port_or_known_default()?);
+    let (host, port) = (door(url, probe), url.port_or_known_default()?);
     (is_curious(probe) && networks.guarded(port).any(|known| is_same(known, host))).then(|| (format!("{host}:{port} is {GUARDED}"), STATUS_ALONE.to_owned()))
 }
 
-/// The addresses that the host of a URL may be connected to at, and whether a system of the server's own stands there.
-async fn judged(networks: &Networks, lookup: &dyn Lookup, url: &Url) -> Result<(Vec<SocketAddr>, bool), String> {
+/// What is connected to: the host of the URL, or what the probe names in its place.
+pub(super) fn door<'a>(url: &'a Url, probe: &'a HttpProbe) -> &'a str {
+    probe.at.as_deref().unwrap_or_else(|| url.host_str().unwrap_or_default())
+}
+
+/// The addresses that a URL may be connected to at by this door, and whether a system of the server's own stands there.
+async fn judged(networks: &Networks, lookup: &dyn Lookup, url: &Url, door: &str) -> Result<(Vec<SocketAddr>, bool), String> {
     if !matches!(url.scheme(), "http" | "https") {
         return Err(format!("{} is neither http nor https", excerpt(url.scheme().as_bytes())));
     }
@@ -154,14 +165,19 @@ async fn judged(networks: &Networks, lookup: &dyn Lookup, url: &Url) -> Result<(
     }
     let host = url.host_str().filter(|host| !host.is_empty()).ok_or("the URL names no host")?;
     let port = url.port_or_known_default().ok_or("the URL names no port")?;
-    let addresses = reach(networks, lookup, host, port).await?;
-    let guarded = is_guarded(networks, lookup, host, port, &addresses).await?;
+    // A client goes to an address that a URL names, whatever it is told.
+    let address = |text: &str| bare(text).parse::<IpAddr>().ok();
+    if address(host).is_some_and(|named| address(door) != Some(named)) {
+        return Err(format!("{host} is an address already, and cannot be asked for at {door}"));
+    }
+    let addresses = reach(networks, lookup, door, port).await?;
+    let named = networks.guarded(port).any(|known| is_same(known, host));
+    let guarded = named || is_guarded(networks, lookup, door, port, &addresses).await?;
     Ok((addresses, guarded))
 }
 
-fn failed(url: &Url, error: &reqwest::Error) -> Saw {
+fn failed(at: &str, error: &reqwest::Error) -> Saw {
     let what = innermost(error);
-    let at = shown(url);
     if error.is_connect() { Saw::Bad(format!("{at} takes no connection: {what}").into()) } else { Saw::Nothing(format!("{at}: {what}").into()) }
 }
 
@@ -174,10 +190,17 @@ pub(super) fn innermost(error: &dyn std::error::Error) -> String {
     at.to_string().chars().take(200).flat_map(char::escape_debug).collect()
 }
 
-/// A URL without its query, which may hold what nobody should read.
-fn shown(url: &Url) -> String {
-    let text = format!("{}{}", url.origin().ascii_serialization(), url.path());
-    if text.len() > 200 { format!("{}…", text.chars().take(199).collect::<String>()) } else { text }
+/// A URL without its query, which may hold what nobody should read, and where it was asked for.
+fn shown(url: &Url, probe: &HttpProbe) -> String {
+    let mut text = format!("{}{}", url.origin().ascii_serialization(), url.path());
+    if text.len() > 200 {
+        text = format!("{}…", text.chars().take(199).collect::<String>());
+    }
+    if let Some(at) = &probe.at {
+        text += " at ";
+        text += at;
+    }
+    text
 }
 
 fn code(status: StatusCode) -> String {

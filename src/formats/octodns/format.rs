@@ -12,11 +12,13 @@ use crate::{
 pub struct OctoDns {
     /// Whether `${…}` in a value refers to another resource.
     pub references: bool,
+    /// Whether `octodns.healthcheck` of records is asked before a merge.
+    pub healthchecks: bool,
 }
 
 impl OctoDns {
     /// As octoDNS itself reads it.
-    pub const PLAIN: Self = Self { references: false };
+    pub const PLAIN: Self = Self { references: false, healthchecks: false };
 
     /// As `trueup.yaml` says it.
     pub const NAME: &str = "octodns";
@@ -32,7 +34,8 @@ impl Format for OctoDns {
     }
 
     fn settings(&self) -> String {
-        if self.references { "references".to_owned() } else { String::new() }
+        let given = [("references", self.references), ("healthchecks", self.healthchecks)];
+        given.into_iter().filter(|(_, given)| *given).map(|(name, _)| name).collect::<Vec<_>>().join(" ")
     }
 
     /// `example.com.yaml` and `example.com./any.yaml` are the zone `example.com.`; names with fewer dots are other files, as octoDNS has it.
@@ -56,7 +59,7 @@ impl Format for OctoDns {
 
     fn read(&self, unit: &Unit, files: &dyn Files, scope: &Scope) -> Result<Desired, Vec<Refusal>> {
         let zone = DnsName::parse(unit.as_str()).map_err(|refusal| vec![refusal])?;
-        let mut reader = Reader { zone, scope, references: self.references, desired: Desired::default(), faults: Vec::new() };
+        let mut reader = Reader { zone, scope, references: self.references, healthchecks: self.healthchecks, desired: Desired::default(), faults: Vec::new() };
         let mut whole: Option<String> = None;
         for path in files.list() {
             let name = files.in_repository(&path);

@@ -2,8 +2,10 @@
 //!
 //! Followed is octoDNS 1.22 with its default checks: `value` and `values`, lists of types under one name, names without their last dot
 //! taken as full names, TXT text without quotes and with `\;`, one hour of TTL where none is said, keys as YAML 1.1 makes them.
-//! `octodns: {ignored, included, excluded, lenient}` hold; geo and dynamic records are refused.
+//! `octodns: {ignored, included, excluded, lenient}` hold, `healthcheck` where the source opts in; geo and dynamic
+//! records are refused.
 
+mod checks;
 mod fields;
 mod format;
 mod read;

@@ -1,6 +1,7 @@
 //! One zone's files to its resources, every fault with its place.
 
 use super::{
+    checks,
     fields::{Shape, TYPES, at, fault, known_keys, rdata, shape, short, values},
     scalar::Scalar,
     txt,
@@ -29,6 +30,8 @@ pub(super) struct Reader<'a> {
     pub scope: &'a Scope,
     /// Whether `${…}` in a value refers to another resource.
     pub references: bool,
+    /// Whether `octodns.healthcheck` is asked.
+    pub healthchecks: bool,
     pub desired: Desired,
     pub faults: Vec<Refusal>,
 }
@@ -142,6 +145,7 @@ impl Reader<'_> {
         }
         let rtype = RType::parse(name).map_err(|refusal| refusal.at(kind.place.clone()))?;
         let ttl = ttl(record)?;
+        let check = checks::read(owner, rtype, record, self.healthchecks)?;
         let (mut texts, mut late) = (Vec::new(), Late::default());
         let mut failed = false;
         for value in values(record, shape, place)? {
@@ -170,6 +174,7 @@ impl Reader<'_> {
         let targets: Vec<Str> = self.scope.targets.iter().filter(|target| wishes.goes_to(target)).cloned().collect();
         for target in targets {
             let id = rrset_id(&target, &self.zone, owner, rtype).map_err(|refusal| refusal.at(place.clone()))?;
+            self.desired.checks.extend(check.clone().map(|check| (id.clone(), check)));
             if !late.pieces.is_empty() {
                 // Its form is known once the references are.
                 self.put(id.clone(), raw.clone(), place)?;
@@ -297,7 +302,7 @@ fn wishes(record: &Node) -> Result<Wishes, Refusal> {
             "lenient" => wishes.lenient = truth(value)?,
             "included" => wishes.included = targets(value)?,
             "excluded" => wishes.excluded = targets(value)?,
-            // Health checks and each provider's own settings: other programs' words, which say nothing about what is served.
+            // Each provider's own settings: other programs' words, which say nothing about what is served. `healthcheck` is read apart.
             _ => {}
         }
     }

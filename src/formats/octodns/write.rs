@@ -42,7 +42,7 @@ pub(super) fn write(format: &OctoDns, unit: &Unit, desired: &Desired, previous: 
     let mut files: BTreeMap<Str, Pieces> = BTreeMap::new();
     for (path, root) in &roots {
         let text = String::from_utf8_lossy(&previous[path]);
-        let reader = Reader { zone: zone.clone(), scope: &scope, references: format.references, desired: Desired::default(), faults: Vec::new() };
+        let reader = Reader { zone: zone.clone(), scope: &scope, references: format.references, healthchecks: false, desired: Desired::default(), faults: Vec::new() };
         let Some(mut pieces) = Pieces::of(&text, root, |key| reader.owner(key).ok()) else {
             let refusal = Refusal::new(RefusalKind::Syntax, "the file cannot be edited by lines: names share lines, or records come from anchors");
             return Err(vec![refusal.at(Place::file(path.clone())).advice("write each name at the start of a line of its own")]);

@@ -118,6 +118,10 @@ impl Check<'_> {
             let advice = "remove it, or set `format: keytree` or `format: octodns`; other programs read zone files as well, and know no references";
             self.fault(RefusalKind::Schema, &["sources", at, "references"], format!("`references` means nothing to `{}`", source.format), advice);
         }
+        if source.healthchecks && *source.format != *OctoDns::NAME {
+            let advice = "remove it, and write a rule under `health:` of the source";
+            self.fault(RefusalKind::Schema, &["sources", at, "healthchecks"], format!("`healthchecks` means nothing to `{}`", source.format), advice);
+        }
         if source.separator.as_ref().is_some_and(|separator| separator.is_empty() || separator.chars().any(char::is_control)) {
             self.fault(RefusalKind::Value, &["sources", at, "separator"], "the separator must be visible text".into(), "write `/`, `.` or another character");
         }

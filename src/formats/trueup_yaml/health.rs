@@ -6,6 +6,7 @@ use crate::{
     formats::yaml::Node,
     kinds::dns::{DnsName, RType, parse_rdata},
 };
+use std::net::IpAddr;
 
 /// More than this of one thing is no health check but a load on what it asks.
 const LEAST_EVERY: Span = Span(250);
@@ -87,9 +88,16 @@ fn of_question(question: &Question) -> Vec<Fault> {
     let mut found: Vec<Fault> = Vec::new();
     let mut fault = |path: &[&'static str], what: String, advice: &str| found.push((path.to_vec(), RefusalKind::Value, what, advice.to_owned()));
     match question {
-        Question::Http(HttpProbe { url, method, status, contains, json }) => {
+        Question::Http(HttpProbe { url, method, status, contains, json, at }) => {
             if let Some(what) = url_fault(url) {
                 fault(&["http", "url"], what, "write it as `https://api.example.com/healthz`");
+            }
+            if let Some(at) = at {
+                if !is_host(at) {
+                    fault(&["http", "at"], format!("`{at}` is no address and no name"), "write it as `192.0.2.1`, `2001:db8::1` or `web1.example.com`; the port is the URL's");
+                } else if host_of(url).parse::<IpAddr>().is_ok() {
+                    fault(&["http", "at"], "the URL names an address already".into(), "write the site's name there, or leave `at` out");
+                }
             }
             if !(100..600).contains(status) {
                 fault(&["http", "status"], format!("{status} is no HTTP status"), "write 200, or another from 100 to 599");
@@ -164,9 +172,22 @@ fn url_fault(url: &Str) -> Option<String> {
     (authority.is_empty() || authority.starts_with(':')).then(|| format!("`{url}` names no host"))
 }
 
+/// The host of a URL as text, without port and brackets.
+fn host_of(url: &str) -> &str {
+    let authority = url.split_once("://").map_or(url, |(_, rest)| rest).split(['/', '?', '#']).next().unwrap_or_default();
+    match authority.strip_prefix('[').and_then(|rest| rest.split_once(']')) {
+        Some((v6, _)) => v6,
+        None => authority.split(':').next().unwrap_or_default(),
+    }
+}
+
+fn is_host(text: &str) -> bool {
+    text.parse::<IpAddr>().is_ok() || !text.is_empty() && text.len() < 254 && text.chars().all(|c| c.is_ascii_alphanumeric() || "._-".contains(c))
+}
+
 /// Whether a text is `host:port`; `bare`: the port may be left out.
 fn is_address(text: &str, bare: bool) -> bool {
-    if text.parse::<std::net::SocketAddr>().is_ok() || bare && text.parse::<std::net::IpAddr>().is_ok() {
+    if text.parse::<std::net::SocketAddr>().is_ok() || bare && text.parse::<IpAddr>().is_ok() {
         return true;
     }
     let (host, port) = match text.rsplit_once(':') {
@@ -174,6 +195,6 @@ fn is_address(text: &str, bare: bool) -> bool {
         None if bare => (text, "53"),
         None => return false,
     };
-    let host_fits = !host.is_empty() && host.len() < 254 && host.chars().all(|c| c.is_ascii_alphanumeric() || "._-".contains(c));
-    host_fits && port.parse::<u16>().is_ok_and(|port| port > 0)
+    // Without brackets an IPv6 address has no port.
+    is_host(host) && !host.contains(':') && port.parse::<u16>().is_ok_and(|port| port > 0)
 }

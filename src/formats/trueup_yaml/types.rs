@@ -54,6 +54,9 @@ pub struct Source {
     /// `keytree`, `octodns`: `${TARGET/KIND/NAME.FIELD}` in a value (of octoDNS: an address, a target or a text) stands for what this repository asks of another resource, and is resolved when a plan is made. `$${` is `${` itself.
     #[serde(default)]
     pub references: bool,
+    /// `octodns`: `octodns.healthcheck` of A, AAAA and CNAME records is asked of each of their values before a change of them merges, as octoDNS has its providers ask it.
+    #[serde(default)]
+    pub healthchecks: bool,
     /// `keytree`: groups of keys that are written in one transaction or not at all: all keys that start so (`/app/db/*`), one group a line; a key is in the first that takes it.
     #[serde(default)]
     pub atomic: Vec<Str>,

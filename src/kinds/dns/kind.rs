@@ -28,6 +28,11 @@ pub fn rrset(ttl: u32, mut values: Vec<String>) -> Value {
     Value::map([("ttl", Value::Int(i64::from(ttl))), ("values", Value::List(values.into_iter().map(Value::str).collect()))])
 }
 
+/// The record data of an RRset's value, one text a record.
+pub fn data(value: &Value) -> impl Iterator<Item = &str> {
+    value.get("values").map(Value::as_list).unwrap_or_default().iter().filter_map(Value::as_str)
+}
+
 impl Kind for Dns {
     fn name(&self) -> &'static str {
         "dns"
@@ -96,7 +101,7 @@ impl Kind for Dns {
     fn mentions(&self, id: &ResourceId, value: &Value) -> Vec<Mention> {
         let Some(rule) = rule(id) else { return Vec::new() };
         let Ok(parts) = split(id) else { return Vec::new() };
-        let wires = value.get("values").map(Value::as_list).unwrap_or_default().iter().filter_map(|text| rdata::parse(parts.rtype, text.as_str()?).ok());
+        let wires = data(value).filter_map(|text| rdata::parse(parts.rtype, text).ok());
         let names = wires.filter_map(|wire| rdata::pointed(parts.rtype, &wire)).filter(|name| !name.is_root());
         let mut out: Vec<Mention> = names.map(|name| Mention { key: format!("dns:{name}").into(), rule: rule.into(), guess: false }).collect();
         out.sort();
@@ -138,7 +143,7 @@ impl Kind for Dns {
         if !matches!(id.name.rsplit('/').next(), Some("A" | "AAAA")) {
             return None;
         }
-        let values = |of: &Value| of.get("values").map(Value::as_list).unwrap_or_default().iter().filter_map(|text| text.as_str().map(str::to_owned)).collect::<Vec<_>>();
+        let values = |of: &Value| data(of).map(str::to_owned).collect::<Vec<_>>();
         let (old, new) = (values(from), values(to));
         let ttl = to.get("ttl").and_then(Value::as_int).and_then(|ttl| u32::try_from(ttl).ok())?;
         (!old.iter().any(|old| new.contains(old))).then(|| rrset(ttl, [old, new].concat()))

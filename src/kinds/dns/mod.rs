@@ -17,7 +17,7 @@ mod text;
 pub mod wire;
 
 pub use ids::{RRSET, RrsetName, rrset_id, split};
-pub use kind::{DNS, Dns, rrset};
+pub use kind::{DNS, Dns, data, rrset};
 pub use name::DnsName;
 pub use rdata::{parse as parse_rdata, parse_under as parse_rdata_under, print as print_rdata};
 pub use rtype::RType;

@@ -1,7 +1,8 @@
-//! Formats: YAML, trueup.yaml, octoDNS, zone files.
+//! Formats: YAML, trueup.yaml, octoDNS and its health checks, zone files.
 
 mod cel;
 pub mod files;
+mod healthchecks;
 mod keytree;
 mod octodns;
 mod octodns_write;

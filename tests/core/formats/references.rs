@@ -83,7 +83,7 @@ fn what_refers_to_nothing_is_refused_with_its_place() {
     insta::assert_snapshot!(told.join("\n\n"));
 }
 
-const ZONE: OctoDns = OctoDns { references: true };
+const ZONE: OctoDns = OctoDns { references: true, ..OctoDns::PLAIN };
 
 fn zone(format: OctoDns, text: &str) -> Result<Desired, Vec<Refusal>> {
     format.read(&Unit::new("example.com."), &Memory::new(&[("example.com.yaml", text)]), &scope(&["ns"]))

@@ -21,6 +21,7 @@ struct State {
     asked: BTreeMap<String, usize>,
     /// The last question for each path, query and all.
     last: BTreeMap<String, String>,
+    hosts: Vec<String>,
     over: bool,
 }
 
@@ -96,6 +97,11 @@ impl Site {
         last.split_once('?').map(|(_, query)| query.to_owned()).unwrap_or_default()
     }
 
+    /// Whom it was asked for, once each, in the order of the first question.
+    pub fn hosts(&self) -> Vec<String> {
+        self.state.lock().expect("whole").hosts.clone()
+    }
+
     pub fn url(&self, path: &str) -> String {
         format!("http://{}{path}", self.addr)
     }
@@ -123,6 +129,9 @@ fn serve(mut stream: impl Read + Write, state: &Mutex<State>) {
     let path = target.split([' ', '?']).next().unwrap_or_default().to_owned();
     let answer = {
         let mut state = state.lock().expect("whole");
+        let host = head.lines().find_map(|line| line.split_once(": ").filter(|(name, _)| name.eq_ignore_ascii_case("host"))).map(|(_, host)| host.to_owned());
+        let host = host.filter(|host| !state.hosts.contains(host));
+        state.hosts.extend(host);
         *state.asked.entry(path.clone()).or_default() += 1;
         state.last.insert(path.clone(), target.split(' ').next().unwrap_or_default().to_owned());
         state.answers.get(&path).cloned().unwrap_or_else(|| "HTTP/1.1 404 Not Found\r\nContent-Length: 0\r\nConnection: close\r\n\r\n".to_owned())

@@ -1,11 +1,14 @@
 //! HTTP probes on a real site.
 
-use super::ask::{ask, bad, good, nothing, reaching};
+use super::ask::{Names, ask, ask_named, bad, good, nothing, probe, reaching};
 use crate::harness::Site;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer, pem::PemObject};
 use serde_json::json;
 use std::sync::Arc;
-use trueup::drivers::probes::{Authority, Config};
+use trueup::{
+    drivers::probes::{Asker, Authority, Config},
+    ports::Probes,
+};
 
 /// Signed by itself, for 127.0.0.1 and `site.test`; good for a hundred years and for nothing but this.
 const CERTIFICATE: &[u8] = include_bytes!("cert.pem");
@@ -80,6 +83,50 @@ async fn redirects_are_followed_to_their_end_and_no_further_than_five() {
 }
 
 #[tokio::test]
+async fn an_address_named_beside_the_url_is_asked_for_the_urls_host() {
+    let (here, there) = (Site::start_at("127.0.0.2"), Site::start_at("127.0.0.3"));
+    here.says("/healthz", 200, "here");
+    there.says("/healthz", 500, "there");
+    let port = here.addr.port();
+    // Nothing is looked up: no name is known at all.
+    let asked = |at: &str, path: &str| json!({ "http": { "url": format!("http://www.test:{port}{path}"), "at": at } });
+    let said = good(ask_named(reaching(LOOP), Names::new(&[]), asked("127.0.0.2", "/healthz")).await);
+    assert_eq!(said, format!("http://www.test:{port}/healthz at 127.0.0.2 answered 200 OK"));
+    assert_eq!(here.hosts(), [format!("www.test:{port}")], "it is asked for the name, at the address");
+    // The other address is another listener, or none.
+    let said = bad(ask_named(reaching(LOOP), Names::new(&[]), asked("127.0.0.4", "/healthz")).await);
+    assert!(said.contains("at 127.0.0.4 takes no connection"), "{said}");
+    // A redirect stays at the address while it stays at the name, and is not followed away from it.
+    here.leads("/on", "/healthz");
+    here.leads("/away", &there.url("/healthz"));
+    good(ask_named(reaching(LOOP), Names::new(&[]), asked("127.0.0.2", "/on")).await);
+    let said = bad(ask_named(reaching(LOOP), Names::new(&[]), asked("127.0.0.2", "/away")).await);
+    assert!(said.contains("answered 302") && there.asked("/healthz") == 0, "{said}");
+    // Another name is looked up and judged; the URL's own is neither.
+    let names = || Names::new(&[("web.test", &["127.0.0.2"]), ("www.test", &["127.0.0.3"])]);
+    good(ask_named(reaching(&["127.0.0.2"]), names(), asked("web.test", "/healthz")).await);
+    let said = nothing(ask_named(reaching(&["127.0.0.3"]), names(), asked("127.0.0.2", "/healthz")).await);
+    assert!(said.contains("127.0.0.2 is outside the networks"), "{said}");
+    let asker = Asker::new(reaching(&["127.0.0.3"])).expect("sound");
+    assert!(asker.fault(&probe(asked("127.0.0.2", "/healthz"))).is_some_and(|(what, _)| what.contains("127.0.0.2")), "and refused when it is planned");
+    // An address in the URL cannot be asked at another: a client would go there.
+    let rule = json!({ "http": { "url": there.url("/healthz"), "at": "127.0.0.2" } });
+    let said = nothing(ask_named(reaching(LOOP), Names::new(&[]), rule).await);
+    assert!(said.contains("is an address already") && there.asked("/healthz") == 0, "{said}");
+}
+
+#[tokio::test]
+async fn a_certificate_must_be_for_the_urls_host_wherever_it_is_asked() {
+    let site = tls();
+    site.says("/", 200, "ok");
+    let trusting = || Config { authority: Some(Authority(CERTIFICATE.to_vec())), ..reaching(LOOP) };
+    let asked = |host: &str| json!({ "http": { "url": format!("https://{host}:{}/", site.addr.port()), "at": "127.0.0.1" } });
+    good(ask(trusting(), asked("site.test")).await);
+    let said = bad(ask(trusting(), asked("other.test")).await);
+    assert!(said.contains("takes no connection"), "{said}");
+}
+
+#[tokio::test]
 async fn a_site_that_is_gone_is_wrong_and_one_that_is_silent_tells_nothing() {
     let site = Site::start();
     site.hangs("/slow");
@@ -104,10 +151,5 @@ async fn a_certificate_is_verified_and_an_authority_of_the_configuration_counts(
     good(ask(trusting, rule).await);
     // The name must be the certificate's too.
     let trusting = Config { authority: Some(Authority(CERTIFICATE.to_vec())), ..reaching(LOOP) };
-    bad(super::ask::ask_named(
-        trusting,
-        super::ask::Names::new(&[("other.test", &["127.0.0.1"])]),
-        json!({ "http": { "url": format!("https://other.test:{}/", site.addr.port()) } }),
-    )
-    .await);
+    bad(ask_named(trusting, Names::new(&[("other.test", &["127.0.0.1"])]), json!({ "http": { "url": format!("https://other.test:{}/", site.addr.port()) } })).await);
 }

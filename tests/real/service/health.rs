@@ -191,6 +191,57 @@ fn a_probe_at_a_targets_own_api_is_refused_and_nothing_it_says_is_quoted() {
     assert!(status == 200 && page.contains("answered 200 OK") && !page.contains(SECRET), "{page}");
 }
 
+/// The zone's source with `healthchecks: true`, and `www` with a health check of its own, at a port of this machine.
+fn with_a_health_check(world: &World, section: &str, values: &str) {
+    let text = world.read("trueup.yaml");
+    if !text.contains("healthchecks: true") {
+        world.write("trueup.yaml", &text.replace("    targets: [inside]\n", "    targets: [inside]\n    healthchecks: true\n"));
+    }
+    let (kept, _) = world.read(&world.zone_file()).split_once("www:").map(|(kept, rest)| (kept.to_owned(), rest.to_owned())).expect("it has a www");
+    world.write(&world.zone_file(), &format!("{kept}www:\n  ttl: 300\n  type: A\n  {values}\n  octodns: {{healthcheck: {section}}}\n"));
+}
+
+#[test]
+fn the_health_check_of_a_record_is_asked_of_the_values_that_are_asked_for() {
+    let (old, new) = (Site::start_at("127.0.0.2"), Site::start_at("127.0.0.3"));
+    new.says("/ready", 503, "starting");
+    let world = World::start_knowing("", HERE);
+    let section = format!("{{protocol: HTTP, port: {}, path: /ready, host: shop.example.net}}", new.addr.port());
+    let number = world.propose("new-www", |world| with_a_health_check(world, &section, "value: 127.0.0.3"));
+    world.wait(number, "awaiting_approval");
+    let shown = world.trueup("ana", &["mr", "plan", &number.to_string(), "--repo", "dns"]).ok();
+    let asked = format!("GET http://shop.example.net:{}/ready at 127.0.0.3 answers 200", new.addr.port());
+    assert!(shown.contains("Healthy when") && shown.contains(&asked), "approvers see it: {shown}");
+    assert_eq!(new.asked("/ready"), 0, "a plan asks nobody");
+    world.approve(number);
+    waits(&world, number, "at 127.0.0.3 answered 503 Service Unavailable: \"starting\"");
+    assert!(is_live(&world, "A 127.0.0.3"), "it is written, and waits for health");
+    assert_eq!((old.asked("/ready"), world.show(number)["phase"].as_str()), (0, Some("verifying")), "what is not asked for any more is asked nothing");
+    new.says("/ready", 200, "ok");
+    let before = new.asked("/ready");
+    world.wait(number, "merged");
+    assert!(new.asked("/ready") >= before + 2, "asked over the whole window");
+    assert_eq!(new.hosts(), [format!("shop.example.net:{}", new.addr.port())]);
+    // A value outside the networks is refused where its check stands.
+    let number = world.propose("elsewhere", |world| with_a_health_check(world, &section, "value: 192.0.2.7"));
+    world.wait(number, "refused");
+    let shown = world.trueup("ana", &["mr", "show", &number.to_string(), "--repo", "dns"]).ok();
+    assert!(shown.contains("192.0.2.7 is outside the networks that probes may reach") && shown.contains(&world.zone_file()), "{shown}");
+}
+
+#[test]
+fn a_health_check_that_nobody_asks_is_told_in_the_plan() {
+    let world = World::start();
+    let number = world.propose("unasked", |world| {
+        world.edit_zone("  value: 192.0.2.1\n", "  value: 192.0.2.77\n  octodns: {healthcheck: {path: /ready}}\n");
+    });
+    world.wait(number, "awaiting_approval");
+    let shown = world.trueup("ana", &["mr", "plan", &number.to_string(), "--repo", "dns"]).ok();
+    assert!(shown.contains("is not asked before the merge: `healthchecks: true` beside the source asks it") && shown.contains(&format!("{}:16:13", world.zone_file())), "{shown}");
+    world.approve(number);
+    world.wait(number, "merged");
+}
+
 /// The world's server starts again with this instead of what the repository was granted of commands and Prometheus servers.
 fn grants(world: &mut World, granted: &str) {
     world.kill();
