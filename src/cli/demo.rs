@@ -94,7 +94,7 @@ async fn tell(args: &DemoArgs, color: Color) -> anyhow::Result<()> {
     for line in mr.client.text(&mr.path(&["plan"]), &[("format", "text"), ("color", paint)]).await?.lines() {
         println!("   {line}");
     }
-    println!("\n   The order comes from the data, the way back is known, and nothing has been written. {}", so_far(&world.shop.tally()));
+    println!("\n   The order comes from the data, health is asked of front-2 itself, the way back is known, and nothing has been written. {}", so_far(&world.shop.tally()));
 
     let digest: String = text(&change["digest"]).chars().take(12).collect();
     if args.yes {
@@ -127,7 +127,10 @@ async fn tell(args: &DemoArgs, color: Color) -> anyhow::Result<()> {
     let twice = world.written_twice(&mr).await?;
     anyhow::ensure!(twice.is_empty(), "written twice, by the journal: {}", json!(twice));
 
-    head(&format!("5. Everything it touched stayed true for its window. Only then did trueup merge it: commit {} on main.", merged.chars().take(12).collect::<String>()));
+    head(&format!(
+        "5. Everything it touched stayed true for its window, and front-2 passed its health check. Only then did trueup merge it: commit {} on main.",
+        merged.chars().take(12).collect::<String>()
+    ));
     world.shop.switch_old_off().await;
     println!("   Release 1 and front-1 are switched off now; nobody is sent there any more.");
     println!("\n   Checked without asking trueup:");

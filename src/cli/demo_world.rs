@@ -251,6 +251,7 @@ targets:
   config:
     kind: config/directory
     path: keys
+networks: [127.0.0.1]
 ",
         zone = sample::ZONE,
         dns = shop.dns,

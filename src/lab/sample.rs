@@ -28,6 +28,7 @@ sources:
   - path: zones
     format: octodns
     targets: [nameserver]
+    healthchecks: true        # a front end must answer before its record is merged
   - path: config
     format: keytree
     targets: [config]
@@ -97,7 +98,7 @@ tax:
   value: 192.0.2.43
 ",
         ports.fronts[0],
-        host("front-1"),
+        front("front-1", ports.fronts[0]),
         host("r1-a"),
         host("r1-b"),
     )
@@ -106,6 +107,11 @@ tax:
 /// A host of the lab: everything is on loopback.
 fn host(name: &str) -> String {
     format!("{name}:\n  type: A\n  ttl: 2\n  value: 127.0.0.1\n")
+}
+
+/// The host of a front end, and how anybody can ask whether it serves.
+fn front(name: &str, port: u16) -> String {
+    format!("{}  octodns: {{healthcheck: {{protocol: HTTP, port: {port}, path: /}}}}\n", host(name))
 }
 
 /// The keys on base: name and value.
@@ -140,7 +146,7 @@ pub fn release_2(ports: &Ports) -> Proposal {
     let zone = zone(ports)
         .replace("# The shop, as it is live today.\n", "# The shop: release 2, behind its new front end.\n")
         .replace(&format!("port: {old}, target: front-1.shop.test."), &format!("port: {new}, target: front-2.shop.test."))
-        .replace(&host("front-1"), &host("front-2"))
+        .replace(&front("front-1", old), &front("front-2", new))
         .replace(&(host("r1-a") + &host("r1-b")), &(host("r2-a") + &host("r2-b")));
     Proposal {
         title: "Release 2 of the shop, behind its new front end",
