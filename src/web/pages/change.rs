@@ -234,6 +234,7 @@ fn plan_model(sheet: &Sheet<'_>) -> Json {
         "summary": sheet.summary().to_string(),
         "empty": sheet.summary().is_empty().then(|| words::nothing_to_do(sheet.plan)),
         "groups": groups,
+        "healthy": sheet.plan.health.iter().map(|one| sentence(&words::healthy(one, &sheet.kinds))).collect::<Vec<_>>(),
         "never": words::never(sheet.plan, &sheet.kinds).iter().map(|text| sentence(text)).collect::<Vec<_>>(),
         "notes": sheet.plan.notes.iter().map(|note| sentence(&words::note(note, &sheet.kinds))).collect::<Vec<_>>(),
         "way_back_says": sentence(words::WAY_BACK),

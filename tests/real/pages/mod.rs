@@ -10,7 +10,8 @@ use trueup::{
     app::service::{CommentRow, StatusRow},
     core::{
         diff::Op,
-        model::{MrId, Place, Refusal, RefusalKind, RepoId, ResourceId, StepId, Time, User, Value},
+        model::{HealthRule, MrId, Place, Refusal, RefusalKind, RepoId, ResourceId, StepId, Time, User, Value},
+        plan::Healthy,
         review::{CommentId, Failure, FailureKind, ItemState, Links, Phase, View, Waiting, words},
         run::{Card, ClaimAnswer, Event},
     },
@@ -60,6 +61,20 @@ fn failed() -> View {
 /// The page without its style and script, which the snapshots need not repeat.
 fn body(page: &str) -> &str {
     page.split_once("<body>").unwrap().1.split("<script>").next().unwrap()
+}
+
+#[test]
+fn what_must_be_healthy_before_the_merge_is_on_the_page_of_who_approves_it() {
+    let mut view = view();
+    let mut plan = view.plan.as_deref().expect("it has one").clone();
+    let rule: HealthRule = serde_json::from_value(serde_json::json!({ "http": { "url": "http://shop.test/<b>", "at": "192.0.2.1" } })).expect("it is one");
+    let probe = rule.probe().expect("it asks one thing");
+    plan.health = vec![Healthy { probe, policy: false, of: [id("dns-inside", "example.org.", "lb", "A")].into(), place: Place::new("zones/a.yaml", 7, 3) }];
+    view.plan = Some(plan.into());
+    let page = pages::change(&view, Record::default(), &anna());
+    let healthy = page.split_once("<h3>Healthy when</h3>").expect("the page says it").1.split_once("</ul>").expect("it is a list").0;
+    assert!(healthy.contains("at 192.0.2.1 answers 200") && healthy.contains("shop.test") && !healthy.contains("<b>"), "{healthy}");
+    assert!(!pages::change(&self::view(), Record::default(), &anna()).contains("Healthy when"), "nothing is said where nothing is asked");
 }
 
 #[test]
