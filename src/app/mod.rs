@@ -1,8 +1,8 @@
 //! The shell: where effects become real, and the wiring of everything.
 
 mod board;
-pub mod ci;
 mod checks;
+pub mod ci;
 pub mod config;
 mod dangling;
 mod desk;
