@@ -17,7 +17,13 @@ pub fn answer(state: &mut State, ask: &Ask<'_>) -> Answer {
         ("GET", ["rate_limit"]) => Answer::ok(json!({ "resources": { "core": { "limit": 5000, "remaining": state.calls_left, "reset": 0, "used": 0 } } })),
         ("GET", ["orgs", org, "repos"]) => {
             let theirs = state.projects.values().filter(|project| project.path.starts_with(&format!("{org}/")) && state.role(&project.path, &ask.who) >= Role::Read);
-            paged(ask, API, theirs.map(|project| json::repository(state, project, &ask.host, &ask.who)).collect())
+            let short = |mut told: Value| {
+                // A list tells less than the repository itself.
+                let all = told.as_object_mut().expect("it is an object");
+                ["allow_merge_commit", "allow_squash_merge", "allow_rebase_merge"].iter().for_each(|key| drop(all.remove(*key)));
+                told
+            };
+            paged(ask, API, theirs.map(|project| short(json::repository(state, project, &ask.host, &ask.who))).collect())
         }
         (_, ["repos", owner, name, rest @ ..]) => {
             let path = format!("{owner}/{name}");
