@@ -179,7 +179,7 @@ fn clash(check: &mut Check<'_>, repository: &Repository, (i, b): (usize, usize),
     let own = Branch { name: Some(repository.branch.clone()), pattern: None, grants: Vec::new(), approvers: None, admins: None, required_checks: None };
     let first = if meets(&own, branch) { Some(None) } else { repository.branches[..b].iter().position(|other| meets(other, branch)).map(Some) };
     let Some(first) = first else { return };
-    let other = first.map_or(&*own.name.as_ref().map_or("", |name| name), |first| repository.branches[first].said()).to_owned();
+    let other = first.map_or(own.name.as_deref().unwrap_or_default(), |first| repository.branches[first].said()).to_owned();
     let what = format!("`{}` and `{other}` of `{}` may be one branch", branch.said(), repository.name);
     overlap(check, i, (b, first), what, "govern each branch once: name another, or narrow the pattern");
 }
