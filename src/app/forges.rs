@@ -10,7 +10,10 @@ use crate::{
     },
     ports::{Abilities, Exam, ForgeError, ForgeReader, ForgeWriter, Furnished, Fut, MrRef, Proposal, Proposed, Reaction, Shown, Wish},
 };
-use std::{collections::BTreeMap, sync::Arc};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::Arc,
+};
 
 /// The local forge, and the network forges of the repositories that are not its.
 pub struct Forges {
@@ -52,6 +55,10 @@ impl ForgeReader for Forges {
 
     fn branches<'a>(&'a self, repo: &'a RepoId) -> Fut<'a, Result<Option<Vec<Str>>, ForgeError>> {
         self.of(repo).branches(repo)
+    }
+
+    fn team<'a>(&'a self, repo: &'a RepoId, team: &'a str, fresh: bool) -> Fut<'a, Result<BTreeSet<User>, ForgeError>> {
+        self.of(repo).team(repo, team, fresh)
     }
 
     fn examine<'a>(&'a self, repo: &'a RepoId, wish: &'a Wish) -> Fut<'a, Vec<Exam>> {

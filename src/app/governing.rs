@@ -5,6 +5,7 @@ use crate::{
     core::{
         model::{ApprovalRule, CommitId, Place, Policy, Refusal, RefusalKind, Str, TreeId, nearest},
         plan::{Between, Note, Template},
+        review::team_of,
     },
     formats::{
         templates,
@@ -12,6 +13,7 @@ use crate::{
     },
     ports::{Mode, RepoError, TreeEntry},
 };
+use std::collections::BTreeSet;
 
 /// A larger `trueup.yaml` or template is a mistake: one maps sources and holds policy, the other arranges waves.
 const FILE_BYTES: u64 = 1024 * 1024;
@@ -172,6 +174,17 @@ fn first_approvers(repo: &Repository) -> Vec<Str> {
     if repo.admins.is_empty() { vec!["an admin, of whom the server's configuration names none".into()] } else { repo.admins.clone() }
 }
 
+/// The teams of the forge that the policy and the templates of a commit name.
+pub(super) fn teams(repo: &Repository, base: &CommitId) -> Result<BTreeSet<Str>, RepoError> {
+    let governing = governing(repo, base)?;
+    let rules = governing.root.iter().flat_map(|root| &root.policy.approvals);
+    let waves = governing.templates.iter().filter_map(|template| match template.waves.as_ref().map(|waves| &waves.between) {
+        Some(Between::Approve(rule)) => Some(rule),
+        Some(Between::Pause | Between::Wait(_) | Between::Check(_)) | None => None,
+    });
+    Ok(rules.chain(waves).flat_map(|rule| &rule.by).filter_map(|name| Some(team_of(name)?.into())).collect())
+}
+
 /// Names in a policy to come that the server does not know, and rules that ask more people than there are: nobody could ever approve.
 pub(super) fn strangers(repo: &Repository, root: &trueup_yaml::Repository) -> Faults {
     let mut faults = Vec::new();
@@ -182,6 +195,20 @@ pub(super) fn strangers(repo: &Repository, root: &trueup_yaml::Repository) -> Fa
     for (name, place) in &root.approvers {
         let (known, what, advice): (Vec<&Str>, _, _) = match name.strip_prefix('@') {
             Some(group) if repo.people.groups.contains_key(group) => continue,
+            None if let Some(team) = team_of(name) => {
+                let named = team.split('/').count() > 1 && team.split('/').all(|part| !part.is_empty() && part.chars().all(|c| c.is_ascii_alphanumeric() || "._-".contains(c)));
+                match (repo.people.teams, named) {
+                    (true, true) => {}
+                    (true, false) => faults.push(
+                        Refusal::new(RefusalKind::Value, format!("`{name}` names no team")).at(place.clone()).advice("write it as `team:platform/sre`: whose it is, and its name"),
+                    ),
+                    (false, _) => {
+                        let what = format!("`{name}` is a team of a forge, and this repository lies on the server itself");
+                        faults.push(Refusal::new(RefusalKind::Unknown, what).at(place.clone()).advice("name users, or a group of the server's configuration: `@sre`"));
+                    }
+                }
+                continue;
+            }
             None if repo.people.users.contains(name) => continue,
             Some(_) => (repo.people.groups.keys().collect(), "group", "ask the operators to add it under `groups:` in the server's configuration"),
             None => (repo.people.users.iter().collect(), "user", "ask the operators to add it under `users:` in the server's configuration"),
@@ -196,8 +223,9 @@ pub(super) fn strangers(repo: &Repository, root: &trueup_yaml::Repository) -> Fa
     if !faults.is_empty() {
         return faults;
     }
-    for rule in root.policy.approvals.iter().filter(|rule| !rule.by.is_empty()) {
-        let people: std::collections::BTreeSet<Str> = rule.by.iter().flat_map(|name| spelled_out(repo, name)).collect();
+    // How many a team has, only its forge knows.
+    for rule in root.policy.approvals.iter().filter(|rule| !rule.by.is_empty() && !rule.by.iter().any(|name| team_of(name).is_some())) {
+        let people: BTreeSet<Str> = rule.by.iter().flat_map(|name| spelled_out(repo, name)).collect();
         if rule.count as usize > people.len() {
             let place = root.approvers.iter().find(|(name, _)| rule.by.contains(name)).map(|(_, place)| place.clone()).unwrap_or_default();
             let what = format!("{} approvals are asked of {}, who are {} people", rule.count, rule.by.join(", "), people.len());

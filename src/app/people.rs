@@ -4,7 +4,7 @@ use super::config;
 use crate::{
     core::{
         model::{RepoId, User},
-        review::Right,
+        review::{Right, team_of},
     },
     ports::{People, Secrets},
 };
@@ -55,6 +55,12 @@ impl People for Directory {
     fn right(&self, repo: &RepoId, who: &User) -> Right {
         let found = self.server.repositories.iter().find(|repository| *repository.name == *repo.0);
         found.map_or(Right::None, |repository| self.server.right(repository, who.as_str()))
+    }
+
+    fn teams(&self, repo: &RepoId) -> Vec<(Right, String)> {
+        let found = self.server.repositories.iter().find(|repository| *repository.name == *repo.0);
+        let lists = found.into_iter().flat_map(|of| [(Right::Admin, &of.admins), (Right::Approve, &of.approvers), (Right::Write, &of.writers), (Right::Read, &of.readers)]);
+        lists.flat_map(|(right, names)| names.iter().filter_map(move |name| Some((right, team_of(name)?.to_owned())))).collect()
     }
 
     fn by_email(&self, email: &str) -> Option<User> {

@@ -2,7 +2,7 @@
 
 use super::{
     desk::Desk,
-    drift, faults, hooks, memory, merging,
+    drift, faults, governing, hooks, memory, merging,
     patience::Patience,
     planning,
     reign::Asks,
@@ -10,15 +10,15 @@ use super::{
     service::Service,
     targets::{Owned, observe_all},
     worker::{Mail, Tokens},
-    world::World,
+    world::{Repository, World},
 };
 use crate::{
     core::{
         diff::{Delta, Op},
         drift::OverrideAsk,
-        model::{MrId, ResourceId, StepId, Str, Token, TreeId},
+        model::{CommitId, MrId, ResourceId, StepId, Str, Token, TreeId},
         plan::{Act, Earlier, Plan, Written},
-        review::{Brings, CommentId, Face, Sighting, Upshot, escape::code},
+        review::{Brings, CommentId, Face, Sighting, Team, Teams, Upshot, escape::code},
         run::{Ask, Effect, Input, Item, Outcome, PlanAnswer, PlanKey, PlanResult},
     },
     ports::{Fence, ForgeError, ForgeErrorKind, KvError, Reaction, Shown, Stands},
@@ -245,6 +245,9 @@ async fn sight(world: &World, mr: &MrId, since: Option<CommentId>) -> Result<Sig
     let pushed = hooks::pushers(&world.store, (&**repo, &*world.people), &seen, brought.as_deref()).await.map_err(unread)?;
     seen.own_head &= pushed.iter().all(|who| *who == seen.author);
     seen.pushers.extend(pushed);
+    // Whoever approves is held against who is in the teams now; a run that is about to start, too.
+    let fresh = !seen.comments.is_empty() || !seen.reviews.is_empty() || since == Some(CommentId(u64::MAX));
+    seen.teams = teams(world, repo, &seen.base, fresh).await?;
     let small = |n: usize| u32::try_from(n).unwrap_or(u32::MAX);
     seen.brings =
         brought.map(|brought| Brings { commits: small(brought.commits.len()), messages: brought.messages.clone(), unsaid: small(brought.unsaid), files: small(brought.files) });
@@ -261,6 +264,33 @@ async fn tell_edited(world: &World, mr: &MrId, edited: Vec<CommentId>) {
             world.news.untold(mr, id);
         }
     }
+}
+
+/// Who is in the teams that base's policy names. One that cannot be read has no members, and says why.
+async fn teams(world: &World, repo: &Arc<Repository>, base: &CommitId, fresh: bool) -> Result<Teams, ForgeError> {
+    let known = repo.teams.lock().unwrap_or_else(std::sync::PoisonError::into_inner).as_ref().filter(|(at, _)| at == base).map(|(_, teams)| teams.clone());
+    let named = match known {
+        Some(named) => named,
+        None => {
+            let (of, at) = (repo.clone(), base.clone());
+            // A base that is not here yet is read by the look that follows the fetch.
+            let read = tokio::task::spawn_blocking(move || governing::teams(&of, &at).ok()).await.ok().flatten();
+            let Some(read) = read.map(Arc::new) else { return Ok(Teams::new()) };
+            *repo.teams.lock().unwrap_or_else(std::sync::PoisonError::into_inner) = Some((base.clone(), read.clone()));
+            read
+        }
+    };
+    let mut teams = Teams::new();
+    for name in named.iter() {
+        let team = match world.forge.team(&repo.id, name, fresh).await {
+            Ok(members) => Team::Members(members),
+            // It is asked again, and what was said waits.
+            Err(error) if error.kind.passes() => return Err(error),
+            Err(error) => Team::Unread(error.what.into()),
+        };
+        teams.insert(name.clone(), team);
+    }
+    Ok(teams)
 }
 
 /// Reads the merge request, whenever its forge answers; none when the forge does not know it.

@@ -29,7 +29,7 @@ use crate::{
     core::{
         model::{CommitId, RepoId, SecretRef, Str, User},
         render::Kinds,
-        review::Right,
+        review::{Right, team_of},
     },
     drivers::{
         config::{consul, directory, etcd},
@@ -46,7 +46,7 @@ use anyhow::Context as _;
 use std::{
     collections::{BTreeMap, BTreeSet},
     path::{Path, PathBuf},
-    sync::{Arc, atomic::AtomicBool},
+    sync::{Arc, Mutex, atomic::AtomicBool},
 };
 use tokio::sync::Semaphore;
 
@@ -273,12 +273,17 @@ pub(super) fn governed(server: &config::Server, named: &config::Repository, path
         state: Arc::new(GitRepo::open(path)?),
         grants: named.grants.clone(),
         admins: server.spelled_out(named, &named.admins),
-        approvers: Some(approvers(server, named)),
+        approvers: approvers(server, named),
         required_checks: named.required_checks.clone(),
         secrets: named.secrets.clone(),
         probes: named.probes.clone(),
         claim_ttl: server.limits.claim_ttl,
-        people: Arc::new(Known { users: server.users.iter().map(|user| user.name.clone()).chain(server.accounts()).collect(), groups: server.groups_in(named) }),
+        people: Arc::new(Known {
+            users: server.users.iter().map(|user| user.name.clone()).chain(server.accounts()).collect(),
+            groups: server.groups_in(named),
+            teams: !named.is_local(),
+        }),
+        teams: Mutex::default(),
         units: UnitCache::default(),
         pointers: Pointers::default(),
         // Whoever refers must follow, however many files there are; only those that refer are kept.
@@ -286,10 +291,13 @@ pub(super) fn governed(server: &config::Server, named: &config::Repository, path
     })
 }
 
-/// Everybody who may approve in a repository: the configuration alone lets people.
-fn approvers(server: &config::Server, repository: &config::Repository) -> Arc<BTreeSet<User>> {
+/// Everybody who may approve in a repository, which the configuration alone gives; `None`: it gives it to teams of the forge, who change.
+fn approvers(server: &config::Server, repository: &config::Repository) -> Option<Arc<BTreeSet<User>>> {
+    if repository.approvers.iter().chain(&repository.admins).any(|name| team_of(name).is_some()) {
+        return None;
+    }
     let names = server.users.iter().map(|user| user.name.clone()).chain(server.accounts());
-    Arc::new(names.filter(|name| server.right(repository, name) >= Right::Approve).map(User::new).collect())
+    Some(Arc::new(names.filter(|name| server.right(repository, name) >= Right::Approve).map(User::new).collect()))
 }
 
 /// Whether a repository of the local forge is one that nobody moves past us.

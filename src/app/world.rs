@@ -136,6 +136,8 @@ pub struct Repository {
     pub claim_ttl: Span,
     /// Whom policy may name.
     pub people: Arc<Known>,
+    /// The teams of the forge that base's policy names, by the base they were read at.
+    pub teams: Mutex<Option<(CommitId, Arc<BTreeSet<Str>>)>>,
     pub units: UnitCache,
     /// Who points at what.
     pub pointers: Pointers,
@@ -166,4 +168,6 @@ pub struct Known {
     pub users: BTreeSet<Str>,
     /// Each group's members, all of them users.
     pub groups: BTreeMap<Str, Vec<Str>>,
+    /// Whether the repository's forge has teams of its own.
+    pub teams: bool,
 }

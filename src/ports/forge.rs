@@ -8,7 +8,7 @@ use crate::core::{
     run::MergeAnswer,
 };
 use serde::{Deserialize, Serialize};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// Reads a forge.
 pub trait ForgeReader: Send + Sync {
@@ -40,6 +40,11 @@ pub trait ForgeReader: Send + Sync {
     /// The repositories of an organisation or group there, those of the groups below it too where it has such.
     fn repositories<'a>(&'a self, _group: &'a str) -> Fut<'a, Result<Vec<Hosted>, ForgeError>> {
         Box::pin(async { Err(ForgeError { what: "this forge has no groups".to_owned(), kind: ForgeErrorKind::Invalid }) })
+    }
+
+    /// Who is in a team there (`platform/sre`). What was read a while ago does unless it must be `fresh`.
+    fn team<'a>(&'a self, repo: &'a RepoId, _team: &'a str, _fresh: bool) -> Fut<'a, Result<BTreeSet<User>, ForgeError>> {
+        Box::pin(async move { Err(ForgeError { what: format!("the forge of {repo} has no teams"), kind: ForgeErrorKind::NotFound }) })
     }
 
     /// Looks at what the server needs there, as it would use it: its account, what that may do, who else could move the governed branch, and what is wished beside. Writes nothing.
@@ -94,6 +99,10 @@ pub struct Abilities {
     pub forks: bool,
     /// The forge merges only the head that it is told; otherwise the landed commit is what tells.
     pub pinned_merge: bool,
+    /// Groups of its people can be asked for, so that rules may name them.
+    pub teams: bool,
+    /// It keeps deployments and environments, among which runs are shown.
+    pub deployments: bool,
     /// Comments are marked, so that people see that one was taken in.
     pub reactions: bool,
     /// The least time between two edits of our comment that tell progress and nothing else.

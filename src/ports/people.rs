@@ -10,6 +10,11 @@ pub trait People: Send + Sync {
     /// What the configuration alone gives them.
     fn right(&self, repo: &RepoId, who: &User) -> Right;
 
+    /// The teams of the forge that the configuration gives something, with what.
+    fn teams(&self, _repo: &RepoId) -> Vec<(Right, String)> {
+        Vec::new()
+    }
+
     /// The user whose commits carry this mail address.
     fn by_email(&self, email: &str) -> Option<User>;
 

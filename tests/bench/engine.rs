@@ -107,6 +107,7 @@ fn sighting() -> Sighting {
         depends_on: Vec::new(),
         incident: None,
         brings: None,
+        teams: Default::default(),
         comments: Vec::new(),
         edited: Vec::new(),
         altered: None,

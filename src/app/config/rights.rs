@@ -3,7 +3,7 @@
 use super::{Branch, Repository, Server, check::Check};
 use crate::core::{
     model::{RefusalKind, Str},
-    review::Right,
+    review::{Right, team_of},
 };
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -72,7 +72,7 @@ impl Server {
         let listed = self.repositories.iter().filter(|repository| !repository.is_local());
         let lists = listed.flat_map(|of| [&of.readers, &of.writers, &of.approvers, &of.admins]).flatten();
         let members = self.groups.values().flatten().map(|member| self.on_forge(member).map_or_else(|| member.clone(), |(_, name)| name.into()));
-        lists.filter(|name| !name.starts_with('@')).cloned().chain(members)
+        lists.filter(|name| !name.starts_with('@') && team_of(name).is_none()).cloned().chain(members)
     }
 }
 

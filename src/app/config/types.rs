@@ -202,13 +202,13 @@ pub struct Repository {
     /// The targets the repository may touch, narrowed to units; no unit is granted to two repositories unless both grants say `shared: true`.
     #[serde(default)]
     pub grants: Vec<Grant>,
-    /// Users and `@groups` who may read. Empty: every user. In these four lists names are those of accounts on the repository's forge, which itself says who may read and write there.
+    /// Users and `@groups` who may read. Empty: every user. In these four lists names are those of accounts on the repository's forge, which itself says who may read and write there, and `team:NAME` is a team of it.
     #[serde(default)]
     pub readers: Vec<Str>,
     /// Users and `@groups` who may push branches, open merge requests and ask for plans.
     #[serde(default)]
     pub writers: Vec<Str>,
-    /// Users and `@groups` who may also approve plans, pause, retry, abort and restore.
+    /// Users, `@groups` and, on a network forge, its teams (`team:platform/sre`) who may also approve plans, pause, retry, abort and restore.
     #[serde(default)]
     pub approvers: Vec<Str>,
     /// Users and `@groups` who may also free others' claims, halt, and approve where policy is missing.

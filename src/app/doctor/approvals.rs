@@ -4,7 +4,7 @@ use crate::{
     app::config::{Repository, Server},
     core::{
         model::{ApprovalRule, Policy, Str},
-        review::Right,
+        review::{Right, team_of},
     },
     ports::Exam,
 };
@@ -23,6 +23,11 @@ pub(super) fn examine(server: &Server, named: &Repository, policy: &Policy) -> V
 /// What is wrong with a rule; `None`: it can be met by others than any author.
 fn one(server: &Server, named: &Repository, rule: &ApprovalRule) -> Option<Exam> {
     let about = format!("repository {}: approvals", named.name);
+    let by_teams = |names: &[Str]| names.iter().any(|name| team_of(name).is_some());
+    // Who is in a team, its forge says; it is asked below.
+    if by_teams(&rule.by) || rule.by.is_empty() && by_teams(&named.approvers) {
+        return None;
+    }
     let may = |name: &Str| server.right(named, name) >= Right::Approve;
     let meant: Vec<Str> = if rule.by.is_empty() { server.users.iter().map(|user| user.name.clone()).collect() } else { server.spelled_out(named, &rule.by) };
     let able: BTreeSet<&Str> = meant.iter().filter(|name| may(name)).collect();
@@ -38,4 +43,11 @@ fn one(server: &Server, named: &Repository, rule: &ApprovalRule) -> Option<Exam>
         let said = format!("{when} asks {count} of {of}, and no more than {there} may approve: a merge request by one of them can never start");
         Exam::warn(about, said, next)
     })
+}
+
+/// The teams of the forge that the lists of the configuration and the rules of policy name.
+pub(super) fn teams(named: &Repository, policy: Option<&Policy>) -> BTreeSet<Str> {
+    let rules = policy.into_iter().flat_map(|policy| &policy.approvals).flat_map(|rule| &rule.by);
+    let lists = [&named.readers, &named.writers, &named.approvers, &named.admins].into_iter().flatten();
+    rules.chain(lists).filter_map(|name| Some(team_of(name)?.into())).collect()
 }

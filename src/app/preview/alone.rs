@@ -17,7 +17,11 @@ use crate::{
     git::{Pointers, UnitCache},
     ports::{Cx, Driver, Fut, Merge, ObserveError, ObserveErrorKind, Precondition, RepoError, StateRepo},
 };
-use std::{collections::BTreeSet, path::Path, sync::Arc};
+use std::{
+    collections::BTreeSet,
+    path::Path,
+    sync::{Arc, Mutex},
+};
 
 /// `trueup.yaml` is written by hand; a larger one is refused where it is read for the plan.
 const FILE_BYTES: u64 = 1 << 20;
@@ -141,6 +145,7 @@ fn ungoverned(state: Arc<dyn StateRepo>, targets: &Targets) -> Repository {
         probes: ProbeGrant::default(),
         claim_ttl: Policy::default().claim_ttl.unwrap_or(Span(0)),
         people: Arc::new(Known::default()),
+        teams: Mutex::default(),
         units: UnitCache::default(),
         pointers: Pointers::default(),
         references: Pointers::new(usize::MAX),

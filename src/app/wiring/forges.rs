@@ -18,7 +18,10 @@ use crate::{
     ports::{Clock, Exam, Furnished, Governed, Hook, Outcome, People, Secrets, SystemClock, Wish},
 };
 use anyhow::Context as _;
-use std::{collections::BTreeMap, sync::Arc};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::Arc,
+};
 
 /// What there is beside the local forge.
 pub struct Found {
@@ -104,7 +107,7 @@ async fn configured(server: &config::Server, name: &Str, forge: &config::Forge, 
 }
 
 /// Looks at the forges and their repositories, as the server would use them; their mirrors are left alone.
-pub async fn examine(server: &config::Server, secrets: &dyn Secrets) -> Vec<Exam> {
+pub async fn examine(server: &config::Server, secrets: &dyn Secrets, teams: &BTreeMap<RepoId, BTreeSet<Str>>) -> Vec<Exam> {
     if server.forges.is_empty() {
         return Vec::new();
     }
@@ -117,6 +120,14 @@ pub async fn examine(server: &config::Server, secrets: &dyn Secrets) -> Vec<Exam
         let wished = wish(server, repo, secrets, false).await;
         exams.extend(forge.examine(repo, &wished.wish).await);
         exams.extend(wished.lacks);
+        for team in teams.get(repo).into_iter().flatten() {
+            let about = format!("repository {repo}: team {team}");
+            exams.push(match forge.team(repo, team, true).await {
+                Ok(members) if members.is_empty() => Exam::warn(about, "nobody is in it", "put people into it, or name others"),
+                Ok(members) => Exam::ok(about, format!("{} people are in it", members.len())),
+                Err(error) => Exam::fail(about, format!("nobody counts as one of it: {error}"), "let the server's account see the team, or name people"),
+            });
+        }
     }
     exams
 }

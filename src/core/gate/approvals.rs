@@ -3,6 +3,7 @@
 use crate::core::{
     model::{ApprovalRule, CommitId, Digest, Str, Time, User},
     plan::{MatchedRule, Plan},
+    review::{Teams, means, team_of},
 };
 use serde::{Deserialize, Serialize};
 use std::{collections::BTreeSet, sync::Arc};
@@ -88,21 +89,24 @@ pub struct Obstacle {
     pub own: Vec<User>,
 }
 
-/// Looks whether enough people can approve at all; `approvers` are all who have the right.
+/// Looks whether enough people can approve at all; `approvers` are all who have the right. Who is in a team of the forge is the forge's to say.
 pub fn obstacle(rule: &ApprovalRule, approvers: &BTreeSet<User>, barred: &dyn Fn(&User) -> bool) -> Option<Obstacle> {
+    if rule.by.iter().any(|name| team_of(name).is_some()) {
+        return None;
+    }
     let named = |user: &User| rule.by.is_empty() || rule.by.iter().any(|name| **name == *user.as_str());
     let (own, possible): (Vec<User>, Vec<User>) = approvers.iter().filter(|user| named(user)).cloned().partition(|user| barred(user));
     let strangers = rule.by.iter().filter(|name| !approvers.iter().any(|user| ***name == *user.as_str())).cloned().collect();
     (possible.len() < rule.count as usize).then_some(Obstacle { needed: rule.count, possible, strangers, own })
 }
 
-/// Judges approvals against the rules that matched; `barred` are the people whose change it is.
+/// Judges approvals against the rules that matched; `barred` are the people whose change it is. A team that is not in `teams` has no members.
 ///
 /// Approvals of single steps add up: a plan is covered when enough people approved each leaf.
-pub fn standing(rules: &[MatchedRule], approvals: &[Approval], barred: &dyn Fn(&User) -> bool, shown: &Shown<'_>) -> Vec<RuleStanding> {
+pub fn standing(rules: &[MatchedRule], approvals: &[Approval], barred: &dyn Fn(&User) -> bool, shown: &Shown<'_>, teams: &Teams) -> Vec<RuleStanding> {
     let one = |rule: Option<&MatchedRule>| {
         let needed = rule.map_or(1, |rule| rule.rule.count);
-        let counts = |by: &User| !barred(by) && rule.is_none_or(|rule| rule.rule.by.is_empty() || rule.rule.by.iter().any(|name| **name == *by.as_str()));
+        let counts = |by: &User| !barred(by) && rule.is_none_or(|rule| means(&rule.rule.by, by, teams));
         let people: BTreeSet<&User> = approvals.iter().map(|approval| &approval.by).filter(|by| counts(by)).collect();
         let full = |by: &&User| approvals.iter().any(|approval| approval.by == **by && approval.covers(shown));
         let given: Vec<User> = people.iter().copied().filter(full).cloned().collect();

@@ -1,11 +1,13 @@
 //! The face of a change: its sticky comment, statuses and label, made from its view alone.
 
-use super::{ApprovalView, Direction, Face, Label, Left, Phase, Since, Status, StatusState, View, escape, words};
+use super::{ApprovalView, Deployment, DeploymentState, Direction, Face, Label, Left, Phase, Since, Status, StatusState, View, escape, words};
 use crate::core::{
+    diff::Op,
     model::{CommitId, MrId, ResourceId, Str, Value},
     plan::{ItemRef, Plan},
     render::{Room, Sheet, markdown},
 };
+use std::collections::BTreeSet;
 
 /// What the first line of every sticky comment starts with, by which it is found again.
 pub const MARKER: &str = "<!-- trueup:change ";
@@ -32,8 +34,31 @@ pub fn face(view: &View) -> Face {
         head: view.head.clone().unwrap_or_else(|| CommitId::new("")),
         comment: comment(view),
         statuses: statuses(view),
+        deployments: deployments(view),
         labels: std::iter::once(label(view.phase)).chain(view.overdue.map(|_| Label(OVERDUE.into()))).collect(),
     }
+}
+
+/// Targets of one change that are shown as environments; each costs the forge's budget two writes or three.
+const ENVIRONMENTS: usize = 10;
+
+/// Each target that the run writes, as an environment of the forge.
+fn deployments(view: &View) -> Vec<Deployment> {
+    let state = match view.phase {
+        Phase::Rolling | Phase::Verifying | Phase::Merging | Phase::Paused | Phase::Restoring => DeploymentState::InProgress,
+        // Amended in the middle: what it wrote is live, and the next run goes on from there.
+        Phase::Planning | Phase::AwaitingApproval | Phase::Queued | Phase::Empty | Phase::Refused | Phase::Conflicted if view.written > 0 => DeploymentState::InProgress,
+        Phase::Planning | Phase::AwaitingApproval | Phase::Queued | Phase::Empty | Phase::Refused | Phase::Conflicted => DeploymentState::Inactive,
+        Phase::Merged => DeploymentState::Success,
+        Phase::Failed => DeploymentState::Failure,
+        Phase::Closed if view.written > 0 => DeploymentState::Failure,
+        Phase::Restored | Phase::Closed => DeploymentState::Inactive,
+    };
+    let (Some(plan), Some(_)) = (&view.plan, view.times.started) else { return Vec::new() };
+    let targets: BTreeSet<&Str> = plan.deltas.iter().filter(|delta| delta.op != Op::Keep).map(|delta| &delta.id.target).collect();
+    let text = words::status_rollout(view);
+    let url = (!view.links.server.is_empty()).then(|| view.links.change());
+    targets.into_iter().take(ENVIRONMENTS).map(|target| Deployment { environment: target.clone(), state, text: text.clone(), url: url.clone() }).collect()
 }
 
 /// The marker line of one change; a repository's name cannot end the HTML comment.

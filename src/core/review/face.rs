@@ -3,7 +3,7 @@
 use crate::core::model::{CommitId, Str};
 use serde::{Deserialize, Serialize};
 
-/// What the forge shall show: one sticky comment, statuses on the head, labels.
+/// What the forge shall show: one sticky comment, statuses on the head, labels, and where the change is being rolled out.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Face {
     pub head: CommitId,
@@ -11,6 +11,31 @@ pub struct Face {
     pub comment: String,
     pub statuses: Vec<Status>,
     pub labels: Vec<Label>,
+    /// None before a run began.
+    #[serde(default)]
+    pub deployments: Vec<Deployment>,
+}
+
+/// The head's way to one environment, which is a target; forges that keep deployments show it among theirs.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Deployment {
+    pub environment: Str,
+    pub state: DeploymentState,
+    /// One line.
+    pub text: String,
+    /// The change's own page, where there is one.
+    pub url: Option<String>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum DeploymentState {
+    InProgress,
+    /// Live, proven and merged.
+    Success,
+    Failure,
+    /// Nothing of it is live any more.
+    Inactive,
 }
 
 /// One commit status of ours.

@@ -47,6 +47,9 @@ pub struct Sighting {
     /// What git says of its commits; none where they are not here yet. Forges leave it out: whoever looks adds it.
     #[serde(default)]
     pub brings: Option<Brings>,
+    /// Who is in the teams that policy names, as the forge said when this was read. Forges leave it out: whoever looks adds it.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub teams: Teams,
     /// Comments not yet handed to the change, oldest first; never our own.
     pub comments: Vec<Comment>,
     /// Comments of people that hold commands and were edited since they were written: never obeyed. Whoever looks tells it once.
@@ -70,6 +73,35 @@ pub enum MrState {
         #[serde(default)]
         with: Option<MrId>,
     },
+}
+
+/// What a name in a rule begins with that means a team of the forge: `team:platform/sre`.
+pub const TEAM: &str = "team:";
+
+/// Teams of the forge by their names, without what rules put before them.
+pub type Teams = BTreeMap<Str, Team>;
+
+/// Who is in a team.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Team {
+    Members(BTreeSet<User>),
+    /// Why nobody knows: then nobody is.
+    Unread(Str),
+}
+
+/// The team that a name in a rule means; `None`: it means somebody.
+pub fn team_of(name: &str) -> Option<&str> {
+    name.strip_prefix(TEAM)
+}
+
+/// Whether somebody is meant by the names of a rule; no name means anybody.
+pub fn means(by: &[Str], who: &User, teams: &Teams) -> bool {
+    let is = |name: &Str| match team_of(name) {
+        Some(team) => matches!(teams.get(team), Some(Team::Members(all)) if all.contains(who)),
+        None => **name == *who.as_str(),
+    };
+    by.is_empty() || by.iter().any(is)
 }
 
 /// An approving review that still stands.
@@ -131,4 +163,24 @@ pub enum Right {
     Approve,
     /// Free others' claims, halt, approve a bootstrap policy.
     Admin,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_team_means_its_members_and_one_that_was_not_read_means_nobody() {
+        let who = User::new("ben");
+        let means_ben = |names: &[&str], team: Option<Team>| {
+            let teams: Teams = team.into_iter().map(|team| ("platform/sre".into(), team)).collect();
+            means(&names.iter().map(|name| Str::from(*name)).collect::<Vec<_>>(), &who, &teams)
+        };
+        let of = |names: &[&str]| Some(Team::Members(names.iter().map(|name| User::new(*name)).collect()));
+        assert!(means_ben(&["team:platform/sre"], of(&["ben"])) && means_ben(&["cleo", "ben"], None) && means_ben(&[], None));
+        assert!(!means_ben(&["team:platform/sre"], of(&["cleo"])) && !means_ben(&["team:platform/sre"], None));
+        assert!(!means_ben(&["team:platform/sre"], Some(Team::Unread("403".into()))));
+        // Nobody is in a team by being called like it.
+        assert!(!means(&["team:platform/sre".into()], &User::new("team:platform/sre"), &Teams::new()));
+    }
 }

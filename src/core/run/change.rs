@@ -8,7 +8,7 @@ use crate::core::{
     model::{CommitId, Digest, Fingerprint, MrId, Policy, Refusal, ResourceId, Str, Time, User, Value},
     plan::{Act, Claim, Plan},
     render::Kinds,
-    review::{CommentId, DRIFT, Face, Links, MrState, Phase, Sighting, Times, Upshot, Veil},
+    review::{CommentId, DRIFT, Face, Links, MrState, Phase, Sighting, Teams, Times, Upshot, Veil},
 };
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -361,13 +361,19 @@ impl Change {
         self.sighting.as_ref().is_some_and(|sighting| sighting.author == *user || sighting.pushers.contains(user))
     }
 
+    /// Who is in the teams of the forge, as it was last read.
+    pub(super) fn teams(&self) -> &Teams {
+        static NONE: Teams = Teams::new();
+        self.sighting.as_ref().map_or(&NONE, |sighting| &sighting.teams)
+    }
+
     pub(super) fn judge_approvals(&mut self) {
         let Some(desk) = &self.desk else {
             self.standings.clear();
             return;
         };
         let own = |user: &User| self.own(user);
-        self.standings = standing(&desk.plan.rules, &self.approvals, &own, &self.shown(desk));
+        self.standings = standing(&desk.plan.rules, &self.approvals, &own, &self.shown(desk), self.teams());
         if desk.restore && self.forecast_holds() {
             self.standings.iter_mut().for_each(|rule| rule.missing = 0);
         }

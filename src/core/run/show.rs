@@ -7,7 +7,7 @@ use crate::core::{
     model::{MrId, ResourceId, Time, User},
     plan::{ItemRef, MatchedRule, Plan},
     review::{
-        ApprovalView, Direction, Face, Failure, Given, HealthView, ItemState, Left, Phase, Queue, Since, StepView, View, Waiting,
+        ApprovalView, Direction, Face, Failure, Given, HealthView, ItemState, Left, Phase, Queue, Since, StepView, Team, View, Waiting, means, team_of,
         words::{self, Mend},
     },
 };
@@ -237,8 +237,7 @@ impl Change {
     fn approval_views(&self) -> Vec<ApprovalView> {
         let one = |standing: &RuleStanding| {
             let rule = standing.rule.clone().unwrap_or_else(MatchedRule::otherwise);
-            let named = |by: &crate::core::model::User| rule.rule.by.is_empty() || rule.rule.by.iter().any(|name| **name == *by.as_str());
-            let given = self.approvals.iter().filter(|given| named(&given.by)).map(|given| Given {
+            let given = self.approvals.iter().filter(|given| means(&rule.rule.by, &given.by, self.teams())).map(|given| Given {
                 by: given.by.clone(),
                 at: given.at,
                 digest: given.digest,
@@ -259,6 +258,14 @@ impl Change {
     /// Why nobody can give what a rule misses, where the server knows who may approve.
     fn cannot(&self, standing: &RuleStanding) -> Option<String> {
         let rule = standing.rule.clone().unwrap_or_else(MatchedRule::otherwise).rule;
+        let unread = |name: &crate::core::model::Str| match self.teams().get(team_of(name)?) {
+            Some(Team::Members(_)) => None,
+            Some(Team::Unread(why)) => Some(words::team_unread(name, why)),
+            None => Some(words::team_unread(name, "it was not asked for yet")),
+        };
+        if let Some(why) = rule.by.iter().find_map(unread).filter(|_| standing.missing > 0) {
+            return Some(why);
+        }
         let obstacle = gate::obstacle(&rule, self.frame.approvers.as_deref()?, &|user| self.own(user))?;
         (standing.missing > 0).then(|| words::obstacle(&obstacle))
     }

@@ -9,7 +9,7 @@ use crate::{
         model::{CommitId, MrId, RepoId, Span, Time, User},
         review::Right,
     },
-    forges::net::{Client, ConfigError, Entrance, ForgeConfig, Mirror, Mirrors, NetError, Want, Written, encoded},
+    forges::net::{Client, ConfigError, Entrance, ForgeConfig, KnownTeams, Mirror, Mirrors, NetError, Want, Written, encoded, right_by_teams},
     git::oid,
     ports::{Clock, ForgeErrorKind, Governed, People},
 };
@@ -33,6 +33,7 @@ pub struct Gitea {
     bot: OnceCell<User>,
     places: BTreeMap<RepoId, Place>,
     rights: Mutex<BTreeMap<(RepoId, User), (Right, Time)>>,
+    pub(super) teams: KnownTeams,
 }
 
 /// One repository there.
@@ -82,7 +83,7 @@ impl Gitea {
         }
         let entrance = Entrance { name, api, header: ("authorization", "token "), token, headers: vec![("accept", "application/json".to_owned())], ca, answer };
         let bot = OnceCell::new_with(bot.map(|bot| people.by_login(bot.as_str())));
-        Ok(Self { client: Client::new(entrance, clock.clone())?, clock, people, bot, places, rights: Mutex::default() })
+        Ok(Self { client: Client::new(entrance, clock.clone())?, clock, people, bot, places, rights: Mutex::default(), teams: KnownTeams::default() })
     }
 
     pub(super) fn place(&self, repo: &RepoId) -> Result<&Place, NetError> {
@@ -124,6 +125,7 @@ impl Gitea {
     /// What somebody may do: what the lists give, or what the forge does, whichever is more. The forge itself gives nobody an approval.
     pub(super) async fn right_of(&self, repo: &RepoId, who: &User) -> Result<Right, NetError> {
         let listed = self.people.right(repo, who);
+        let listed = right_by_teams(self, &*self.people, repo, who, listed, self.clock.now()).await?;
         if listed >= Right::Approve {
             return Ok(listed);
         }

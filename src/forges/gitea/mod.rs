@@ -10,6 +10,7 @@ mod propose;
 mod reader;
 mod setup;
 mod talk;
+mod teams;
 mod wire;
 mod writer;
 

@@ -10,7 +10,7 @@ use crate::{
         model::{CommitId, MrId, RepoId, Span, Str, User},
         review::{Check, Comment, CommentId, MrState, Review, Right, Sighting, Status as OwnStatus},
     },
-    forges::net::{Answer, Described, Fresh, Furnishes as _, Lengths, MOST_PAGES, NetError, Unread, Want, dependencies, encoded, forged, only_ours},
+    forges::net::{Answer, Described, Fresh, Furnishes as _, Lengths, MOST_PAGES, NetError, Unread, Want, dependencies, encoded, forged, members, only_ours},
     git::{Standing, mail},
     ports::{Abilities, Exam, ForgeError, ForgeErrorKind, ForgeReader, Fut, Hosted, MrRef, Wish},
 };
@@ -33,7 +33,18 @@ const PROGRESS: Span = Span::secs(15);
 
 impl ForgeReader for Gitea {
     fn abilities(&self, _repo: &RepoId) -> Abilities {
-        Abilities { reviews: true, threads: true, checks: true, labelled_by: true, forks: true, pinned_merge: true, reactions: true, progress: PROGRESS }
+        Abilities {
+            reviews: true,
+            threads: true,
+            checks: true,
+            labelled_by: true,
+            forks: true,
+            pinned_merge: true,
+            teams: true,
+            deployments: false,
+            reactions: true,
+            progress: PROGRESS,
+        }
     }
 
     fn sweep<'a>(&'a self, repo: &'a RepoId, since: u64) -> Fut<'a, Result<(Vec<MrRef>, u64), ForgeError>> {
@@ -85,6 +96,10 @@ impl ForgeReader for Gitea {
             }
             Ok(found.into_iter().map(|one| Hosted { path: one.full_name, archived: one.archived }).collect())
         })
+    }
+
+    fn team<'a>(&'a self, repo: &'a RepoId, team: &'a str, fresh: bool) -> Fut<'a, Result<BTreeSet<User>, ForgeError>> {
+        Box::pin(async move { Ok(members(self, repo, team, fresh, self.clock.now()).await?) })
     }
 
     fn examine<'a>(&'a self, repo: &'a RepoId, wish: &'a Wish) -> Fut<'a, Vec<Exam>> {
@@ -243,6 +258,7 @@ impl Gitea {
             depends_on,
             incident,
             brings: None,
+            teams: Default::default(),
             comments: fresh.said,
             edited: fresh.edited,
             altered: fresh.altered.or(in_our_name),

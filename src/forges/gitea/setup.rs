@@ -46,7 +46,6 @@ impl Gitea {
             wrong.push("is switched off".to_owned());
         }
         let told: BTreeSet<&str> = there.events.iter().flatten().map(String::as_str).collect();
-        // A Forgejo or an older Gitea lacks names of its own and tells of what it has.
         let lacking: Vec<&str> = EVENTS.into_iter().filter(|event| !told.contains(event) && !tells(&told, event)).collect();
         if !lacking.is_empty() {
             wrong.push(format!("does not tell of {}", lacking.join(", ")));
@@ -100,9 +99,10 @@ impl Gitea {
     }
 }
 
-/// Whether an event is told under other names: reviews are told one by one.
+/// Whether nothing is missing without an event of this name: it is told under others, or not every version has it.
 fn tells(told: &BTreeSet<&str>, event: &str) -> bool {
     match event {
+        "status" | "pull_request_label" => true,
         "pull_request_review" => ["pull_request_review_approved", "pull_request_review_rejected", "pull_request_review_comment"].iter().all(|part| told.contains(part)),
         _ => false,
     }

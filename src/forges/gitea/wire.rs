@@ -205,6 +205,13 @@ impl Repository {
     }
 }
 
+/// `Team`.
+#[derive(Clone, Debug, Deserialize)]
+pub struct Team {
+    pub id: i64,
+    pub name: String,
+}
+
 /// `Hook`.
 #[derive(Clone, Debug, Deserialize)]
 pub struct Hook {

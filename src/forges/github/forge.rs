@@ -6,7 +6,7 @@ use crate::{
         model::{CommitId, MrId, RepoId, User},
         review::Right,
     },
-    forges::net::{Client, ConfigError, Entrance, ForgeConfig, Known, Mirror, Mirrors, NetError, Project, Want, Written},
+    forges::net::{Client, ConfigError, Entrance, ForgeConfig, Known, KnownTeams, Mirror, Mirrors, NetError, Project, Want, Written, right_by_teams},
     ports::{Clock, ForgeErrorKind, People},
 };
 use std::{collections::BTreeMap, sync::Arc};
@@ -22,6 +22,7 @@ pub struct GitHub {
     pub(super) clock: Arc<dyn Clock>,
     bot: OnceCell<User>,
     places: BTreeMap<RepoId, Place>,
+    pub(super) teams: KnownTeams,
 }
 
 /// One governed repository.
@@ -57,7 +58,16 @@ impl GitHub {
             places.insert(project.id.clone(), Place { project, mirror, known: tokio::sync::Mutex::default(), merging: tokio::sync::Mutex::default(), written: Written::default() });
         }
         let bot = OnceCell::new_with(config.bot.map(|bot| people.by_login(bot.as_str())));
-        Ok(Self { api: Api::with_token(rest, &config.token), questions: Api::with_token(questions, &config.token), people, name: config.name, clock, bot, places })
+        Ok(Self {
+            api: Api::with_token(rest, &config.token),
+            questions: Api::with_token(questions, &config.token),
+            people,
+            name: config.name,
+            clock,
+            bot,
+            places,
+            teams: KnownTeams::default(),
+        })
     }
 
     pub(super) fn place(&self, repo: &RepoId) -> Result<&Place, NetError> {
@@ -94,6 +104,7 @@ impl GitHub {
     /// The forge gives `Write` at most: who approves is the configuration's to say.
     pub(super) async fn right_of(&self, repo: &RepoId, who: &User) -> Result<Right, NetError> {
         let listed = self.people.right(repo, who);
+        let listed = right_by_teams(self, &*self.people, repo, who, listed, self.clock.now()).await?;
         if listed >= Right::Write {
             return Ok(listed);
         }

@@ -61,6 +61,7 @@ impl GitHub {
             incident,
             depends_on,
             brings: None,
+            teams: Default::default(),
             comments: comments.said,
             edited: comments.edited,
             altered: comments.altered.or(in_our_name),

@@ -5,6 +5,7 @@
 
 mod api;
 mod checks;
+mod deploy;
 mod exam;
 mod forge;
 mod look;

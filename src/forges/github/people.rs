@@ -2,16 +2,16 @@
 
 use super::{
     forge::{GitHub, Place},
-    wire::{Activity, Commit, Event, Permission, Pull},
+    wire::{Account, Activity, Commit, Event, Permission, Pull},
 };
 use crate::{
     core::{
         model::{RepoId, User},
         review::Right,
     },
-    forges::net::{NetError, Unread, encoded},
+    forges::net::{KnownTeams, MEMBER_PAGES, NetError, Teamed, Unread, encoded, parts},
     git::mail,
-    ports::ForgeErrorKind,
+    ports::{ForgeErrorKind, Fut},
 };
 use std::collections::BTreeSet;
 
@@ -96,5 +96,20 @@ impl GitHub {
         let Some(event) = events.iter().rfind(is_it) else { return Ok(None) };
         let who = self.user(event.actor.as_ref());
         Ok((self.right_of(repo, &who).await? >= Right::Approve).then_some(who))
+    }
+}
+
+impl Teamed for GitHub {
+    fn known_teams(&self) -> &KnownTeams {
+        &self.teams
+    }
+
+    fn members<'a>(&'a self, repo: &'a RepoId, team: &'a str) -> Fut<'a, Result<BTreeSet<User>, NetError>> {
+        Box::pin(async move {
+            let (org, name) = parts(team, &self.place(repo)?.project.path)?;
+            let path = format!("/orgs/{}/teams/{}/members?per_page=100", encoded(org), encoded(&name.to_ascii_lowercase()));
+            let all: Vec<Account> = self.api.whole(&path, MEMBER_PAGES).await?;
+            Ok(all.iter().map(|account| self.user(Some(account))).collect())
+        })
     }
 }

@@ -195,6 +195,20 @@ pub struct EventLabel {
     pub name: Option<String>,
 }
 
+/// A deployment of a commit to an environment.
+#[derive(Clone, Debug, Deserialize)]
+pub struct Deployed {
+    pub id: u64,
+    pub sha: String,
+    #[serde(default)]
+    pub creator: Option<Account>,
+}
+
+#[derive(Clone, Debug, Deserialize)]
+pub struct DeployedStatus {
+    pub state: String,
+}
+
 /// One push, as the repository's activity tells it.
 #[derive(Clone, Debug, Deserialize)]
 pub struct Activity {

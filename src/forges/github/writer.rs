@@ -11,7 +11,7 @@ use crate::{
         review::{CommentId, Face, Label, StatusState},
         run::MergeAnswer,
     },
-    forges::net::{Marked, NetError, Weight, encoded, furnish, marked, replied, told, too_much_talk, with_marker},
+    forges::net::{Marked, NetError, Weight, encoded, furnish, marked, replied, shown, told, too_much_talk, with_marker},
     ports::{ForgeError, ForgeErrorKind, ForgeWriter, Furnished, Fut, Proposal, Proposed, Reaction, Shown, Wish},
 };
 use reqwest::Method;
@@ -19,7 +19,7 @@ use serde_json::json;
 use std::collections::BTreeSet;
 
 /// GitHub cuts nothing: a longer description is refused.
-const DESCRIPTION: usize = 140;
+pub(super) const DESCRIPTION: usize = 140;
 
 impl ForgeWriter for GitHub {
     fn show<'a>(&'a self, mr: &'a MrId, face: &'a Face, last: &'a Shown) -> Fut<'a, Result<Shown, ForgeError>> {
@@ -32,6 +32,7 @@ impl ForgeWriter for GitHub {
             let progress = before.is_some_and(|before| before.labels == face.labels && before.statuses == face.statuses);
             let comment = self.show_comment(mr, place, face, last, progress).await?;
             place.written.wrote(mr.number, comment, &face.comment);
+            shown("a run", self.show_deployments(mr, place, face, before).await)?;
             Ok(Shown { face: Some(face.clone()), comment: Some(comment) })
         })
     }

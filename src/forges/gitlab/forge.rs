@@ -9,7 +9,7 @@ use crate::{
         model::{CommitId, MrId, RepoId, User},
         review::Right,
     },
-    forges::net::{Client, ConfigError, Entrance, ForgeConfig, Known, Mirror, Mirrors, NetError, Project, Want, Written, encoded},
+    forges::net::{Client, ConfigError, Entrance, ForgeConfig, Known, KnownTeams, Mirror, Mirrors, NetError, Project, Want, Written, encoded, right_by_teams},
     ports::{Clock, ForgeErrorKind, People, RepoError},
 };
 use std::{collections::BTreeMap, sync::Arc};
@@ -22,6 +22,7 @@ pub struct GitLab {
     clock: Arc<dyn Clock>,
     bot: OnceCell<User>,
     places: BTreeMap<RepoId, Place>,
+    pub(super) teams: KnownTeams,
 }
 
 /// One governed project.
@@ -48,7 +49,7 @@ impl GitLab {
         }
         let entrance = Entrance { name, api: api.clone(), header: ("private-token", ""), token, headers: vec![("accept", "application/json".to_owned())], ca, answer };
         let bot = OnceCell::new_with(bot.map(|bot| people.by_login(bot.as_str())));
-        Ok(Self { api: Api::new(Client::new(entrance, clock.clone())?, api), people, clock, bot, places })
+        Ok(Self { api: Api::new(Client::new(entrance, clock.clone())?, api), people, clock, bot, places, teams: KnownTeams::default() })
     }
 
     pub(super) fn place(&self, repo: &RepoId) -> Result<&Place, NetError> {
@@ -84,6 +85,7 @@ impl GitLab {
     /// What somebody may do: as the configuration says, and as the forge lets them. The forge gives `Write` at most: who approves is the configuration's to say.
     pub(super) async fn right_of(&self, repo: &RepoId, who: &User) -> Result<Right, NetError> {
         let listed = self.people.right(repo, who);
+        let listed = right_by_teams(self, &*self.people, repo, who, listed, self.now()).await?;
         if listed >= Right::Write {
             return Ok(listed);
         }

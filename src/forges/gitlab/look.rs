@@ -80,6 +80,7 @@ impl GitLab {
             incident,
             depends_on,
             brings: None,
+            teams: Default::default(),
             comments: fresh.said,
             edited: fresh.edited,
             altered: fresh.altered.or(in_our_name),

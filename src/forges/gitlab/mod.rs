@@ -4,6 +4,7 @@
 //! is written is found again before it is written twice.
 
 mod api;
+mod deploy;
 mod exam;
 mod forge;
 mod look;

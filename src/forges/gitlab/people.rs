@@ -2,16 +2,16 @@
 
 use super::{
     forge::{GitLab, Place},
-    wire::{Account, Approvals, Event, LabelEvent, Note, Request, Reviewer, Version},
+    wire::{Account, Approvals, Event, GroupMember, LabelEvent, Note, Request, Reviewer, Version},
 };
 use crate::{
     core::{
         model::{CommitId, RepoId, Time, User},
         review::{Review, Right},
     },
-    forges::net::{NetError, Unread, encoded},
+    forges::net::{KnownTeams, MEMBER_PAGES, NetError, Teamed, Unread, encoded, parts},
     git::mail,
-    ports::ForgeErrorKind,
+    ports::{ForgeErrorKind, Fut},
 };
 use std::collections::BTreeSet;
 
@@ -26,6 +26,9 @@ const LABELS: usize = 10;
 
 /// Pages of what was pushed to a request.
 const VERSIONS: usize = 5;
+
+/// Whoever may less is in a group to see it.
+const DEVELOPER: u32 = 30;
 
 /// The label that an approver sets to let a request go first.
 const INCIDENT: &str = "incident";
@@ -136,5 +139,21 @@ impl GitLab {
         let Some(event) = events.iter().rfind(is_it) else { return Ok(None) };
         let who = self.user(event.user.as_ref());
         Ok((self.right_of(repo, &who).await? >= Right::Approve).then_some(who))
+    }
+}
+
+impl Teamed for GitLab {
+    fn known_teams(&self) -> &KnownTeams {
+        &self.teams
+    }
+
+    /// A group's own members who may push; those of the groups above it are the forge's administrators.
+    fn members<'a>(&'a self, repo: &'a RepoId, team: &'a str) -> Fut<'a, Result<BTreeSet<User>, NetError>> {
+        Box::pin(async move {
+            let (of, name) = parts(team, &self.place(repo)?.project.path)?;
+            let all: Vec<GroupMember> = self.api.whole(&format!("/groups/{}/members?per_page=100", encoded(&format!("{of}/{name}"))), MEMBER_PAGES).await?;
+            let counts = all.iter().filter(|member| member.access_level >= DEVELOPER && member.state == "active");
+            Ok(counts.map(|member| self.people.by_login(&member.username)).collect())
+        })
     }
 }

@@ -6,9 +6,10 @@ use crate::{
         model::{MrId, RepoId, Span, Str, User},
         review::{CommentId, MrState, Right, Sighting},
     },
-    forges::net::{Described, Furnishes as _, NetError, encoded},
+    forges::net::{Described, Furnishes as _, NetError, encoded, members},
     ports::{Abilities, Exam, ForgeError, ForgeReader, Fut, Hosted, MrRef, Wish},
 };
+use std::collections::BTreeSet;
 
 /// Progress is told at most this often: people read no faster, and every edit counts against the account's limit.
 const PROGRESS: Span = Span::secs(15);
@@ -18,7 +19,18 @@ const GROUP: usize = 50;
 
 impl ForgeReader for GitLab {
     fn abilities(&self, _repo: &RepoId) -> Abilities {
-        Abilities { reviews: true, threads: true, checks: true, labelled_by: true, forks: true, pinned_merge: true, reactions: true, progress: PROGRESS }
+        Abilities {
+            reviews: true,
+            threads: true,
+            checks: true,
+            labelled_by: true,
+            forks: true,
+            pinned_merge: true,
+            teams: true,
+            deployments: true,
+            reactions: true,
+            progress: PROGRESS,
+        }
     }
 
     fn sweep<'a>(&'a self, repo: &'a RepoId, since: u64) -> Fut<'a, Result<(Vec<MrRef>, u64), ForgeError>> {
@@ -54,6 +66,10 @@ impl ForgeReader for GitLab {
             let found = self.api.whole::<super::wire::Hosted>(&path, GROUP).await?;
             Ok(found.into_iter().map(|one| Hosted { path: one.path_with_namespace, archived: one.archived }).collect())
         })
+    }
+
+    fn team<'a>(&'a self, repo: &'a RepoId, team: &'a str, fresh: bool) -> Fut<'a, Result<BTreeSet<User>, ForgeError>> {
+        Box::pin(async move { Ok(members(self, repo, team, fresh, self.now()).await?) })
     }
 
     fn examine<'a>(&'a self, repo: &'a RepoId, wish: &'a Wish) -> Fut<'a, Vec<Exam>> {

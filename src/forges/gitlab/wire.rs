@@ -148,6 +148,29 @@ pub struct Member {
     pub access_level: u32,
 }
 
+/// A deployment of a commit to an environment.
+#[derive(Clone, Debug, Deserialize)]
+pub struct Deployed {
+    pub id: u64,
+    pub sha: String,
+    /// `created`, `running`, `success`, `failed`, `canceled`, …
+    pub status: String,
+    #[serde(rename = "ref", default)]
+    pub name: String,
+    #[serde(default)]
+    pub user: Option<Account>,
+}
+
+/// Somebody in a group.
+#[derive(Clone, Debug, Deserialize)]
+pub struct GroupMember {
+    pub username: String,
+    /// `active`, `awaiting`, `blocked`, …
+    #[serde(default)]
+    pub state: String,
+    pub access_level: u32,
+}
+
 #[derive(Clone, Debug, Deserialize)]
 pub struct Branch {
     pub commit: Commit,

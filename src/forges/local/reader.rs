@@ -24,7 +24,18 @@ const COMMENTS: usize = 1000;
 
 impl ForgeReader for LocalForge {
     fn abilities(&self, _repo: &RepoId) -> Abilities {
-        Abilities { reviews: false, threads: false, checks: true, labelled_by: true, forks: false, pinned_merge: true, reactions: false, progress: Span(0) }
+        Abilities {
+            reviews: false,
+            threads: false,
+            checks: true,
+            labelled_by: true,
+            forks: false,
+            pinned_merge: true,
+            teams: false,
+            deployments: false,
+            reactions: false,
+            progress: Span(0),
+        }
     }
 
     fn sweep<'a>(&'a self, repo: &'a RepoId, since: u64) -> Fut<'a, Result<(Vec<MrRef>, u64), ForgeError>> {
@@ -150,6 +161,7 @@ impl LocalForge {
             depends_on,
             incident,
             brings: None,
+            teams: Default::default(),
             comments: comments
                 .into_iter()
                 .map(|stored| stored.value)

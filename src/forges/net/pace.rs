@@ -17,6 +17,8 @@ pub enum Weight {
     Comment,
     /// What tells progress and nothing else.
     Progress,
+    /// Runs among the forge's deployments: statuses say the same.
+    Deployment,
     /// Marks on comments: the answer that follows says more.
     Mark,
 }

@@ -2,7 +2,10 @@
 
 use super::{Repository, Source, health::health};
 use crate::{
-    core::model::{Freeze, Place, Refusal, RefusalKind, Span, Str, nearest},
+    core::{
+        model::{Freeze, Place, Refusal, RefusalKind, Span, Str, nearest},
+        review::team_of,
+    },
     formats::{cel::Cel, keytree, octodns::OctoDns, yaml::Node},
 };
 use std::collections::BTreeSet;
@@ -230,8 +233,8 @@ impl Check<'_> {
             for (j, name) in rule.by.iter().enumerate() {
                 named.push((name.clone(), self.place(&["policy", "approvals", &at, "by", &j.to_string()])));
             }
-            // How many a group has, only the server knows.
-            let groups = rule.by.iter().any(|name| name.starts_with('@'));
+            // How many a group has, only the server knows; how many a team, only its forge.
+            let groups = rule.by.iter().any(|name| name.starts_with('@') || team_of(name).is_some());
             if !people.is_empty() && !groups && rule.count as usize > people.len() {
                 self.fault(RefusalKind::Value, &count, format!("{} approvals are asked of {} people", rule.count, people.len()), "name more people, or ask fewer");
             }

@@ -1,6 +1,7 @@
 //! The rules that hold on every forge, each one test: one table over `ForgeWorld`.
 
 use super::world::{ForgeWorld, face, id, run};
+use std::collections::BTreeSet;
 use trueup::{
     core::{
         model::{CommitId, MrId, RepoId, Str, Time, User},
@@ -21,6 +22,7 @@ macro_rules! table {
             comments_come_once_with_the_right_of_their_speaker
             an_edited_comment_is_no_command
             rights_are_the_forges_and_the_lists
+            a_team_is_read_afresh_and_one_that_is_not_shown_has_no_members
             reviews_stand_at_their_head_until_dismissed
             a_request_for_changes_is_an_open_thread
             whoever_may_not_write_blocks_nobody_by_asking_for_changes
@@ -121,6 +123,20 @@ pub fn an_edited_comment_is_no_command(world: &dyn ForgeWorld) {
 pub fn rights_are_the_forges_and_the_lists(world: &dyn ForgeWorld) {
     let right = |who: &str| run(world.driver().right(&world.repo(), &User::new(who))).unwrap();
     assert_eq!(["root", "ben", "ana", "mallory", "nobody-at-all"].map(right), [Right::Admin, Right::Approve, Right::Write, Right::Read, Right::None]);
+}
+
+pub fn a_team_is_read_afresh_and_one_that_is_not_shown_has_no_members(world: &dyn ForgeWorld) {
+    let who = |names: &[&str]| names.iter().map(|name| User::new(*name)).collect::<BTreeSet<User>>();
+    assert!(world.driver().abilities(&world.repo()).teams);
+    let team = world.team("sre", &["ben", "cleo"]);
+    assert_eq!(run(world.driver().team(&world.repo(), &team, false)).unwrap(), who(&["ben", "cleo"]));
+    world.team("sre", &["cleo"]);
+    assert_eq!(run(world.driver().team(&world.repo(), &team, true)).unwrap(), who(&["cleo"]), "whoever left is no more in it");
+    assert_eq!(run(world.driver().team(&world.repo(), "sre", false)).unwrap(), who(&["cleo"]), "the repository's own owner goes without saying");
+    for stranger in ["platform/nobody", "nobody-at-all/sre", "../sre", "a b/c", ""] {
+        let error = run(world.driver().team(&world.repo(), stranger, true)).unwrap_err();
+        assert!(!error.kind.passes(), "{stranger}: {error}");
+    }
 }
 
 pub fn reviews_stand_at_their_head_until_dismissed(world: &dyn ForgeWorld) {

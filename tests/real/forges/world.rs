@@ -69,6 +69,9 @@ pub trait ForgeWorld {
     /// Dismisses the last review of somebody.
     fn dismiss(&self, number: u64, by: &str, whose: &str);
 
+    /// Makes a team of the repository's owner, or changes it, with these people in it; its whole name.
+    fn team(&self, name: &str, members: &[&str]) -> String;
+
     /// Sets a status as another program.
     fn status(&self, commit: &str, by: &str, context: &str, state: &str);
     /// The latest of each context: state and words.
@@ -157,7 +160,13 @@ impl dyn ForgeWorld + '_ {
 /// A face with one status, one label and a comment that is ours.
 pub fn face(head: &str, says: &str, phase: &str, state: StatusState) -> Face {
     let status = Status { context: "trueup/plan".into(), state, text: format!("{says}.") };
-    Face { head: CommitId::new(head), comment: format!("{MARKER}dns!1 -->\n{says}"), statuses: vec![status], labels: vec![Label(Str::from(format!("trueup: {phase}")))] }
+    Face {
+        head: CommitId::new(head),
+        comment: format!("{MARKER}dns!1 -->\n{says}"),
+        statuses: vec![status],
+        labels: vec![Label(Str::from(format!("trueup: {phase}")))],
+        deployments: Vec::new(),
+    }
 }
 
 /// What a forge's name for a mark means; `None`: it is none of ours.

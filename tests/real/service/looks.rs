@@ -54,7 +54,18 @@ impl People for Late {
 
 impl ForgeReader for Late {
     fn abilities(&self, _: &RepoId) -> Abilities {
-        Abilities { reviews: false, threads: false, checks: false, labelled_by: false, forks: false, pinned_merge: true, reactions: false, progress: Span(0) }
+        Abilities {
+            reviews: false,
+            threads: false,
+            checks: false,
+            labelled_by: false,
+            forks: false,
+            pinned_merge: true,
+            teams: false,
+            deployments: false,
+            reactions: false,
+            progress: Span(0),
+        }
     }
 
     fn sweep<'a>(&'a self, _: &'a RepoId, since: u64) -> Fut<'a, Result<(Vec<MrRef>, u64), ForgeError>> {
@@ -83,6 +94,7 @@ impl ForgeReader for Late {
             depends_on: Vec::new(),
             incident: None,
             brings: None,
+            teams: Default::default(),
             comments: Vec::new(),
             edited: Vec::new(),
             altered: None,

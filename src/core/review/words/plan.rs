@@ -1,6 +1,9 @@
 //! What a plan and its run say of themselves.
 
-use super::{super::escape::plain, code, count, list, phase_words};
+use super::{
+    super::escape::{cut, plain},
+    code, count, list, phase_words,
+};
 use crate::core::{
     diff::{Op, Reason},
     gate::Obstacle,
@@ -178,6 +181,11 @@ pub fn obstacle(obstacle: &Obstacle) -> String {
         why.push(format!("it takes {}", count(*needed as usize, "person")).replace("persons", "people"));
     }
     format!("{can}: {}; mend the rule on the base branch, or let the server's operator give somebody else the right", why.join(", "))
+}
+
+/// Why nobody of a team counts now.
+pub fn team_unread(team: &str, why: &str) -> String {
+    format!("nobody counts as one of `{}`: {}", cut(team, 100).replace('`', ""), cut(why, 300))
 }
 
 /// The way back of one item, where it is not writing the old content again.

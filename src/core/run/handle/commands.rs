@@ -4,7 +4,7 @@ use super::Pass;
 use crate::core::{
     model::{Digest, StepId, User},
     plan::Act,
-    review::{Answer, Command, Phase, Right},
+    review::{Answer, Command, Phase, Right, means},
     run::{
         Event, PlanWhy, Stop,
         ledger::{At, Doing},
@@ -118,7 +118,7 @@ impl Pass<'_> {
             return Answer::NoSuchStep { step: *step, last };
         }
         let rules = &desk.plan.rules;
-        let counts = |names: &[crate::core::model::Str]| names.is_empty() || names.iter().any(|name| **name == *by.as_str());
+        let counts = |names: &[crate::core::model::Str]| means(names, by, change.teams());
         if !rules.is_empty() && !rules.iter().any(|rule| counts(&rule.rule.by)) {
             let named = rules.iter().flat_map(|rule| rule.rule.by.iter().cloned()).collect::<std::collections::BTreeSet<_>>().into_iter().collect();
             return Answer::NotNamed { by: by.clone(), named };
@@ -154,7 +154,7 @@ impl Pass<'_> {
             if self.change.own(by) {
                 return Some(Answer::OwnChange { by: by.clone() });
             }
-            if !rule.by.is_empty() && !rule.by.iter().any(|name| **name == *by.as_str()) {
+            if !means(&rule.by, by, self.change.teams()) {
                 return Some(Answer::NotNamed { by: by.clone(), named: rule.by.clone() });
             }
             let said = self.change.ledger.said(*id);

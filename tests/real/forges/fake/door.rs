@@ -120,6 +120,7 @@ impl FakeForge {
         let state = State {
             users: BTreeMap::new(),
             projects: BTreeMap::new(),
+            teams: BTreeMap::new(),
             last_id: 1000,
             last_at: 0,
             faults: Vec::new(),

@@ -87,6 +87,12 @@ impl FakeForge {
         commit
     }
 
+    /// A team with these people in it, and nobody else; its name.
+    pub fn team(&self, name: &str, members: &[&str]) -> String {
+        self.state().teams.insert(name.to_owned(), members.iter().map(|who| (*who).to_owned()).collect());
+        name.to_owned()
+    }
+
     pub fn delete_branch(&self, path: &str, by: &str, branch: &str) {
         let mut state = self.state();
         let dir = state.project(path).dir.clone();
@@ -241,6 +247,7 @@ fn project(state: &mut State, path: &str, dir: PathBuf, roles: BTreeMap<String, 
         pushes: Vec::new(),
         tidy: false,
         hooks: Vec::new(),
+        deployments: Vec::new(),
         pipelines_must_pass: None,
         reset_approvals: None,
     }

@@ -11,6 +11,8 @@ pub struct State {
     pub users: BTreeMap<String, Account>,
     /// By full path: `platform/dns`.
     pub projects: BTreeMap<String, Project>,
+    /// Who is in which team, by `OWNER/NAME`.
+    pub teams: BTreeMap<String, BTreeSet<String>>,
     /// The last id given; ids of everything grow with time.
     pub last_id: u64,
     /// The last instant given, in milliseconds: no two events share one, though they may share a second.
@@ -78,10 +80,26 @@ pub struct Project {
     /// Whether the source branch goes with the merge.
     pub tidy: bool,
     pub hooks: Vec<Hook>,
+    /// Oldest first.
+    pub deployments: Vec<Deployment>,
     /// Whether merges wait for what stands on the head; none: it does not say.
     pub pipelines_must_pass: Option<bool>,
     /// Whether a push makes approvals void; none: its plan has no such setting.
     pub reset_approvals: Option<bool>,
+}
+
+/// A commit on its way to an environment.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Deployment {
+    pub id: u64,
+    pub by: String,
+    pub sha: String,
+    pub branch: String,
+    pub task: String,
+    pub environment: String,
+    /// Oldest first: state and where it leads.
+    pub states: Vec<(String, Option<String>)>,
+    pub at: i64,
 }
 
 /// Where a project tells what happened.

@@ -284,6 +284,28 @@ impl ForgeWorld for House {
         self.ask("trueup", "POST", &format!("/pulls/{number}/reviews/{of}/dismissals"), json!({ "message": "not so fast" }));
     }
 
+    fn team(&self, name: &str, members: &[&str]) -> String {
+        let (server, org) = (self.project.server, self.project.path.split('/').next().expect("it has an owner"));
+        let id_of = |name: &str| {
+            let all = server.ask("hand", "GET", &format!("/orgs/{org}/teams?limit=50"), None);
+            all.as_array().and_then(|all| all.iter().find(|team| team["name"] == name)?["id"].as_i64())
+        };
+        // Gitea shows teams to those who are in the organisation, and their members to its owners.
+        server.ask("hand", "PUT", &format!("/teams/{}/members/trueup", id_of("Owners").expect("every organisation has them")), None);
+        let team = id_of(name).unwrap_or_else(|| {
+            let new = json!({ "name": name, "permission": "read", "units": ["repo.code"] });
+            server.ask("hand", "POST", &format!("/orgs/{org}/teams"), Some(new))["id"].as_i64().expect("an id")
+        });
+        for who in ["ana", "ben", "cleo", "root"] {
+            let path = format!("/teams/{team}/members/{who}");
+            match members.contains(&who) {
+                true => drop(server.ask("hand", "PUT", &path, None)),
+                false => drop(server.try_ask("hand", "DELETE", &path, None)),
+            }
+        }
+        format!("{org}/{name}")
+    }
+
     fn status(&self, commit: &str, by: &str, context: &str, state: &str) {
         self.ask(by, "POST", &format!("/statuses/{commit}"), json!({ "context": context, "state": state, "description": "by hand" }));
     }

@@ -1,12 +1,16 @@
 //! What a look at a request tells.
 
 use super::{
-    super::fake::{Role, Verdict, Wire},
-    office::{Office, PATH},
+    super::fake::{Fault, Role, Verdict, Wire},
+    office::{Office, PATH, driver},
 };
-use trueup::core::{
-    model::{MrId, RepoId, User},
-    review::{Check, CommentId, Depended, MrState, Right},
+use std::sync::Arc;
+use trueup::{
+    core::{
+        model::{MrId, RepoId, User},
+        review::{Check, CommentId, Depended, MrState, Right},
+    },
+    ports::People,
 };
 
 fn users(names: &[&str]) -> std::collections::BTreeSet<User> {
@@ -269,7 +273,47 @@ async fn a_hostile_name_is_only_a_name(wire: Wire) {
     assert!(seen.pushers.contains(&User::new("ada")));
 }
 
+/// Whoever is in `platform/sre` may approve.
+struct ByTeam;
+
+impl People for ByTeam {
+    fn right(&self, _: &RepoId, _: &User) -> Right {
+        Right::None
+    }
+
+    fn teams(&self, _: &RepoId) -> Vec<(Right, String)> {
+        vec![(Right::Approve, "platform/sre".into())]
+    }
+
+    fn by_email(&self, _: &str) -> Option<User> {
+        None
+    }
+
+    fn by_login(&self, login: &str) -> User {
+        User::new(login)
+    }
+}
+
+async fn a_team_on_the_list_gives_its_right_and_one_that_cannot_be_read_gives_none(wire: Wire) {
+    let office = Office::furnished(wire).await;
+    let folder = tempfile::tempdir().unwrap();
+    let hub = driver(wire, &office.fake, folder.path().join("mirror.git"), Arc::new(ByTeam));
+    let right = async |who: &str| hub.right(&RepoId::new("dns"), &User::new(who)).await;
+    assert_eq!(right("ada").await.unwrap(), Right::Write, "there is no such team yet");
+    office.fake.team("platform/sre", &["ada"]);
+    assert_eq!((right("ada").await.unwrap(), right("grace").await.unwrap()), (Right::Approve, Right::Write));
+    let again = driver(wire, &office.fake, folder.path().join("mirror.git"), Arc::new(ByTeam));
+    let ask = async || again.right(&RepoId::new("dns"), &User::new("ada")).await;
+    let team = if wire == Wire::GitHub { "/teams/" } else { "/groups/" };
+    office.fake.fail(Fault::status(403).on("GET", team));
+    assert!(ask().await.is_ok_and(|right| right < Right::Approve), "nobody counts as one of a team that is not shown");
+    office.fake.mend();
+    office.fake.fail(Fault::status(503).on("GET", team));
+    assert!(ask().await.unwrap_err().kind.passes(), "who speaks while the forge is away is not sent away");
+}
+
 super::on_both! {
+    a_team_on_the_list_gives_its_right_and_one_that_cannot_be_read_gives_none,
     a_hostile_name_is_only_a_name,
     changes_that_a_writer_asks_for_block_until_the_same_person_approves,
     a_pull_request_is_seen_whole_with_its_commits_in_the_mirror,

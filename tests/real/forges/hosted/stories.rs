@@ -23,6 +23,12 @@ fn a_request_merges_when_the_name_server_holds_it(wire: Wire) {
     town.until("ben's mark", |town| town.marks(number, taken) == [Reaction::Seen, Reaction::Done]);
     assert!(town.leads_to("192.0.2.77") && town.main_holds("192.0.2.77"));
     assert_eq!(town.merged_by(number).as_deref(), Some("trueup"));
+    let rolled = |town: &Town| {
+        let state = town.fake.state();
+        let all = &state.project(PATH).deployments;
+        all.len() == 1 && all[0].environment == "inside" && all[0].sha == head && all[0].states.last().is_some_and(|(state, _)| state == "success")
+    };
+    town.until("the run among the deployments", rolled);
     town.until("the last statuses", |town| town.status(&head, "trueup/converged") == "success" && town.status(&head, "trueup/rollout") == "success");
     town.until("the last label", |town| town.has_label(number, "trueup: merged"));
 }
@@ -47,6 +53,26 @@ fn nothing_is_said_or_done_twice_when_every_first_answer_is_lost(wire: Wire) {
     let calls = town.fake.calls();
     let merges = calls.iter().filter(|call| call.method == "PUT" && call.path.ends_with("/merge") && matches!(call.status, 200 | 502)).count();
     assert_eq!(merges, 1, "it was merged once");
+}
+
+fn a_team_of_the_forge_approves_as_it_is_when_it_approves(wire: Wire) {
+    let town = Town::with_policy(wire, "  approvals:\n  - by: [\"team:platform/sre\"]\n");
+    let (number, _) = town.propose("move-www", "192.0.2.81");
+    town.until_phase(number, "awaiting_approval");
+    let unread = |town: &Town| town.show(number)["waits_for"].as_str().unwrap_or_default().contains("nobody counts as one of `team:platform/sre`");
+    town.until("why nobody counts", unread);
+    let early = town.comment(number, "ben", "/trueup approve");
+    town.until("an answer", |town| town.marks(number, early) == [Reaction::Seen, Reaction::Refused]);
+    assert_eq!(town.phase(number), "awaiting_approval", "a team that cannot be read has no members");
+    town.fake.team("platform/sre", &["cleo"]);
+    let outside = town.comment(number, "ben", "/trueup approve");
+    town.until("another answer", |town| town.marks(number, outside) == [Reaction::Seen, Reaction::Refused]);
+    assert!(!town.leads_to("192.0.2.81"));
+    town.fake.team("platform/sre", &["ben"]);
+    let inside = town.comment(number, "ben", "/trueup approve");
+    town.until_phase(number, "merged");
+    town.until("ben's mark", |town| town.marks(number, inside) == [Reaction::Seen, Reaction::Done]);
+    assert!(town.leads_to("192.0.2.81"));
 }
 
 fn a_forge_that_is_down_delays_the_merge_and_stops_no_run(wire: Wire) {
@@ -191,6 +217,7 @@ told_on_both! {
     a_forge_that_is_down_delays_the_merge_and_stops_no_run,
     a_token_revoked_in_between_is_told_and_a_new_one_goes_on,
     a_protected_branch_takes_the_merge_once_converged_is_green,
+    a_team_of_the_forge_approves_as_it_is_when_it_approves,
     a_review_approves_where_policy_lets_it,
     a_push_under_an_approval_is_planned_and_asked_for_anew,
     what_lands_on_a_base_that_moved_at_the_last_moment_is_an_alarm,

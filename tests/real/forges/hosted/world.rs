@@ -189,6 +189,10 @@ impl ForgeWorld for FakeWorld {
         self.fake.dismiss(PATH, number, last.expect("they reviewed it"));
     }
 
+    fn team(&self, name: &str, members: &[&str]) -> String {
+        self.fake.team(&format!("platform/{name}"), members)
+    }
+
     fn status(&self, commit: &str, by: &str, context: &str, state: &str) {
         self.fake.state().status(PATH, commit, by, context, state, "", None);
     }

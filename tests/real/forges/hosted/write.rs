@@ -5,7 +5,7 @@ use super::{
     office::{Office, PATH},
 };
 use trueup::{
-    core::review::{CommentId, StatusState},
+    core::review::{CommentId, Deployment, DeploymentState, Face, StatusState},
     ports::{ForgeErrorKind, Reaction, Shown},
 };
 
@@ -69,6 +69,52 @@ async fn what_somebody_else_marked_as_said_by_us_is_said_all_the_same(wire: Wire
     office.fake.comment(PATH, 1, "eve", &marked.body);
     office.restarted().tell(&mr, "key", "told").await.unwrap();
     assert_eq!(ours(&office), ["told"], "eve's words are not ours");
+}
+
+async fn a_run_is_one_deployment_of_its_head_to_each_target(wire: Wire) {
+    let office = Office::furnished(wire).await;
+    let mr = office.mr(1);
+    let face = |environments: &[&str], state: DeploymentState| {
+        let one = |name: &&str| Deployment { environment: (*name).into(), state, text: "1 of 2".into(), url: Some("https://trueup.example.com/changes/dns/1".into()) };
+        Face { deployments: environments.iter().map(one).collect(), ..office.face("rolling", StatusState::Pending) }
+    };
+    let told = || {
+        let state = office.fake.state();
+        state
+            .project(PATH)
+            .deployments
+            .iter()
+            .map(|one| (one.environment.clone(), one.sha.clone(), one.states.iter().map(|(name, _)| name.clone()).collect::<Vec<_>>()))
+            .collect::<Vec<_>>()
+    };
+    let (going, done, failed, off) = if wire == Wire::GitHub { ("in_progress", "success", "failure", "inactive") } else { ("running", "success", "failed", "canceled") };
+    let first = office.head().to_string();
+    assert!(office.hub.abilities(&mr.repo).deployments);
+    office.hub.show(&mr, &face(&[], DeploymentState::InProgress), &Shown::default()).await.unwrap();
+    assert_eq!(told(), [], "nothing is rolled out before a run began");
+    office.fake.fail(Fault::status(502).on("POST", "/deployments").once().done_first());
+    let rolling = face(&["inside", "outside"], DeploymentState::InProgress);
+    assert!(office.hub.show(&mr, &rolling, &Shown::default()).await.is_err());
+    let shown = office.restarted().show(&mr, &rolling, &Shown::default()).await.unwrap();
+    let at = |environment: &str, sha: &str, states: &[&str]| (environment.to_owned(), sha.to_owned(), states.iter().map(|name| (*name).to_owned()).collect::<Vec<_>>());
+    assert_eq!(told(), [at("inside", &first, &[going]), at("outside", &first, &[going])], "what was lost on the way is found again");
+    office.fake.calls();
+    office.hub.show(&mr, &rolling, &shown).await.unwrap();
+    assert!(office.fake.calls().iter().all(|call| !call.path.contains("/deployments")), "what is shown is not asked for");
+    office.hub.show(&mr, &face(&["inside", "outside"], DeploymentState::Failure), &shown).await.unwrap();
+    assert_eq!(told()[0], at("inside", &first, &[going, failed]));
+    office.fake.push(PATH, "ada", "mr", &[("zone", "3\n")]);
+    let second = office.head().to_string();
+    let shown = office.hub.show(&mr, &face(&["inside"], DeploymentState::InProgress), &Shown::default()).await.unwrap();
+    office.hub.show(&mr, &face(&["inside"], DeploymentState::Success), &shown).await.unwrap();
+    assert_eq!(told()[2], at("inside", &second, &[going, done]));
+    if wire == Wire::GitHub {
+        assert_eq!(told()[0], at("inside", &first, &[going, failed, off]), "another head goes on");
+        assert_eq!(office.fake.state().project(PATH).deployments[2].states[1].1.as_deref(), Some("https://trueup.example.com/changes/dns/1"));
+    }
+    // A token that may not is no reason to hold up the rest.
+    office.fake.fail(Fault::status(403).on("GET", "/deployments"));
+    office.restarted().show(&mr, &face(&["inside"], DeploymentState::Failure), &Shown::default()).await.unwrap();
 }
 
 async fn labels_of_people_stay(wire: Wire) {
@@ -136,6 +182,7 @@ async fn an_answer_to_a_deleted_comment_is_given_and_a_comment_that_is_too_long_
 super::on_both! {
     a_comment_that_somebody_deleted_is_made_again_and_a_forged_one_is_left_alone,
     what_somebody_else_marked_as_said_by_us_is_said_all_the_same,
+    a_run_is_one_deployment_of_its_head_to_each_target,
     labels_of_people_stay,
     a_status_that_another_account_set_in_our_name_is_overruled,
     whatever_is_lost_on_the_way_nothing_is_said_twice,

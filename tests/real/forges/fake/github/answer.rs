@@ -3,7 +3,7 @@
 use super::super::state::{Role, State};
 use super::{
     super::door::{Answer, Ask, paged},
-    git, json, pulls, setup,
+    deploy, git, json, pulls, setup,
 };
 use serde_json::{Value, json};
 
@@ -25,6 +25,10 @@ pub fn answer(state: &mut State, ask: &Ask<'_>) -> Answer {
             };
             paged(ask, API, theirs.map(|project| short(json::repository(state, project, &ask.host, &ask.who))).collect())
         }
+        ("GET", ["orgs", org, "teams", team, "members"]) => match state.teams.get(&format!("{org}/{team}")) {
+            Some(members) => paged(ask, API, members.iter().map(|login| json::user(state, login)).collect()),
+            None => Answer::refused(404, "Not Found"),
+        },
         (_, ["repos", owner, name, rest @ ..]) => {
             let path = format!("{owner}/{name}");
             if state.role(&path, &ask.who) < Role::Read {
@@ -55,6 +59,7 @@ fn repository(state: &mut State, ask: &Ask<'_>, path: &str, rest: &[&str]) -> An
             let queued = state.project(path).protection.get(*branch).is_some_and(|rules| rules.queue);
             Answer::ok(if queued { json!([{ "type": "merge_queue" }]) } else { json!([]) })
         }
+        (_, ["deployments", ..]) => deploy::answer(state, ask, path, &rest[1..]),
         (_, ["hooks" | "labels", ..] | ["branches", _, "protection"]) => setup::answer(state, ask, path, rest),
         (_, ["pulls", ..]) => pulls::answer(state, ask, path, &rest[1..]),
         (_, ["issues", ..]) => issues(state, ask, path, &rest[1..]),

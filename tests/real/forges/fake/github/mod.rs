@@ -1,6 +1,7 @@
 //! The fake forge in GitHub's words: REST v3, and the one question that only its GraphQL answers.
 
 mod answer;
+mod deploy;
 mod git;
 mod graphql;
 mod json;

@@ -6,7 +6,7 @@ use super::{
         git,
         state::{Role, State},
     },
-    json,
+    deploy, json,
     requests::{self, API},
     setup,
 };
@@ -26,6 +26,13 @@ pub fn answer(state: &mut State, ask: &Ask<'_>) -> Answer {
             let theirs = state.projects.values().filter(|project| project.path.starts_with(&format!("{group}/")) && state.role(&project.path, &ask.who) >= Role::Read);
             paged(ask, API, theirs.map(|project| json::project(state, project, &ask.who)).collect())
         }
+        ("GET", ["groups", path, "members"]) => match state.teams.get(*path) {
+            Some(members) => {
+                let member = |login: &String| json!({ "id": state.users[login].id, "username": login, "state": "active", "access_level": 30 });
+                paged(ask, API, members.iter().map(member).chain([json!({ "id": 1, "username": "guest", "state": "active", "access_level": 10 })]).collect())
+            }
+            None => missing(),
+        },
         (_, ["projects", id, rest @ ..]) => {
             let found = state.projects.values().find(|project| project.path == *id || project.id.to_string() == *id).map(|project| project.path.clone());
             match found.filter(|path| state.role(path, &ask.who) >= Role::Read) {
@@ -45,6 +52,7 @@ fn missing() -> Answer {
 fn project(state: &mut State, ask: &Ask<'_>, path: &str, rest: &[&str]) -> Answer {
     match (ask.method, rest) {
         ("GET", []) => Answer::ok(json::project(state, state.project(path), &ask.who)),
+        (_, ["deployments", rest @ ..]) => deploy::answer(state, ask, path, rest),
         (_, ["hooks" | "labels" | "protected_branches" | "approvals", ..]) | ("PUT", []) => setup::answer(state, ask, path, rest),
         (_, ["merge_requests", rest @ ..]) => requests::answer(state, ask, path, rest),
         ("GET", ["members", "all", id]) => {

@@ -24,8 +24,8 @@ const PAGE: [&str; 2] = ["page", "per_page"];
 
 /// The pages are "Merge requests API", "Notes API", "Discussions API", "Merge request approvals API", "Commits API", "Branches API",
 /// "Events API", "Users API", "Jobs API", "Protected branches API", "Project members API", "Resource label events API" and "Emoji reactions API", "Project webhooks API",
-/// "Labels API", "Groups API" and "Projects API".
-const ALL: [Described; 42] = [
+/// "Labels API", "Groups API", "Projects API", "Members API" and "Deployments API".
+const ALL: [Described; 45] = [
     get("/groups/:id/projects", &["archived", "include_subgroups", "order_by", "search", "simple", "sort", "visibility", "with_shared"]),
     get("/user", &[]),
     get("/users", &["username", "active", "blocked", "search"]),
@@ -142,6 +142,9 @@ const ALL: [Described; 42] = [
         "/projects/:id/protected_branches/:branch",
         &["allow_force_push", "allowed_to_push", "allowed_to_merge", "allowed_to_unprotect", "code_owner_approval_required"],
     ),
+    get("/projects/:id/deployments", &["environment", "status", "order_by", "sort", "updated_after", "updated_before", "finished_after", "finished_before"]),
+    write("POST", "/projects/:id/deployments", &["environment!", "sha!", "ref!", "tag!", "status!"]),
+    write("PUT", "/projects/:id/deployments/:deployment", &["status!"]),
     get("/projects/:id/hooks", &[]),
     write("POST", "/projects/:id/hooks", &HOOK),
     write("PUT", "/projects/:id/hooks/:hook", &HOOK),
@@ -186,7 +189,7 @@ const HOOK: [&str; 15] = [
 /// What values some parameters may have.
 const CHOICES: [(&str, &[&str]); 7] = [
     ("scope", &["created_by_me", "assigned_to_me", "reviews_for_me", "all"]),
-    ("order_by", &["created_at", "updated_at", "title", "merged_at"]),
+    ("order_by", &["created_at", "updated_at", "title", "merged_at", "id"]),
     ("sort", &["asc", "desc"]),
     ("state", &["all", "opened", "closed", "locked", "merged", "pending", "running", "success", "failed", "canceled", "skipped"]),
     ("state_event", &["close", "reopen"]),

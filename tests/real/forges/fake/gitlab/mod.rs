@@ -1,6 +1,7 @@
 //! The fake forge in GitLab's words: REST v4, with what its documentation describes and nothing else.
 
 mod answer;
+mod deploy;
 mod described;
 mod json;
 mod requests;
