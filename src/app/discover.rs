@@ -81,7 +81,9 @@ fn served(server: &mut Server, forge: &Str, entry: &Discover, listed: &[Hosted],
     let mut all: Vec<&Hosted> = listed.iter().collect();
     all.sort_by(|a, b| a.path.cmp(&b.path));
     for Hosted { path, archived } in all {
-        let Some(below) = path.get(entry.group.len()..).and_then(|rest| rest.strip_prefix('/')) else { continue };
+        // A group lists what others share with it, too; that is not the group's, and no grant is meant for it.
+        let Some((group_of, rest)) = path.split_at_checked(entry.group.len()) else { continue };
+        let Some(below) = rest.strip_prefix('/').filter(|_| group_of.eq_ignore_ascii_case(&entry.group)) else { continue };
         let full = group.served.len() >= entry.most as usize;
         let taken = entry.takes(below, *archived).and_then(|()| if full { Err(NotServed::TooMany(entry.most)) } else { server.serve_found(forge, entry, path) });
         match taken {

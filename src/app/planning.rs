@@ -314,7 +314,7 @@ fn said(takes: &TakesOver) -> Note {
     let text = format!(
         "`{into}` takes over from `{from}` with this merge: the plan is all that differs from `{from}` at {at}, whose policy judges it. Afterwards `{from}` governs nothing, and merge requests into it are refused{newest}"
     );
-    Note::Remark { text: text.into() }
+    Note::TakesOver { from: from.clone(), into: into.clone(), text: text.into() }
 }
 
 /// What other repositories own of what is asked for: no second claimant reads or writes it.

@@ -308,13 +308,17 @@ fn json(value: &impl Serialize) -> Vec<u8> {
     serde_json::to_vec(value).expect("plans have string keys and no floats, so they always encode")
 }
 
-/// The leaf of a file that merging changes beside the resources: nobody slips policy, or a script, in behind an approval of records.
+/// The leaf of what merging changes beside the resources, a file or which branch governs: nobody slips policy, or a script, in behind an approval of records.
 fn governs(note: &Note) -> Option<(LeafKey, Digest)> {
     match note {
         Note::Governs { path, becomes } | Note::Unmapped { path, becomes } => {
             let key = LeafKey(format!("file {path}").into());
             let leaf = Digest::of("trueup/leaf/file/1", &[path.as_bytes(), &json(becomes)]);
             Some((key, leaf))
+        }
+        Note::TakesOver { from, into, text: _ } => {
+            let leaf = Digest::of("trueup/leaf/branch/1", &[from.as_bytes(), into.as_bytes()]);
+            Some((LeafKey(format!("branch {into}").into()), leaf))
         }
         Note::Skipped { .. }
         | Note::Ignored { .. }

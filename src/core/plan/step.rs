@@ -303,6 +303,8 @@ pub enum Note {
         /// How long this one waits then.
         then: Span,
     },
+    /// A branch takes over from another with the merge; approving the plan approves it.
+    TakesOver { from: Str, into: Str, text: Str },
     /// Anything else worth a sentence.
     Remark { text: Str },
 }

@@ -147,6 +147,7 @@ fn note_kind(note: &Note) -> &'static str {
         Note::NotObserved => "not_observed",
         Note::Governs { .. } => "governs",
         Note::Waits { .. } => "waits",
+        Note::TakesOver { .. } => "takes_over",
         Note::Remark { .. } => "remark",
     }
 }

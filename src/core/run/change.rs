@@ -99,6 +99,8 @@ pub struct Change {
     /// Why the last sample saw nothing, if it did not.
     pub(super) blind: Option<String>,
     pub(super) fresh_look: bool,
+    /// It goes to another branch than the one it was last planned for, whose tip may be the same commit.
+    pub(super) retargeted: bool,
     pub(super) merge: Option<Pin>,
     pub(super) merge_again: Option<Time>,
     pub(super) merge_tries: u32,
@@ -220,6 +222,7 @@ impl Change {
             unhealthy: Vec::new(),
             blind: None,
             fresh_look: false,
+            retargeted: false,
             merge: None,
             merge_again: None,
             merge_tries: 0,

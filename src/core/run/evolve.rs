@@ -47,6 +47,7 @@ impl Change {
                 self.fresh_look = self.look && self.stage == Phase::Merging;
                 self.look = false;
                 self.times.opened.get_or_insert(*at);
+                self.retargeted |= self.sighting.as_ref().is_some_and(|known| known.base_branch != sighting.base_branch);
                 self.sighting = Some(sighting.clone());
                 self.judge_approvals();
                 self.settle();
@@ -63,6 +64,7 @@ impl Change {
             Event::Vouched { head, .. } => self.vouched = Some(head.clone()),
             Event::ReplanAsked { base, head, restore, why, .. } => {
                 must(!self.running, "a run is under way")?;
+                self.retargeted = false;
                 self.replan_asked(PlanAsk { base: base.clone(), head: head.clone(), restore: *restore, why: why.clone() });
             }
             Event::Planned { answer, at } => {

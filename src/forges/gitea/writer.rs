@@ -32,6 +32,9 @@ impl ForgeWriter for Gitea {
             // Somebody may have edited it since.
             let stands = place.known().talks.get(&mr.number).and_then(|talk| talk.sticky).is_none_or(|(_, said)| said == says(&face.comment));
             let same = stands && last.face.as_ref().is_some_and(|last| last.comment == face.comment);
+            if let Some(comment) = last.comment {
+                place.written.wrote(mr.number, comment, &face.comment);
+            }
             let comment = match last.comment.filter(|_| same) {
                 Some(comment) => comment,
                 None => self.show_comment(place, mr, face, last).await?,

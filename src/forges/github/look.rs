@@ -99,8 +99,12 @@ impl GitHub {
             return Ok(fresh);
         }
         let (mut rights, mut commands): (BTreeMap<User, Right>, _) = (BTreeMap::new(), Vec::new());
-        let (comments, whole) = unread.part(self.comments(place, mr.number).await)?;
-        if !whole {
+        let said = self.comments(place, mr.number).await.map(Some);
+        let read = unread.part(said)?;
+        // Where none may be read, that is the reason, and no length of theirs.
+        let unreadable = read.is_none();
+        let (comments, whole) = read.unwrap_or_default();
+        if !whole && !unreadable {
             unread.say(too_much_talk(comments.len()));
         }
         for comment in comments {

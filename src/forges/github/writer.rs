@@ -30,6 +30,9 @@ impl ForgeWriter for GitHub {
             self.show_statuses(mr, place, face, last.comment).await?;
             self.show_labels(mr, place, face).await?;
             let progress = before.is_some_and(|before| before.labels == face.labels && before.statuses == face.statuses);
+            if let Some(comment) = last.comment {
+                place.written.wrote(mr.number, comment, &face.comment);
+            }
             let comment = self.show_comment(mr, place, face, last, progress).await?;
             place.written.wrote(mr.number, comment, &face.comment);
             shown("a run", self.show_deployments(mr, place, face, before).await)?;

@@ -47,8 +47,11 @@ impl GitLab {
         place.follow(&request.target_branch, &base, Some((mr.number, &head))).await?;
         let standing = place.mirror.standing(&format!("refs/heads/{}", request.target_branch), &head)?;
         let mut unread = Unread::default();
-        let (notes, whole) = unread.part(self.notes(place, mr.number).await)?;
-        if !whole {
+        let read = unread.part(self.notes(place, mr.number).await.map(Some))?;
+        // Where none may be read, that is the reason, and no length of theirs.
+        let unreadable = read.is_none();
+        let (notes, whole) = read.unwrap_or_default();
+        if !whole && !unreadable {
             unread.say(too_much_talk(notes.len()));
         }
         let author = self.user(request.author.as_ref());

@@ -62,7 +62,7 @@ impl ForgeReader for GitLab {
 
     fn repositories<'a>(&'a self, group: &'a str) -> Fut<'a, Result<Vec<Hosted>, ForgeError>> {
         Box::pin(async move {
-            let path = format!("/groups/{}/projects?include_subgroups=true&order_by=created_at&sort=asc&per_page=100", encoded(group));
+            let path = format!("/groups/{}/projects?include_subgroups=true&with_shared=false&order_by=created_at&sort=asc&per_page=100", encoded(group));
             let found = self.api.whole::<super::wire::Hosted>(&path, GROUP).await?;
             Ok(found.into_iter().map(|one| Hosted { path: one.path_with_namespace, archived: one.archived }).collect())
         })

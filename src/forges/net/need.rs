@@ -77,7 +77,11 @@ pub async fn furnish(forge: &dyn Furnishes, repo: &RepoId, wish: &Wish, dry: boo
             for mend in &need.mends {
                 match forge.mend(mend).await {
                     Ok(()) => does.push(mend.does.clone()),
-                    Err(error) => refused = refused.or(Some(error)),
+                    // What comes after may take away what stands, for what was not made.
+                    Err(error) => {
+                        refused = Some(error);
+                        break;
+                    }
                 }
             }
             tried.push((need.about, does, refused));

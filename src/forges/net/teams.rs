@@ -62,7 +62,9 @@ pub async fn right_by_teams(forge: &dyn Teamed, people: &dyn People, repo: &Repo
 
 async fn within(forge: &dyn Teamed, repo: &RepoId, team: &str, most: Span, now: Time) -> Result<BTreeSet<User>, NetError> {
     let teams = &forge.known_teams().0;
-    let known = teams.lock().unwrap_or_else(PoisonError::into_inner).get(team).cloned();
+    // By repository: a bare name is another team for another owner.
+    let called = format!("{repo} {team}");
+    let known = teams.lock().unwrap_or_else(PoisonError::into_inner).get(&called).cloned();
     if let Some((members, _)) = known.filter(|(_, at)| *at <= now && now - *at < most) {
         return Ok(members);
     }
@@ -71,7 +73,7 @@ async fn within(forge: &dyn Teamed, repo: &RepoId, team: &str, most: Span, now: 
     if teams.len() >= REMEMBERED {
         teams.clear();
     }
-    teams.insert(team.to_owned(), (found.clone(), now));
+    teams.insert(called, (found.clone(), now));
     Ok(found)
 }
 

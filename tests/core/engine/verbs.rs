@@ -72,6 +72,7 @@ fn see(world: &mut World, words: &[&str]) {
         match key {
             "head" => sighting.head = CommitId::new(is),
             "base" => sighting.base = CommitId::new(is),
+            "into" => sighting.base_branch = is.into(),
             // `depends=!8:open`, `depends=!8:merged`, `depends=none`.
             "depends" => sighting.depends_on = depends(is),
             "incident" => sighting.incident = (is != "no").then(|| User::new(is)),

@@ -141,6 +141,7 @@ pub fn note(note: &Note, kinds: &Kinds) -> String {
             };
             format!("It waits {all} in all, until no cache remembers what it replaces{ways}.")
         }
+        Note::TakesOver { from: _, into: _, text } => format!("{}. Approving this plan approves it.", code(text)),
         Note::Remark { text } => format!("Remark: {}.", code(text)),
     }
 }

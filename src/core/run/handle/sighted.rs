@@ -173,7 +173,7 @@ impl Pass<'_> {
         let planned = change.desk.as_ref().map(|desk| (&desk.key.base, &desk.key.head));
         let tried = asked.or(change.answered.as_ref().map(|key| (&key.base, &key.head))).or(planned);
         let new_head = tried.is_none_or(|(_, known)| known != head);
-        let new_base = tried.is_none_or(|(known, _)| known != base);
+        let new_base = change.retargeted || tried.is_none_or(|(known, _)| known != base);
         let trusted = sighting.author_trusted || change.vouched.as_ref() == Some(head);
         let wanted = match change.stage {
             // A run goes on over a new base: it is planned again at its end. A new head amends it.
