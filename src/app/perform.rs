@@ -257,8 +257,7 @@ async fn sight(world: &World, mr: &MrId, since: Option<CommentId>) -> Result<Sig
 /// Says once of each edited comment with commands that what it says now is not heard.
 async fn tell_edited(world: &World, mr: &MrId, edited: Vec<CommentId>) {
     for id in edited.into_iter().filter(|id| world.news.tells(mr, *id)) {
-        let text =
-            "A comment with a command was edited (on GitLab a reaction counts as that), and edited comments are no commands. What it said before may have been done: the answers here say so. What it says now is not: for that, write a new comment.";
+        let text = "A comment with a command was edited (on GitLab a reaction counts as that), and edited comments are no commands. What it said before may have been done: the answers here say so. What it says now is not: for that, write a new comment.";
         if let Err(error) = world.forge.tell(mr, &format!("edited {}", id.0), text).await {
             tracing::warn!(change = %mr, "that an edited comment is no command could not be said; the next look says it: {error}");
             world.news.untold(mr, id);
