@@ -22,7 +22,6 @@ impl Gitea {
     /// The webhook of this server, known by its address.
     pub(super) async fn hook(&self, about: &str, place: &Place, hook: &ports::Hook) -> Need {
         let by_hand = hook_by_hand(&hook.url, "all that are about pushes, branches, pull requests, statuses and the repository");
-        let late = "until then news is found by the sweep alone";
         let known = match self.client.pages::<Hook>(&format!("{}/hooks?limit=50", place.api), MOST_PAGES).await {
             Ok((known, _)) => known,
             Err(error) => {
@@ -38,8 +37,7 @@ impl Gitea {
         let at = |known: &&Hook| known.config.as_ref().is_some_and(|config| config.url == hook.url);
         let Some(there) = known.iter().find(at) else {
             let mend = make(format!("make the webhook {}", hook.url));
-            let exam = Exam::warn(about, format!("none leads to {}", hook.url), format!("`trueup forge setup` makes it; {late}"));
-            return Need { about: about.to_owned(), exams: vec![exam], mends: vec![mend], by_hand };
+            return Need::no_hook(about, &hook.url, mend, by_hand);
         };
         let mut wrong = Vec::new();
         if !there.active {
@@ -56,25 +54,20 @@ impl Gitea {
         if !matches!(&*there.branch_filter, "" | "*") {
             wrong.push(format!("tells of branches like `{}` alone", there.branch_filter));
         }
-        let well = wrong.is_empty();
-        let exam = match well {
-            true => Exam::ok(about, format!("{} hears of everything", hook.url)),
-            false => Exam::warn(about, format!("{} {}", hook.url, wrong.join(", ")), format!("`trueup forge setup` mends it; {late}")),
-        };
-        if well && !hook.anew {
-            return Need::seen(exam);
-        }
-        let path = format!("{}/hooks/{}", place.api, there.id);
-        let mends = if hook.anew {
-            // No edit changes a secret: another hook stands before this one goes, and what both tell is taken once.
-            vec![make("make the webhook again with its secret".to_owned()), Mend { does: "take the old one away".to_owned(), method: Method::DELETE, path, body: Json::Null }]
-        } else {
+        Need::hook(about, &hook.url, &wrong, hook.anew, by_hand, |does| {
+            let path = format!("{}/hooks/{}", place.api, there.id);
+            if hook.anew {
+                // No edit changes a secret: another hook stands before this one goes, and what both tell is taken once.
+                return vec![
+                    make("make the webhook again with its secret".to_owned()),
+                    Mend { does: "take the old one away".to_owned(), method: Method::DELETE, path, body: Json::Null },
+                ];
+            }
             // Events that people added stay.
             let events: BTreeSet<&str> = EVENTS.into_iter().chain(told).collect();
             let body = json!({ "active": true, "branch_filter": "*", "events": events, "config": { "url": hook.url, "content_type": "json" } });
-            vec![Mend { does: format!("mend the webhook, which {}", wrong.join(", ")), method: Method::PATCH, path, body }]
-        };
-        Need { about: about.to_owned(), exams: vec![exam], mends, by_hand }
+            vec![Mend { does, method: Method::PATCH, path, body }]
+        })
     }
 
     /// The labels that are missing; they are made when they are first set, too.
@@ -82,20 +75,15 @@ impl Gitea {
         if wanted.is_empty() {
             return None;
         }
-        let known = match self.client.pages::<Label>(&format!("{}/labels?limit=50", place.api), MOST_PAGES).await {
-            Ok((known, _)) => known,
-            Err(error) => return Some(Need::seen(Exam::warn(about, error.to_string(), "try again; labels are made when they are first set"))),
-        };
-        let missing = wanted.iter().filter(|name| !known.iter().any(|label| *label.name == ***name));
-        let make = |name: &Str| Mend {
-            does: format!("make the label `{name}`"),
-            method: Method::POST,
-            path: format!("{}/labels", place.api),
-            body: json!({ "name": name, "color": COLOUR, "description": "set by trueup" }),
-        };
-        let mends: Vec<Mend> = missing.map(make).collect();
-        let said = format!("{} of {} are there, and what is missing is made when it is first set", wanted.len() - mends.len(), wanted.len());
-        Some(Need { about: about.to_owned(), exams: vec![Exam::ok(about, said)], mends, by_hand: "let the account administer the repository".to_owned() })
+        let known = self.client.pages::<Label>(&format!("{}/labels?limit=50", place.api), MOST_PAGES).await.map(|(known, _)| known.into_iter().map(|label| label.name).collect());
+        Some(Need::labels(
+            about,
+            wanted,
+            known,
+            |there, name| there == name,
+            "let the account administer the repository",
+            |name, does| Mend { does, method: Method::POST, path: format!("{}/labels", place.api), body: json!({ "name": name, "color": COLOUR, "description": "set by trueup" }) },
+        ))
     }
 }
 

@@ -10,7 +10,7 @@ use crate::{
         model::{CommitId, MrId, User},
         review::{Comment, CommentId, MrState, Right, Sighting, command},
     },
-    forges::net::{Fresh, NetError, Unread, dependencies, only_ours, too_much_talk},
+    forges::net::{Fresh, NetError, Unread, dependencies, only_ours},
 };
 use std::collections::BTreeMap;
 
@@ -99,15 +99,7 @@ impl GitHub {
             return Ok(fresh);
         }
         let (mut rights, mut commands): (BTreeMap<User, Right>, _) = (BTreeMap::new(), Vec::new());
-        let said = self.comments(place, mr.number).await.map(Some);
-        let read = unread.part(said)?;
-        // Where none may be read, that is the reason, and no length of theirs.
-        let unreadable = read.is_none();
-        let (comments, whole) = read.unwrap_or_default();
-        if !whole && !unreadable {
-            unread.say(too_much_talk(comments.len()));
-        }
-        for comment in comments {
+        for comment in unread.talk(self.comments(place, mr.number).await)? {
             let (by, body) = (self.user(comment.user.as_ref()), comment.body.unwrap_or_default());
             if by == *bot {
                 fresh.ours(&place.written, mr.number, comment.id, &body);

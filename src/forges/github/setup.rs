@@ -40,7 +40,6 @@ impl GitHub {
     /// The webhook of this server, known by its address.
     pub(super) async fn hook(&self, about: &str, place: &Place, hook: &ports::Hook) -> Need {
         let by_hand = hook_by_hand(&hook.url, &EVENTS.join(", "));
-        let late = "until then news is found by the sweep alone";
         let known: Vec<Hook> = match self.api.whole(&place.path("/hooks?per_page=100"), PAGES).await {
             Ok(known) => known,
             Err(error) => {
@@ -57,8 +56,7 @@ impl GitHub {
             let mut new = body(&EVENTS.into());
             new["name"] = "web".into();
             let mend = Mend { does: format!("make the webhook {}", hook.url), method: Method::POST, path: place.path("/hooks"), body: new };
-            let exam = Exam::warn(about, format!("none leads to {}", hook.url), format!("`trueup forge setup` makes it; {late}"));
-            return Need { about: about.to_owned(), exams: vec![exam], mends: vec![mend], by_hand };
+            return Need::no_hook(about, &hook.url, mend, by_hand);
         };
         let mut wrong = Vec::new();
         if !there.active {
@@ -77,19 +75,11 @@ impl GitHub {
         if there.config.insecure_ssl.as_ref().is_some_and(|value| value != "0" && value != 0) {
             wrong.push("takes any certificate".to_owned());
         }
-        let well = wrong.is_empty();
-        let exam = match well {
-            true => Exam::ok(about, format!("{} hears of everything", hook.url)),
-            false => Exam::warn(about, format!("{} {}", hook.url, wrong.join(", ")), format!("`trueup forge setup` mends it; {late}")),
-        };
-        if well && !hook.anew {
-            return Need::seen(exam);
-        }
-        // Events that people added stay.
-        let events: BTreeSet<&str> = EVENTS.into_iter().chain(there.events.iter().map(String::as_str)).collect();
-        let does = if well { "set the webhook's secret again".to_owned() } else { format!("mend the webhook, which {}", wrong.join(", ")) };
-        let mend = Mend { does, method: Method::PATCH, path: place.path(format!("/hooks/{}", there.id)), body: body(&events) };
-        Need { about: about.to_owned(), exams: vec![exam], mends: vec![mend], by_hand }
+        Need::hook(about, &hook.url, &wrong, hook.anew, by_hand, |does| {
+            // Events that people added stay.
+            let events: BTreeSet<&str> = EVENTS.into_iter().chain(there.events.iter().map(String::as_str)).collect();
+            vec![Mend { does, method: Method::PATCH, path: place.path(format!("/hooks/{}", there.id)), body: body(&events) }]
+        })
     }
 
     /// The labels that are missing; they are made when they are first set, too.
@@ -97,20 +87,13 @@ impl GitHub {
         if wanted.is_empty() {
             return None;
         }
-        let known: Vec<Label> = match self.api.whole(&place.path("/labels?per_page=100"), PAGES).await {
-            Ok(known) => known,
-            Err(error) => return Some(Need::seen(Exam::warn(about, error.to_string(), "try again; labels are made when they are first set"))),
-        };
-        let missing = wanted.iter().filter(|name| !known.iter().any(|label| label.name.eq_ignore_ascii_case(name)));
-        let make = |name: &Str| Mend {
-            does: format!("make the label `{name}`"),
+        let known = self.api.whole::<Label>(&place.path("/labels?per_page=100"), PAGES).await.map(|known| known.into_iter().map(|label| label.name).collect());
+        Some(Need::labels(about, wanted, known, str::eq_ignore_ascii_case, "let the account write to the repository", |name, does| Mend {
+            does,
             method: Method::POST,
             path: place.path("/labels"),
             body: json!({ "name": name, "color": COLOUR, "description": "set by trueup" }),
-        };
-        let mends: Vec<Mend> = missing.map(make).collect();
-        let said = format!("{} of {} are there, and what is missing is made when it is first set", wanted.len() - mends.len(), wanted.len());
-        Some(Need { about: about.to_owned(), exams: vec![Exam::ok(about, said)], mends, by_hand: "let the account write to the repository".to_owned() })
+        }))
     }
 }
 

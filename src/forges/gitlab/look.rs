@@ -9,7 +9,7 @@ use crate::{
         model::{CommitId, Fingerprint, MrId, Str, User},
         review::{Check, Comment, CommentId, MrState, Right, Sighting, Status as OwnStatus},
     },
-    forges::net::{Fresh, NetError, ProposalNote, Unread, dependencies, forged, only_ours, too_much_talk},
+    forges::net::{Fresh, NetError, ProposalNote, Unread, dependencies, forged, only_ours},
     ports::ForgeErrorKind,
 };
 use std::collections::{BTreeMap, BTreeSet};
@@ -47,13 +47,7 @@ impl GitLab {
         place.follow(&request.target_branch, &base, Some((mr.number, &head))).await?;
         let standing = place.mirror.standing(&format!("refs/heads/{}", request.target_branch), &head)?;
         let mut unread = Unread::default();
-        let read = unread.part(self.notes(place, mr.number).await.map(Some))?;
-        // Where none may be read, that is the reason, and no length of theirs.
-        let unreadable = read.is_none();
-        let (notes, whole) = read.unwrap_or_default();
-        if !whole && !unreadable {
-            unread.say(too_much_talk(notes.len()));
-        }
+        let notes = unread.talk(self.notes(place, mr.number).await)?;
         let author = self.user(request.author.as_ref());
         let authors = standing.as_ref().map(|standing| standing.authors.clone()).unwrap_or_default();
         let mut pushers = self.pushers(&request, &notes, authors, &mut unread).await?;

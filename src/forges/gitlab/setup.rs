@@ -10,7 +10,7 @@ use crate::{
     ports::{self, Exam, ForgeErrorKind},
 };
 use reqwest::Method;
-use serde_json::{Value as Json, json};
+use serde_json::json;
 
 /// Pages of webhooks and labels.
 const PAGES: usize = 10;
@@ -25,7 +25,6 @@ impl GitLab {
     /// The webhook of this server, known by its address.
     pub(super) async fn hook(&self, about: &str, place: &Place, hook: &ports::Hook) -> Need {
         let by_hand = hook_by_hand(&hook.url, "pushes, merge requests, comments, pipelines");
-        let late = "until then news is found by the sweep alone";
         let known: Vec<Hook> = match self.api.whole(&place.path("/hooks?per_page=100"), PAGES).await {
             Ok(known) => known,
             Err(error) => {
@@ -43,8 +42,7 @@ impl GitLab {
         };
         let Some(there) = known.iter().find(|known| known.url == hook.url) else {
             let mend = Mend { does: format!("make the webhook {}", hook.url), method: Method::POST, path: place.path("/hooks"), body: body() };
-            let exam = Exam::warn(about, format!("none leads to {}", hook.url), format!("`trueup forge setup` makes it; {late}"));
-            return Need { about: about.to_owned(), exams: vec![exam], mends: vec![mend], by_hand };
+            return Need::no_hook(about, &hook.url, mend, by_hand);
         };
         let mut wrong = Vec::new();
         let told = [("pushes", there.push_events), ("merge requests", there.merge_requests_events), ("comments", there.note_events), ("pipelines", there.pipeline_events)];
@@ -62,19 +60,11 @@ impl GitLab {
         if (if signs { there.signing_token_present } else { there.token_present }) == Some(false) {
             wrong.push("signs nothing".to_owned());
         }
-        let well = wrong.is_empty();
-        let exam = match well {
-            true => Exam::ok(about, format!("{} hears of everything", hook.url)),
-            false => Exam::warn(about, format!("{} {}", hook.url, wrong.join(", ")), format!("`trueup forge setup` mends it; {late}")),
-        };
-        if well && !hook.anew {
-            return Need::seen(exam);
-        }
-        let does = if well { "set the webhook's secret again".to_owned() } else { format!("mend the webhook, which {}", wrong.join(", ")) };
-        let mut edit = body();
-        edit["push_events_branch_filter"] = "".into();
-        let mend = Mend { does, method: Method::PUT, path: place.path(format!("/hooks/{}", there.id)), body: edit };
-        Need { about: about.to_owned(), exams: vec![exam], mends: vec![mend], by_hand }
+        Need::hook(about, &hook.url, &wrong, hook.anew, by_hand, |does| {
+            let mut edit = body();
+            edit["push_events_branch_filter"] = "".into();
+            vec![Mend { does, method: Method::PUT, path: place.path(format!("/hooks/{}", there.id)), body: edit }]
+        })
     }
 
     /// Whether a push makes approvals void. Here they count for nothing after one; on GitLab's own page they would go on to be shown.
@@ -98,17 +88,14 @@ impl GitLab {
         if wanted.is_empty() {
             return None;
         }
-        let known: Vec<Label> = match self.api.whole(&place.path("/labels?per_page=100"), PAGES).await {
-            Ok(known) => known,
-            Err(error) => return Some(Need::seen(Exam::warn(about, error.to_string(), "try again; labels are made when they are first set"))),
-        };
-        let missing = wanted.iter().filter(|name| !known.iter().any(|label| *label.name == ***name));
-        let make = |name: &Str| {
-            let body: Json = json!({ "name": name, "color": COLOUR, "description": "set by trueup" });
-            Mend { does: format!("make the label `{name}`"), method: Method::POST, path: place.path("/labels"), body }
-        };
-        let mends: Vec<Mend> = missing.map(make).collect();
-        let said = format!("{} of {} are there, and what is missing is made when it is first set", wanted.len() - mends.len(), wanted.len());
-        Some(Need { about: about.to_owned(), exams: vec![Exam::ok(about, said)], mends, by_hand: "make the account a developer of the project".to_owned() })
+        let known = self.api.whole::<Label>(&place.path("/labels?per_page=100"), PAGES).await.map(|known| known.into_iter().map(|label| label.name).collect());
+        Some(Need::labels(
+            about,
+            wanted,
+            known,
+            |there, name| there == name,
+            "make the account a developer of the project",
+            |name, does| Mend { does, method: Method::POST, path: place.path("/labels"), body: json!({ "name": name, "color": COLOUR, "description": "set by trueup" }) },
+        ))
     }
 }

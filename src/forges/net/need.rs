@@ -2,11 +2,14 @@
 
 use super::NetError;
 use crate::{
-    core::model::RepoId,
+    core::model::{RepoId, Str},
     ports::{Exam, Found, Furnished, Fut, Outcome, Wish},
 };
 use reqwest::Method;
 use serde_json::Value as Json;
+
+/// What a server goes without while no webhook tells it of news.
+const LATE: &str = "until then news is found by the sweep alone";
 
 /// One thing that must stand.
 #[derive(Clone, Debug)]
@@ -35,6 +38,38 @@ impl Need {
     /// Something that is looked at and that nobody but a person can change.
     pub fn seen(exam: Exam) -> Self {
         Self { about: exam.about.clone(), by_hand: exam.next.clone().unwrap_or_default(), exams: vec![exam], mends: Vec::new() }
+    }
+
+    /// A webhook that is not there; `make` makes it.
+    pub fn no_hook(about: &str, url: &str, make: Mend, by_hand: String) -> Self {
+        let exam = Exam::warn(about, format!("none leads to {url}"), format!("`trueup forge setup` makes it; {LATE}"));
+        Self { about: about.to_owned(), exams: vec![exam], mends: vec![make], by_hand }
+    }
+
+    /// A webhook that is there, and what is `wrong` with it. `mends`: made of what they do, where there is something to do; `anew` says its secret again in any case.
+    pub fn hook(about: &str, url: &str, wrong: &[String], anew: bool, by_hand: String, mends: impl FnOnce(String) -> Vec<Mend>) -> Self {
+        let (well, wrong) = (wrong.is_empty(), wrong.join(", "));
+        let exam = match well {
+            true => Exam::ok(about, format!("{url} hears of everything")),
+            false => Exam::warn(about, format!("{url} {wrong}"), format!("`trueup forge setup` mends it; {LATE}")),
+        };
+        if well && !anew {
+            return Self::seen(exam);
+        }
+        let does = if well { "set the webhook's secret again".to_owned() } else { format!("mend the webhook, which {wrong}") };
+        Self { about: about.to_owned(), exams: vec![exam], mends: mends(does), by_hand }
+    }
+
+    /// The labels that are missing; they are made when they are first set, too. `known`: those that are there; `make` is the request for one.
+    pub fn labels(about: &str, wanted: &[Str], known: Result<Vec<String>, NetError>, same: fn(&str, &str) -> bool, by_hand: &str, make: impl Fn(&str, String) -> Mend) -> Self {
+        let known = match known {
+            Ok(known) => known,
+            Err(error) => return Self::seen(Exam::warn(about, error.to_string(), "try again; labels are made when they are first set")),
+        };
+        let missing = wanted.iter().filter(|name| !known.iter().any(|there| same(there, name)));
+        let mends: Vec<Mend> = missing.map(|name| make(name, format!("make the label `{name}`"))).collect();
+        let said = format!("{} of {} are there, and what is missing is made when it is first set", wanted.len() - mends.len(), wanted.len());
+        Self { about: about.to_owned(), exams: vec![Exam::ok(about, said)], mends, by_hand: by_hand.to_owned() }
     }
 
     /// Whether there is something to do.

@@ -22,6 +22,15 @@ impl Unread {
         }
     }
 
+    /// What was said in it, where that may be read; that it is not all is kept. Where none may be read, that is the reason, and no length of theirs.
+    pub fn talk<T>(&mut self, told: Result<(Vec<T>, bool), NetError>) -> Result<Vec<T>, NetError> {
+        let Some((said, whole)) = self.part(told.map(Some))? else { return Ok(Vec::new()) };
+        if !whole {
+            self.say(too_much_talk(said.len()));
+        }
+        Ok(said)
+    }
+
     /// Keeps that something is not told.
     pub fn say(&mut self, what: impl Into<Str>) {
         let what = what.into();
@@ -56,5 +65,14 @@ mod tests {
             assert_eq!(unread.part(fault(kind)).err().map(|error| error.kind), Some(kind));
         }
         assert_eq!(unread.list(), [Str::from("why")], "each reason once");
+    }
+
+    #[test]
+    fn talk_that_may_not_be_read_is_not_called_long() {
+        let mut unread = Unread::default();
+        assert_eq!(unread.talk(Err::<(Vec<u32>, bool), _>(NetError::new(ForgeErrorKind::Denied, "why"))).ok(), Some(Vec::new()));
+        assert_eq!(unread.talk(Ok((vec![1, 2], true))).ok(), Some(vec![1, 2]));
+        assert_eq!(unread.talk(Ok((vec![1, 2], false))).ok(), Some(vec![1, 2]));
+        assert_eq!(unread.list(), [Str::from("why"), too_much_talk(2).into()]);
     }
 }

@@ -4,7 +4,10 @@ use super::{
     issuer::{FakeIssuer, KEYS, Signer, now},
     job::{Job, Ran},
 };
-use crate::forges::{fake::Wire, hosted::town::Town};
+use crate::forges::{
+    fake::Wire,
+    hosted::{told_on_both, town::Town},
+};
 use jsonwebtoken::Algorithm;
 use serde_json::{Value, json};
 use sha2::{Digest as _, Sha256};
@@ -165,25 +168,7 @@ fn a_fault_is_told_with_its_place(wire: Wire) {
     assert_eq!(ran.err.contains(",line=1,col=23::"), matches!(wire, Wire::GitHub), "{}", ran.err);
 }
 
-/// Makes a test of each story for each forge.
-macro_rules! on_both {
-    ($($story:ident,)*) => {
-        mod github {
-            $(#[test]
-            fn $story() {
-                super::$story(super::Wire::GitHub);
-            })*
-        }
-        mod gitlab {
-            $(#[test]
-            fn $story() {
-                super::$story(super::Wire::GitLab);
-            })*
-        }
-    };
-}
-
-on_both! {
+told_on_both! {
     a_job_is_told_the_plan_that_the_change_shows_and_nothing_is_run,
     a_job_of_an_older_push_is_refused_with_both_heads,
     a_token_opens_what_its_own_job_is_about_and_no_other_door,

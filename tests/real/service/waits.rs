@@ -24,6 +24,21 @@ fn pointed(world: &World) -> String {
     said.split('.').next().unwrap_or_default().to_owned()
 }
 
+/// Approves the change that points `api` away from `old`, and waits for that; when `old` was last answered.
+fn approve_and_wait_for_the_move(world: &mut World, number: u64) -> Instant {
+    let mut asked_old = Instant::now();
+    world.approve(number);
+    world.until(|world| {
+        let asked = Instant::now();
+        let old = pointed(world) == "old";
+        if old {
+            asked_old = asked;
+        }
+        !old
+    });
+    asked_old
+}
+
 fn push(world: &World, branch: &str, edit: impl FnOnce(&World)) {
     edit(world);
     world.commit("more", "ana");
@@ -47,16 +62,7 @@ fn a_push_and_a_crash_in_the_middle_of_a_wait_for_caches_take_nothing_off_it() {
         leads_to(world, "new");
     });
     world.wait(number, "awaiting_approval");
-    let mut asked_old = Instant::now();
-    world.approve(number);
-    world.until(|world| {
-        let asked = Instant::now();
-        let old = pointed(world) == "old";
-        if old {
-            asked_old = asked;
-        }
-        !old
-    });
+    let asked_old = approve_and_wait_for_the_move(&mut world, number);
 
     // Nothing of what was approved changes, so what is left goes on by itself.
     push(&world, "move", |world| line(world, "more", "ttl: 60, type: TXT, value: beside it"));
@@ -92,16 +98,7 @@ fn the_next_merge_request_removes_what_the_last_one_let_go_of_only_when_no_cache
     world.wait(govern, "merged");
     let moves = world.propose("move", |world| leads_to(world, "new"));
     world.wait(moves, "awaiting_approval");
-    let mut asked_old = Instant::now();
-    world.approve(moves);
-    world.until(|world| {
-        let asked = Instant::now();
-        let old = pointed(world) == "old";
-        if old {
-            asked_old = asked;
-        }
-        !old
-    });
+    let asked_old = approve_and_wait_for_the_move(&mut world, moves);
     world.wait(moves, "merged");
     // Somebody else tidies up, in time for a cache that still leads there; on a machine that is too busy for that there is nothing to wait for, and nothing is said.
     let number = world.propose("tidy", |world| line(world, "old", ""));

@@ -32,3 +32,22 @@ macro_rules! on_both {
     };
 }
 use on_both;
+
+/// The same for stories of the whole program, which wait themselves.
+macro_rules! told_on_both {
+    ($($story:ident,)*) => {
+        mod github {
+            $(#[test]
+            fn $story() {
+                super::$story(super::Wire::GitHub);
+            })*
+        }
+        mod gitlab {
+            $(#[test]
+            fn $story() {
+                super::$story(super::Wire::GitLab);
+            })*
+        }
+    };
+}
+pub(crate) use told_on_both;

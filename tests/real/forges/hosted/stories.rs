@@ -3,6 +3,7 @@
 use super::{
     super::fake::{Fault, Protection, Verdict, Wire, push_on},
     office::PATH,
+    told_on_both,
     town::Town,
 };
 use trueup::ports::Reaction;
@@ -191,24 +192,6 @@ fn who_pushed_cannot_be_told_and_nothing_starts_until_it_is(wire: Wire) {
     assert!(!town.leads_to("192.0.2.88"));
     town.fake.mend();
     town.until_phase(number, "merged");
-}
-
-/// Makes a test of each story for each forge.
-macro_rules! told_on_both {
-    ($($story:ident,)*) => {
-        mod github {
-            $(#[test]
-            fn $story() {
-                super::$story(super::Wire::GitHub);
-            })*
-        }
-        mod gitlab {
-            $(#[test]
-            fn $story() {
-                super::$story(super::Wire::GitLab);
-            })*
-        }
-    };
 }
 
 told_on_both! {
