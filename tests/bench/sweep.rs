@@ -27,7 +27,7 @@ use trueup::{
     },
     forges::{
         github::GitHub,
-        net::{ForgeConfig, Project},
+        net::{ForgeConfig, Project, SignIn},
     },
     ports::{ForgeReader as _, People, SecretText, SystemClock},
 };
@@ -77,7 +77,7 @@ async fn swept(open: u64, rounds: usize) {
         name: "work".into(),
         web: fake.url.clone(),
         api: fake.api(),
-        token: SecretText::new("trueup-token"),
+        sign_in: SignIn::Token(SecretText::new("trueup-token")),
         ca: None,
         bot: None,
         answer: Duration::from_secs(600),

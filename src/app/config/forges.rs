@@ -23,8 +23,12 @@ pub struct Forge {
     /// Where its API begins, where that does not follow from `url` and `kind`.
     #[serde(default)]
     pub api: Option<Str>,
-    /// Where the token of the server's own account there comes from. That account alone should be able to merge.
-    pub token: SecretSource,
+    /// Where the token of the server's own account there comes from. That account alone should be able to merge. Either this or `app`.
+    #[serde(default)]
+    pub token: Option<SecretSource>,
+    /// Instead of a token, on GitHub: an app that is installed where the repositories are.
+    #[serde(default)]
+    pub app: Option<App>,
     /// Where the secret comes from with which its webhooks are signed; a list while it is rotated. Without it only repositories with one of their own take webhooks. For GitLab: the signing token (`whsec_…`), or the older secret token.
     #[serde(default)]
     pub webhook_secret: SecretSources,
@@ -46,6 +50,32 @@ pub struct Forge {
     /// How long one answer may take.
     #[serde(default = "default_answer")]
     pub answer_timeout: crate::core::model::Span,
+}
+
+/// A GitHub App.
+#[derive(Clone, Debug, Deserialize, Serialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct App {
+    /// Its client id (`Iv23…`) or its number, as its page shows them.
+    #[serde(deserialize_with = "text_or_number")]
+    #[schemars(with = "Str")]
+    pub id: Str,
+    /// Where its private key comes from: the file that GitHub lets you download once (`-----BEGIN RSA PRIVATE KEY-----`).
+    pub key: SecretSource,
+}
+
+/// People write the number as GitHub shows it.
+fn text_or_number<'de, D: serde::Deserializer<'de>>(from: D) -> Result<Str, D::Error> {
+    #[derive(Deserialize)]
+    #[serde(untagged)]
+    enum Either {
+        Number(u64),
+        Text(Str),
+    }
+    Ok(match Either::deserialize(from)? {
+        Either::Number(number) => number.to_string().into(),
+        Either::Text(text) => text,
+    })
 }
 
 /// Forges compute a large comparison while one waits; longer than this and they are down.
@@ -136,6 +166,10 @@ pub(super) fn check(check: &mut Check<'_>) {
         if repository.webhook_secret.0.iter().any(|source| matches!(source, SecretSource::File(_))) {
             check.needs_folder(&["repositories", &at, "webhook_secret"]);
         }
+        if server.forges.get(&repository.forge).is_some_and(|forge| forge.app.is_some()) && !repository.webhook_secret.0.is_empty() {
+            let what = format!("`{}` is an app's, and an app has one webhook with one secret", repository.forge);
+            check.fault(RefusalKind::Schema, &["repositories", &at, "webhook_secret"], what, "put it under the forge");
+        }
         let Some(project) = &repository.project else {
             let what = format!("`project` is missing: which repository of `{}` is it?", repository.forge);
             check.fault(RefusalKind::Schema, &["repositories", &at], what, "add `project: OWNER/NAME`");
@@ -185,7 +219,21 @@ fn one(check: &mut Check<'_>, name: &Str, forge: &Forge) {
             Ok(Safe::Encrypted | Safe::Here | Safe::Plain) => {}
         }
     }
-    for (key, secret) in std::iter::once(("token", &forge.token)).chain(forge.webhook_secret.0.iter().map(|source| ("webhook_secret", source))) {
+    match (&forge.token, &forge.app) {
+        (Some(_), None) => {}
+        (None, None) => fault(check, RefusalKind::Schema, "kind", "the server has no account there".to_owned(), "add `token:`, or on GitHub `app:`"),
+        (Some(_), Some(_)) => fault(check, RefusalKind::Schema, "app", "the server would have two accounts there".to_owned(), "name `token` or `app`, one of the two"),
+        (None, Some(_)) if forge.kind != ForgeKind::Github => {
+            fault(check, RefusalKind::Value, "app", format!("a forge of kind `{}` knows no apps", forge.kind.as_str()), "give it a `token:`");
+        }
+        (None, Some(app)) => {
+            if app.id.is_empty() || !app.id.chars().all(|c| c.is_ascii_alphanumeric() || "._-".contains(c)) {
+                fault(check, RefusalKind::Value, "app", format!("`{}` is no id of an app", app.id.escape_debug()), "copy the client id or the number from the app's page");
+            }
+        }
+    }
+    let keys = forge.token.iter().map(|source| ("token", source)).chain(forge.app.iter().map(|app| ("app", &app.key)));
+    for (key, secret) in keys.chain(forge.webhook_secret.0.iter().map(|source| ("webhook_secret", source))) {
         if matches!(secret, SecretSource::File(_)) {
             let path = path(key);
             check.needs_folder(&[&path[0], &path[1], &path[2]]);

@@ -476,7 +476,8 @@ impl Server {
         let store = store.into_iter().filter_map(|(what, source)| Some((what, source?.reference())));
         let forges = self.forges.iter().flat_map(|(name, forge)| {
             let hooks = forge.webhook_secret.0.iter().map(move |source| (format!("webhook secret of forge {name}"), source.reference()));
-            hooks.chain([(format!("token of forge {name}"), forge.token.reference())])
+            let token = forge.token.iter().map(move |source| (format!("token of forge {name}"), source.reference()));
+            hooks.chain(token).chain(forge.app.iter().map(move |app| (format!("private key of the app on forge {name}"), app.key.reference())))
         });
         let hooks = self.repositories.iter().flat_map(|of| of.webhook_secret.0.iter().map(move |source| (format!("webhook secret of repository {}", of.name), source.reference())));
         let queries = self.probes.prometheus.iter().filter_map(|(name, at)| Some((format!("token of Prometheus {name}"), at.token.as_ref()?.reference())));

@@ -13,7 +13,7 @@ use crate::{
     },
     forges::{
         gitea::Gitea,
-        net::{ForgeConfig, Project},
+        net::{ForgeConfig, Project, SignIn},
     },
     ports::{Clock, Exam, Furnished, Governed, Hook, Outcome, People, Secrets, SystemClock, Wish},
 };
@@ -94,11 +94,19 @@ async fn configured(server: &config::Server, name: &Str, forge: &config::Forge, 
             mirror: server.repository_path(repository),
         })
     };
+    let sign_in = match (&forge.app, &forge.token) {
+        (Some(app), _) => {
+            let key = super::resolve(secrets, &app.key.reference()).await.with_context(|| format!("the private key of the app on forge {name}"))?;
+            SignIn::App { id: app.id.to_string(), key }
+        }
+        (None, Some(token)) => SignIn::Token(super::resolve(secrets, &token.reference()).await.with_context(|| format!("the token of forge {name}"))?),
+        (None, None) => anyhow::bail!("forge {name} has neither `token` nor `app`"),
+    };
     Ok(ForgeConfig {
         name: name.to_string(),
         web: forge.web().to_owned(),
         api: forge.api(),
-        token: super::resolve(secrets, &forge.token.reference()).await.with_context(|| format!("the token of forge {name}"))?,
+        sign_in,
         ca,
         bot: forge.bot.clone().map(User::new),
         answer: forge.answer_timeout.std(),

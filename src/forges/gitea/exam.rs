@@ -21,7 +21,7 @@ impl Furnishes for Gitea {
         Box::pin(self.all_needs(repo, wish))
     }
 
-    fn mend<'a>(&'a self, mend: &'a Mend) -> Fut<'a, Result<(), NetError>> {
+    fn mend<'a>(&'a self, _: &'a RepoId, mend: &'a Mend) -> Fut<'a, Result<(), NetError>> {
         Box::pin(async move { self.client.send(Weight::Status, mend.method.clone(), &mend.path, Some(&mend.body).filter(|body| !body.is_null())).await.map(drop) })
     }
 }

@@ -9,7 +9,7 @@ use crate::{
         model::{CommitId, MrId, RepoId, Span, Time, User},
         review::Right,
     },
-    forges::net::{Client, ConfigError, Entrance, ForgeConfig, KnownTeams, Mirror, Mirrors, NetError, Want, Written, encoded, right_by_teams},
+    forges::net::{Badge, Client, ConfigError, Entrance, ForgeConfig, KnownTeams, Mirror, Mirrors, NetError, Token, Want, Written, encoded, right_by_teams},
     git::oid,
     ports::{Clock, ForgeErrorKind, Governed, People},
 };
@@ -66,10 +66,12 @@ pub(super) struct Known {
 impl Gitea {
     /// Makes the client and opens the mirrors; nothing is asked yet.
     pub fn new(config: ForgeConfig, people: Arc<dyn People>, clock: Arc<dyn Clock>) -> Result<Self, ConfigError> {
-        let ForgeConfig { name, web: _, api, token, ca, bot, answer, projects } = config;
+        let ForgeConfig { name, web: _, api, sign_in, ca, bot, answer, projects } = config;
+        let token = sign_in.token()?;
+        let badge: Arc<dyn Badge> = Arc::new(Token(token.clone()));
         let (mut places, mut mirrors) = (BTreeMap::new(), Mirrors::default());
         for project in projects {
-            let mirror = mirrors.of(&project, ("trueup", &token), ca.as_deref())?;
+            let mirror = mirrors.of(&project, "trueup", badge.clone(), ca.as_deref())?;
             let place = Place {
                 api: format!("/repos/{}", project.path),
                 branch: project.branch,
@@ -81,7 +83,7 @@ impl Gitea {
             };
             places.insert(project.id, place);
         }
-        let entrance = Entrance { name, api, header: ("authorization", "token "), token, headers: vec![("accept", "application/json".to_owned())], ca, answer };
+        let entrance = Entrance { name, api, token: Some(("authorization", "token ", token)), headers: vec![("accept", "application/json".to_owned())], ca, answer };
         let bot = OnceCell::new_with(bot.map(|bot| people.by_login(bot.as_str())));
         Ok(Self { client: Client::new(entrance, clock.clone())?, clock, people, bot, places, rights: Mutex::default(), teams: KnownTeams::default() })
     }

@@ -1,33 +1,32 @@
 //! Requests to GitHub: signed in by octocrab, carried by the connection of all network forges, read into our own types.
 
-use super::transport::{Came, Carried, Transport};
+use super::{
+    transport::{Came, Carried, Transport},
+    wire::{Chosen, Hosted},
+};
 use crate::{
-    forges::net::{Answer, Client, Lengths, NetError, Weight, encoded},
+    forges::net::{Answer, Badge, Client, Lengths, NetError, Weight, encoded, sign},
     ports::{ForgeErrorKind, SecretText},
 };
 use octocrab::{AuthState, Octocrab, OctocrabBuilder};
-use reqwest::Method;
+use reqwest::{Method, header::AUTHORIZATION};
 use serde::{Serialize, de::DeserializeOwned};
 use std::sync::Arc;
 
 /// GitHub's API under one sign-in.
+#[derive(Clone)]
 pub struct Api {
     crab: Octocrab,
     client: Arc<Client>,
-    name: String,
+    badge: Arc<dyn Badge>,
 }
 
 impl Api {
-    /// Signs every request with a token.
-    pub fn with_token(client: Arc<Client>, token: &SecretText) -> Self {
-        Self::new(client, AuthState::AccessToken { token: token.expose().to_owned().into() })
-    }
-
-    fn new(client: Arc<Client>, auth: AuthState) -> Self {
-        let name = client.name().to_owned();
-        let built = OctocrabBuilder::new_empty().with_service(Transport(client.clone())).with_auth(auth).build();
+    /// Signs every request with what the badge says then.
+    pub fn new(client: Arc<Client>, badge: Arc<dyn Badge>) -> Self {
+        let built = OctocrabBuilder::new_empty().with_service(Transport(client.clone())).with_auth(AuthState::None).build();
         let crab = built.unwrap_or_else(|never| match never {});
-        Self { crab, client, name }
+        Self { crab, client, badge }
     }
 
     /// Asks for one thing and reads it.
@@ -69,8 +68,26 @@ impl Api {
         if whole {
             return Ok(all);
         }
-        let what = format!("forge {} has more than {most} pages of {}; not all of it was read", self.name, path.split('?').next().unwrap_or(path));
+        let what = format!("forge {} has more than {most} pages of {}; not all of it was read", self.client.name(), path.split('?').next().unwrap_or(path));
         Err(NetError::new(ForgeErrorKind::Invalid, what))
+    }
+
+    /// Asks for the repositories that an installation of an app may see, all of them.
+    pub async fn installed(&self, most: usize) -> Result<Vec<Hosted>, NetError> {
+        let (mut all, mut next) = (Vec::new(), Some("/installation/repositories?per_page=100".to_owned()));
+        for _ in 0..most {
+            let Some(path) = next else { return Ok(all) };
+            let (answer, after) = self.page(&path).await?;
+            all.extend(answer.json::<Chosen>()?.repositories);
+            next = after;
+        }
+        match next {
+            None => Ok(all),
+            Some(_) => Err(NetError::new(
+                ForgeErrorKind::Invalid,
+                format!("forge {} lets the app see more than {most} pages of repositories; not all of them were read", self.client.name()),
+            )),
+        }
     }
 
     /// Asks for a list whose entries may be long, `most` of them at most; whether that was all of it. `path` ends with its query begun.
@@ -100,11 +117,24 @@ impl Api {
         }
     }
 
+    /// A token that GitHub does not know any more did nothing: what was asked with it is asked once more with another.
     async fn call(&self, weight: Option<Weight>, method: Method, path: &str, body: Option<&impl Serialize>) -> Result<Answer, NetError> {
-        let fault = |what: String| NetError::new(ForgeErrorKind::Invalid, format!("forge {} cannot be asked for {path}: {what}", self.name));
-        let head = hyper::Request::builder().method(method).uri(path).extension(Carried(weight));
+        let token = self.badge.token().await?;
+        match self.once(weight, method.clone(), path, body, &token).await {
+            Err(error) if error.kind == ForgeErrorKind::Stranger && self.badge.refused(&token).await => {
+                let token = self.badge.token().await?;
+                self.once(weight, method, path, body, &token).await
+            }
+            came => came,
+        }
+    }
+
+    async fn once(&self, weight: Option<Weight>, method: Method, path: &str, body: Option<&impl Serialize>, token: &SecretText) -> Result<Answer, NetError> {
+        let fault = |what: String| NetError::new(ForgeErrorKind::Invalid, format!("forge {} cannot be asked for {path}: {what}", self.client.name()));
+        let signed = sign("Bearer ", token).map_err(|error| fault(error.0))?;
+        let head = hyper::Request::builder().method(method).uri(path).header(AUTHORIZATION, signed).extension(Carried(weight));
         let request = self.crab.build_request(head, body).map_err(|error| fault(error.to_string()))?;
-        // An error here is of octocrab's own: a key that signs nothing, a token's answer that cannot be read.
+        // An error here is of octocrab's own.
         let response = self.crab.execute(request).await.map_err(|error| fault(signing(&error)))?;
         match response.into_parts().0.extensions.remove::<Came>() {
             Some(Came(came)) => came,

@@ -32,7 +32,7 @@ pub struct Standing {
 impl GitHub {
     /// Every status on a commit, the newest of each context.
     pub(super) async fn statuses(&self, place: &Place, head: &CommitId) -> Result<Vec<Status>, NetError> {
-        let all: Vec<Status> = self.api.whole(&place.path(format!("/commits/{head}/statuses?per_page=100")), PAGES).await?;
+        let all: Vec<Status> = place.api.whole(&place.path(format!("/commits/{head}/statuses?per_page=100")), PAGES).await?;
         // Newest first.
         let mut seen = BTreeSet::new();
         Ok(all.into_iter().filter(|status| seen.insert(status.context.clone())).collect())
@@ -59,7 +59,7 @@ impl GitHub {
         let mut next = Some(place.path(format!("/commits/{head}/check-runs?per_page=100")));
         for _ in 0..PAGES {
             let Some(path) = next else { break };
-            let (answer, after) = self.api.page(&path).await?;
+            let (answer, after) = place.api.page(&path).await?;
             for run in answer.json::<CheckRuns>()?.check_runs {
                 say(&run.name, of_run(&run));
             }
@@ -75,7 +75,7 @@ impl GitHub {
 
     /// Reviews that stand: of each person the last that judged, approvals only where they were given at this head.
     pub(super) async fn reviews(&self, repo: &RepoId, place: &Place, number: u64, head: &CommitId) -> Result<Standing, NetError> {
-        let all: Vec<wire::Review> = self.api.whole(&place.path(format!("/pulls/{number}/reviews?per_page=100")), REVIEWS).await?;
+        let all: Vec<wire::Review> = place.api.whole(&place.path(format!("/pulls/{number}/reviews?per_page=100")), REVIEWS).await?;
         let mut last: BTreeMap<User, wire::Review> = BTreeMap::new();
         // Oldest first; a remark judges nothing, and what is being written is nobody's word yet.
         for review in all.into_iter().filter(|review| matches!(&*review.state, "APPROVED" | "CHANGES_REQUESTED" | "DISMISSED")) {

@@ -33,7 +33,7 @@ impl GitHub {
         let path = place.path("/deployments");
         // By its task, which names the change: what was made and never answered is found, too.
         let query = format!("{path}?task={}&environment={}&per_page={HEADS}", encoded(task), encoded(&wanted.environment));
-        let known: Vec<Deployed> = self.api.get(&query).await?;
+        let known: Vec<Deployed> = place.api.get(&query).await?;
         let ours: Vec<&Deployed> = known.iter().filter(|one| self.user(one.creator.as_ref()) == *bot).collect();
         let id = match ours.iter().find(|one| one.sha == face.head.as_str()) {
             Some(there) => there.id,
@@ -47,7 +47,7 @@ impl GitHub {
                     "ref": face.head, "task": task, "auto_merge": false, "required_contexts": [], "environment": wanted.environment,
                     "description": cut(&wanted.text), "payload": { "change": task }, "transient_environment": false,
                 });
-                self.api.send(Weight::Deployment, Method::POST, &path, &body).await?.json::<Deployed>()?.id
+                place.api.send(Weight::Deployment, Method::POST, &path, &body).await?.json::<Deployed>()?.id
             }
         };
         self.say_deployment(place, id, wanted).await
@@ -56,7 +56,7 @@ impl GitHub {
     /// Says the state of a deployment, unless that is what was said last.
     async fn say_deployment(&self, place: &Place, id: u64, wanted: &Deployment) -> Result<(), NetError> {
         let path = place.path(format!("/deployments/{id}/statuses"));
-        let last: Vec<DeployedStatus> = self.api.get(&format!("{path}?per_page=1")).await?;
+        let last: Vec<DeployedStatus> = place.api.get(&format!("{path}?per_page=1")).await?;
         let state = word(wanted.state);
         if last.first().is_some_and(|last| last.state == state) {
             return Ok(());
@@ -66,7 +66,7 @@ impl GitHub {
             body["environment_url"] = (**url).into();
             body["log_url"] = (**url).into();
         }
-        self.api.send(Weight::Deployment, Method::POST, &path, &body).await.map(drop)
+        place.api.send(Weight::Deployment, Method::POST, &path, &body).await.map(drop)
     }
 }
 

@@ -4,7 +4,7 @@ use super::{
     api::encoded_path,
     forge::{GitHub, Place},
     setup,
-    wire::{Account, Protection, Repository, Rule},
+    wire::{Protection, Repository, Rule},
 };
 use crate::{
     core::model::RepoId,
@@ -22,8 +22,15 @@ impl Furnishes for GitHub {
         Box::pin(self.all_needs(repo, wish))
     }
 
-    fn mend<'a>(&'a self, mend: &'a Mend) -> Fut<'a, Result<(), NetError>> {
-        Box::pin(async move { self.api.send(Weight::Status, mend.method.clone(), &mend.path, &mend.body).await.map(drop) })
+    fn mend<'a>(&'a self, repo: &'a RepoId, mend: &'a Mend) -> Fut<'a, Result<(), NetError>> {
+        Box::pin(async move {
+            // What is the app's own, no installation may change.
+            let api = match self.door.app().filter(|_| mend.path.starts_with("/app/")) {
+                Some(app) => &app.api,
+                None => &self.place(repo)?.api,
+            };
+            api.send(Weight::Status, mend.method.clone(), &mend.path, &mend.body).await.map(drop)
+        })
     }
 }
 
@@ -35,41 +42,52 @@ impl GitHub {
             Ok(place) => place,
             Err(error) => return vec![fault("forge", &error, "check `project:`")],
         };
-        let mut needs = Vec::new();
-        match self.api.get::<Account>("/user").await {
-            Ok(account) => needs.push(Need::seen(match self.bot().await {
-                Ok(bot) if *bot != self.user(Some(&account)) => {
-                    let said = format!("the token is that of `{}`, and `bot:` says `{bot}`: its comments would not be known as ours", account.login);
-                    Exam::fail(about("forge"), said, "correct `bot:`, or leave it out")
+        let (mut needs, mut app) = (Vec::new(), None);
+        match self.door.app() {
+            Some(known) => match self.app_stands(about, place, known).await {
+                Ok((stand, told)) => {
+                    needs.extend(stand);
+                    app = Some((known, told));
                 }
-                Ok(_) | Err(_) => Exam::ok(about("forge"), format!("the token is that of `{}` on {}", account.login, self.name)),
-            })),
-            Err(error) => return vec![fault("forge", &error, "check `url:`, `ca:` and `token:` under `forges:`")],
+                Err(need) => return vec![*need],
+            },
+            None => match self.account().await {
+                Ok(account) => needs.push(Need::seen(match self.bot().await {
+                    Ok(bot) if *bot != self.user(Some(&account)) => {
+                        let said = format!("the token is that of `{}`, and `bot:` says `{bot}`: its comments would not be known as ours", account.login);
+                        Exam::fail(about("forge"), said, "correct `bot:`, or leave it out")
+                    }
+                    Ok(_) | Err(_) => Exam::ok(about("forge"), format!("the token is that of `{}` on {}", account.login, self.name)),
+                })),
+                Err(error) => return vec![fault("forge", &error, "check `url:`, `ca:` and `token:` under `forges:`")],
+            },
         }
-        let repository = match self.api.get::<Repository>(&place.path("")).await {
+        let repository = match place.api.get::<Repository>(&place.path("")).await {
             Ok(found) => found,
             Err(error) => return needs.into_iter().chain([fault("account", &error, "check `project:`, and let the account write to it")]).collect(),
         };
-        needs.extend(rights(&about("account"), &repository).into_iter().map(Need::seen));
+        needs.extend(rights(&about("account"), &repository, app.is_some()).into_iter().map(Need::seen));
         if let Err(error) = place.mirror.settle(&place.project.branch).await {
             needs.push(fault("branch", &error, "let the account read the repository"));
         }
         if let Err(error) = self.tip(place, &place.project.branch.said()).await {
             needs.push(fault("branch", &error, &format!("push the branch `{}`", place.project.branch)));
         }
-        needs.extend(self.protection(repo, place, &repository).await);
-        if let Some(hook) = &wish.hook {
-            needs.push(self.hook(&about("webhook"), place, hook).await);
+        needs.extend(self.protection(repo, place, &repository, app.as_ref().map(|(_, told)| told.id)).await);
+        match (&wish.hook, &app) {
+            (Some(hook), Some((app, told))) => needs.extend(self.app_hook(&about("webhook"), app, told, hook).await),
+            (Some(hook), None) => needs.push(self.hook(&about("webhook"), place, hook).await),
+            (None, _) => {}
         }
         needs.extend(self.labels(&about("labels"), place, &wish.labels).await);
         needs
     }
 
     /// Whether nobody but us moves the branch, and nothing is merged before it is true. GitHub keeps two kinds of rules; either may say it.
-    async fn protection(&self, repo: &RepoId, place: &Place, repository: &Repository) -> Vec<Need> {
+    async fn protection(&self, repo: &RepoId, place: &Place, repository: &Repository, app: Option<u64>) -> Vec<Need> {
         let branch = &place.project.branch.said();
         let about = format!("repository {repo}: protected branch");
-        let rules: Vec<Rule> = match self.api.whole(&place.path(format!("/rules/branches/{}?per_page=100", encoded_path(branch))), 5).await {
+        let rules: Vec<Rule> = match place.api.whole(&place.path(format!("/rules/branches/{}?per_page=100", encoded_path(branch))), 5).await {
             Ok(rules) => rules,
             // Older Enterprise servers have none.
             Err(error) if error.kind == ForgeErrorKind::NotFound => Vec::new(),
@@ -81,7 +99,7 @@ impl GitHub {
             needs.push(Need::seen(Exam::fail(format!("repository {repo}: merge queue"), said, "take the merge queue off this branch: the server is one")));
         }
         let path = place.path(format!("/branches/{}/protection", encoded_path(branch)));
-        let found: Option<Json> = match self.api.find(&path).await {
+        let found: Option<Json> = match place.api.find(&path).await {
             Ok(found) => found,
             Err(error) if error.kind == ForgeErrorKind::Denied && rules.is_empty() => {
                 let next = "let the account administer the repository while doctor or setup looks";
@@ -98,7 +116,9 @@ impl GitHub {
         };
         let Ok(bot) = self.bot().await else { return needs };
         let restricted = protection.as_ref().and_then(|rules| rules.restrictions.as_ref());
-        let alone = restricted.is_some_and(|who| who.teams.is_empty() && who.apps.is_empty() && who.users.iter().all(|user| self.user(Some(user)) == *bot));
+        let us = bot.as_str().strip_suffix("[bot]");
+        let is_us = |app: &Json| us.is_some() && app["slug"].as_str() == us;
+        let alone = restricted.is_some_and(|who| who.teams.is_empty() && who.apps.iter().all(is_us) && who.users.iter().all(|user| self.user(Some(user)) == *bot));
         let mut required: Vec<&str> = rules.iter().flat_map(|rule| rule.contexts()).collect();
         required.extend(protection.iter().flat_map(Protection::contexts));
         // People of one account are bound by nothing that names accounts.
@@ -110,7 +130,7 @@ impl GitHub {
             ),
             method: Method::PUT,
             path,
-            body: setup::wanted(found.as_ref().unwrap_or(&Json::Null), bot.as_str(), personal),
+            body: setup::wanted(found.as_ref().unwrap_or(&Json::Null), bot.as_str(), app, personal),
         };
         let by_hand = format!("settings, branches, rule for `{branch}`: restrict who can push to `{bot}` alone, require the status `{CONVERGED}`, do not allow bypassing it");
         if protection.is_none() && rules.is_empty() {
@@ -141,12 +161,14 @@ impl GitHub {
     }
 }
 
-fn rights(about: &str, found: &Repository) -> Vec<Exam> {
+/// `app`: what we may is said by the installation.
+fn rights(about: &str, found: &Repository, app: bool) -> Vec<Exam> {
     let may = found.permissions.unwrap_or_default();
-    let mut exams = vec![match may.push {
+    let mut exams = Vec::new();
+    exams.extend((!app).then(|| match may.push {
         true => Exam::ok(about, "it may write: it sets statuses, comments and labels, and merges"),
         false => Exam::fail(about, "it may not write: no comment, no status, no merge", "let the account write to the repository, and give its token `repo`"),
-    }];
+    }));
     if found.archived {
         exams.push(Exam::fail(about, "the repository is archived", "take it out of the archive, or out of the configuration"));
     }

@@ -1,12 +1,12 @@
 //! The forge itself: its connection, its mirrors, and what it remembers between sweeps.
 
-use super::{api::Api, wire::Account};
+use super::{api::Api, door::Door, wire::Account};
 use crate::{
     core::{
         model::{CommitId, MrId, RepoId, User},
         review::Right,
     },
-    forges::net::{Client, ConfigError, Entrance, ForgeConfig, Known, KnownTeams, Mirror, Mirrors, NetError, Project, Want, Written, right_by_teams},
+    forges::net::{ConfigError, Entrance, ForgeConfig, Known, KnownTeams, Mirror, Mirrors, NetError, Project, Want, Written, right_by_teams},
     ports::{Clock, ForgeErrorKind, People},
 };
 use std::{collections::BTreeMap, sync::Arc};
@@ -14,9 +14,7 @@ use tokio::sync::OnceCell;
 
 /// One GitHub under one account.
 pub struct GitHub {
-    pub(super) api: Api,
-    /// GraphQL stands beside REST and counts its own limit.
-    pub(super) questions: Api,
+    pub(super) door: Door,
     pub(super) people: Arc<dyn People>,
     pub(super) name: String,
     pub(super) clock: Arc<dyn Clock>,
@@ -28,6 +26,9 @@ pub struct GitHub {
 /// One governed repository.
 pub struct Place {
     pub project: Project,
+    pub api: Api,
+    /// GraphQL stands beside REST.
+    pub questions: Api,
     pub mirror: Arc<Mirror>,
     /// What the last sweep knew.
     pub known: tokio::sync::Mutex<Known>,
@@ -40,34 +41,25 @@ pub struct Place {
 impl GitHub {
     /// Makes the forge with its mirrors; nothing is contacted yet.
     pub fn new(config: ForgeConfig, people: Arc<dyn People>, clock: Arc<dyn Clock>) -> Result<Self, ConfigError> {
-        let entrance = |api: String| Entrance {
+        let entrance = Entrance {
             name: config.name.clone(),
-            api,
-            header: ("authorization", "Bearer "),
-            token: config.token.clone(),
+            api: config.api,
+            token: None,
             headers: vec![("accept", "application/vnd.github+json".into()), ("x-github-api-version", "2022-11-28".into())],
             ca: config.ca.clone(),
             answer: config.answer,
         };
-        let rest = Arc::new(Client::new(entrance(config.api.clone()), clock.clone())?);
-        let questions = Arc::new(Client::new(entrance(beside(&config.api)), clock.clone())?);
+        let door = Door::new(entrance, config.sign_in, clock.clone())?;
         let (mut places, mut mirrors) = (BTreeMap::new(), Mirrors::default());
         for project in config.projects {
             // GitHub takes any user with a token; apps want this one.
-            let mirror = mirrors.of(&project, ("x-access-token", &config.token), config.ca.as_deref())?;
-            places.insert(project.id.clone(), Place { project, mirror, known: tokio::sync::Mutex::default(), merging: tokio::sync::Mutex::default(), written: Written::default() });
+            let mirror = mirrors.of(&project, "x-access-token", door.badge(&project.path), config.ca.as_deref())?;
+            let (api, questions) = door.about(&project.path)?;
+            let (known, merging, written) = Default::default();
+            places.insert(project.id.clone(), Place { project, api, questions, mirror, known, merging, written });
         }
         let bot = OnceCell::new_with(config.bot.map(|bot| people.by_login(bot.as_str())));
-        Ok(Self {
-            api: Api::with_token(rest, &config.token),
-            questions: Api::with_token(questions, &config.token),
-            people,
-            name: config.name,
-            clock,
-            bot,
-            places,
-            teams: KnownTeams::default(),
-        })
+        Ok(Self { door, people, name: config.name, clock, bot, places, teams: KnownTeams::default() })
     }
 
     pub(super) fn place(&self, repo: &RepoId) -> Result<&Place, NetError> {
@@ -88,10 +80,20 @@ impl GitHub {
     /// Our own account, asked for once where nobody told.
     pub(super) async fn bot(&self) -> Result<&User, NetError> {
         let asked = || async {
-            let me: Account = self.api.get("/user").await?;
-            Ok(self.people.by_login(&me.login))
+            let login = match self.door.app() {
+                // What an app does is done by an account of this name.
+                Some(app) => app.me().await?.login(),
+                None => self.account().await?.login,
+            };
+            Ok(self.people.by_login(&login))
         };
         self.bot.get_or_try_init(asked).await
+    }
+
+    /// Whose the token is.
+    pub(super) async fn account(&self) -> Result<Account, NetError> {
+        // Asked by any of our connections: the token is the same.
+        self.door.of_owner("")?.get("/user").await
     }
 
     /// An account as the server knows it; what is left of a deleted one is GitHub's `ghost`.
@@ -141,21 +143,5 @@ impl Place {
             wants.push(Want { theirs: name.clone(), ours: name, at: head.clone() });
         }
         self.mirror.follow(&wants).await
-    }
-}
-
-/// Where GraphQL is asked: `https://api.github.com` and `https://HOST/api`, each followed by `/graphql`.
-fn beside(api: &str) -> String {
-    api.strip_suffix("/v3").unwrap_or(api).to_owned()
-}
-
-#[cfg(test)]
-mod tests {
-    use super::beside;
-
-    #[test]
-    fn graphql_stands_beside_rest_at_github_and_on_a_host_of_ones_own() {
-        assert_eq!(beside("https://api.github.com"), "https://api.github.com");
-        assert_eq!(beside("https://git.example.com/api/v3"), "https://git.example.com/api");
     }
 }

@@ -19,12 +19,12 @@ const COMMENTS: usize = 5000;
 
 impl GitHub {
     pub(super) async fn pull(&self, place: &Place, number: u64) -> Result<Pull, NetError> {
-        self.api.get(&place.path(format!("/pulls/{number}"))).await
+        place.api.get(&place.path(format!("/pulls/{number}"))).await
     }
 
     /// The comments, oldest first, and whether those are all.
     pub(super) async fn comments(&self, place: &Place, number: u64) -> Result<(Vec<wire::Comment>, bool), NetError> {
-        self.api.long(&place.path(format!("/issues/{number}/comments?")), COMMENTS).await
+        place.api.long(&place.path(format!("/issues/{number}/comments?")), COMMENTS).await
     }
 
     pub(super) async fn sight(&self, mr: &MrId, since: Option<CommentId>) -> Result<Sighting, NetError> {
@@ -125,7 +125,7 @@ impl GitHub {
         fresh.said.sort_by_key(|comment| comment.id);
         // Seconds tell no edit within the one in which it was written, and whoever may write here can be that quick.
         let asked: Vec<&str> = commands.iter().map(|(_, node)| &**node).collect();
-        let edited = match unread.part(self.edited(&asked).await.map(Some))? {
+        let edited = match unread.part(self.edited(place, &asked).await.map(Some))? {
             Some(edited) => edited,
             None => {
                 // None is handed on, so that none is passed over.

@@ -26,7 +26,7 @@ impl GitHub {
         if let Some(answer) = self.before(place, ticket, &pull).await? {
             return Ok(answer);
         }
-        let repository: Repository = self.api.get(&place.path("")).await?;
+        let repository: Repository = place.api.get(&place.path("")).await?;
         let Some(method) = method(&repository) else {
             let why = "the repository allows neither merge commits nor squashing nor rebasing; allow one in its settings".to_owned();
             return Ok(MergeAnswer::Refused { transient: true, why });
@@ -39,7 +39,7 @@ impl GitHub {
             "commit_title": format!("{title} (#{})", mr.number),
             "commit_message": format!("Trueup-Change: {mr}\nTrueup-Digest: {}", ticket.digest()),
         });
-        match self.api.send(Weight::Merge, Method::PUT, &place.path(format!("/pulls/{}/merge", mr.number)), &body).await {
+        match place.api.send(Weight::Merge, Method::PUT, &place.path(format!("/pulls/{}/merge", mr.number)), &body).await {
             Ok(answer) => {
                 let merged: Merged = answer.json()?;
                 self.read_back(place, &merged.sha).await
@@ -100,7 +100,7 @@ impl GitHub {
     }
 
     async fn read_back(&self, place: &Place, commit: &str) -> Result<MergeAnswer, NetError> {
-        let GitCommit { sha, tree, parents } = self.api.get(&place.path(format!("/git/commits/{commit}"))).await?;
+        let GitCommit { sha, tree, parents } = place.api.get(&place.path(format!("/git/commits/{commit}"))).await?;
         Ok(MergeAnswer::Merged { commit: CommitId::new(sha), parents: parents.into_iter().map(|parent| CommitId::new(parent.sha)).collect(), tree: TreeId::new(tree.sha) })
     }
 }

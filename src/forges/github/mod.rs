@@ -4,8 +4,11 @@
 //! twice: the sticky comment and answers by hidden marks in comments of our own account, statuses by their context, a merge by its head.
 
 mod api;
+mod app;
+mod app_exam;
 mod checks;
 mod deploy;
+mod door;
 mod exam;
 mod forge;
 mod look;

@@ -31,7 +31,7 @@ impl GitHub {
     /// What the forge itself gives somebody.
     pub(super) async fn forge_right(&self, repo: &RepoId, who: &User) -> Result<Right, NetError> {
         let place = self.place(repo)?;
-        let found: Option<Permission> = self.api.find(&place.path(format!("/collaborators/{}/permission", encoded(who.as_str())))).await?;
+        let found: Option<Permission> = place.api.find(&place.path(format!("/collaborators/{}/permission", encoded(who.as_str())))).await?;
         Ok(match found.as_ref().map(|found| &*found.permission) {
             Some("admin" | "write" | "maintain") => Right::Write,
             Some("read" | "triage") => Right::Read,
@@ -45,23 +45,23 @@ impl GitHub {
     pub(super) async fn pushers(&self, place: &Place, pull: &Pull, events: &[Event], authors: BTreeSet<User>, unread: &mut Unread) -> Result<BTreeSet<User>, NetError> {
         let mut found: BTreeSet<User> = authors.into_iter().map(|who| mail(&who).and_then(|mail| self.people.by_email(mail)).unwrap_or(who)).collect();
         found.insert(self.user(pull.user.as_ref()));
-        let (commits, _): (Vec<Commit>, bool) = unread.part(self.api.pages(&place.path(format!("/pulls/{}/commits?per_page=100", pull.number)), COMMITS).await)?;
+        let (commits, _): (Vec<Commit>, bool) = unread.part(place.api.pages(&place.path(format!("/pulls/{}/commits?per_page=100", pull.number)), COMMITS).await)?;
         let accounts = commits.iter().flat_map(|commit| [&commit.author, &commit.committer]).flatten().filter_map(|account| account.login.as_deref());
         found.extend(accounts.map(|login| self.people.by_login(login)));
         let forced = events.iter().filter(|event| matches!(&*event.event, "head_ref_force_pushed" | "head_ref_restored"));
         found.extend(forced.map(|event| self.user(event.actor.as_ref())));
         match &pull.head.repo {
-            Some(repo) => found.extend(unread.part(self.who_pushed(&repo.full_name, pull).await)?),
+            Some(repo) => found.extend(unread.part(self.who_pushed(place, &repo.full_name, pull).await)?),
             None => unread.say(format!("who pushed `{}` is not known, because the repository that it came from is gone; push it to a branch here", pull.head.name)),
         }
         Ok(found)
     }
 
     /// Who pushed to the branch of a request since it was made. Not to know that is no answer: whoever may approve may have pushed (I2).
-    async fn who_pushed(&self, path: &str, pull: &Pull) -> Result<BTreeSet<User>, NetError> {
+    async fn who_pushed(&self, place: &Place, path: &str, pull: &Pull) -> Result<BTreeSet<User>, NetError> {
         let branch = &pull.head.name;
         let asked = format!("/repos/{path}/activity?ref={}&per_page=100", encoded(&format!("refs/heads/{branch}")));
-        let (activity, whole): (Vec<Activity>, bool) = self.api.pages(&asked, PUSHES).await.map_err(|error| {
+        let (activity, whole): (Vec<Activity>, bool) = place.api.pages(&asked, PUSHES).await.map_err(|error| {
             let what = format!("who pushed `{branch}` of {path} is not told ({}); let the server's account read that repository, or push to a branch here", error.what);
             NetError { what, ..error }
         })?;
@@ -84,7 +84,7 @@ impl GitHub {
 
     /// The history of a request.
     pub(super) async fn events(&self, place: &Place, number: u64) -> Result<Vec<Event>, NetError> {
-        self.api.whole(&place.path(format!("/issues/{number}/events?per_page=100")), HISTORY).await
+        place.api.whole(&place.path(format!("/issues/{number}/events?per_page=100")), HISTORY).await
     }
 
     /// Who set the label `incident`, where they may approve here.
@@ -108,7 +108,7 @@ impl Teamed for GitHub {
         Box::pin(async move {
             let (org, name) = parts(team, &self.place(repo)?.project.path)?;
             let path = format!("/orgs/{}/teams/{}/members?per_page=100", encoded(org), encoded(&name.to_ascii_lowercase()));
-            let all: Vec<Account> = self.api.whole(&path, MEMBER_PAGES).await?;
+            let all: Vec<Account> = self.door.of_owner(org)?.whole(&path, MEMBER_PAGES).await?;
             Ok(all.iter().map(|account| self.user(Some(account))).collect())
         })
     }

@@ -62,8 +62,12 @@ impl ForgeReader for GitHub {
 
     fn repositories<'a>(&'a self, group: &'a str) -> Fut<'a, Result<Vec<Hosted>, ForgeError>> {
         Box::pin(async move {
-            let path = format!("/orgs/{}/repos?type=all&sort=full_name&per_page=100", super::api::encoded_path(group));
-            let found = self.api.whole::<super::wire::Hosted>(&path, GROUP).await?;
+            let api = self.door.of_owner(group)?;
+            let found = match self.door.app() {
+                // Those that whoever installed it chose, and no others.
+                Some(_) => api.installed(GROUP).await?,
+                None => api.whole::<super::wire::Hosted>(&format!("/orgs/{}/repos?type=all&sort=full_name&per_page=100", super::api::encoded_path(group)), GROUP).await?,
+            };
             Ok(found.into_iter().map(|one| Hosted { path: one.full_name, archived: one.archived }).collect())
         })
     }
@@ -89,7 +93,7 @@ impl Described for GitHub {
     fn described<'a>(&'a self, mr: &'a MrId) -> Fut<'a, Result<Option<(MrState, String)>, NetError>> {
         Box::pin(async move {
             let place = self.place(&mr.repo)?;
-            let Some(pull) = self.api.find::<super::wire::Pull>(&place.path(format!("/pulls/{}", mr.number))).await? else { return Ok(None) };
+            let Some(pull) = place.api.find::<super::wire::Pull>(&place.path(format!("/pulls/{}", mr.number))).await? else { return Ok(None) };
             // Several repositories may be one there: the one that governs where it goes knows what it is.
             let place = self.beside(place).find(|other| other.governs(&pull.base.name)).unwrap_or(place);
             Ok(Some((self.state(place, &pull), pull.body.unwrap_or_default())))

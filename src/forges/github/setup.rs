@@ -12,10 +12,10 @@ use crate::{
 };
 use reqwest::Method;
 use serde_json::{Value as Json, json};
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// Everything that our webhook door understands.
-const EVENTS: [&str; 12] = [
+pub(super) const EVENTS: [&str; 12] = [
     "push",
     "create",
     "delete",
@@ -40,7 +40,7 @@ impl GitHub {
     /// The webhook of this server, known by its address.
     pub(super) async fn hook(&self, about: &str, place: &Place, hook: &ports::Hook) -> Need {
         let by_hand = hook_by_hand(&hook.url, &EVENTS.join(", "));
-        let known: Vec<Hook> = match self.api.whole(&place.path("/hooks?per_page=100"), PAGES).await {
+        let known: Vec<Hook> = match place.api.whole(&place.path("/hooks?per_page=100"), PAGES).await {
             Ok(known) => known,
             Err(error) => {
                 let said = format!("the account may not see the webhooks: {error}");
@@ -66,15 +66,7 @@ impl GitHub {
         if !lacking.is_empty() {
             wrong.push(format!("does not tell of {}", lacking.join(", ")));
         }
-        if there.config.content_type.as_deref() != Some("json") {
-            wrong.push("sends forms".to_owned());
-        }
-        if there.config.secret.as_deref().is_none_or(str::is_empty) {
-            wrong.push("signs nothing".to_owned());
-        }
-        if there.config.insecure_ssl.as_ref().is_some_and(|value| value != "0" && value != 0) {
-            wrong.push("takes any certificate".to_owned());
-        }
+        wrong.extend(there.config.wrong());
         Need::hook(about, &hook.url, &wrong, hook.anew, by_hand, |does| {
             // Events that people added stay.
             let events: BTreeSet<&str> = EVENTS.into_iter().chain(there.events.iter().map(String::as_str)).collect();
@@ -87,7 +79,7 @@ impl GitHub {
         if wanted.is_empty() {
             return None;
         }
-        let known = self.api.whole::<Label>(&place.path("/labels?per_page=100"), PAGES).await.map(|known| known.into_iter().map(|label| label.name).collect());
+        let known = place.api.whole::<Label>(&place.path("/labels?per_page=100"), PAGES).await.map(|known| known.into_iter().map(|label| label.name).collect());
         Some(Need::labels(about, wanted, known, str::eq_ignore_ascii_case, "let the account write to the repository", |name, does| Mend {
             does,
             method: Method::POST,
@@ -98,19 +90,19 @@ impl GitHub {
 }
 
 /// The protection that is wanted, with everything else as people set it: what GitHub tells of one is not what it takes.
-pub(super) fn wanted(there: &Json, bot: &str, personal: bool) -> Json {
+pub(super) fn wanted(there: &Json, bot: &str, app: Option<u64>, personal: bool) -> Json {
     let on = |name: &str| there[name]["enabled"] == true;
     let names = |list: &Json, key: &str| list.as_array().into_iter().flatten().filter_map(|one| one[key].as_str().map(str::to_owned)).collect::<Vec<_>>();
     let people = |list: &Json| json!({ "users": names(&list["users"], "login"), "teams": names(&list["teams"], "slug"), "apps": names(&list["apps"], "slug") });
     let checks = &there["required_status_checks"];
     let contexts: BTreeSet<&str> = checks["contexts"].as_array().into_iter().flatten().filter_map(Json::as_str).chain([CONVERGED]).collect();
     let mut statuses = json!({ "strict": checks["strict"] == true, "contexts": contexts });
-    // Checks that one app alone may set stay bound to it.
-    let bound: Vec<&Json> = checks["checks"].as_array().into_iter().flatten().filter(|check| check["app_id"].is_number()).collect();
+    // Checks that one app alone may set stay bound to it; ours, where we are one.
+    let known = checks["checks"].as_array().into_iter().flatten().filter_map(|check| Some((check["context"].as_str()?, check["app_id"].as_u64()?)));
+    let bound: BTreeMap<&str, u64> = known.filter(|(context, _)| app.is_none() || *context != CONVERGED).chain(app.map(|id| (CONVERGED, id))).collect();
     if !bound.is_empty() {
-        let free = contexts.iter().filter(|context| !bound.iter().any(|check| check["context"] == ***context));
-        statuses["checks"] =
-            free.map(|context| json!({ "context": context })).chain(bound.iter().map(|check| json!({ "context": check["context"], "app_id": check["app_id"] }))).collect();
+        let free = contexts.iter().filter(|context| !bound.contains_key(**context));
+        statuses["checks"] = free.map(|context| json!({ "context": context })).chain(bound.iter().map(|(context, id)| json!({ "context": context, "app_id": id }))).collect();
     }
     let known = &there["required_pull_request_reviews"];
     let mut reviews = json!({
@@ -147,7 +139,7 @@ mod tests {
             "required_pull_request_reviews": { "required_approving_review_count": 2, "dismissal_restrictions": { "users": [{ "login": "ada" }], "teams": [{ "slug": "sre" }], "apps": [] } },
             "restrictions": { "users": [{ "login": "ada" }], "teams": [], "apps": [] }, "required_linear_history": { "enabled": true }, "allow_deletions": { "enabled": false },
         });
-        let out = wanted(&there, "trueup", false);
+        let out = wanted(&there, "trueup", None, false);
         assert_eq!(
             out["required_status_checks"],
             json!({ "strict": true, "contexts": ["ci", "lint", "trueup/converged"], "checks": [{ "context": "lint" }, { "context": "trueup/converged" }, { "context": "ci", "app_id": 7 }] })
@@ -155,7 +147,11 @@ mod tests {
         assert_eq!((&out["required_pull_request_reviews"]["required_approving_review_count"], &out["required_linear_history"]), (&json!(2), &json!(true)));
         assert_eq!(out["required_pull_request_reviews"]["dismissal_restrictions"], json!({ "users": ["ada"], "teams": ["sre"], "apps": [] }));
         assert_eq!((&out["restrictions"], out.get("allow_deletions")), (&json!({ "users": ["trueup"], "teams": [], "apps": [] }), None));
-        assert_eq!(wanted(&Json::Null, "deploys[bot]", false)["restrictions"], json!({ "users": [], "teams": [], "apps": ["deploys"] }));
-        assert_eq!(wanted(&Json::Null, "trueup", true)["restrictions"], Json::Null);
+        assert_eq!(wanted(&Json::Null, "deploys[bot]", Some(9), false)["restrictions"], json!({ "users": [], "teams": [], "apps": ["deploys"] }));
+        assert_eq!(
+            wanted(&there, "deploys[bot]", Some(9), false)["required_status_checks"]["checks"],
+            json!([{ "context": "lint" }, { "context": "ci", "app_id": 7 }, { "context": "trueup/converged", "app_id": 9 }])
+        );
+        assert_eq!(wanted(&Json::Null, "trueup", None, true)["restrictions"], Json::Null);
     }
 }

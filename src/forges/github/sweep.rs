@@ -34,7 +34,7 @@ fn reference(place: &Place, pull: &Pull) -> MrRef {
 impl GitHub {
     /// The tip of a branch, there and in the mirror.
     pub(super) async fn tip(&self, place: &Place, branch: &str) -> Result<CommitId, NetError> {
-        let found: Option<Reference> = self.api.find(&place.path(format!("/git/ref/heads/{}", encoded_path(branch)))).await?;
+        let found: Option<Reference> = place.api.find(&place.path(format!("/git/ref/heads/{}", encoded_path(branch)))).await?;
         let gone = || {
             NetError::new(
                 ForgeErrorKind::Unavailable,
@@ -58,11 +58,11 @@ impl GitHub {
             return Ok(());
         }
         let mut fresh = Known::default();
-        for pull in self.api.whole::<Pull>(&place.path("/pulls?state=open&per_page=100"), OPEN).await? {
+        for pull in place.api.whole::<Pull>(&place.path("/pulls?state=open&per_page=100"), OPEN).await? {
             fresh.take(reference(place, &pull));
         }
         let ended = place.path("/pulls?state=closed&sort=updated&direction=desc&per_page=100");
-        for pull in self.api.pages::<Pull>(&ended, ENDED).await?.0 {
+        for pull in place.api.pages::<Pull>(&ended, ENDED).await?.0 {
             fresh.take(reference(place, &pull));
         }
         // Nothing there yet is something known, too.
@@ -77,7 +77,7 @@ impl GitHub {
         let mut found = Vec::new();
         for _ in 0..CHANGED {
             let Some(path) = next else { break };
-            let (answer, after) = self.api.page(&path).await?;
+            let (answer, after) = place.api.page(&path).await?;
             let page: Vec<Pull> = answer.json()?;
             // Changes of one second come in no order: all of the last one known are read again.
             let older = page.iter().any(|pull| pull.updated_at.0 + 999 < newest.0);

@@ -92,10 +92,10 @@ struct Page {
 
 impl GitHub {
     /// Those of some comments that were edited since they were written, or are gone.
-    pub(super) async fn edited(&self, ids: &[&str]) -> Result<BTreeSet<String>, NetError> {
+    pub(super) async fn edited(&self, place: &Place, ids: &[&str]) -> Result<BTreeSet<String>, NetError> {
         let mut edited: BTreeSet<String> = ids.iter().map(|id| (*id).to_owned()).collect();
         for ids in ids.chunks(AT_ONCE) {
-            let said: Asked = self.questions.send(Weight::Status, Method::POST, "/graphql", &json!({ "query": EDITED, "variables": { "ids": ids } })).await?.json()?;
+            let said: Asked = place.questions.send(Weight::Status, Method::POST, "/graphql", &json!({ "query": EDITED, "variables": { "ids": ids } })).await?.json()?;
             let Some(data) = said.data else {
                 let fault = said.errors.first().map(|fault| crate::core::review::escape::cut(&fault.message, 200)).unwrap_or_default();
                 return Err(NetError::new(ForgeErrorKind::Denied, format!("forge {} does not tell whether comments were edited: {fault}", self.name)));
@@ -114,7 +114,7 @@ impl GitHub {
         let mut open = 0;
         for _ in 0..MOST {
             let asked = json!({ "query": QUERY, "variables": { "owner": owner, "name": name, "number": number, "after": after } });
-            let said: Said = self.questions.send(Weight::Status, Method::POST, "/graphql", &asked).await?.json()?;
+            let said: Said = place.questions.send(Weight::Status, Method::POST, "/graphql", &asked).await?.json()?;
             let fault = said.errors.first().map(|fault| crate::core::review::escape::cut(&fault.message, 200));
             let threads = said.data.and_then(|data| data.repository?.pull_request).map(|pull| pull.review_threads);
             let (Some(threads), None) = (threads, &fault) else {

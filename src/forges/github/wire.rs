@@ -9,6 +9,58 @@ pub struct Account {
     pub login: String,
 }
 
+/// An app, as it is told of itself.
+#[derive(Clone, Debug, Deserialize)]
+pub struct AppTold {
+    pub id: u64,
+    pub slug: String,
+    pub html_url: String,
+    /// Webhooks that it gets.
+    #[serde(default)]
+    pub events: Vec<String>,
+}
+
+impl AppTold {
+    /// The account under which it does what it does.
+    pub fn login(&self) -> String {
+        format!("{}[bot]", self.slug)
+    }
+}
+
+/// An app where somebody installed it.
+#[derive(Clone, Debug, Deserialize)]
+pub struct Installation {
+    pub id: u64,
+    /// `contents` to `read`, `write` or `admin`.
+    #[serde(default)]
+    pub permissions: std::collections::BTreeMap<String, serde_json::Value>,
+    #[serde(default)]
+    pub suspended_at: Option<String>,
+    /// Where its owner sets what it may.
+    #[serde(default)]
+    pub html_url: Option<String>,
+}
+
+/// A token of an installation.
+#[derive(Clone, Deserialize)]
+pub struct Issued {
+    token: String,
+    #[serde(deserialize_with = "time")]
+    pub expires_at: Time,
+}
+
+impl Issued {
+    pub fn token(&self) -> crate::ports::SecretText {
+        crate::ports::SecretText::new(self.token.clone())
+    }
+}
+
+/// A list of an installation's repositories.
+#[derive(Clone, Debug, Deserialize)]
+pub struct Chosen {
+    pub repositories: Vec<Hosted>,
+}
+
 /// A repository in a list.
 #[derive(Clone, Debug, Deserialize)]
 pub struct Hosted {
@@ -50,7 +102,7 @@ pub struct Hook {
     pub config: HookConfig,
 }
 
-#[derive(Clone, Debug, Deserialize)]
+#[derive(Clone, Debug, Default, Deserialize)]
 pub struct HookConfig {
     #[serde(default)]
     pub url: Option<String>,
@@ -62,6 +114,23 @@ pub struct HookConfig {
     /// A text or a number.
     #[serde(default)]
     pub insecure_ssl: Option<serde_json::Value>,
+}
+
+impl HookConfig {
+    /// What is wrong with how it sends.
+    pub fn wrong(&self) -> Vec<String> {
+        let mut wrong = Vec::new();
+        if self.content_type.as_deref() != Some("json") {
+            wrong.push("sends forms".to_owned());
+        }
+        if self.secret.as_deref().is_none_or(str::is_empty) {
+            wrong.push("signs nothing".to_owned());
+        }
+        if self.insecure_ssl.as_ref().is_some_and(|value| value != "0" && value != 0) {
+            wrong.push("takes any certificate".to_owned());
+        }
+        wrong
+    }
 }
 
 /// What our token may do.

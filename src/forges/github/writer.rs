@@ -54,8 +54,9 @@ impl ForgeWriter for GitHub {
                 Reaction::Done => "+1",
                 Reaction::Refused => "-1",
             };
-            let path = self.place(&mr.repo)?.path(format!("/issues/comments/{}/reactions", to.0));
-            Ok(self.api.send(Weight::Mark, Method::POST, &path, &json!({ "content": content })).await.map(drop)?)
+            let place = self.place(&mr.repo)?;
+            let path = place.path(format!("/issues/comments/{}/reactions", to.0));
+            Ok(place.api.send(Weight::Mark, Method::POST, &path, &json!({ "content": content })).await.map(drop)?)
         })
     }
 
@@ -102,7 +103,7 @@ impl GitHub {
                 link += &format!("#issuecomment-{}", comment.0);
             }
             let body = json!({ "state": state, "context": status.context, "description": text, "target_url": link });
-            self.api.send(Weight::Status, Method::POST, &place.path(format!("/statuses/{}", face.head)), &body).await?;
+            place.api.send(Weight::Status, Method::POST, &place.path(format!("/statuses/{}", face.head)), &body).await?;
         }
         Ok(())
     }
@@ -115,10 +116,10 @@ impl GitHub {
         let labels = place.path(format!("/issues/{}/labels", mr.number));
         let new: Vec<&&str> = wanted.difference(&there).collect();
         if !new.is_empty() {
-            self.api.send(Weight::Status, Method::POST, &labels, &json!({ "labels": new })).await?;
+            place.api.send(Weight::Status, Method::POST, &labels, &json!({ "labels": new })).await?;
         }
         for old in there.difference(&wanted).filter(|label| label.starts_with(Label::OURS)) {
-            self.api.delete(Weight::Status, &format!("{labels}/{}", encoded(old))).await?;
+            place.api.delete(Weight::Status, &format!("{labels}/{}", encoded(old))).await?;
         }
         Ok(())
     }
@@ -126,7 +127,7 @@ impl GitHub {
     /// Makes the sticky comment say what the face says; made again where somebody deleted it.
     async fn show_comment(&self, mr: &MrId, place: &Place, face: &Face, last: &Shown, progress: bool) -> Result<CommentId, NetError> {
         let known: Option<wire::Comment> = match last.comment {
-            Some(id) => self.api.find(&place.path(format!("/issues/comments/{}", id.0))).await?,
+            Some(id) => place.api.find(&place.path(format!("/issues/comments/{}", id.0))).await?,
             None => None,
         };
         let known = match known {
@@ -139,11 +140,11 @@ impl GitHub {
             Some(known) if known.body.as_deref() == Some(&*face.comment) => Ok(CommentId(known.id)),
             Some(known) => {
                 let weight = if progress { Weight::Progress } else { Weight::Comment };
-                self.api.send(weight, Method::PATCH, &place.path(format!("/issues/comments/{}", known.id)), &body).await?;
+                place.api.send(weight, Method::PATCH, &place.path(format!("/issues/comments/{}", known.id)), &body).await?;
                 Ok(CommentId(known.id))
             }
             None => {
-                let made: wire::Comment = self.api.send(Weight::Comment, Method::POST, &place.path(format!("/issues/{}/comments", mr.number)), &body).await?.json()?;
+                let made: wire::Comment = place.api.send(Weight::Comment, Method::POST, &place.path(format!("/issues/{}/comments", mr.number)), &body).await?.json()?;
                 Ok(CommentId(made.id))
             }
         }
@@ -172,6 +173,6 @@ impl GitHub {
             return Ok(());
         }
         let body = json!({ "body": with_marker(mark, text) });
-        self.api.send(Weight::Comment, Method::POST, &place.path(format!("/issues/{}/comments", mr.number)), &body).await.map(drop)
+        place.api.send(Weight::Comment, Method::POST, &place.path(format!("/issues/{}/comments", mr.number)), &body).await.map(drop)
     }
 }

@@ -20,7 +20,7 @@ impl Furnishes for GitLab {
         Box::pin(self.all_needs(repo, wish))
     }
 
-    fn mend<'a>(&'a self, mend: &'a Mend) -> Fut<'a, Result<(), NetError>> {
+    fn mend<'a>(&'a self, _: &'a RepoId, mend: &'a Mend) -> Fut<'a, Result<(), NetError>> {
         Box::pin(async move { self.api.send(Weight::Status, mend.method.clone(), &mend.path, &mend.body).await.map(drop) })
     }
 }

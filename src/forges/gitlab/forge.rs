@@ -9,7 +9,7 @@ use crate::{
         model::{CommitId, MrId, RepoId, User},
         review::Right,
     },
-    forges::net::{Client, ConfigError, Entrance, ForgeConfig, Known, KnownTeams, Mirror, Mirrors, NetError, Project, Want, Written, encoded, right_by_teams},
+    forges::net::{Badge, Client, ConfigError, Entrance, ForgeConfig, Known, KnownTeams, Mirror, Mirrors, NetError, Project, Token, Want, Written, encoded, right_by_teams},
     ports::{Clock, ForgeErrorKind, People, RepoError},
 };
 use std::{collections::BTreeMap, sync::Arc};
@@ -40,14 +40,16 @@ pub struct Place {
 impl GitLab {
     /// Makes the forge with its mirrors; nothing is contacted yet.
     pub fn new(config: ForgeConfig, people: Arc<dyn People>, clock: Arc<dyn Clock>) -> Result<Self, ConfigError> {
-        let ForgeConfig { name, web: _, api, token, ca, bot, answer, projects } = config;
+        let ForgeConfig { name, web: _, api, sign_in, ca, bot, answer, projects } = config;
+        let token = sign_in.token()?;
+        let badge: Arc<dyn Badge> = Arc::new(Token(token.clone()));
         let (mut places, mut mirrors) = (BTreeMap::new(), Mirrors::default());
         for project in projects {
-            let mirror = mirrors.of(&project, ("oauth2", &token), ca.as_deref())?;
+            let mirror = mirrors.of(&project, "oauth2", badge.clone(), ca.as_deref())?;
             let place = Place { project, mirror, known: tokio::sync::Mutex::default(), merging: tokio::sync::Mutex::default(), written: Written::default() };
             places.insert(place.project.id.clone(), place);
         }
-        let entrance = Entrance { name, api: api.clone(), header: ("private-token", ""), token, headers: vec![("accept", "application/json".to_owned())], ca, answer };
+        let entrance = Entrance { name, api: api.clone(), token: Some(("private-token", "", token)), headers: vec![("accept", "application/json".to_owned())], ca, answer };
         let bot = OnceCell::new_with(bot.map(|bot| people.by_login(bot.as_str())));
         Ok(Self { api: Api::new(Client::new(entrance, clock.clone())?, api), people, clock, bot, places, teams: KnownTeams::default() })
     }

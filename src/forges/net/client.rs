@@ -42,9 +42,8 @@ pub struct Entrance {
     pub name: String,
     /// Where its API begins, without a slash at its end.
     pub api: String,
-    /// The header that carries the token, and what stands before the token in it.
-    pub header: (&'static str, &'static str),
-    pub token: SecretText,
+    /// The header that carries the token, and what stands before the token in it; none: each request brings its own.
+    pub token: Option<(&'static str, &'static str, SecretText)>,
     /// Further headers of every request.
     pub headers: Vec<(&'static str, String)>,
     pub ca: Option<Vec<u8>>,
@@ -79,10 +78,9 @@ impl Client {
     pub fn new(entrance: Entrance, clock: Arc<dyn Clock>) -> Result<Self, super::ConfigError> {
         let fault = super::ConfigError;
         let mut headers = HeaderMap::new();
-        let (name, before) = entrance.header;
-        let mut token = HeaderValue::from_str(&format!("{before}{}", entrance.token.expose())).map_err(|_| fault("the token holds characters that no header may have".into()))?;
-        token.set_sensitive(true);
-        headers.insert(HeaderName::from_static(name), token);
+        if let Some((name, before, token)) = &entrance.token {
+            headers.insert(HeaderName::from_static(name), sign(before, token)?);
+        }
         for (name, value) in entrance.headers {
             headers.insert(HeaderName::from_static(name), HeaderValue::from_str(&value).map_err(|_| fault(format!("`{name}` cannot be sent")))?);
         }
@@ -209,6 +207,10 @@ impl Client {
         self.heed(status, &headers);
         if !(200..300).contains(&status) && status != 304 {
             let mut error = NetError::refused(&self.name, &asked, status, &body);
+            // GitHub names what an app lacks.
+            if let Some(wants) = headers.get("x-accepted-github-permissions").and_then(|wants| wants.to_str().ok()).filter(|_| error.kind == ForgeErrorKind::Denied) {
+                error.what += &format!("; GitHub wants one of these permissions of it: {}", crate::core::review::escape::cut(wants, 200));
+            }
             if error.kind == ForgeErrorKind::Denied && (says_limit(&error.message) || self.pace.waits(self.clock.now()).is_some()) {
                 error.kind = ForgeErrorKind::Limited;
                 // Said without a header for how long.
@@ -262,6 +264,13 @@ impl Answer {
     pub fn has_more(&self) -> bool {
         self.next.is_some()
     }
+}
+
+/// A header that signs in.
+pub fn sign(before: &str, token: &SecretText) -> Result<HeaderValue, super::ConfigError> {
+    let mut value = HeaderValue::from_str(&format!("{before}{}", token.expose())).map_err(|_| super::ConfigError("the token holds characters that no header may have".into()))?;
+    value.set_sensitive(true);
+    Ok(value)
 }
 
 /// A text as one part of a path, or as a value of a query.

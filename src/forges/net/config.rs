@@ -15,7 +15,7 @@ pub struct ForgeConfig {
     pub web: String,
     /// Where its API begins, without a slash at its end.
     pub api: String,
-    pub token: SecretText,
+    pub sign_in: SignIn,
     /// The authorities that alone are trusted, in PEM.
     pub ca: Option<Vec<u8>>,
     /// The name of our own account; asked from the forge where it is not told.
@@ -23,6 +23,25 @@ pub struct ForgeConfig {
     /// How long one answer may take.
     pub answer: Duration,
     pub projects: Vec<Project>,
+}
+
+/// Who we are there.
+#[derive(Clone, Debug)]
+pub enum SignIn {
+    /// An account of ours, by a token of it.
+    Token(SecretText),
+    /// An app that is installed there: its id, or client id, and its private key in PEM.
+    App { id: String, key: SecretText },
+}
+
+impl SignIn {
+    /// The token, where the forge knows nothing else.
+    pub fn token(self) -> Result<SecretText, ConfigError> {
+        match self {
+            Self::Token(token) => Ok(token),
+            Self::App { .. } => Err(ConfigError("forges of this kind know no apps: give `token` instead of `app`".into())),
+        }
+    }
 }
 
 /// One governed repository on it.

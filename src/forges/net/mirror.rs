@@ -1,6 +1,6 @@
 //! A mirror of one repository: its governed branches and the heads of its merge requests, fetched by the `git` program as they are asked for.
 
-use super::{ConfigError, Project, fault::NetError};
+use super::{Badge, ConfigError, Project, fault::NetError};
 use crate::{
     core::model::{CommitId, RepoId, Str},
     git::{GitRepo, Held, Standing, oid, program},
@@ -18,6 +18,10 @@ const COMPLAINT: u64 = 4 << 10;
 
 /// How git says that a branch is not where it was when it was decided to move it.
 const STALE: [&str; 3] = ["stale info", "fetch first", "cannot lock ref"];
+
+/// How git says that it was not let in: it asks for a name and password, which nobody gives it.
+const UNKNOWN: [&str; 4] = ["could not read Username", "could not read Password", "Authentication failed", "error: 401"];
+
 /// What is kept of what git prints: more branches than any repository has.
 const PRINTED: u64 = 16 << 20;
 
@@ -61,11 +65,11 @@ pub struct Mirrors(std::collections::BTreeMap<std::path::PathBuf, Arc<Mirror>>);
 
 impl Mirrors {
     /// The mirror of a project, opened once.
-    pub fn of(&mut self, project: &Project, sign_in: (&str, &SecretText), ca: Option<&[u8]>) -> Result<Arc<Mirror>, ConfigError> {
+    pub fn of(&mut self, project: &Project, user: &'static str, badge: Arc<dyn Badge>, ca: Option<&[u8]>) -> Result<Arc<Mirror>, ConfigError> {
         if let Some(known) = self.0.get(&project.mirror) {
             return Ok(known.clone());
         }
-        let opened = Arc::new(Mirror::open(project.id.clone(), &project.mirror, &project.branch.said(), format!("{}.git", project.page), sign_in, ca)?);
+        let opened = Arc::new(Mirror::open(project.id.clone(), &project.mirror, &project.branch.said(), format!("{}.git", project.page), (user, badge), ca)?);
         self.0.insert(project.mirror.clone(), opened.clone());
         Ok(opened)
     }
@@ -77,16 +81,16 @@ pub struct Mirror {
     git: Arc<GitRepo>,
     held: Held,
     url: String,
-    /// The value of the header that signs git in.
-    sign_in: SecretText,
+    /// What stands before the token when git signs in, and where that comes from.
+    sign_in: (&'static str, Arc<dyn Badge>),
     ca: Option<std::path::PathBuf>,
     /// One fetch at a time: two would fight over the same references.
     fetching: tokio::sync::Mutex<()>,
 }
 
 impl Mirror {
-    /// Opens the mirror at `path`, or makes an empty one. `user` stands before the token when git signs in.
-    pub fn open(id: RepoId, path: &Path, branch: &str, url: String, (user, token): (&str, &SecretText), ca: Option<&[u8]>) -> Result<Self, ConfigError> {
+    /// Opens the mirror at `path`, or makes an empty one.
+    pub fn open(id: RepoId, path: &Path, branch: &str, url: String, sign_in: (&'static str, Arc<dyn Badge>), ca: Option<&[u8]>) -> Result<Self, ConfigError> {
         let wrong = |what: String| ConfigError(format!("the mirror of {id}: {what}"));
         if !path.join("HEAD").exists() {
             let mut options = git2::RepositoryInitOptions::new();
@@ -106,7 +110,6 @@ impl Mirror {
                 Some(file)
             }
         };
-        let sign_in = SecretText::new(format!("Authorization: Basic {}", base64::engine::general_purpose::STANDARD.encode(format!("{user}:{}", token.expose()))));
         Ok(Self { id, git: Arc::new(git), held: Held::default(), url, sign_in, ca, fetching: tokio::sync::Mutex::default() })
     }
 
@@ -209,12 +212,22 @@ impl Mirror {
         self.git_does(args.into_iter().chain(specs.iter().cloned()).collect()).await.map(drop)
     }
 
-    /// Runs git as our account there; what it prints.
+    /// Runs git as our account there; what it prints. Where the forge does not know the token any more, once more with another.
     async fn git_does(&self, args: Vec<String>) -> Result<String, NetError> {
+        let (user, badge) = &self.sign_in;
+        let header = |token: &SecretText| format!("Authorization: Basic {}", base64::engine::general_purpose::STANDARD.encode(format!("{user}:{}", token.expose())));
+        let token = badge.token().await?;
+        match self.git_signed(&args, header(&token)).await {
+            Err(error) if UNKNOWN.iter().any(|words| error.message.contains(words)) && badge.refused(&token).await => self.git_signed(&args, header(&badge.token().await?)).await,
+            done => done,
+        }
+    }
+
+    async fn git_signed(&self, args: &[String], header: String) -> Result<String, NetError> {
         let mut command = program::git(self.git.dir());
         // The token is in the environment of this one program: argument lists and files are read by others.
         let mut settings: Vec<(String, String)> = SETTINGS.iter().map(|(key, value)| ((*key).to_owned(), (*value).to_owned())).collect();
-        settings.push((format!("http.{}.extraHeader", self.url), self.sign_in.expose().to_owned()));
+        settings.push((format!("http.{}.extraHeader", self.url), header));
         if let Some(ca) = &self.ca {
             settings.push(("http.sslCAInfo".to_owned(), ca.display().to_string()));
         }

@@ -1,5 +1,6 @@
 //! What all network forges share: how they are asked, in which pace, what of their repositories is mirrored, and how our own comments are known again.
 
+mod badge;
 mod client;
 mod config;
 mod depends;
@@ -18,8 +19,9 @@ mod teams;
 mod unread;
 mod written;
 
-pub use client::{Answer, Client, Entrance, MOST_BODY, MOST_PAGES, encoded};
-pub use config::{ConfigError, ForgeConfig, Project};
+pub use badge::{Badge, Token};
+pub use client::{Answer, Client, Entrance, MOST_BODY, MOST_PAGES, encoded, sign};
+pub use config::{ConfigError, ForgeConfig, Project, SignIn};
 pub use depends::{Described, dependencies};
 pub use deploy::{shown, undeployed};
 pub use fault::NetError;

@@ -90,7 +90,7 @@ pub trait Furnishes: Sync {
     fn needs<'a>(&'a self, repo: &'a RepoId, wish: &'a Wish) -> Fut<'a, Vec<Need>>;
 
     /// Sends one request.
-    fn mend<'a>(&'a self, mend: &'a Mend) -> Fut<'a, Result<(), NetError>>;
+    fn mend<'a>(&'a self, repo: &'a RepoId, mend: &'a Mend) -> Fut<'a, Result<(), NetError>>;
 }
 
 /// Makes everything stand that can be made to; `dry`: says what it would do and sends nothing that writes.
@@ -110,7 +110,7 @@ pub async fn furnish(forge: &dyn Furnishes, repo: &RepoId, wish: &Wish, dry: boo
         } else {
             let (mut does, mut refused) = (Vec::new(), None);
             for mend in &need.mends {
-                match forge.mend(mend).await {
+                match forge.mend(repo, mend).await {
                     Ok(()) => does.push(mend.does.clone()),
                     // What comes after may take away what stands, for what was not made.
                     Err(error) => {

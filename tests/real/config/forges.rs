@@ -87,6 +87,34 @@ fn what_a_forge_cannot_be_is_refused_with_its_place() {
     insta::assert_snapshot!(refused(&with(&GITEA.replace("{env: TOKEN}", "0123456789abcdef"), DNS)));
 }
 
+const APP: &str = "    kind: github\n    url: https://github.com\n    app: {id: 123456, key: {env: KEY}}\n";
+
+#[test]
+fn an_app_stands_where_a_token_would_by_its_number_or_its_client_id() {
+    let of = |text: &str| read(&with(text, DNS));
+    let server = of(APP);
+    let id = |server: &trueup::app::config::Server| server.forges["work"].app.as_ref().map(|app| app.id.to_string());
+    assert_eq!(id(&server).as_deref(), Some("123456"));
+    assert_eq!(id(&of(&APP.replace("123456", "Iv23liAbC"))).as_deref(), Some("Iv23liAbC"));
+    let own: Vec<String> = server.own_secrets().into_iter().map(|(what, _)| what).collect();
+    assert!(own.contains(&"private key of the app on forge work".to_owned()) && !own.contains(&"token of forge work".to_owned()), "{own:?}");
+}
+
+#[test]
+fn who_the_server_is_on_a_forge_is_said_once_and_as_the_forge_knows_it() {
+    let told = [
+        APP.replace("    app: {id: 123456, key: {env: KEY}}\n", ""),
+        format!("{APP}    token: {{env: T}}\n"),
+        APP.replace("github\n", "gitea\n"),
+        APP.replace("123456", "\"my app\""),
+        APP.replace("{env: KEY}", "\"-----BEGIN RSA PRIVATE KEY----- hunter2\""),
+    ]
+    .map(|forge| refused(&with(&forge, DNS)));
+    assert!(!told[4].contains("hunter2"), "{}", told[4]);
+    let own = refused(&with(APP, &format!("{DNS}    webhook_secret: {{env: S}}\n")));
+    insta::assert_snapshot!(told.into_iter().chain([own]).collect::<Vec<_>>().join("\n"));
+}
+
 #[test]
 fn a_token_may_travel_plain_inside_this_machine_or_where_the_operator_says_so() {
     for url in ["http://127.0.0.1:3000", "http://[::1]:3000", "http://localhost:3000", "http://git.example.com\n    insecure: true"] {

@@ -50,8 +50,7 @@ impl Odd {
         let entrance = Entrance {
             name: "work".into(),
             api: format!("{}/api/v1", self.url),
-            header: ("authorization", "token "),
-            token: SecretText::new(TOKEN),
+            token: Some(("authorization", "token ", SecretText::new(TOKEN))),
             headers: Vec::new(),
             ca: None,
             answer: Duration::from_secs(60),

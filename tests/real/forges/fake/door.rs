@@ -1,6 +1,7 @@
 //! The door of a fake forge: git and its API on one port, with tokens, limits, entity tags, faults, and every request held against the vendor's description.
 
 use super::{
+    apps::{self, Holder},
     fault::{self, Fault},
     git, github, gitlab,
     openapi::Description,
@@ -121,6 +122,7 @@ impl FakeForge {
             users: BTreeMap::new(),
             projects: BTreeMap::new(),
             teams: BTreeMap::new(),
+            app: None,
             last_id: 1000,
             last_at: 0,
             faults: Vec::new(),
@@ -182,7 +184,11 @@ impl Drop for FakeForge {
 impl GitDoor for Inside {
     fn sign_in(&self, _: &str, token: &str) -> Option<User> {
         let state = self.state();
-        state.users.values().find(|user| user.token == token && !user.revoked).map(|user| User::new(user.login.clone()))
+        match apps::holder(&state, Some(token)).ok()? {
+            Holder::Account(login) => Some(User::new(login)),
+            Holder::App => None,
+            Holder::Installed(_) => state.app.as_ref().map(|app| User::new(app.login())),
+        }
     }
 
     fn right(&self, repo: &RepoId, who: &User) -> Right {
@@ -225,7 +231,7 @@ impl Inside {
         git::refresh(&mut state);
         let said = |name: &str| headers.get(name).and_then(|value| value.to_str().ok()).map(str::to_owned);
         let token = said("authorization").and_then(|value| Some(value.split_once(' ')?.1.to_owned())).or_else(|| said("private-token"));
-        let who = token.and_then(|token| state.users.values().find(|user| user.token == token && !user.revoked)).map(|user| user.login.clone());
+        let who = apps::holder(&state, token.as_deref());
         let whole = uri.path_and_query().map_or("", |whole| whole.as_str()).to_owned();
         let body: Value = if body.is_empty() { Value::Null } else { serde_json::from_slice(body).unwrap_or_else(|error| json!({ "not JSON": error.to_string() })) };
         let mut met = fault::met(&mut state.faults, method, &whole);
@@ -234,10 +240,10 @@ impl Inside {
             met = None;
         }
         let mut answer = match (&who, met) {
-            (None, _) => Answer::refused(401, "Bad credentials"),
+            (Err((status, why)), _) => Answer::refused(*status, *why),
             (_, Some(fault)) if !fault.after => fault.answer,
-            (Some(_), _) if state.calls_left == 0 => Answer::refused(403, "API rate limit exceeded for user ID 1."),
-            (Some(who), fault) => {
+            (Ok(_), _) if state.calls_left == 0 => Answer::refused(403, "API rate limit exceeded for user ID 1."),
+            (Ok(who), fault) => {
                 let done = self.answer(&mut state, method, uri, &body, who);
                 fault.map_or(done, |fault| fault.answer)
             }
@@ -265,7 +271,12 @@ impl Inside {
     }
 
     /// Answers one request that nothing stands against, and holds it and the answer against the description.
-    fn answer(&self, state: &mut State, method: &str, uri: &Uri, body: &Value, who: &str) -> Answer {
+    fn answer(&self, state: &mut State, method: &str, uri: &Uri, body: &Value, holder: &Holder) -> Answer {
+        let bot = || state.app.as_ref().map(|app| app.login()).unwrap_or_default();
+        let who = &match holder {
+            Holder::Account(login) => login.clone(),
+            Holder::App | Holder::Installed(_) => bot(),
+        };
         let query: BTreeMap<String, String> = pairs(uri.query().unwrap_or_default());
         // GitHub's second API stands beside the first.
         if self.wire == Wire::GitHub && uri.path() == "/api/graphql" {
@@ -285,7 +296,15 @@ impl Inside {
                     Ok(operation) => operation,
                     Err(why) => return refused(why),
                 };
-                let answer = github::answer(state, &ask);
+                let installed = |id: u64| state.app.iter().flat_map(|app| &app.installations).find(|one| one.id == id);
+                let answer = match holder {
+                    Holder::Account(_) => github::answer(state, &ask),
+                    Holder::App => github::of_itself(state, &ask),
+                    Holder::Installed(id) => match installed(*id).and_then(|one| github::of_installation(state, &ask, one)) {
+                        Some(answer) => answer,
+                        None => github::answer(state, &ask),
+                    },
+                };
                 if let Err(why) = description.answer(&operation, answer.status, &answer.body) {
                     refused(why);
                 }

@@ -1,5 +1,6 @@
 //! A forge that is plain state over real git repositories, projected to the wire formats of those we cannot run.
 
+mod apps;
 mod door;
 mod fault;
 mod git;
@@ -9,6 +10,7 @@ mod openapi;
 mod people;
 mod state;
 
+pub use apps::private_key;
 pub use door::{FakeForge, Wire};
 pub use fault::Fault;
 pub use people::push_on;

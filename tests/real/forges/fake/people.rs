@@ -1,6 +1,7 @@
 //! What people do at a fake forge and on their machines, in their words.
 
 use super::{
+    apps::App,
     door::FakeForge,
     git,
     state::{Account, Method, Project, Protection, Request, Role, State, Thread, Verdict, What},
@@ -16,6 +17,23 @@ impl FakeForge {
         let mut state = self.state();
         let account = Account { id: state.id(), login: login.into(), email: format!("{login}@example.com"), token: format!("{login}-token"), revoked: false };
         state.users.insert(login.into(), account);
+    }
+
+    /// Somebody makes an app, and installs it for all that an owner has.
+    pub fn app(&self, slug: &str, owner: &str) {
+        self.user(&format!("{slug}[bot]"));
+        let mut state = self.state();
+        let (id, installed) = (state.id(), state.id());
+        // Nobody signs in as the account of an app.
+        state.users.get_mut(&format!("{slug}[bot]")).unwrap().revoked = true;
+        let mut app = App::new(id, slug);
+        app.install(installed, owner, None);
+        state.app = Some(app);
+    }
+
+    /// Changes something about the app.
+    pub fn with_app<T>(&self, change: impl FnOnce(&mut App) -> T) -> T {
+        change(self.state().app.as_mut().expect("somebody made it"))
     }
 
     /// A project with one file on `main`; everybody in `roles` signs up with it.

@@ -1,6 +1,6 @@
 //! What a forge holds, whatever words its API has for it: plain values that tests and projections change.
 
-use super::fault::Fault;
+use super::{apps::App, fault::Fault};
 use std::{
     collections::{BTreeMap, BTreeSet},
     path::PathBuf,
@@ -13,6 +13,8 @@ pub struct State {
     pub projects: BTreeMap<String, Project>,
     /// Who is in which team, by `OWNER/NAME`.
     pub teams: BTreeMap<String, BTreeSet<String>>,
+    /// An app that may be installed here.
+    pub app: Option<App>,
     /// The last id given; ids of everything grow with time.
     pub last_id: u64,
     /// The last instant given, in milliseconds: no two events share one, though they may share a second.
@@ -130,6 +132,8 @@ pub struct Protection {
     pub dismiss_stale: bool,
     /// Who may push and merge past the rules; empty: administrators.
     pub may_push: BTreeSet<String>,
+    /// Statuses that one app alone may set.
+    pub bound: BTreeMap<String, u64>,
     /// The rules bind administrators, too.
     pub for_admins: bool,
     /// What is merged goes through a queue of the forge's own.
@@ -289,6 +293,10 @@ impl State {
     }
 
     pub fn role(&self, path: &str, who: &str) -> Role {
+        // What it may beside this, its permissions say.
+        if let Some(app) = self.app.as_ref().filter(|app| app.login() == who) {
+            return if app.of(path).is_some() { Role::Admin } else { Role::None };
+        }
         self.projects.get(path).and_then(|project| project.roles.get(who)).copied().unwrap_or(Role::None)
     }
 

@@ -21,7 +21,7 @@ use trueup::{
     },
     forges::{
         gitea::Gitea,
-        net::{ForgeConfig, Project},
+        net::{ForgeConfig, Project, SignIn},
     },
     git::GitRepo,
     ports::{BranchPattern, Governed, People, Reaction, SecretText, StateRepo, SystemClock},
@@ -129,7 +129,7 @@ pub fn driver_by(project: &GiteaProject, mirror: &Path, by: &str) -> Gitea {
         name: "work".into(),
         web: server.url.clone(),
         api: format!("{by}/api/v1"),
-        token: SecretText::new(server.token("trueup")),
+        sign_in: SignIn::Token(SecretText::new(server.token("trueup"))),
         ca: None,
         bot: None,
         answer: Duration::from_secs(60),

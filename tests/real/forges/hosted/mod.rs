@@ -1,5 +1,6 @@
 //! The drivers of hosted forges over fakes: what they read, what they write, and what they do when the forge fails; one story for all of them.
 
+mod apps;
 mod doctor;
 mod faults;
 mod look;

@@ -13,10 +13,10 @@ use trueup::{
     forges::{
         github::GitHub,
         gitlab::GitLab,
-        net::{ForgeConfig, Project},
+        net::{ForgeConfig, Project, SignIn},
     },
     git::GitRepo,
-    ports::{BranchPattern, Governed, Merge, People, SecretText, StateRepo, SystemClock},
+    ports::{BranchPattern, Clock, Governed, Merge, People, SecretText, StateRepo, SystemClock},
 };
 
 pub const PATH: &str = "platform/dns";
@@ -121,8 +121,13 @@ impl Office {
     }
 }
 
-/// Our driver over a fake.
+/// Our driver over a fake, by the token of our account.
 pub fn driver(wire: Wire, fake: &FakeForge, mirror: PathBuf, people: Arc<dyn People>) -> Box<dyn Forge> {
+    driver_as(wire, fake, mirror, people, SignIn::Token(SecretText::new("trueup-token")), Arc::new(SystemClock))
+}
+
+/// The same, as somebody else and with another clock.
+pub fn driver_as(wire: Wire, fake: &FakeForge, mirror: PathBuf, people: Arc<dyn People>, sign_in: SignIn, clock: Arc<dyn Clock>) -> Box<dyn Forge> {
     let project = Project { id: RepoId::new("dns"), path: PATH.into(), page: format!("{}/{PATH}", fake.url), branch: "main".into(), mirror };
     // The same once more, for other branches.
     let releases = Project { id: RepoId::new("dns@release"), branch: Governed::newest(BranchPattern::parse("release/*").expect("it is one")), ..project.clone() };
@@ -130,14 +135,36 @@ pub fn driver(wire: Wire, fake: &FakeForge, mirror: PathBuf, people: Arc<dyn Peo
         name: "work".into(),
         web: fake.url.clone(),
         api: fake.api(),
-        token: SecretText::new("trueup-token"),
+        sign_in,
         ca: None,
         bot: None,
         answer: Duration::from_secs(60),
         projects: vec![project, releases],
     };
     match wire {
-        Wire::GitHub => Box::new(GitHub::new(config, people, Arc::new(SystemClock)).unwrap()),
-        Wire::GitLab => Box::new(GitLab::new(config, people, Arc::new(SystemClock)).unwrap()),
+        Wire::GitHub => Box::new(GitHub::new(config, people, clock).unwrap()),
+        Wire::GitLab => Box::new(GitLab::new(config, people, clock).unwrap()),
     }
+}
+
+/// Our driver for GitHub over several projects, each with a mirror of its own.
+pub fn driver_of(fake: &FakeForge, folder: &std::path::Path, sign_in: SignIn, projects: &[(&str, &str)]) -> Box<dyn Forge> {
+    let project = |(id, path): &(&str, &str)| Project {
+        id: RepoId::new(*id),
+        path: (*path).to_owned(),
+        page: format!("{}/{path}", fake.url),
+        branch: "main".into(),
+        mirror: folder.join(format!("{id}.git")),
+    };
+    let config = ForgeConfig {
+        name: "work".into(),
+        web: fake.url.clone(),
+        api: fake.api(),
+        sign_in,
+        ca: None,
+        bot: None,
+        answer: Duration::from_secs(60),
+        projects: projects.iter().map(project).collect(),
+    };
+    Box::new(GitHub::new(config, Arc::new(Staff), Arc::new(SystemClock)).unwrap())
 }

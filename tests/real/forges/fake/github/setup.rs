@@ -45,11 +45,14 @@ pub fn answer(state: &mut State, ask: &Ask<'_>, path: &str, rest: &[&str]) -> An
                 return Answer::refused(404, "Not Found");
             }
             let texts = |list: &Value| list.as_array().into_iter().flatten().filter_map(|one| one.as_str().map(str::to_owned)).collect::<BTreeSet<_>>();
+            let checks = ask.body["required_status_checks"]["checks"].as_array().into_iter().flatten();
+            let bound = checks.filter_map(|check| Some((check["context"].as_str()?.to_owned(), check["app_id"].as_u64()?)));
             let rules = Protection {
                 required_statuses: texts(&ask.body["required_status_checks"]["contexts"]),
                 required_approvals: ask.body["required_pull_request_reviews"]["required_approving_review_count"].as_u64().unwrap_or(0) as usize,
                 dismiss_stale: ask.body["required_pull_request_reviews"]["dismiss_stale_reviews"] == true,
-                may_push: texts(&ask.body["restrictions"]["users"]),
+                may_push: texts(&ask.body["restrictions"]["users"]).into_iter().chain(texts(&ask.body["restrictions"]["apps"]).iter().map(|slug| format!("{slug}[bot]"))).collect(),
+                bound: bound.collect(),
                 for_admins: ask.body["enforce_admins"] == true,
                 queue: state.project(path).protection.get(*branch).is_some_and(|rules| rules.queue),
             };
@@ -61,13 +64,8 @@ pub fn answer(state: &mut State, ask: &Ask<'_>, path: &str, rest: &[&str]) -> An
     }
 }
 
-fn edited(mut hook: Hook, ask: &Ask<'_>) -> Hook {
-    let config = &ask.body["config"];
-    let text = |key: &str| config[key].as_str().map(str::to_owned);
-    hook.url = text("url").unwrap_or(hook.url);
-    hook.secret = text("secret").or(hook.secret);
-    hook.json = text("content_type").map_or(hook.json, |kind| kind == "json");
-    hook.verified = text("insecure_ssl").map_or(hook.verified, |insecure| insecure == "0");
+fn edited(hook: Hook, ask: &Ask<'_>) -> Hook {
+    let mut hook = configured(hook, &ask.body["config"]);
     hook.active = ask.body["active"].as_bool().unwrap_or(hook.active);
     if let Some(events) = ask.body["events"].as_array() {
         hook.events = events.iter().filter_map(|one| one.as_str().map(str::to_owned)).collect();
@@ -75,7 +73,17 @@ fn edited(mut hook: Hook, ask: &Ask<'_>) -> Hook {
     hook
 }
 
-fn hook(hook: &Hook) -> Value {
+/// Where a webhook leads and how, edited.
+pub fn configured(mut hook: Hook, config: &Value) -> Hook {
+    let text = |key: &str| config[key].as_str().map(str::to_owned);
+    hook.url = text("url").unwrap_or(hook.url);
+    hook.secret = text("secret").or(hook.secret);
+    hook.json = text("content_type").map_or(hook.json, |kind| kind == "json");
+    hook.verified = text("insecure_ssl").map_or(hook.verified, |insecure| insecure == "0");
+    hook
+}
+
+pub fn hook(hook: &Hook) -> Value {
     let mut config = json!({ "url": hook.url, "content_type": if hook.json { "json" } else { "form" }, "insecure_ssl": if hook.verified { "0" } else { "1" } });
     if hook.secret.is_some() {
         config["secret"] = "********".into();
@@ -85,13 +93,15 @@ fn hook(hook: &Hook) -> Value {
 
 fn protection(state: &State, path: &str, branch: &str) -> Answer {
     let Some(rules) = state.project(path).protection.get(branch) else { return Answer::refused(404, "Branch not protected") };
+    let checks: Vec<Value> = rules.required_statuses.iter().map(|context| json!({ "context": context, "app_id": rules.bound.get(context) })).collect();
     let mut out = json!({
-        "required_status_checks": { "strict": false, "contexts": rules.required_statuses, "checks": [] }, "enforce_admins": { "enabled": rules.for_admins },
+        "required_status_checks": { "strict": false, "contexts": rules.required_statuses, "checks": checks }, "enforce_admins": { "enabled": rules.for_admins },
         "required_pull_request_reviews": { "dismiss_stale_reviews": rules.dismiss_stale, "required_approving_review_count": rules.required_approvals },
     });
     if !rules.may_push.is_empty() {
-        let users: Vec<Value> = rules.may_push.iter().map(|login| json::user(state, login)).collect();
-        out["restrictions"] = json!({ "users": users, "teams": [], "apps": [] });
+        let users: Vec<Value> = rules.may_push.iter().filter(|login| !login.ends_with("[bot]")).map(|login| json::user(state, login)).collect();
+        let apps: Vec<Value> = rules.may_push.iter().filter_map(|login| Some(json!({ "slug": login.strip_suffix("[bot]")? }))).collect();
+        out["restrictions"] = json!({ "users": users, "teams": [], "apps": apps });
     }
     Answer::ok(out)
 }
