@@ -2,6 +2,7 @@
 
 use serde::Deserialize;
 
+/// `User`.
 #[derive(Clone, Debug, Deserialize)]
 pub struct Account {
     pub login: String,
@@ -225,7 +226,7 @@ pub struct Hook {
     pub branch_filter: String,
 }
 
-/// What the kind of a hook adds.
+/// `CreateHookOptionConfig`: what the kind of a hook adds.
 #[derive(Clone, Debug, Default, Deserialize)]
 pub struct HookConfig {
     #[serde(default)]

@@ -3,6 +3,7 @@
 use std::{
     collections::{BTreeMap, BTreeSet},
     future::Future,
+    ops::Deref,
     sync::Arc,
     time::Duration,
 };
@@ -17,21 +18,11 @@ use trueup::{
     ports::{ForgeError, Merge, Reaction, StateRepo},
 };
 
-/// A forge with one governed repository, over which one driver is tried.
+/// What people and programs do in one repository of a forge.
 ///
 /// People: `ana`, `ben`, `cleo` and `root` may write; `mallory` may read. By the server's lists `ben` also approves and `root` administers. The server's own
 /// account is `trueup`. The governed branch is `main`.
-pub trait ForgeWorld {
-    /// The driver under test.
-    fn driver(&self) -> &dyn Forge;
-    /// Another driver of the same server, which remembers nothing: as after a crash.
-    fn restarted(&self) -> Box<dyn Forge>;
-    fn repo(&self) -> RepoId;
-    /// Its path there.
-    fn path(&self) -> String;
-    /// The repository as the driver has it here.
-    fn state(&self) -> Arc<dyn StateRepo>;
-
+pub trait Hands: Send + Sync {
     /// Commits to a branch (made from `main` where it is not there) and pushes; the commit.
     fn push(&self, by: &str, branch: &str, files: &[(&str, &str)]) -> String {
         self.push_as(by, by, branch, files)
@@ -40,8 +31,12 @@ pub trait ForgeWorld {
     fn push_as(&self, by: &str, author: &str, branch: &str, files: &[(&str, &str)]) -> String;
     /// Makes a branch anew from `main` and pushes it over what was there.
     fn force_push(&self, by: &str, branch: &str, files: &[(&str, &str)]) -> String;
+    /// Pushes a branch under another name and takes the old one away.
+    fn rename(&self, by: &str, branch: &str, to: &str);
     /// The tip of a branch.
     fn tip(&self, branch: &str) -> Option<String>;
+    /// What a branch holds of a file.
+    fn file(&self, branch: &str, path: &str) -> Option<String>;
 
     fn open(&self, by: &str, branch: &str, title: &str, body: &str) -> u64;
     /// The same from a fork of `by`'s own.
@@ -76,6 +71,28 @@ pub trait ForgeWorld {
     fn status(&self, commit: &str, by: &str, context: &str, state: &str);
     /// The latest of each context: state and words.
     fn statuses(&self, commit: &str) -> BTreeMap<String, (String, String)>;
+}
+
+/// A forge with one governed repository, over which one driver is tried. What people do there is said of it as well.
+pub trait ForgeWorld {
+    fn hands(&self) -> &(dyn Hands + 'static);
+    /// The driver under test.
+    fn driver(&self) -> &dyn Forge;
+    /// Another driver of the same server, which remembers nothing: as after a crash.
+    fn restarted(&self) -> Box<dyn Forge>;
+    fn repo(&self) -> RepoId;
+    /// Its path there.
+    fn path(&self) -> String;
+    /// The repository as the driver has it here.
+    fn state(&self) -> Arc<dyn StateRepo>;
+}
+
+impl Deref for dyn ForgeWorld + '_ {
+    type Target = dyn Hands;
+
+    fn deref(&self) -> &Self::Target {
+        self.hands()
+    }
 }
 
 /// Runs what a driver does.

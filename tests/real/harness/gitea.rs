@@ -1,6 +1,7 @@
 //! A real Gitea that tests share: accounts with tokens, and for each test an organisation of its own.
 
 use super::{
+    certificates::Certificates,
     ports::free_port,
     process::{Process, built},
 };
@@ -11,12 +12,13 @@ use std::{
     path::{Path, PathBuf},
     process::Command,
     sync::{
-        OnceLock,
+        Mutex, OnceLock, PoisonError,
         atomic::{AtomicUsize, Ordering},
     },
     time::Duration,
 };
 use tempfile::TempDir;
+use tokio::runtime::Runtime;
 
 /// Its version, which names its place in the cache; `tests/servers/gitea/go.mod` says the same.
 const VERSION: &str = "1.26.0";
@@ -33,6 +35,9 @@ pub struct GiteaServer {
     _dir: TempDir,
     tokens: BTreeMap<String, String>,
     projects: AtomicUsize,
+    /// Who vouches for it, where it speaks TLS.
+    pub ca: Option<PathBuf>,
+    _certificates: Option<Certificates>,
 }
 
 /// A repository of one test.
@@ -47,28 +52,42 @@ impl GiteaServer {
     /// The one that all tests share.
     pub fn shared() -> &'static Self {
         static SHARED: OnceLock<GiteaServer> = OnceLock::new();
-        SHARED.get_or_init(Self::start)
+        SHARED.get_or_init(|| Self::start(None))
     }
 
     /// One that its test may stop; it ends with the process.
     pub fn alone() -> &'static Self {
-        Box::leak(Box::new(Self::start()))
+        Box::leak(Box::new(Self::start(None)))
     }
 
-    fn start() -> Self {
+    /// One that speaks TLS alone, under an authority that no machine knows.
+    pub fn sealed() -> &'static Self {
+        Box::leak(Box::new(Self::start(Some(Certificates::new()))))
+    }
+
+    /// What its module carries beside its program: templates, and the description of its API.
+    pub fn files() -> PathBuf {
+        let files = built("gitea", VERSION).with_file_name("static");
+        assert!(files.is_dir(), "there is no {}: run tests/run once, which copies Gitea's files there", files.display());
+        files
+    }
+
+    fn start(certificates: Option<Certificates>) -> Self {
         let dir = tempfile::tempdir().expect("a temporary folder can be made");
         let port = free_port();
         let program = built("gitea", VERSION);
-        let files = program.with_file_name("static");
-        assert!(files.is_dir(), "there is no {}: run tests/run once, which copies Gitea's files there", files.display());
+        let files = Self::files();
         let user = String::from_utf8(Command::new("id").arg("-un").output().expect("id runs").stdout).expect("a name");
+        let tls = certificates.as_ref().map(|all| format!("CERT_FILE = {}\nKEY_FILE = {}\n", all.server.display(), all.server_key.display()));
+        let scheme = if tls.is_some() { "https" } else { "http" };
         let ini = format!(
-            "RUN_USER = {user}\nRUN_MODE = prod\nWORK_PATH = {at}\n[server]\nPROTOCOL = http\nHTTP_ADDR = 127.0.0.1\nHTTP_PORT = {port}\nROOT_URL = http://127.0.0.1:{port}/\n\
+            "RUN_USER = {user}\nRUN_MODE = prod\nWORK_PATH = {at}\n[server]\nPROTOCOL = {scheme}\n{tls}HTTP_ADDR = 127.0.0.1\nHTTP_PORT = {port}\nROOT_URL = {scheme}://127.0.0.1:{port}/\n\
              DISABLE_SSH = true\nOFFLINE_MODE = true\nSTATIC_ROOT_PATH = {files}\n[database]\nDB_TYPE = sqlite3\nPATH = {at}/gitea.db\nSQLITE_TIMEOUT = 20000\n[security]\nINSTALL_LOCK = true\n\
              SECRET_KEY = tests\nINTERNAL_TOKEN = eyJhbGciOiJIUzI1NiIsInR5cCI6IkpXVCJ9.eyJuYmYiOjE3MDAwMDAwMDB9.3pqN6xvqVQ5bVY2m0T3l7e0yqk8M9wZ0m7o8m5yqk8M\nPASSWORD_HASH_ALGO = pbkdf2$1$50\nPASSWORD_COMPLEXITY = off\n\
              [repository]\nROOT = {at}/repositories\nDEFAULT_BRANCH = main\n[webhook]\nALLOWED_HOST_LIST = loopback\n[actions]\nENABLED = false\n[mailer]\nENABLED = false\n[service]\nDISABLE_REGISTRATION = true\n\
              [log]\nMODE = console\nLEVEL = Warn\n[indexer]\nISSUE_INDEXER_TYPE = db\n[cron]\nENABLED = false\n[queue]\nTYPE = channel\n[lfs]\nENABLED = false\n[packages]\nENABLED = false\n",
             user = user.trim(),
+            tls = tls.unwrap_or_default(),
             at = dir.path().display(),
             files = files.display(),
         );
@@ -81,8 +100,10 @@ impl GiteaServer {
         args.extend(env.iter().map(String::as_str));
         args.extend([program.as_str(), "--config", "app.ini", "web"]);
         let process = Process::start("gitea", dir.path(), "env", &args);
-        let mut server = Self { url: format!("http://127.0.0.1:{port}"), process, _dir: dir, tokens: BTreeMap::new(), projects: AtomicUsize::new(0) };
-        server.process.until_ready(|| send("GET", &format!("{}/api/healthz", server.url), None, None).is_some_and(|(status, _)| status == 200));
+        let ca = certificates.as_ref().map(|all| all.ca.clone());
+        let url = format!("{scheme}://127.0.0.1:{port}");
+        let mut server = Self { url, process, _dir: dir, tokens: BTreeMap::new(), projects: AtomicUsize::new(0), ca, _certificates: certificates };
+        server.process.until_ready(|| server.send("GET", &format!("{}/api/healthz", server.url), None, None).is_some_and(|(status, _)| status == 200));
         let hand = server.fresh_token("hand", "tests");
         server.tokens.insert("hand".into(), hand);
         for name in ACCOUNTS {
@@ -110,7 +131,11 @@ impl GiteaServer {
     /// About their tokens people are asked for their password.
     fn as_themselves(&self, who: &str, method: &str, path: &str, body: Option<&Value>) -> (u16, String) {
         let basic = format!("Basic {}", STANDARD.encode(format!("{who}:{PASSWORD}")));
-        send(method, &format!("{}/api/v1/users/{who}/tokens{path}", self.url), Some(&basic), body).expect("it answers")
+        self.send(method, &format!("{}/api/v1/users/{who}/tokens{path}", self.url), Some(&basic), body).expect("it answers")
+    }
+
+    fn send(&self, method: &str, url: &str, authorization: Option<&str>, body: Option<&Value>) -> Option<(u16, String)> {
+        send_trusting(self.ca.as_deref(), method, url, authorization, body)
     }
 
     /// An account's token.
@@ -122,7 +147,7 @@ impl GiteaServer {
     pub fn try_ask(&self, who: &str, method: &str, path: &str, body: Option<Value>) -> (u16, Value) {
         let token = format!("token {}", self.token(who));
         let (status, text) =
-            send(method, &format!("{}/api/v1{path}", self.url), Some(&token), body.as_ref()).unwrap_or_else(|| panic!("no answer to {path}:\n{}", self.process.log()));
+            self.send(method, &format!("{}/api/v1{path}", self.url), Some(&token), body.as_ref()).unwrap_or_else(|| panic!("no answer to {path}:\n{}", self.process.log()));
         (status, serde_json::from_str(&text).unwrap_or(Value::String(text)))
     }
 
@@ -163,29 +188,48 @@ impl GiteaProject {
 
     /// Where an account clones and pushes.
     pub fn url(&self, who: &str) -> String {
-        format!("{}/{}.git", self.server.url.replace("http://", &format!("http://{who}:{}@", self.server.token(who))), self.path)
+        format!("{}/{}.git", self.server.url.replace("://", &format!("://{who}:{}@", self.server.token(who))), self.path)
     }
 }
 
 /// One question over HTTP from a thread that is in no runtime.
 pub fn send(method: &str, url: &str, authorization: Option<&str>, body: Option<&Value>) -> Option<(u16, String)> {
+    send_trusting(None, method, url, authorization, body)
+}
+
+/// The same where an authority of the test's own vouches for who answers.
+fn send_trusting(ca: Option<&Path>, method: &str, url: &str, authorization: Option<&str>, body: Option<&Value>) -> Option<(u16, String)> {
+    let mut request = client(ca).request(method.parse().ok()?, url);
+    if let Some(authorization) = authorization {
+        request = request.header("authorization", authorization);
+    }
+    if let Some(body) = body {
+        request = request.json(body);
+    }
+    let (tell, told) = std::sync::mpsc::channel();
     let asked = async {
-        let client = reqwest::Client::builder().no_proxy().timeout(Duration::from_secs(60)).build().ok()?;
-        let mut request = client.request(method.parse().ok()?, url);
-        if let Some(authorization) = authorization {
-            request = request.header("authorization", authorization);
-        }
-        if let Some(body) = body {
-            request = request.json(body);
-        }
         let response = request.send().await.ok()?;
         Some((response.status().as_u16(), response.text().await.ok()?))
     };
-    // A thread of its own, for those who ask from inside a runtime.
-    std::thread::scope(|scope| {
-        let asking = scope.spawn(|| tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime starts").block_on(asked));
-        asking.join().expect("the question ends")
-    })
+    // Threads of their own, for those who ask from inside a runtime.
+    static THREADS: OnceLock<Runtime> = OnceLock::new();
+    let threads = THREADS.get_or_init(|| tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build().expect("a runtime starts"));
+    threads.spawn(async move { tell.send(asked.await) });
+    told.recv().expect("the question ends")
+}
+
+/// Made once: what it takes to read a machine's authorities is more than what tests ask for. A connection is asked once: servers here come and go.
+fn client(ca: Option<&Path>) -> reqwest::Client {
+    static CLIENTS: Mutex<BTreeMap<Option<PathBuf>, reqwest::Client>> = Mutex::new(BTreeMap::new());
+    let made = || {
+        let mut client = reqwest::Client::builder().no_proxy().timeout(Duration::from_secs(60)).pool_max_idle_per_host(0);
+        if let Some(ca) = ca {
+            let pem = std::fs::read(ca).expect("the authority is there");
+            client = client.tls_certs_only(reqwest::Certificate::from_pem_bundle(&pem).expect("it is PEM"));
+        }
+        client.build().expect("a client can be made")
+    };
+    CLIENTS.lock().unwrap_or_else(PoisonError::into_inner).entry(ca.map(Path::to_owned)).or_insert_with(made).clone()
 }
 
 /// Runs one of its commands to its end.

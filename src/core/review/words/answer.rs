@@ -102,6 +102,10 @@ pub enum Answer {
         text: String,
         nearest: Option<String>,
     },
+    /// Commands of one comment beyond those that are heard.
+    TooMany {
+        heard: usize,
+    },
     /// What another replica of the server answered, in its words.
     Relayed {
         upshot: Upshot,
@@ -149,7 +153,8 @@ impl Answer {
             | Self::SkipNeedsReason { .. }
             | Self::NothingToRestore
             | Self::FreeNeedsReason { .. }
-            | Self::Unknown { .. } => Upshot::Refused,
+            | Self::Unknown { .. }
+            | Self::TooMany { .. } => Upshot::Refused,
             Self::Relayed { upshot, text: _ } => *upshot,
         }
     }
@@ -217,6 +222,7 @@ impl fmt::Display for Answer {
             }
             Self::Halting { on: false } => f.write_str("Lifting the halt: all changes go on."),
             Self::Unknown { text, nearest: Some(nearest) } => write!(f, "{} is no command; did you mean `/trueup {nearest}`? `/trueup help` lists all.", code(text)),
+            Self::TooMany { heard } => write!(f, "Only the first {heard} commands of a comment are heard; say the rest in another one."),
             Self::Relayed { upshot: _, text } => f.write_str(text),
             Self::Unknown { text, nearest: None } => write!(f, "{} is no command; `/trueup help` lists all.", code(text)),
         }

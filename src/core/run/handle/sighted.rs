@@ -8,6 +8,12 @@ use crate::core::{
     run::{Event, PlanWhy, Stop},
 };
 
+/// Commands of one comment that are heard. More in one breath is no person's, and each is answered and kept in the journal.
+const COMMANDS: usize = 20;
+
+/// Characters of an answer; forges refuse more than about 65,000, and a reason may be as long as a comment.
+const ANSWER: usize = 50_000;
+
 impl Pass<'_> {
     pub(super) fn sighted(&mut self, sighting: &Sighting) {
         if sighting.mr != self.change.mr {
@@ -31,7 +37,7 @@ impl Pass<'_> {
         self.emit(Event::Heard { comment: comment.id });
         let said = command::parse(&comment.body);
         let (mut answers, mut overrides, mut upshot) = (Vec::new(), Vec::new(), Upshot::Done);
-        for said in &said {
+        for said in said.iter().take(COMMANDS) {
             match said {
                 Command::Override { resource, until, reason } if comment.right >= said.needs() => {
                     let (resource, until, reason) = (resource.clone(), until.clone(), reason.clone());
@@ -40,12 +46,20 @@ impl Pass<'_> {
                 other => {
                     let answer = self.said_in(comment, other);
                     upshot = upshot.max(answer.upshot());
-                    answers.push(answer.to_string());
+                    let answer = answer.to_string();
+                    if !answers.contains(&answer) {
+                        answers.push(answer);
+                    }
                 }
             }
         }
+        if said.len() > COMMANDS {
+            let more = Answer::TooMany { heard: COMMANDS };
+            upshot = upshot.max(more.upshot());
+            answers.push(more.to_string());
+        }
         if !answers.is_empty() || !overrides.is_empty() {
-            self.emit(Event::Replying { to: comment.id, text: answers.join("\n\n"), overrides, upshot: Some(upshot) });
+            self.emit(Event::Replying { to: comment.id, text: cut(answers.join("\n\n")), overrides, upshot: Some(upshot) });
         }
     }
 
@@ -201,5 +215,13 @@ impl Pass<'_> {
         let restore = matches!(why, PlanWhy::Restore(_));
         let (base, head) = (sighting.base.clone(), sighting.head.clone());
         self.emit(Event::ReplanAsked { base, head, restore, why, at: Some(self.now) });
+    }
+}
+
+/// An answer that every forge takes.
+fn cut(text: String) -> String {
+    match text.char_indices().nth(ANSWER) {
+        Some((end, _)) => format!("{}…", &text[..end]),
+        None => text,
     }
 }

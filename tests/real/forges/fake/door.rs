@@ -152,6 +152,10 @@ impl FakeForge {
         format!("{}{}", self.url, self.inside.wire.api())
     }
 
+    pub fn wire(&self) -> Wire {
+        self.inside.wire
+    }
+
     pub fn fail(&self, fault: Fault) {
         self.state().faults.push(fault);
     }

@@ -12,6 +12,7 @@ mod state;
 
 pub use apps::private_key;
 pub use door::{FakeForge, Wire};
-pub use fault::Fault;
+pub use fault::{Fault, met};
+pub use openapi::Description;
 pub use people::push_on;
-pub use state::{Method, Protection, Role, Verdict};
+pub use state::{Call, Method, Protection, Role, Verdict};

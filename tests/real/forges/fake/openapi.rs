@@ -1,4 +1,4 @@
-//! A vendor's OpenAPI description, against which every request and every answer of a fake forge is held.
+//! A vendor's OpenAPI description, against which every request to a forge and every answer of it is held.
 //!
 //! A request may name only what is described: path, query, fields of the body. An answer may leave fields out, but holds none that is not described.
 
@@ -33,6 +33,8 @@ struct Components {
 
 pub struct Description {
     document: Document,
+    /// Anything may be null in an answer: the second version of OpenAPI cannot say what.
+    nulls: bool,
     /// Compiled when first needed, by operation and what it is for.
     schemas: Mutex<BTreeMap<String, Arc<Validator>>>,
 }
@@ -50,8 +52,19 @@ impl Description {
         GITHUB.get_or_init(|| {
             let file = package("@octokit/openapi", "23.0.2").join("generated/api.github.com.json");
             let text = fs::read(&file).unwrap_or_else(|error| panic!("{}: {error}", file.display()));
-            Self { document: serde_json::from_slice(&text).expect("the description is JSON"), schemas: Mutex::default() }
+            Self { document: serde_json::from_slice(&text).expect("the description is JSON"), nulls: false, schemas: Mutex::default() }
         })
+    }
+
+    /// One in the words of the second version.
+    pub fn of_version_two(whole: Value) -> Self {
+        Self { document: of_version_two(whole), nulls: true, schemas: Mutex::default() }
+    }
+
+    /// Whether a schema describes a field, or takes any; none where there is no such schema.
+    pub fn describes(&self, schema: &str, field: &str) -> Option<bool> {
+        let schema = self.document.components.schemas.get(schema)?;
+        Some(schema["properties"].get(field).is_some() || schema["properties"].is_null() && schema["additionalProperties"].is_object())
     }
 
     /// Finds the operation and holds the request against it.
@@ -85,6 +98,7 @@ impl Description {
             let schema = &parameter["schema"];
             let value = match schema["type"].as_str() {
                 Some("integer" | "boolean" | "number") => serde_json::from_str(text).unwrap_or_else(|_| json!(text)),
+                Some("array") => text.split(',').map(Value::from).collect(),
                 _ => json!(text),
             };
             self.check(&format!("{} ?{name}", about()), schema, &value, true)?;
@@ -144,12 +158,13 @@ impl Description {
 
     fn compiled(&self, schema: &Value, whole: bool) -> Validator {
         let mut wanted = BTreeSet::new();
-        let mut root = translated(schema, whole, true, &mut wanted);
+        let dialect = Dialect { whole, nulls: self.nulls && !whole };
+        let mut root = translated(schema, dialect, true, &mut wanted);
         let mut defined = Map::new();
         while let Some(name) = wanted.iter().find(|name| !defined.contains_key(*name)).cloned() {
             let (plain, closed) = name.strip_prefix(OPEN).map_or((&*name, true), |plain| (plain, false));
             let schema = self.document.components.schemas.get(plain).unwrap_or_else(|| panic!("the description lacks the schema {plain}"));
-            let schema = translated(schema, whole, closed, &mut wanted);
+            let schema = translated(schema, dialect, closed, &mut wanted);
             defined.insert(name, schema);
         }
         root["$defs"] = Value::Object(defined);
@@ -164,8 +179,17 @@ fn fits(template: &str, path: &str) -> bool {
     (given.len() == wanted.len() || greedy) && wanted.iter().zip(&given).all(|(wanted, given)| wanted.starts_with('{') && !given.is_empty() || wanted == given)
 }
 
+/// How a schema is read.
+#[derive(Clone, Copy)]
+struct Dialect {
+    /// Required fields must be there.
+    whole: bool,
+    /// Anything may be null.
+    nulls: bool,
+}
+
 /// OpenAPI 3.0's dialect as JSON Schema: `nullable` spelled out, fields that are not described refused, what only explains left out.
-fn translated(schema: &Value, whole: bool, closed: bool, wanted: &mut BTreeSet<String>) -> Value {
+fn translated(schema: &Value, dialect: Dialect, closed: bool, wanted: &mut BTreeSet<String>) -> Value {
     let Some(fields) = schema.as_object() else { return schema.clone() };
     if let Some(reference) = fields.get("$ref").and_then(Value::as_str) {
         let name = reference.rsplit('/').next().unwrap_or_default();
@@ -176,18 +200,18 @@ fn translated(schema: &Value, whole: bool, closed: bool, wanted: &mut BTreeSet<S
     }
     let mut out = Map::new();
     for (key, value) in fields {
-        let mut list = |closed| Value::Array(value.as_array().into_iter().flatten().map(|one| translated(one, whole, closed, wanted)).collect());
+        let mut list = |closed| Value::Array(value.as_array().into_iter().flatten().map(|one| translated(one, dialect, closed, wanted)).collect());
         match key.as_str() {
             "properties" => {
-                let all = value.as_object().into_iter().flatten().map(|(name, one)| (name.clone(), translated(one, whole, true, wanted)));
+                let all = value.as_object().into_iter().flatten().map(|(name, one)| (name.clone(), translated(one, dialect, true, wanted)));
                 out.insert(key.clone(), Value::Object(all.collect()));
             }
-            "items" | "additionalProperties" | "not" => drop(out.insert(key.clone(), translated(value, whole, true, wanted))),
+            "items" | "additionalProperties" | "not" => drop(out.insert(key.clone(), translated(value, dialect, true, wanted))),
             "anyOf" => drop(out.insert("anyOf".into(), list(closed))),
             // With fields left out, several may fit.
-            "oneOf" => drop(out.insert(if whole { "oneOf" } else { "anyOf" }.into(), list(closed))),
+            "oneOf" => drop(out.insert(if dialect.whole { "oneOf" } else { "anyOf" }.into(), list(closed))),
             "allOf" => drop(out.insert("allOf".into(), list(false))),
-            "required" if !whole => {}
+            "required" if !dialect.whole => {}
             "type" | "enum" | "required" | "pattern" | "minItems" | "maxItems" | "minLength" | "maxLength" | "minimum" | "maximum" => drop(out.insert(key.clone(), value.clone())),
             _ => {}
         }
@@ -195,7 +219,7 @@ fn translated(schema: &Value, whole: bool, closed: bool, wanted: &mut BTreeSet<S
     if closed && out.contains_key("properties") && !out.contains_key("additionalProperties") && ["anyOf", "oneOf", "allOf"].iter().all(|key| !out.contains_key(*key)) {
         out.insert("additionalProperties".into(), false.into());
     }
-    if fields.get("nullable") == Some(&Value::Bool(true)) {
+    if dialect.nulls || fields.get("nullable") == Some(&Value::Bool(true)) {
         let Some(kind) = out.get("type").cloned() else { return json!({ "anyOf": [Value::Object(out), { "type": "null" }] }) };
         out.insert("type".into(), json!([kind, "null"]));
         if let Some(Value::Array(choices)) = out.get_mut("enum") {
@@ -203,4 +227,43 @@ fn translated(schema: &Value, whole: bool, closed: bool, wanted: &mut BTreeSet<S
         }
     }
     Value::Object(out)
+}
+
+/// What of OpenAPI 2 is used, in the words of 3.
+fn of_version_two(mut old: Value) -> Document {
+    let mut take = |key: &str| match old[key].take() {
+        Value::Object(all) => all,
+        _ => Map::new(),
+    };
+    let content = |schema: Value| json!({ "application/json": { "schema": schema } });
+    let answered = |mut response: Value| match response["schema"].take() {
+        Value::Null => response,
+        schema => json!({ "content": content(schema) }),
+    };
+    let operation = |mut operation: Value| {
+        let responses = match operation["responses"].take() {
+            Value::Object(all) => all.into_iter().map(|(status, response)| (status, answered(response))).collect(),
+            _ => Map::new(),
+        };
+        let mut new = json!({ "responses": responses });
+        let mut parameters = Vec::new();
+        for parameter in operation["parameters"].as_array().into_iter().flatten() {
+            if parameter["in"] == "body" {
+                new["requestBody"] = json!({ "required": parameter["required"], "content": content(parameter["schema"].clone()) });
+            } else {
+                parameters.push(json!({ "name": parameter["name"], "in": parameter["in"], "required": parameter["required"], "schema": parameter }));
+            }
+        }
+        new["parameters"] = parameters.into();
+        new
+    };
+    let each = |(path, operations): (String, Value)| {
+        let operations = match operations {
+            Value::Object(all) => all.into_iter().map(|(method, one)| (method, operation(one))).collect(),
+            _ => Map::new(),
+        };
+        (path, operations)
+    };
+    let responses = take("responses").into_iter().map(|(name, response)| (name, answered(response))).collect();
+    Document { paths: take("paths").into_iter().map(each).collect(), components: Components { schemas: take("definitions"), parameters: Map::new(), responses } }
 }

@@ -2,7 +2,7 @@
 
 use super::{
     apps::App,
-    door::FakeForge,
+    door::{FakeForge, Wire},
     git,
     state::{Account, Method, Project, Protection, Request, Role, State, Thread, Verdict, What},
 };
@@ -111,6 +111,20 @@ impl FakeForge {
         name.to_owned()
     }
 
+    /// Somebody pushes a branch under another name and takes the old one away.
+    pub fn rename_branch(&self, path: &str, by: &str, branch: &str, to: &str) {
+        {
+            let mut state = self.state();
+            let dir = state.project(path).dir.clone();
+            let tip = git::tip(&dir, branch).unwrap();
+            git::git(&dir, by, &["update-ref", &format!("refs/heads/{to}"), &tip]);
+            note(&dir, by, to, None, &tip);
+            git::refresh(&mut state);
+        }
+        self.delete_branch(path, by, branch);
+    }
+
+    /// GitHub closes what came from it.
     pub fn delete_branch(&self, path: &str, by: &str, branch: &str) {
         let mut state = self.state();
         let dir = state.project(path).dir.clone();
@@ -118,6 +132,12 @@ impl FakeForge {
         git::git(&dir, by, &["update-ref", "-d", &format!("refs/heads/{branch}")]);
         note(&dir, by, branch, Some(&was), &"0".repeat(40));
         git::refresh(&mut state);
+        let from = |request: &&Request| request.open() && request.source_project == path && request.source == branch;
+        let closed: Vec<u64> = state.project(path).requests.values().filter(from).map(|request| request.number).collect();
+        for number in closed.into_iter().filter(|_| self.wire() == Wire::GitHub) {
+            state.request_mut(path, number).closed = true;
+            state.happened(path, number, by, What::Closed);
+        }
     }
 
     /// Somebody opens a request from a branch to `main`.

@@ -19,14 +19,14 @@ fn a_branch_that_nothing_protects_fails_and_one_that_only_we_move_is_well() {
     let first = exams(&house);
     assert_eq!(told(&first, Found::Fail), "repository dns: protected branch: no rule protects `main`: everybody who may write can push and merge past the server\n");
     assert!(told(&first, Found::Ok).contains("the token is that of `trueup`"), "{first:?}");
-    house.ask("trueup", "POST", "/branch_protections", json!({ "rule_name": "main", "enable_push": true }));
+    house.yard.ask("trueup", "POST", "/branch_protections", json!({ "rule_name": "main", "enable_push": true }));
     let warned = told(&exams(&house), Found::Warn);
     insta::assert_snapshot!(warned);
     let strict = json!({
         "enable_push": false, "enable_merge_whitelist": true, "merge_whitelist_usernames": ["trueup"], "enable_status_check": true,
         "status_check_contexts": ["trueup/converged"], "block_admin_merge_override": true,
     });
-    house.ask("trueup", "PATCH", "/branch_protections/main", strict);
+    house.yard.ask("trueup", "PATCH", "/branch_protections/main", strict);
     let last = exams(&house);
     assert!(last.iter().all(|exam| exam.found == Found::Ok), "{last:?}");
 }
@@ -34,7 +34,7 @@ fn a_branch_that_nothing_protects_fails_and_one_that_only_we_move_is_well() {
 #[test]
 fn an_account_that_may_not_write_is_told() {
     let house = House::new();
-    house.ask("hand", "DELETE", "/collaborators/trueup", json!(null));
+    house.yard.ask("hand", "DELETE", "/collaborators/trueup", json!(null));
     let found = exams(&house);
     assert!(told(&found, Found::Fail).contains("it may not write"), "{found:?}");
 }

@@ -1,7 +1,7 @@
 //! What happens between our last look and Gitea's own merge: somebody pushes right before it is passed on.
 
 use super::house::{House, driver_by};
-use crate::forges::world::{ForgeWorld, run};
+use crate::forges::world::{ForgeWorld, Hands, run};
 use axum::{body::to_bytes, extract::Request, response::Response};
 use std::sync::{
     Arc,
@@ -41,15 +41,15 @@ fn what_lands_on_a_base_that_moved_right_before_the_merge_is_told_as_it_landed()
             async move {
                 if request.method() == "POST" && request.uri().path().ends_with("/merge") && !pushed.swap(true, Ordering::SeqCst) {
                     let house = house.clone();
-                    tokio::task::spawn_blocking(move || drop(house.push("root", "main", &[("notes", "by hand\n")]))).await.expect("it pushes");
+                    tokio::task::spawn_blocking(move || drop(house.yard.push("root", "main", &[("notes", "by hand\n")]))).await.expect("it pushes");
                 }
-                passed_on(&house.project.server.url, request).await
+                passed_on(&house.yard.project.server.url, request).await
             }
         });
         tokio::spawn(async move { axum::serve(listener, router).await });
         at
     });
-    let between = driver_by(&house.project, &house.mirror("between.git"), &at);
+    let between = driver_by(&house.yard.project, &house.mirror("between.git"), &at);
     let answer = run(between.merge(ticket.clone())).expect("Gitea answers");
     assert!(pushed.load(Ordering::SeqCst), "somebody pushed in between");
     match answer {

@@ -2,7 +2,7 @@
 
 use super::house::House;
 use crate::{
-    forges::world::{ForgeWorld, run},
+    forges::world::{ForgeWorld, Hands, run},
     harness::wait_for,
 };
 use axum::http::HeaderMap;
@@ -52,7 +52,7 @@ fn what_setup_made_delivers_signed_news_and_stands_the_second_time() {
     let (url, taken) = receiver(&threads);
     let made = |outcome| vec![("protected branch", outcome), ("webhook", outcome), ("labels", outcome)];
     assert_eq!(outcomes(&set_up(&house, &wish(&url, "first", false), true)), made(Outcome::Would));
-    assert_eq!(house.ask("trueup", "GET", "/hooks", json!(null)), json!([]), "words alone change nothing");
+    assert_eq!(house.yard.ask("trueup", "GET", "/hooks", json!(null)), json!([]), "words alone change nothing");
     let done = set_up(&house, &wish(&url, "first", false), false);
     assert_eq!(outcomes(&done), made(Outcome::Made), "{done:#?}");
     assert_eq!(outcomes(&set_up(&house, &wish(&url, "first", false), false)), [], "the second time nothing is left to do");
@@ -68,26 +68,26 @@ fn what_setup_made_delivers_signed_news_and_stands_the_second_time() {
         taken.iter().filter_map(is).collect::<Vec<String>>()
     };
     let (number, _) = house_request(&house, "one");
-    house.comment(number, "ana", "hello");
+    house.yard.comment(number, "ana", "hello");
     assert!(
         wait_for(Duration::from_secs(60), || ["push", "pull_request", "issue_comment"].iter().all(|event| genuine("first").iter().any(|told| told == event))),
         "{:?}",
         genuine("first")
     );
     // The rule binds people: nobody but the server pushes or merges.
-    let refused = house.project.try_ask("ana", "POST", &format!("/pulls/{number}/merge"), Some(json!({ "do": "merge" })));
+    let refused = house.yard.project.try_ask("ana", "POST", &format!("/pulls/{number}/merge"), Some(json!({ "do": "merge" })));
     assert!((400..500).contains(&refused.0), "{refused:?}");
     // Gitea edits no secret: the hook is made again, and one is left.
     assert_eq!(outcomes(&set_up(&house, &wish(&url, "second", true), false)), [("webhook", Outcome::Made)]);
-    assert_eq!(house.ask("trueup", "GET", "/hooks", json!(null)).as_array().map(Vec::len), Some(1));
-    house.comment(number, "ana", "hello again");
+    assert_eq!(house.yard.ask("trueup", "GET", "/hooks", json!(null)).as_array().map(Vec::len), Some(1));
+    house.yard.comment(number, "ana", "hello again");
     assert!(wait_for(Duration::from_secs(60), || genuine("second").iter().any(|told| told == "issue_comment")), "{:?}", genuine("second"));
 }
 
 #[test]
 fn an_account_that_does_not_administer_is_told_what_to_do_by_hand() {
     let house = House::new();
-    house.ask("hand", "PUT", "/collaborators/trueup", json!({ "permission": "write" }));
+    house.yard.ask("hand", "PUT", "/collaborators/trueup", json!({ "permission": "write" }));
     let done = set_up(&house, &wish("http://127.0.0.1:1/hooks/work", "first", false), false);
     let lacks: Vec<&Furnished> = done.iter().filter(|one| one.outcome == Outcome::Lacks).collect();
     assert!(lacks.iter().any(|one| one.about.ends_with("webhook") && one.next.as_deref().is_some_and(|next| next.contains("by hand"))), "{done:#?}");

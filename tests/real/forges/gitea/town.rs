@@ -1,6 +1,9 @@
 //! A server over a real Gitea and a real BIND, with one repository and one zone.
 
-use super::house::run_git;
+use super::{
+    porter::Porter,
+    yard::{HOOK_SECRET, run_git},
+};
 use crate::{
     harness::{DnsServer, GiteaProject, GiteaServer, KEY_ALGORITHM, KEY_NAME, KEY_SECRET, Process, Site, free_port, send, wait_for},
     service::world::TRUEUP,
@@ -20,6 +23,7 @@ const PEOPLE: [&str; 4] = ["ana", "ben", "cleo", "root"];
 
 pub struct Town {
     pub project: GiteaProject,
+    _porter: Option<Porter>,
     dns: &'static DnsServer,
     zone: String,
     dir: tempfile::TempDir,
@@ -38,31 +42,68 @@ fn serve(at: &Path, port: u16) -> Process {
     server
 }
 
+/// What a town is made of, where it is not as usual.
+pub struct Made {
+    pub gitea: &'static GiteaServer,
+    /// Lines below `policy:`, each indented by two; `SITE` is what `let_go` makes well.
+    pub policy: &'static str,
+    pub sweep: &'static str,
+    /// More lines of the forge in `server.yaml`, each indented by four.
+    pub forge: String,
+    /// More grants there, each line indented by six; more targets, by two.
+    pub grants: &'static str,
+    pub targets: String,
+    /// More sources in `trueup.yaml`, each line indented by two.
+    pub sources: &'static str,
+    /// More files of the first commit.
+    pub files: &'static [(&'static str, &'static str)],
+    /// The server speaks to Gitea itself, with nobody between them.
+    pub direct: bool,
+}
+
+impl Default for Made {
+    fn default() -> Self {
+        Self {
+            gitea: GiteaServer::shared(),
+            policy: "  window: 2s\n  every: 2s\n",
+            sweep: "1s",
+            forge: String::new(),
+            grants: "",
+            targets: String::new(),
+            sources: "",
+            files: &[],
+            direct: false,
+        }
+    }
+}
+
 impl Town {
     pub fn start() -> Self {
-        Self::over(GiteaServer::shared(), "  window: 2s\n  every: 2s\n")
+        Self::made(Made::default())
     }
 
     /// With a policy of its own, each line indented by two.
-    pub fn start_with(policy: &str) -> Self {
-        Self::over(GiteaServer::shared(), policy)
+    pub fn start_with(policy: &'static str) -> Self {
+        Self::made(Made { policy, ..Made::default() })
     }
 
     /// Over a Gitea that no other test uses.
     pub fn start_alone() -> Self {
-        Self::over(GiteaServer::alone(), "  window: 2s\n  every: 2s\n")
+        Self::made(Made { gitea: GiteaServer::alone(), ..Made::default() })
     }
 
     /// With a health check that fails until the test says otherwise: what happens before that happens in the middle of the run, however slow the machine is.
     pub fn start_held() -> Self {
-        Self::over(GiteaServer::shared(), "  window: 2s\n  every: 2s\n  health:\n    - match: [\"*\"]\n      http: { url: \"SITE\" }\n      deadline: 1h\n")
+        Self::start_with("  window: 2s\n  every: 2s\n  health:\n    - match: [\"*\"]\n      http: { url: \"SITE\" }\n      deadline: 1h\n")
     }
 
-    fn over(gitea: &'static GiteaServer, policy: &str) -> Self {
+    pub fn made(made: Made) -> Self {
+        let Made { gitea, policy, sweep, forge, grants, targets, sources, files, direct } = made;
         let site = Site::start();
         site.says("/", 503, "not yet");
         let policy = policy.replace("SITE", &site.url("/"));
         let project = gitea.project();
+        let porter = (!direct).then(|| Porter::start(gitea));
         let dns = DnsServer::bind();
         let zone = dns.fresh_zone("www 300 IN A 192.0.2.1\nmail 300 IN A 192.0.2.2\n@ 300 IN MX 10 mail");
         let dir = tempfile::tempdir().expect("a temporary folder");
@@ -73,30 +114,39 @@ impl Town {
             write(&format!("{person}.token"), &format!("{person}-token\n"));
         }
         write("tsig.key", KEY_SECRET);
+        write("hook.secret", HOOK_SECRET);
         // Of its own, so that it can be taken away.
         let token_name = project.path.replace('/', "-");
         write("gitea.token", &gitea.fresh_token("trueup", &token_name));
         let users: String = PEOPLE.iter().map(|name| format!("  - name: {name}\n    token: {{ file: {name}.token }}\n")).collect();
         let config = format!(
-            "listen: 127.0.0.1:{port}\ndata: {data}\nsecrets: {secrets}\nusers:\n{users}forges:\n  work:\n    kind: gitea\n    url: {url}\n    token: {{ file: gitea.token }}\nrepositories:\n  - name: dns\n    forge: work\n    project: {path}\n    \
-             approvers: [ana, ben]\n    admins: [root]\n    grants:\n      - target: inside\n        units: [\"{zone}\"]\nnetworks: [127.0.0.1]\nlimits:\n  sweep: 1s\ntargets:\n  inside:\n    kind: dns/rfc2136\n    address: {addr}\n    nameservers: [{addr}]\n    tsig: {{ name: {KEY_NAME}, algorithm: {KEY_ALGORITHM}, secret: {{ file: tsig.key }} }}\n",
+            "listen: 127.0.0.1:{port}\ndata: {data}\nsecrets: {secrets}\nusers:\n{users}forges:\n  work:\n    kind: gitea\n    url: {url}\n    token: {{ file: gitea.token }}\n{forge}repositories:\n  - name: dns\n    forge: work\n    project: {path}\n    approvers: [ana, ben]\n    admins: [root]\n    grants:\n      - target: inside\n        units: [\"{zone}\"]\n{grants}networks: [127.0.0.1]\nlimits:\n  sweep: {sweep}\ntargets:\n  inside:\n    kind: dns/rfc2136\n    address: {addr}\n    nameservers: [{addr}]\n    tsig: {{ name: {KEY_NAME}, algorithm: {KEY_ALGORITHM}, secret: {{ file: tsig.key }} }}\n{targets}",
             data = at.join("data").display(),
             secrets = at.display(),
-            url = gitea.url,
+            url = porter.as_ref().map_or(&gitea.url, |porter| &porter.url),
             path = project.path,
             addr = dns.addr,
         );
         write("server.yaml", &config);
         let work = at.join("work");
         std::fs::create_dir_all(work.join("zones")).expect("the folder is writable");
-        std::fs::write(work.join("trueup.yaml"), format!("sources:\n  - path: zones\n    format: octodns\n    targets: [inside]\npolicy:\n{policy}")).expect("writable");
+        std::fs::write(work.join("trueup.yaml"), format!("sources:\n  - path: zones\n    format: octodns\n    targets: [inside]\n{sources}policy:\n{policy}")).expect("writable");
         let octodns = "'':\n  ttl: 300\n  type: MX\n  value: {exchange: mail.ZONE, preference: 10}\nmail:\n  ttl: 300\n  type: A\n  value: 192.0.2.2\nns1:\n  type: A\n  value: 192.0.2.53\nwww:\n  ttl: 300\n  type: A\n  value: 192.0.2.1\n";
         std::fs::write(work.join(format!("zones/{zone}yaml")), octodns.replace("ZONE", &zone)).expect("writable");
-        for args in [&["init", "-q", "-b", "main"][..], &["add", "-A"], &["commit", "-q", "-m", "the zone as it is"], &["push", "-q", &project.url("root"), "main"]] {
+        for (path, text) in files {
+            let path = work.join(path);
+            std::fs::create_dir_all(path.parent().expect("a file stands in a folder")).expect("writable");
+            std::fs::write(path, text).expect("writable");
+        }
+        run_git(&work, "root", &["init", "-q", "-b", "main"]);
+        if let Some(ca) = &gitea.ca {
+            run_git(&work, "root", &["config", "http.sslCAInfo", &ca.display().to_string()]);
+        }
+        for args in [&["add", "-A"][..], &["commit", "-q", "-m", "the zone as it is"], &["push", "-q", &project.url("root"), "main"]] {
             run_git(&work, "root", args);
         }
         let server = serve(at, port);
-        Self { project, dns, zone, dir, port, server, token_name, site }
+        Self { project, _porter: porter, dns, zone, dir, port, server, token_name, site }
     }
 
     /// Lets what was held go on.
@@ -118,13 +168,13 @@ impl Town {
         self.server = serve(self.dir.path(), self.port);
     }
 
-    /// Starts the server again with another configuration.
+    /// Ends the server and starts it again with an edited configuration.
     pub fn reconfigure(&mut self, old: &str, new: &str) {
         let file = self.dir.path().join("server.yaml");
         let text = std::fs::read_to_string(&file).expect("it is there");
         assert!(text.contains(old), "{text}");
-        self.server.stop();
         std::fs::write(&file, text.replace(old, new)).expect("the folder is writable");
+        self.server.stop();
         self.server = serve(self.dir.path(), self.port);
     }
 
@@ -143,12 +193,58 @@ impl Town {
         run_git(&work, "root", &["push", "-q", &self.project.url("root"), &format!("origin/main:refs/heads/{name}")]);
     }
 
+    /// The server's own address, as its comments name it.
+    pub fn page(&self) -> String {
+        format!("http://127.0.0.1:{}", self.port)
+    }
+
+    /// Where the server takes webhooks of this forge.
+    pub fn hooks(&self) -> String {
+        format!("http://127.0.0.1:{}/hooks/work", self.port)
+    }
+
+    /// The sum of the server's numbers of a name whose labels hold a text.
+    pub fn number(&self, name: &str, labels: &str) -> u64 {
+        let text = send("GET", &format!("http://127.0.0.1:{}/metrics", self.port), None, None).map(|(_, text)| text).unwrap_or_default();
+        let of = text.lines().filter(|line| line.starts_with(name) && line.contains(labels));
+        of.filter_map(|line| line.rsplit(' ').next()?.parse::<f64>().ok()).sum::<f64>() as u64
+    }
+
     pub fn log(&self) -> String {
         self.server.log()
     }
 
     fn work(&self) -> PathBuf {
         self.dir.path().join("work")
+    }
+
+    /// Commits a file more to a branch that was pushed, and pushes it; the new head.
+    pub fn add(&self, branch: &str, path: &str, text: &str) -> String {
+        self.add_files(branch, &[(path.to_owned(), text.to_owned())])
+    }
+
+    /// A branch with more records at the end of the zone.
+    pub fn add_records(&self, branch: &str, records: &str) -> String {
+        let file = format!("zones/{}yaml", self.zone);
+        let text = std::fs::read_to_string(self.work().join(&file)).expect("it is there");
+        self.add(branch, &file, &(text + records))
+    }
+
+    /// Commits files to a branch (made from what is checked out where it is not there) and pushes it; the new head.
+    pub fn add_files(&self, branch: &str, files: &[(String, String)]) -> String {
+        let work = self.work();
+        let there = std::process::Command::new("git").current_dir(&work).args(["rev-parse", "-q", "--verify", branch]).output().expect("git is installed").status.success();
+        let checkout: &[&str] = if there { &["checkout", "-q", branch] } else { &["checkout", "-q", "-b", branch] };
+        run_git(&work, "ana", checkout);
+        for (path, text) in files {
+            let path = work.join(path);
+            std::fs::create_dir_all(path.parent().expect("a file stands in a folder")).expect("writable");
+            std::fs::write(path, text).expect("writable");
+        }
+        run_git(&work, "ana", &["add", "-A"]);
+        run_git(&work, "ana", &["commit", "-q", "-m", branch]);
+        run_git(&work, "ana", &["push", "-q", &self.project.url("ana"), &format!("{branch}:{branch}")]);
+        run_git(&work, "ana", &["rev-parse", "HEAD"])
     }
 
     fn branch(&self, branch: &str, from: &str, edits: &[(&str, &str)]) -> String {
@@ -167,7 +263,7 @@ impl Town {
         run_git(&work, "ana", &["rev-parse", "HEAD"])
     }
 
-    fn open(&self, branch: &str, title: &str) -> u64 {
+    pub fn open(&self, branch: &str, title: &str) -> u64 {
         self.project.ask("ana", "POST", "/pulls", Some(json!({ "title": title, "head": branch, "base": "main" })))["number"].as_u64().expect("a number")
     }
 
@@ -245,9 +341,15 @@ impl Town {
         self.try_sticky(number).expect("it is there").1
     }
 
+    /// Our answers, oldest first.
+    pub fn answered(&self, number: u64) -> Vec<String> {
+        let bodies = self.comments(number).into_iter().filter_map(|one| one["body"].as_str().map(str::to_owned));
+        bodies.filter(|body| body.starts_with("<!-- trueup:said ")).collect()
+    }
+
     /// How many answers of ours there are.
     pub fn answers(&self, number: u64) -> usize {
-        self.comments(number).iter().filter(|one| one["body"].as_str().is_some_and(|body| body.starts_with("<!-- trueup:said "))).count()
+        self.answered(number).len()
     }
 
     pub fn status(&self, head: &str, context: &str) -> (String, String) {

@@ -14,6 +14,9 @@ mod table;
 pub mod town;
 mod world;
 mod write;
+mod yard;
+
+pub use yard::FakeYard;
 
 /// Makes a test of each story for each forge.
 macro_rules! on_both {
