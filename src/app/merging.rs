@@ -60,7 +60,7 @@ async fn in_turn(hands: &Hands, ticket: MergeTicket) -> MergeAnswer {
         return ours_no_more();
     }
     // The look that follows plans again.
-    if owners_moved(world, &hands.mr).await {
+    if owners_moved(world, &hands.mr, ticket.into_branch()).await {
         return MergeAnswer::Moved { why: "another repository or branch asks for some of it by now, or does no more".into() };
     }
     let taking = match world.reigns.before(world, &ticket).await {

@@ -32,7 +32,7 @@ use std::{
     },
     time::Duration,
 };
-use tokio::sync::watch;
+use tokio::sync::{mpsc, watch};
 
 /// Everything an effect may use.
 pub struct Hands {
@@ -167,13 +167,13 @@ pub async fn perform(hands: Hands, effect: Effect) {
             if claims {
                 faults::point("before claim");
             }
-            let (text, all) = claimed(&hands, text, overrides).await;
+            let (said, all) = claimed(&hands, text.clone(), overrides).await;
             if claims {
                 faults::point("after claim");
             }
-            reply(&hands, to, &text).await;
+            reply(&hands, to, &said).await;
             mark(&hands, to, upshot.map(|upshot| if all && upshot == Upshot::Done { Reaction::Done } else { Reaction::Refused }));
-            Some(Input::Replied { to })
+            Some(Input::Replied { to, text })
         }
         Effect::Merge(ticket) => {
             faults::point("before merge");
@@ -204,8 +204,8 @@ pub async fn unbacked(desk: &Desk, mr: &MrId, plan: Option<&Plan>) -> Option<BTr
 }
 
 /// Whether another repository has become the owner of something that the plan asks for, or is it no more; or another branch governs.
-pub async fn owners_moved(world: &Arc<World>, mr: &MrId) -> bool {
-    if world.reigns.moved(world, mr) {
+pub async fn owners_moved(world: &Arc<World>, mr: &MrId, into: Option<&Str>) -> bool {
+    if world.reigns.moved(world, mr, into) {
         return true;
     }
     if !world.owners.concern(&mr.repo) {
@@ -218,7 +218,7 @@ pub async fn owners_moved(world: &Arc<World>, mr: &MrId) -> bool {
 
 /// Whether the merge request is not what the change knows any more: its base moved while nobody looked, say. Nothing starts on that.
 async fn outdated(hands: &Hands) -> Option<String> {
-    if owners_moved(&hands.world, &hands.mr).await {
+    if owners_moved(&hands.world, &hands.mr, hands.into.as_ref()).await {
         return Some("what another repository or branch asks for has changed".to_owned());
     }
     let known = hands.known.as_ref()?;
@@ -416,7 +416,7 @@ async fn is_gone(world: &World, mr: &MrId) -> bool {
 
 /// Whether a face tells how far it is and nothing that waits for people or gates.
 fn is_progress(shown: &Shown, face: &Face) -> bool {
-    shown.face.as_ref().is_some_and(|last| (&last.head, &last.statuses, &last.labels) == (&face.head, &face.statuses, &face.labels))
+    shown.face.as_ref().is_some_and(|last| (&last.head, &last.statuses, &last.labels, last.plan) == (&face.head, &face.statuses, &face.labels, face.plan))
 }
 
 /// Makes the forge show the newest face; older ones that it never showed are dropped.
@@ -428,13 +428,14 @@ pub struct FaceWriter {
 }
 
 impl FaceWriter {
-    /// Starts the writer of one change; it ends when this handle is dropped and the last face is shown.
-    pub fn start(world: Arc<World>, mr: MrId, fence: Fence) -> Self {
+    /// Starts the writer of one change; it ends when this handle is dropped and the last face is shown. Its worker hears which plan is shown since when.
+    pub fn start(world: Arc<World>, mr: MrId, fence: Fence, own: mpsc::UnboundedSender<Mail>) -> Self {
         let (newest, mut faces) = watch::channel((0, None::<Face>));
         let number = Arc::new(AtomicU64::new(0));
         let done = number.clone();
         tokio::spawn(async move {
             let mut shown = Shown::default();
+            let mut told = None;
             let pause = world.forge.abilities(&mr.repo).progress.std();
             let mut edited: Option<tokio::time::Instant> = None;
             while faces.changed().await.is_ok() {
@@ -458,6 +459,11 @@ impl FaceWriter {
                             edited = Some(tokio::time::Instant::now());
                             shown = now;
                             done.store(n, Ordering::SeqCst);
+                            if let Some(digest) = face.plan.filter(|plan| told != Some(*plan)) {
+                                told = Some(digest);
+                                let at = shown.at.unwrap_or_else(|| world.clock.now());
+                                let _ = own.send(Mail::Input(Box::new(Input::Shown { digest, at })));
+                            }
                             break;
                         }
                         Err(error) => {

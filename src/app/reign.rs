@@ -118,11 +118,11 @@ impl Reigns {
     }
 
     /// Whether a change would be compared with something else now. One that this process has not planned yet is planned anew.
-    pub fn moved(&self, world: &World, mr: &MrId) -> bool {
+    pub fn moved(&self, world: &World, mr: &MrId, goes: Option<&Str>) -> bool {
         let Some(repo) = world.repositories.get(&mr.repo).filter(|repo| repo.governed.pattern().is_some()) else { return false };
         let noted = self.lock().get(mr).cloned();
-        let Some(Noted { into: _, under, from }) = noted else { return true };
-        repo.governed.now().as_ref() != Some(&under) || from.is_some_and(|from| repo.tip() != Some(from))
+        let Some(Noted { into, under, from }) = noted else { return true };
+        goes.is_some_and(|goes| *goes != into) || repo.governed.now().as_ref() != Some(&under) || from.is_some_and(|from| repo.tip() != Some(from))
     }
 
     /// Keeps that a merge is about to make another branch govern; nothing where it does not. The error is why it must wait.
@@ -130,7 +130,7 @@ impl Reigns {
         let mr = ticket.mr();
         let Some(repo) = world.repositories.get(&mr.repo).filter(|repo| repo.governed.pattern().is_some()) else { return Ok(None) };
         settle(world, repo).await?;
-        if self.moved(world, mr) {
+        if self.moved(world, mr, ticket.into_branch()) {
             return Err("another branch governs by now".to_owned());
         }
         let Some(Noted { into, from: Some(_), .. }) = self.lock().get(mr).cloned() else { return Ok(None) };

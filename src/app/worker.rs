@@ -159,7 +159,7 @@ impl Worker {
             LeaseError::Store(error) => Unopened::Failed(error.to_string()),
         })?;
         let (change, upto) = follow::fold(&world, &mr).await.map_err(Unopened::Failed)?;
-        let face = perform::FaceWriter::start(world.clone(), mr.clone(), fence.clone());
+        let face = perform::FaceWriter::start(world.clone(), mr.clone(), fence.clone(), own.clone());
         let phase = (upto > 0).then(|| change.phase());
         Ok(Self { world, desk, mr, own, change, phase, upto, fence, tokens: Tokens::default(), face, reissued: BTreeSet::new(), wake: None, stray: false })
     }
@@ -383,11 +383,11 @@ impl Worker {
     fn look(&self, n: Option<u64>) {
         let Some(n) = n else { return };
         let (world, mr, own, last) = (self.world.clone(), self.mr.clone(), self.own.clone(), self.change.last_comment());
-        let (desk, plan) = (self.desk.clone(), self.change.plan().cloned());
+        let (desk, plan, into) = (self.desk.clone(), self.change.plan().cloned(), self.change.sighting().map(|seen| seen.base_branch.clone()));
         tokio::spawn(async move {
             // Before the forge is read, so that a base that moved with a merge is seen first.
             let gone = perform::unbacked(&desk, &mr, plan.as_deref()).await;
-            let owners = perform::owners_moved(&world, &mr).await;
+            let owners = perform::owners_moved(&world, &mr, into.as_ref()).await;
             let seen = perform::look(&world, &mr, last).await;
             let _ = own.send(Mail::Looked { n, seen });
             if let Some(gone) = gone {

@@ -180,6 +180,8 @@ pub struct MrRef {
 pub struct Shown {
     pub face: Option<Face>,
     pub comment: Option<CommentId>,
+    /// When the comment came to say so, by the forge's own clock and no sooner than that; none where it does not tell.
+    pub at: Option<Time>,
 }
 
 /// Why a forge did not answer.

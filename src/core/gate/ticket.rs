@@ -1,6 +1,6 @@
 //! The ticket without which nothing merges.
 
-use crate::core::model::{CommitId, Digest, MrId, TreeId};
+use crate::core::model::{CommitId, Digest, MrId, Str, TreeId};
 use serde::{Deserialize, Serialize};
 
 /// What one merge is pinned to; the journal keeps it so that a ticket can be issued again after a crash.
@@ -11,6 +11,9 @@ pub struct Pin {
     /// The tree the merge commit must have.
     pub tree: TreeId,
     pub digest: Digest,
+    /// The branch it goes to; records of older versions do not say.
+    #[serde(default)]
+    pub into: Option<Str>,
 }
 
 /// Permits one merge of exactly this: made only by the merge gate.
@@ -45,6 +48,17 @@ impl MergeTicket {
     /// The tree the merge commit must have.
     pub fn tree(&self) -> &TreeId {
         &self.pin.tree
+    }
+
+    /// The branch it goes to.
+    pub fn into_branch(&self) -> Option<&Str> {
+        self.pin.into.as_ref()
+    }
+
+    /// Why a request that goes to this branch is not the one of the ticket.
+    pub fn strays(&self, branch: &str) -> Option<String> {
+        let into = self.pin.into.as_ref().filter(|into| ***into != *branch)?;
+        Some(format!("{} goes to `{branch}` by now, not to `{into}`", self.mr))
     }
 
     pub fn digest(&self) -> &Digest {

@@ -33,6 +33,7 @@ pub fn face(view: &View) -> Face {
     Face {
         head: view.head.clone().unwrap_or_else(|| CommitId::new("")),
         comment: comment(view),
+        plan: view.digest.filter(|_| view.plan.is_some()),
         statuses: statuses(view),
         deployments: deployments(view),
         labels: std::iter::once(label(view.phase)).chain(view.overdue.map(|_| Label(OVERDUE.into()))).collect(),

@@ -1,6 +1,6 @@
 //! The outward face of a change: desired state for the forge, like any other.
 
-use crate::core::model::{CommitId, Str};
+use crate::core::model::{CommitId, Digest, Str};
 use serde::{Deserialize, Serialize};
 
 /// What the forge shall show: one sticky comment, statuses on the head, labels, and where the change is being rolled out.
@@ -9,6 +9,9 @@ pub struct Face {
     pub head: CommitId,
     /// Markdown, at most 60,000 characters.
     pub comment: String,
+    /// The plan that the comment shows.
+    #[serde(default)]
+    pub plan: Option<Digest>,
     pub statuses: Vec<Status>,
     pub labels: Vec<Label>,
     /// None before a run began.

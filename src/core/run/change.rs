@@ -1,6 +1,6 @@
 //! One merge request as a machine: what is known of it, and what can be asked of it.
 
-use super::{Event, IllegalEvent, Ledger, PlanKey, PlanWhy, Stop};
+use super::{Event, IllegalEvent, Ledger, PlanKey, PlanWhy, Spoken, Stop};
 use crate::core::{
     diff::Op,
     drift::OverrideAsk,
@@ -11,7 +11,7 @@ use crate::core::{
     review::{CommentId, DRIFT, Face, Links, MrState, Phase, Sighting, Teams, Times, Upshot, Veil},
 };
 use std::{
-    collections::{BTreeMap, BTreeSet},
+    collections::{BTreeMap, BTreeSet, VecDeque},
     sync::Arc,
 };
 
@@ -36,7 +36,8 @@ pub struct Change {
     // The forge.
     pub(super) sighting: Option<Box<Sighting>>,
     pub(super) heard: Option<CommentId>,
-    pub(super) owed: BTreeMap<CommentId, Owed>,
+    /// What is owed to each, first first: one at a time, none of them empty.
+    pub(super) owed: BTreeMap<CommentId, VecDeque<Owed>>,
     pub(super) look: bool,
     pub(super) vouched: Option<CommitId>,
 
@@ -47,6 +48,10 @@ pub struct Change {
     pub(super) answered: Option<PlanKey>,
     pub(super) approvals: Vec<Approval>,
     pub(super) standings: Vec<RuleStanding>,
+    /// The plan that the forge shows, and since when by its own clock.
+    pub(super) published: Option<(Digest, Time)>,
+    /// Approvals without a digest that wait until it is known what stood there.
+    pub(super) spoken: Vec<Spoken>,
     pub(super) said_start: bool,
     pub(super) refusals: Vec<Refusal>,
     pub(super) conflicts: Vec<Str>,
@@ -187,6 +192,8 @@ impl Change {
             answered: None,
             approvals: Vec::new(),
             standings: Vec::new(),
+            published: None,
+            spoken: Vec::new(),
             said_start: false,
             refusals: Vec::new(),
             conflicts: Vec::new(),

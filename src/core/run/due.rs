@@ -11,7 +11,7 @@ use crate::core::{
     plan::{Act, Guard, Proof, Step},
     review::{CommentId, Phase},
 };
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 /// Names one effect that may be outstanding.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -83,7 +83,7 @@ impl Change {
             }
             Due::Probe(step, key) => self.probe_under_way(step, key).map(|(n, probe)| Effect::Probe { n, probe: Box::new(probe) }),
             Due::Merge => self.merge.as_ref().map(|pin| Effect::Merge(reissue(&self.mr, pin))),
-            Due::Reply(to) => self.owed.get(&to).map(|owed| Effect::Reply { to, text: owed.text.clone(), overrides: owed.overrides.clone(), upshot: owed.upshot }),
+            Due::Reply(to) => self.owed.get(&to).and_then(VecDeque::front).map(|owed| Effect::Reply { to, text: owed.text.clone(), overrides: owed.overrides.clone(), upshot: owed.upshot }),
         }
     }
 

@@ -2,7 +2,8 @@
 
 use super::{Change, MergeAnswer, Stop, backoff};
 use crate::core::{
-    model::{Time, TreeId},
+    gate::Pin,
+    model::Time,
     plan::LeftOver,
     review::Phase,
 };
@@ -64,21 +65,28 @@ impl Change {
         self.judge_approvals();
     }
 
-    pub(super) fn merge_answered(&mut self, answer: &MergeAnswer, tree: &TreeId, at: Time) {
+    pub(super) fn merge_answered(&mut self, answer: &MergeAnswer, pin: &Pin, at: Time) {
         match answer {
             MergeAnswer::Merged { commit, tree: found, .. } => {
                 self.merged = Some(commit.clone());
                 self.times.ended = Some(at);
                 self.window = None;
-                if found == tree {
+                if *found == pin.tree {
                     self.stage = Phase::Merged;
                     self.forget_given_up();
                     self.ledger.written.clear();
                 } else {
                     self.stage = Phase::Failed;
                     self.alarm = true;
-                    self.trouble = Some(format!("the merge commit {commit} holds tree {found}, and {tree} was proven: somebody changed what was merged"));
+                    self.trouble = Some(format!("the merge commit {commit} holds tree {found}, and {} was proven: somebody changed what was merged", pin.tree));
                 }
+            }
+            MergeAnswer::Elsewhere { commit, branch } => {
+                let meant = pin.into.as_ref().map_or_else(|| "another one".to_owned(), |into| format!("`{into}`"));
+                (self.stage, self.alarm, self.window, self.merged, self.times.ended) = (Phase::Failed, true, None, Some(commit.clone()), Some(at));
+                self.trouble = Some(format!(
+                    "somebody sent it to `{branch}` at the last moment, so it was merged there as {commit}, and {meant} for which it was proven does not have it: say `/trueup restore`, or `/trueup free REASON` and open a merge request that brings live and branch together"
+                ));
             }
             MergeAnswer::Moved { .. } => {
                 self.look = true;

@@ -4,7 +4,7 @@ use crate::core::{
     drift::OverrideAsk,
     gate::{Pin, Reason},
     model::{CommitId, Digest, Fingerprint, MrId, ResourceId, Saw, StepId, Time, User},
-    review::{CommentId, Sighting, Upshot},
+    review::{CommentId, Right, Sighting, Upshot},
     run::{ClaimAnswer, MergeAnswer, Outcome, PlanAnswer},
 };
 use serde::{Deserialize, Serialize};
@@ -86,6 +86,14 @@ pub enum Event {
         by: User,
         at: Time,
     },
+
+    /// The forge shows the plan of this digest, since `at` by its own clock: who spoke before had not read it.
+    Published {
+        digest: Digest,
+        at: Time,
+    },
+    /// Somebody approved without a digest while it was not known yet which plan stood there: judged when it is.
+    ApprovalWaits(Spoken),
 
     // The start.
     /// A gate said wait or no; kept only when its reasons changed.
@@ -303,6 +311,18 @@ pub enum Event {
     ClockBack {
         now: Time,
     },
+}
+
+/// An approval in a comment that names no digest.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Spoken {
+    pub comment: CommentId,
+    pub by: User,
+    pub right: Right,
+    /// Only these; empty: all of the plan.
+    pub steps: Vec<StepId>,
+    /// When it was written, by the forge's clock.
+    pub at: Time,
 }
 
 /// Why a plan is asked for.

@@ -7,7 +7,7 @@ use super::{
 use crate::core::{
     gate::{Approval, Window},
     model::{Digest, StepId, Time},
-    review::Phase,
+    review::{CommentId, Phase},
 };
 use std::{collections::BTreeSet, sync::Arc};
 
@@ -57,9 +57,9 @@ impl Change {
                 self.heard = Some(*comment);
             }
             Event::Replying { to, text, overrides, upshot } => {
-                self.owed.insert(*to, Owed { text: text.clone(), overrides: overrides.clone(), upshot: *upshot });
+                self.owed.entry(*to).or_default().push_back(Owed { text: text.clone(), overrides: overrides.clone(), upshot: *upshot });
             }
-            Event::Replied { to } => must(self.owed.remove(to).is_some(), "nobody waits for that answer")?,
+            Event::Replied { to } => self.replied(*to)?,
 
             Event::Vouched { head, .. } => self.vouched = Some(head.clone()),
             Event::ReplanAsked { base, head, restore, why, .. } => {
@@ -97,6 +97,13 @@ impl Change {
                 self.tell(*at);
                 self.early.insert(by.clone(), *given);
             }
+            Event::Published { digest, at } => {
+                self.published = Some((*digest, *at));
+                if self.digest() == Some(*digest) {
+                    self.spoken.clear();
+                }
+            }
+            Event::ApprovalWaits(spoken) => self.spoken.push(spoken.clone()),
             Event::Withdrawn { by } => {
                 self.approvals.retain(|approval| !(approval.review && approval.by == *by));
                 self.judge_approvals();
@@ -233,7 +240,7 @@ impl Change {
                 let pin = self.merge.take().ok_or("no merge was asked for")?;
                 self.tell(*at);
                 self.fresh_look = false;
-                self.merge_answered(answer, &pin.tree, *at);
+                self.merge_answered(answer, &pin, *at);
             }
 
             Event::Paused { by, .. } => (self.paused, self.stopped_by) = (Some(by.clone()), Some(by.clone())),
@@ -275,6 +282,15 @@ impl Change {
             }
             Event::Carried { by, at: _ } => self.carried_by = Some(by.clone()),
             Event::ClockBack { now } => self.clock_back(*now),
+        }
+        Ok(())
+    }
+
+    fn replied(&mut self, to: CommentId) -> Fold {
+        let owed = self.owed.get_mut(&to).ok_or("nobody waits for that answer")?;
+        owed.pop_front();
+        if owed.is_empty() {
+            self.owed.remove(&to);
         }
         Ok(())
     }

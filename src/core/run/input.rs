@@ -1,7 +1,7 @@
 //! Everything a change can hear.
 
 use crate::core::{
-    model::{CommitId, Fingerprint, MrId, Observed, Policy, Refusal, Saw, StepId, Str, TreeId},
+    model::{CommitId, Digest, Fingerprint, MrId, Observed, Policy, Refusal, Saw, StepId, Str, Time, TreeId},
     plan::Plan,
     review::{Command, CommentId, Right, Sighting},
     run::{Ask, Outcome},
@@ -16,7 +16,7 @@ pub enum Input {
     Sighted(Box<Sighting>),
     /// A command that came by page or CLI (those in comments come inside a sighting).
     /// `plan`: the one that stood when it was said; none when there was none.
-    Command { by: crate::core::model::User, right: Right, command: Command, plan: Option<crate::core::model::Digest> },
+    Command { by: crate::core::model::User, right: Right, command: Command, plan: Option<Digest> },
     /// The answer to `Effect::Replan`.
     Planned(Box<PlanAnswer>),
     /// The answer to `Effect::Observe`.
@@ -29,8 +29,10 @@ pub enum Input {
     Claimed { n: u64, answer: ClaimAnswer },
     /// The answer to `Effect::Unclaim`.
     Unclaimed,
-    /// The answer to `Effect::Reply`: it stands on the forge, or its comment is gone.
-    Replied { to: CommentId },
+    /// The answer to `Effect::Reply`: this text stands on the forge, or its comment is gone.
+    Replied { to: CommentId, text: String },
+    /// The forge shows the plan of this digest, since then by its own clock.
+    Shown { digest: Digest, at: Time },
     /// The answer to `Effect::Merge`.
     Merged(MergeAnswer),
     /// These changes do not hold any more what the plan on the desk counts on: merged, restored or freed.
@@ -95,7 +97,9 @@ pub enum ClaimAnswer {
 pub enum MergeAnswer {
     /// Read back after the merge.
     Merged { commit: CommitId, parents: Vec<CommitId>, tree: TreeId },
-    /// Base or head is not what the ticket pinned.
+    /// It was merged, and the request went to another branch by then: there it is now, and nothing of it was run for that.
+    Elsewhere { commit: CommitId, branch: Str },
+    /// Base or head is not what the ticket pinned, or the request goes to another branch.
     Moved { why: String },
     /// The forge will not; `transient` when it may later.
     Refused { transient: bool, why: String },

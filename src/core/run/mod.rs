@@ -22,7 +22,7 @@ mod turn;
 
 pub use change::Change;
 pub use effect::{Ask, Effect};
-pub use event::{Event, PlanWhy, Sample, Stop, Verdict};
+pub use event::{Event, PlanWhy, Sample, Spoken, Stop, Verdict};
 pub use evolve::IllegalEvent;
 pub use frontier::{Frontier, IN_FLIGHT};
 pub use input::{ClaimAnswer, Input, MergeAnswer, PlanAnswer, PlanKey, PlanResult};

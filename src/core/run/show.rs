@@ -170,8 +170,7 @@ impl Change {
         }
         view.direction = if self.is_restore() { Direction::Back } else { Direction::Forward };
         // What was planned for another head or base says nothing about what is refused now.
-        let outdated = matches!(self.stage, Phase::Refused | Phase::Conflicted) && !self.wrote();
-        if let Some(desk) = self.desk.as_ref().filter(|_| !outdated) {
+        if let Some(desk) = self.desk.as_ref().filter(|_| !self.is_outdated()) {
             view.plan = Some(desk.plan.clone());
             view.planned = Some(desk.key.head.clone());
             view.digest = Some(desk.digest);

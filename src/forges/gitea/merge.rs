@@ -31,6 +31,9 @@ impl Gitea {
             }
             let Err(error) = self.send_merge(place, ticket, &pull).await else {
                 let pull = self.pull(place, ticket.mr().number).await?;
+                if let Some(answer) = self.landed_elsewhere(ticket, &pull).await? {
+                    return Ok(answer);
+                }
                 return match self.state(place, &pull) {
                     MrState::Merged { commit, by: _, with: _ } => self.landed(place, &pull, commit).await,
                     MrState::Open | MrState::Closed => Ok(refused("the forge took the merge and shows none yet".to_owned())),
@@ -56,6 +59,12 @@ impl Gitea {
     /// Why nothing is to be merged any more, or what the merge was; `None`: it stands as the ticket pins it.
     async fn stands(&self, place: &Place, ticket: &MergeTicket, pull: &Pull) -> Result<Option<MergeAnswer>, NetError> {
         let moved = |why: String| Ok(Some(MergeAnswer::Moved { why }));
+        if let Some(answer) = self.landed_elsewhere(ticket, pull).await? {
+            return Ok(Some(answer));
+        }
+        if let Some(why) = ticket.strays(&pull.base.label) {
+            return moved(why);
+        }
         match self.state(place, pull) {
             MrState::Merged { commit, by, with: _ } if by == *self.bot().await? && super::forge::commit(&pull.head.sha).is_none_or(|head| head == *ticket.head()) => {
                 return Ok(Some(self.landed(place, pull, commit).await?));
@@ -72,6 +81,13 @@ impl Gitea {
             return moved(format!("`{}` is at {}, not at {}", pull.base.label, pull.base.sha, ticket.base()));
         }
         Ok(None)
+    }
+
+    /// A merge of ours that went to another branch than it was meant for: Gitea takes the one to which the request goes at that instant.
+    async fn landed_elsewhere(&self, ticket: &MergeTicket, pull: &Pull) -> Result<Option<MergeAnswer>, NetError> {
+        let (Some(_), true, Some(landed)) = (ticket.strays(&pull.base.label), pull.merged, pull.merge_commit_sha.as_deref().and_then(commit)) else { return Ok(None) };
+        let ours = self.whose(pull.merged_by.as_ref()) == *self.bot().await?;
+        Ok(ours.then(|| MergeAnswer::Elsewhere { commit: landed, branch: (&*pull.base.label).into() }))
     }
 
     async fn send_merge(&self, place: &Place, ticket: &MergeTicket, pull: &Pull) -> Result<(), NetError> {

@@ -1,5 +1,6 @@
 //! What Gitea's API says, as far as it is asked (<https://docs.gitea.com/api>, the schemas of `swagger.v1.json`).
 
+use crate::{core::model::Time, forges::net::whole};
 use serde::Deserialize;
 
 /// `User`.
@@ -67,6 +68,13 @@ pub struct Comment {
     pub body: String,
     pub created_at: String,
     pub updated_at: String,
+}
+
+impl Comment {
+    /// When it came to say what it says, and no sooner: Gitea tells seconds.
+    pub fn written_at(&self) -> Option<Time> {
+        Some(whole(Time(self.updated_at.parse::<jiff::Timestamp>().ok()?.as_millisecond())))
+    }
 }
 
 /// `TimelineComment`.

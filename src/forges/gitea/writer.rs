@@ -7,7 +7,7 @@ use super::{
 use crate::{
     core::{
         gate::MergeTicket,
-        model::{MrId, RepoId},
+        model::{MrId, RepoId, Time},
         review::{CommentId, Face, Label, Status, StatusState},
         run::MergeAnswer,
     },
@@ -35,13 +35,13 @@ impl ForgeWriter for Gitea {
             if let Some(comment) = last.comment {
                 place.written.wrote(mr.number, comment, &face.comment);
             }
-            let comment = match last.comment.filter(|_| same) {
-                Some(comment) => comment,
+            let (comment, at) = match last.comment.filter(|_| same) {
+                Some(comment) => (comment, last.at),
                 None => self.show_comment(place, mr, face, last).await?,
             };
             place.written.wrote(mr.number, comment, &face.comment);
             place.known().talks.entry(mr.number).or_default().sticky = Some((comment.0, says(&face.comment)));
-            Ok(Shown { face: Some(face.clone()), comment: Some(comment) })
+            Ok(Shown { face: Some(face.clone()), comment: Some(comment), at })
         })
     }
 
@@ -141,7 +141,7 @@ impl Gitea {
     }
 
     /// Makes the sticky comment say what it should; made anew where somebody deleted it.
-    async fn show_comment(&self, place: &Place, mr: &MrId, face: &Face, last: &Shown) -> Result<CommentId, NetError> {
+    async fn show_comment(&self, place: &Place, mr: &MrId, face: &Face, last: &Shown) -> Result<(CommentId, Option<Time>), NetError> {
         let known = match last.comment {
             Some(CommentId(id)) => Some((id, None)),
             None => {
@@ -152,26 +152,32 @@ impl Gitea {
         let body = json!({ "body": face.comment });
         if let Some((id, said)) = known {
             if said == Some(says(&face.comment)) {
-                return Ok(CommentId(id));
+                return Ok((CommentId(id), self.written_at(place, id).await?));
             }
             // Progress alone is the lightest; a phase that changed shows in the labels, too.
             let progress = last.face.as_ref().is_some_and(|last| last.labels == face.labels);
             let weight = if progress { Weight::Progress } else { Weight::Comment };
             match self.client.send(weight, Method::PATCH, &format!("{}/issues/comments/{id}", place.api), Some(&body)).await {
-                Ok(_) => return Ok(CommentId(id)),
+                Ok(edited) => return Ok((CommentId(id), edited.json::<wire::Comment>()?.written_at())),
                 Err(error) if error.kind == ForgeErrorKind::NotFound => drop(place.known().talks.remove(&mr.number)),
                 Err(error) => return Err(error),
             }
             // What was deleted is not found again; another of ours may be there.
             let pull = self.pull(place, mr.number).await?;
             if let Some((other, _)) = self.talk(place, &pull).await?.sticky.filter(|(other, _)| *other != id) {
-                self.client.send(Weight::Comment, Method::PATCH, &format!("{}/issues/comments/{other}", place.api), Some(&body)).await?;
-                return Ok(CommentId(other));
+                let path = format!("{}/issues/comments/{other}", place.api);
+                let edited: wire::Comment = self.client.send(Weight::Comment, Method::PATCH, &path, Some(&body)).await?.json()?;
+                return Ok((CommentId(other), edited.written_at()));
             }
         }
         let made: wire::Comment = self.client.send(Weight::Comment, Method::POST, &format!("{}/comments", place.issue(mr.number)), Some(&body)).await?.json()?;
         place.known().talks.entry(mr.number).or_default().sticky = Some((made.id, says(&face.comment)));
-        Ok(CommentId(made.id))
+        Ok((CommentId(made.id), made.written_at()))
+    }
+
+    async fn written_at(&self, place: &Place, id: u64) -> Result<Option<Time>, NetError> {
+        let comment: wire::Comment = self.client.read_one(&format!("{}/issues/comments/{id}", place.api)).await?;
+        Ok(comment.written_at())
     }
 
     /// Comments, unless a comment of ours carries the mark already.

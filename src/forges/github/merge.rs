@@ -42,7 +42,9 @@ impl GitHub {
         match place.api.send(Weight::Merge, Method::PUT, &place.path(format!("/pulls/{}/merge", mr.number)), &body).await {
             Ok(answer) => {
                 let merged: Merged = answer.json()?;
-                self.read_back(place, &merged.sha).await
+                // GitHub takes the branch to which the request goes at that instant, whichever it is.
+                let pull = self.pull(place, mr.number).await?;
+                self.read_back(place, ticket, &pull, &merged.sha).await
             }
             Err(error) => self.refused(place, ticket, error).await,
         }
@@ -54,10 +56,16 @@ impl GitHub {
         if pull.head.sha != ticket.head().as_str() {
             return moved(format!("the head is at {}, not at {}", pull.head.sha, ticket.head()));
         }
+        if let Some(answer) = self.landed_elsewhere(ticket, pull).await? {
+            return Ok(Some(answer));
+        }
+        if let Some(why) = ticket.strays(&pull.base.name) {
+            return moved(why);
+        }
         match self.state(place, pull) {
             MrState::Open => {}
             // A merge of ours whose answer was lost; anybody else's is the next look's to tell.
-            MrState::Merged { commit, by, with: _ } if by == *self.bot().await? => return self.read_back(place, commit.as_str()).await.map(Some),
+            MrState::Merged { commit, by, with: _ } if by == *self.bot().await? => return self.read_back(place, ticket, pull, commit.as_str()).await.map(Some),
             MrState::Merged { by, .. } => return moved(format!("{by} merged it")),
             MrState::Closed => return moved(format!("{} is closed, or aims at another branch", ticket.mr())),
         }
@@ -99,7 +107,17 @@ impl GitHub {
         })
     }
 
-    async fn read_back(&self, place: &Place, commit: &str) -> Result<MergeAnswer, NetError> {
+    /// A merge of ours whose answer was lost, and that went to another branch than it was meant for.
+    async fn landed_elsewhere(&self, ticket: &MergeTicket, pull: &Pull) -> Result<Option<MergeAnswer>, NetError> {
+        let (Some(_), Some(_), Some(commit)) = (ticket.strays(&pull.base.name), &pull.merged_at, &pull.merge_commit_sha) else { return Ok(None) };
+        let ours = self.user(pull.merged_by.as_ref()) == *self.bot().await?;
+        Ok(ours.then(|| MergeAnswer::Elsewhere { commit: CommitId::new(commit.clone()), branch: (&*pull.base.name).into() }))
+    }
+
+    async fn read_back(&self, place: &Place, ticket: &MergeTicket, pull: &Pull, commit: &str) -> Result<MergeAnswer, NetError> {
+        if ticket.strays(&pull.base.name).is_some() {
+            return Ok(MergeAnswer::Elsewhere { commit: CommitId::new(commit), branch: (&*pull.base.name).into() });
+        }
         let GitCommit { sha, tree, parents } = place.api.get(&place.path(format!("/git/commits/{commit}"))).await?;
         Ok(MergeAnswer::Merged { commit: CommitId::new(sha), parents: parents.into_iter().map(|parent| CommitId::new(parent.sha)).collect(), tree: TreeId::new(tree.sha) })
     }

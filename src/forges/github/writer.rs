@@ -7,11 +7,11 @@ use super::{
 use crate::{
     core::{
         gate::MergeTicket,
-        model::{MrId, RepoId},
+        model::{MrId, RepoId, Time},
         review::{CommentId, Face, Label, StatusState},
         run::MergeAnswer,
     },
-    forges::net::{Marked, NetError, Weight, encoded, furnish, marked, replied, shown, told, too_much_talk, with_marker},
+    forges::net::{Marked, NetError, Weight, encoded, furnish, marked, replied, shown, told, too_much_talk, whole, with_marker},
     ports::{ForgeError, ForgeErrorKind, ForgeWriter, Furnished, Fut, Proposal, Proposed, Reaction, Shown, Wish},
 };
 use reqwest::Method;
@@ -33,10 +33,10 @@ impl ForgeWriter for GitHub {
             if let Some(comment) = last.comment {
                 place.written.wrote(mr.number, comment, &face.comment);
             }
-            let comment = self.show_comment(mr, place, face, last, progress).await?;
+            let (comment, at) = self.show_comment(mr, place, face, last, progress).await?;
             place.written.wrote(mr.number, comment, &face.comment);
             shown("a run", self.show_deployments(mr, place, face, before).await)?;
-            Ok(Shown { face: Some(face.clone()), comment: Some(comment) })
+            Ok(Shown { face: Some(face.clone()), comment: Some(comment), at: Some(at) })
         })
     }
 
@@ -125,7 +125,7 @@ impl GitHub {
     }
 
     /// Makes the sticky comment say what the face says; made again where somebody deleted it.
-    async fn show_comment(&self, mr: &MrId, place: &Place, face: &Face, last: &Shown, progress: bool) -> Result<CommentId, NetError> {
+    async fn show_comment(&self, mr: &MrId, place: &Place, face: &Face, last: &Shown, progress: bool) -> Result<(CommentId, Time), NetError> {
         let known: Option<wire::Comment> = match last.comment {
             Some(id) => place.api.find(&place.path(format!("/issues/comments/{}", id.0))).await?,
             None => None,
@@ -137,15 +137,15 @@ impl GitHub {
         };
         let body = json!({ "body": face.comment });
         match known {
-            Some(known) if known.body.as_deref() == Some(&*face.comment) => Ok(CommentId(known.id)),
+            Some(known) if known.body.as_deref() == Some(&*face.comment) => Ok((CommentId(known.id), whole(known.updated_at))),
             Some(known) => {
                 let weight = if progress { Weight::Progress } else { Weight::Comment };
-                place.api.send(weight, Method::PATCH, &place.path(format!("/issues/comments/{}", known.id)), &body).await?;
-                Ok(CommentId(known.id))
+                let edited: wire::Comment = place.api.send(weight, Method::PATCH, &place.path(format!("/issues/comments/{}", known.id)), &body).await?.json()?;
+                Ok((CommentId(known.id), whole(edited.updated_at)))
             }
             None => {
                 let made: wire::Comment = place.api.send(Weight::Comment, Method::POST, &place.path(format!("/issues/{}/comments", mr.number)), &body).await?.json()?;
-                Ok(CommentId(made.id))
+                Ok((CommentId(made.id), whole(made.updated_at)))
             }
         }
     }

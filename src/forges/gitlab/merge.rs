@@ -28,6 +28,9 @@ impl GitLab {
         match self.api.send(Weight::Merge, Method::PUT, &place.request(number, "/merge"), &body).await {
             Ok(answer) => {
                 let merged: Request = answer.json()?;
+                if let Some(answer) = self.landed_elsewhere(ticket, &merged).await? {
+                    return Ok(answer);
+                }
                 match self.state(place, &merged) {
                     MrState::Merged { commit, .. } => self.landed(place, &merged.target_branch, commit).await,
                     // Under way: the next look finds it.
@@ -44,6 +47,12 @@ impl GitLab {
         let head = self.head(request)?;
         if head != *ticket.head() {
             return moved(format!("the head is at {head}, not at {}", ticket.head()));
+        }
+        if let Some(answer) = self.landed_elsewhere(ticket, request).await? {
+            return Ok(Some(answer));
+        }
+        if let Some(why) = ticket.strays(&request.target_branch) {
+            return moved(why);
         }
         match self.state(place, request) {
             MrState::Open => {}
@@ -84,6 +93,14 @@ impl GitLab {
                 }
             }
         })
+    }
+
+    /// A merge of ours that went to another branch than it was meant for: GitLab takes the one to which the request goes at that instant.
+    async fn landed_elsewhere(&self, ticket: &MergeTicket, request: &Request) -> Result<Option<MergeAnswer>, NetError> {
+        let landed = request.merge_commit_sha.as_ref().or(request.squash_commit_sha.as_ref()).or(request.sha.as_ref());
+        let (Some(_), "merged", Some(commit)) = (ticket.strays(&request.target_branch), &*request.state, landed) else { return Ok(None) };
+        let ours = self.user(request.merge_user.as_ref()) == *self.bot().await?;
+        Ok(ours.then(|| MergeAnswer::Elsewhere { commit: CommitId::new(commit.clone()), branch: (&*request.target_branch).into() }))
     }
 
     /// What stands on the branch now: the commit, its parents and its tree.

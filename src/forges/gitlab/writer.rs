@@ -7,7 +7,7 @@ use super::{
 use crate::{
     core::{
         gate::MergeTicket,
-        model::{MrId, RepoId},
+        model::{MrId, RepoId, Time},
         review::{CommentId, Face, Label, StatusState},
         run::MergeAnswer,
     },
@@ -36,10 +36,10 @@ impl ForgeWriter for GitLab {
             if let Some(comment) = last.comment {
                 place.written.wrote(mr.number, comment, &face.comment);
             }
-            let comment = self.show_comment(mr, place, face, last, progress).await?;
+            let (comment, at) = self.show_comment(mr, place, face, last, progress).await?;
             place.written.wrote(mr.number, comment, &face.comment);
             shown("a run", self.show_deployments(mr, place, face, before).await)?;
-            Ok(Shown { face: Some(face.clone()), comment: Some(comment) })
+            Ok(Shown { face: Some(face.clone()), comment: Some(comment), at: Some(at) })
         })
     }
 
@@ -136,7 +136,7 @@ impl GitLab {
     }
 
     /// Makes the sticky comment say what the face says; made again where somebody deleted it.
-    async fn show_comment(&self, mr: &MrId, place: &Place, face: &Face, last: &Shown, progress: bool) -> Result<CommentId, NetError> {
+    async fn show_comment(&self, mr: &MrId, place: &Place, face: &Face, last: &Shown, progress: bool) -> Result<(CommentId, Time), NetError> {
         let known: Option<Note> = match last.comment {
             Some(id) => self.api.find(&place.request(mr.number, format!("/notes/{}", id.0))).await?,
             None => None,
@@ -148,15 +148,15 @@ impl GitLab {
         };
         let body = json!({ "body": face.comment });
         match known {
-            Some(known) if known.body == face.comment => Ok(CommentId(known.id)),
+            Some(known) if known.body == face.comment => Ok((CommentId(known.id), known.updated_at)),
             Some(known) => {
                 let weight = if progress { Weight::Progress } else { Weight::Comment };
-                self.api.send(weight, Method::PUT, &place.request(mr.number, format!("/notes/{}", known.id)), &body).await?;
-                Ok(CommentId(known.id))
+                let edited: Note = self.api.send(weight, Method::PUT, &place.request(mr.number, format!("/notes/{}", known.id)), &body).await?.json()?;
+                Ok((CommentId(known.id), edited.updated_at))
             }
             None => {
                 let made: Note = self.api.send(Weight::Comment, Method::POST, &place.request(mr.number, "/notes"), &body).await?.json()?;
-                Ok(CommentId(made.id))
+                Ok((CommentId(made.id), made.updated_at))
             }
         }
     }

@@ -332,7 +332,7 @@ impl LocalForge {
             comments: comments
                 .into_iter()
                 .map(|row| row.value)
-                .map(|CommentBody { id, by, body, at, to, ours: _ }| PageComment { sticky: row.sticky == Some(id), id, by, body, at, to })
+                .map(|CommentBody { id, by, body, at, to, ours: _, edited: _ }| PageComment { sticky: row.sticky == Some(id), id, by, body, at, to })
                 .collect(),
             statuses: ours.chain(checks).collect(),
             labels: row.marks.into_keys().chain(row.labels).collect(),
@@ -344,7 +344,7 @@ impl LocalForge {
 /// Takes the next id of the merge request.
 pub(super) fn next_comment(row: &mut MrRow, by: User, body: &str, at: Time) -> CommentBody {
     row.last_comment += 1;
-    CommentBody { id: CommentId(row.last_comment), by, body: body.to_owned(), at, to: None, ours: false }
+    CommentBody { id: CommentId(row.last_comment), by, body: body.to_owned(), at, to: None, ours: false, edited: None }
 }
 
 /// Frees the source branch for another merge request.

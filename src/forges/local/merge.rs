@@ -45,6 +45,9 @@ impl LocalForge {
         if row.state == MrState::Closed {
             return Ok(MergeAnswer::Moved { why: format!("{mr} is closed") });
         }
+        if let Some(why) = ticket.strays(&row.target) {
+            return Ok(MergeAnswer::Moved { why });
+        }
         let wanted = Wanted {
             mr: mr.clone(),
             base: ticket.base().clone(),

@@ -166,7 +166,7 @@ impl LocalForge {
                 .into_iter()
                 .map(|stored| stored.value)
                 .filter(|comment| !comment.ours)
-                .map(|CommentBody { id, by, body, at, to: _, ours: _ }| Comment { id, right: self.people.right(&mr.repo, &by), by, body, at })
+                .map(|CommentBody { id, by, body, at, to: _, ours: _, edited: _ }| Comment { id, right: self.people.right(&mr.repo, &by), by, body, at })
                 .collect(),
         })
     }

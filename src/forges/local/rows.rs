@@ -51,6 +51,9 @@ pub struct CommentBody {
     pub to: Option<CommentId>,
     /// Written by the server, never handed to a change.
     pub ours: bool,
+    /// When it was last edited; ours alone are.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub edited: Option<Time>,
 }
 
 /// Statuses of one head.

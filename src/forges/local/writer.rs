@@ -9,7 +9,7 @@ use super::{
 use crate::{
     core::{
         gate::MergeTicket,
-        model::{MrId, RepoId, Str},
+        model::{MrId, RepoId, Str, Time},
         review::{CommentId, Face},
         run::MergeAnswer,
     },
@@ -23,8 +23,8 @@ impl ForgeWriter for LocalForge {
     fn show<'a>(&'a self, mr: &'a MrId, face: &'a Face, _last: &'a Shown) -> Fut<'a, Result<Shown, ForgeError>> {
         // What was shown last is not asked: the store is as near as memory, and after a crash it alone knows.
         Box::pin(async move {
-            let comment = self.show_face(mr, face).await?;
-            Ok(Shown { face: Some(face.clone()), comment: Some(comment) })
+            let (comment, at) = self.show_face(mr, face).await?;
+            Ok(Shown { face: Some(face.clone()), comment: Some(comment), at: Some(at) })
         })
     }
 
@@ -51,7 +51,7 @@ impl ForgeWriter for LocalForge {
 
 impl LocalForge {
     /// One batch for comment, statuses and labels, and none when all are as they should be.
-    async fn show_face(&self, mr: &MrId, face: &Face) -> Result<CommentId, LocalError> {
+    async fn show_face(&self, mr: &MrId, face: &Face) -> Result<(CommentId, Time), LocalError> {
         let labels: BTreeSet<Str> = face.labels.iter().map(|label| label.0.clone()).collect();
         let status_key = rows::statuses(&mr.repo, &face.head);
         loop {
@@ -66,6 +66,7 @@ impl LocalForge {
             let statuses_differ = statuses.as_ref().map(|stored| &stored.value) != Some(&wanted);
             let comment_differs = sticky.as_ref().is_none_or(|stored| stored.value.body != face.comment);
             let at = self.clock.now();
+            let stands = sticky.as_ref().filter(|_| !comment_differs).map(|stored| stored.value.edited.unwrap_or(stored.value.at));
             let shown = self
                 .edit_once(mr, |now: &mut MrRow, mut batch: Batch| {
                     // Somebody else showed a face in between: what was read is old.
@@ -89,7 +90,7 @@ impl LocalForge {
                     let id = match (&sticky, comment_differs) {
                         (Some(stored), false) => stored.value.id,
                         (Some(stored), true) => {
-                            let edited = CommentBody { body: face.comment.clone(), ..stored.value.clone() };
+                            let edited = CommentBody { body: face.comment.clone(), edited: Some(at), ..stored.value.clone() };
                             batch = batch.update(&stored.key, stored.rev, &edited);
                             edited.id
                         }
@@ -104,7 +105,7 @@ impl LocalForge {
                 })
                 .await?;
             if let Some(Some(id)) = shown {
-                return Ok(id);
+                return Ok((id, stands.unwrap_or(at)));
             }
         }
     }

@@ -35,4 +35,4 @@ pub use pace::{Pace, Turn, Weight};
 pub use proposal::{Mine, ProposalNote, only_ours};
 pub use teams::{KnownTeams, MEMBER_PAGES, Teamed, members, parts, right_by_teams};
 pub use unread::{Unread, too_much_talk};
-pub use written::{Written, forged, says};
+pub use written::{Written, forged, says, whole};

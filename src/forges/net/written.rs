@@ -1,7 +1,7 @@
 //! What we wrote of late into the comment of each merge request, so that a look notices when somebody else's words stand there under our name.
 
 use crate::core::{
-    model::{Fingerprint, User},
+    model::{Fingerprint, Time, User},
     review::CommentId,
 };
 use std::{
@@ -22,6 +22,11 @@ pub struct Written(Mutex<BTreeMap<u64, (CommentId, VecDeque<Fingerprint>)>>);
 /// What a comment says, for comparing.
 pub fn says(body: &str) -> Fingerprint {
     Fingerprint::of("comment", &[body.trim_end().as_bytes()])
+}
+
+/// The end of the second that a forge names which tells no less: what it says of the same second may have been before.
+pub fn whole(second: Time) -> Time {
+    Time(second.0.div_euclid(1000).saturating_mul(1000).saturating_add(999))
 }
 
 /// The fingerprint of a status under our name that is somebody else's.

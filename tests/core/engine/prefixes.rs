@@ -91,7 +91,7 @@ fn answer(world: &mut World, which: usize, how: u8) {
         Effect::Claim { n, .. } => world.hear(&[Input::Claimed { n, answer: ClaimAnswer::Granted }]),
         Effect::Unclaim => world.hear(&[Input::Unclaimed]),
         Effect::Halt(on) => world.hear(&[Input::Halt(on)]),
-        Effect::Reply { to, .. } => world.hear(&[Input::Replied { to }]),
+        Effect::Reply { to, text, .. } => world.hear(&[Input::Replied { to, text }]),
         Effect::Merge(ticket) => match how % 5 {
             0 => world.merge(MergeAnswer::Moved { why: "base moved".to_owned() }),
             1 => world.merge(MergeAnswer::Refused { transient: true, why: "busy".to_owned() }),

@@ -18,6 +18,7 @@ pub fn state(world: &World) -> String {
 fn event(event: &Event) -> Option<String> {
     let text = match event {
         // Told by the verbs themselves, or by the effects below.
+        Event::Published { .. } => return None,
         Event::Sighted { .. } | Event::Heard { .. } | Event::Replied { .. } | Event::Replying { .. } => return None,
         Event::ActIntended { .. }
         | Event::StartAsked { .. }
@@ -54,6 +55,7 @@ fn event(event: &Event) -> Option<String> {
         Event::Vouched { .. }
         | Event::Withdrawn { .. }
         | Event::ReviewEarly { .. }
+        | Event::ApprovalWaits(_)
         | Event::StartSaid { .. }
         | Event::Unclaimed
         | Event::ProofAsked { .. }

@@ -38,7 +38,14 @@ pub fn run(world: &mut World, line: &str) -> Vec<String> {
         "clock" => clock(world, rest[0]),
         "auto" => world.auto(),
         "crash" => world.crash(),
-        "reply" => world.hear(&[Input::Replied { to: trueup::core::review::CommentId(rest[0].parse().expect("an id")) }]),
+        "reply" => reply(world, rest[0]),
+        // The forge is slow to show what it is told, and shows it at last.
+        "hides" => world.hides = true,
+        "shows" => {
+            world.hides = false;
+            world.shows = world.shows.map(|(plan, _)| (plan, world.now));
+            world.shown();
+        }
         "state" => return unnamed(world, state(world)),
         "wrote" => return wrote(world),
         other => panic!("no such verb: {other}"),
@@ -58,6 +65,11 @@ fn unnamed(world: &World, lines: Vec<String>) -> Vec<String> {
 fn name_digest(world: &World, text: &str) -> String {
     let digest = world.change.digest().map(|digest| digest.short()).unwrap_or_default();
     text.replace("DIGEST", &digest).replace("OLD", "0123456789ab")
+}
+
+fn reply(world: &mut World, to: &str) {
+    let Some(Effect::Reply { to, text, .. }) = world.open.get(&format!("reply {to}")).cloned() else { panic!("no reply to {to} is open") };
+    world.hear(&[Input::Replied { to, text }]);
 }
 
 fn span(text: &str) -> i64 {
@@ -210,6 +222,7 @@ fn merge(world: &mut World, words: &[&str]) {
     world.merge(match words {
         ["ok"] => merged(ticket.tree().clone()),
         ["wrong-tree"] => merged(TreeId::new("other")),
+        ["elsewhere", branch] => MergeAnswer::Elsewhere { commit: CommitId::new("m1"), branch: (*branch).into() },
         ["moved"] => MergeAnswer::Moved { why: "base moved".to_owned() },
         ["refused", why @ ..] => MergeAnswer::Refused { transient: false, why: why.join(" ") },
         ["waits"] => MergeAnswer::Waits { why: "another replica merges first".to_owned() },

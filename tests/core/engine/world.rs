@@ -6,7 +6,7 @@ use std::{
     sync::Arc,
 };
 use trueup::core::{
-    model::{CommitId, Health, MrId, Observed, Policy, Probe, Question, Reading, RepoId, ResourceId, Saw, Time, Token, TreeId, User, Value, Want},
+    model::{CommitId, Digest, Health, MrId, Observed, Policy, Probe, Question, Reading, RepoId, ResourceId, Saw, Time, Token, TreeId, User, Value, Want},
     plan::{Act, Plan},
     review::{Comment, CommentId, MrState, Right, Sighting},
     run::{Ask, Change, ClaimAnswer, Effect, Event, Input, Item, MergeAnswer, Outcome, PlanAnswer, PlanKey, PlanResult},
@@ -27,6 +27,9 @@ pub struct World {
     /// Released and not answered, by what they are about.
     pub open: BTreeMap<String, Effect>,
     pub comments: u64,
+    /// The plan in the newest face and since when, which the forge tells with the next look unless it hides it.
+    pub shows: Option<(Digest, Time)>,
+    pub hides: bool,
     /// What happened since it was last asked.
     pub events: Vec<Event>,
     pub effects: Vec<Effect>,
@@ -106,6 +109,8 @@ impl World {
             facts: BTreeMap::new(),
             open: BTreeMap::from([("look".to_owned(), Effect::Look)]),
             comments: 0,
+            shows: None,
+            hides: false,
             events: Vec::new(),
             effects: Vec::new(),
             said: Vec::new(),
@@ -126,6 +131,7 @@ impl World {
             self.answered(input);
         }
         for effect in turn.release(&receipt) {
+            self.note(&effect);
             self.open.insert(about(&effect), effect.clone());
             self.effects.push(effect);
         }
@@ -144,7 +150,8 @@ impl World {
             Input::Halt(_) => "halt".to_owned(),
             Input::Unbacked(_) | Input::OwnersMoved => return,
             Input::Unclaimed => "unclaim".to_owned(),
-            Input::Replied { to } => format!("reply {}", to.0),
+            Input::Replied { to, .. } => format!("reply {}", to.0),
+            Input::Shown { .. } => return,
             Input::Merged(_) => "merge".to_owned(),
             Input::Tick => "wake".to_owned(),
         };
@@ -184,7 +191,25 @@ impl World {
         self.effects.extend(due);
     }
 
+    /// The face that the forge will show.
+    fn note(&mut self, effect: &Effect) {
+        let Effect::Show(face) = effect else { return };
+        if let Some(plan) = face.plan.filter(|plan| self.shows.is_none_or(|(shown, _)| shown != *plan)) {
+            self.shows = Some((plan, self.now));
+        }
+    }
+
+    /// The forge tells which plan it shows, by now or since a while.
+    pub fn shown(&mut self) {
+        if let Some((digest, at)) = self.shows {
+            self.hear(&[Input::Shown { digest, at }]);
+        }
+    }
+
     pub fn see(&mut self) {
+        if !self.hides {
+            self.shown();
+        }
         let sighting = self.sighting.clone();
         self.sighting.comments.clear();
         self.hear(&[Input::Sighted(Box::new(sighting))]);
@@ -340,7 +365,7 @@ impl World {
                 Effect::Claim { n, .. } => self.hear(&[Input::Claimed { n, answer: ClaimAnswer::Granted }]),
                 Effect::Unclaim => self.hear(&[Input::Unclaimed]),
                 Effect::Halt(on) => self.hear(&[Input::Halt(on)]),
-                Effect::Reply { to, .. } => self.hear(&[Input::Replied { to }]),
+                Effect::Reply { to, text, .. } => self.hear(&[Input::Replied { to, text }]),
                 Effect::Merge(ticket) => self.merge(MergeAnswer::Merged { commit: CommitId::new("m1"), parents: Vec::new(), tree: ticket.tree().clone() }),
                 Effect::Show(_) | Effect::Wake(_) => unreachable!("left out above"),
             }

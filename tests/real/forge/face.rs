@@ -11,7 +11,7 @@ use trueup::{
 
 async fn face(house: &House, comment: &str, state: StatusState, label: &str) -> Face {
     let status = Status { context: "trueup/plan".into(), state, text: "2 changes".into() };
-    Face { head: house.tip("mr"), comment: comment.into(), statuses: vec![status], labels: vec![Label(label.into())], deployments: Vec::new() }
+    Face { head: house.tip("mr"), comment: comment.into(), plan: None, statuses: vec![status], labels: vec![Label(label.into())], deployments: Vec::new() }
 }
 
 /// Comments, statuses and labels in short.

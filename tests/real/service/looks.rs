@@ -114,7 +114,7 @@ impl ForgeReader for Late {
 
 impl ForgeWriter for Late {
     fn show<'a>(&'a self, _: &'a MrId, face: &'a Face, _: &'a Shown) -> Fut<'a, Result<Shown, ForgeError>> {
-        Box::pin(async { Ok(Shown { face: Some(face.clone()), comment: None }) })
+        Box::pin(async { Ok(Shown { face: Some(face.clone()), comment: None, at: None }) })
     }
 
     fn reply<'a>(&'a self, _: &'a MrId, _: CommentId, _: &'a str) -> Fut<'a, Result<(), ForgeError>> {

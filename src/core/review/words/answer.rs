@@ -26,6 +26,10 @@ pub enum Answer {
         asked: String,
         now: Digest,
     },
+    /// It names no digest, and was said before the forge showed the plan that stands now.
+    NotRead {
+        now: Digest,
+    },
     /// Another plan stands than the one it was said of.
     PlanChanged {
         command: String,
@@ -146,6 +150,7 @@ impl Answer {
             | Self::Halting { .. } => Upshot::Done,
             Self::OwnChange { .. } | Self::NotAllowed { .. } | Self::NotNamed { .. } => Upshot::Denied,
             Self::StaleDigest { .. }
+            | Self::NotRead { .. }
             | Self::PlanChanged { .. }
             | Self::NoSuchStep { .. }
             | Self::NothingToApprove
@@ -177,6 +182,9 @@ impl fmt::Display for Answer {
             Self::ApprovedAlready { digest } => write!(f, "You approved `{}` before; it still counts.", digest.short()),
             Self::StaleDigest { asked, now } => {
                 write!(f, "Not approved: {} is not the plan shown now. Read it again, then say `/trueup approve {}`.", code(asked), now.short())
+            }
+            Self::NotRead { now } => {
+                write!(f, "Not approved: the plan `{}` was shown only after you wrote that. Read it, then say `/trueup approve {}`.", now.short(), now.short())
             }
             Self::PlanChanged { command, now } => {
                 let now = now.map_or_else(|| "there is no plan now".to_owned(), |now| format!("the plan is `{}` now", now.short()));

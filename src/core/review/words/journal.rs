@@ -5,7 +5,7 @@ use crate::core::{
     gate::Reason,
     model::{MrId, ResourceId, Saw, Str, Time, User},
     review::{Check, MrState, Phase, Sighting},
-    run::{ClaimAnswer, Event, MergeAnswer, PlanResult, PlanWhy, Sample, Stop},
+    run::{ClaimAnswer, Event, MergeAnswer, PlanResult, PlanWhy, Sample, Spoken, Stop},
 };
 use serde::Serialize;
 
@@ -170,6 +170,8 @@ fn words(event: &Event) -> Option<Words<'_>> {
             (Some(*at), Some(by), format!("approved `{}`{what}{how}", digest.short()))
         }
         Event::ReviewEarly { by, given: _, at } => (Some(*at), Some(by), "approved by a review before the plan was shown, which does not count".to_owned()),
+        Event::Published { digest, at: _ } => (None, None, format!("the forge shows plan `{}`", digest.short())),
+        Event::ApprovalWaits(Spoken { by, .. }) => (None, Some(by), "approved without a digest, which counts once it is known which plan stood there".to_owned()),
         Event::Withdrawn { by } => (None, Some(by), "took the approving review back".to_owned()),
         Event::StartSaid { by, at } => (Some(*at), Some(by), "said start".to_owned()),
         Event::Held { reasons, until: _ } => (None, None, format!("held back: {}", reasons.iter().map(held).collect::<Vec<_>>().join("; "))),
@@ -277,6 +279,7 @@ fn sampled(sample: &Sample) -> Option<String> {
 fn merge(answer: &MergeAnswer) -> String {
     match answer {
         MergeAnswer::Merged { commit, parents: _, tree: _ } => format!("merged as {}", code(short(commit))),
+        MergeAnswer::Elsewhere { commit, branch } => format!("merged as {} into {}, to which it had been sent at the last moment", code(short(commit)), code(branch)),
         MergeAnswer::Moved { why } => format!("not merged, base or head moved: {}", code(why)),
         MergeAnswer::Waits { why } => format!("not merged yet, something else comes first: {}", code(why)),
         MergeAnswer::Refused { transient: _, why } => format!("not merged, the forge refused: {}", code(why)),

@@ -7,12 +7,14 @@ mod merge;
 mod prove;
 mod roll;
 mod sighted;
+mod spoken;
 
 use super::{Card, Change, Event, Input, Turn, due::Due, ledger::Doing};
 use crate::core::{
     model::{Span, Time},
     review::{Answer, Phase},
 };
+use std::collections::VecDeque;
 
 /// A clock that steps back by less is only imprecise: timers are late by no more than this.
 const CLOCK_SLACK: Span = Span::secs(2);
@@ -73,7 +75,9 @@ impl Pass<'_> {
         let due = match event {
             Event::LookAsked | Event::MergeDue { .. } => Some(Due::Look),
             Event::MergeAnswered { .. } if self.change.look => Some(Due::Look),
-            Event::Replying { to, .. } => Some(Due::Reply(*to)),
+            // One at a time: what is owed before it goes first.
+            Event::Replying { to, .. } => self.change.owed.get(to).filter(|owed| owed.len() == 1).map(|_| Due::Reply(*to)),
+            Event::Replied { to } => self.change.owed.get(to).map(|_| Due::Reply(*to)),
             Event::ReplanAsked { .. } => Some(Due::Plan),
             Event::ClaimAsked { .. } => Some(Due::Claim),
             Event::UnclaimAsked => Some(Due::Unclaim),
@@ -87,12 +91,13 @@ impl Pass<'_> {
             Event::MergeAsked { .. } => Some(Due::Merge),
             Event::Sighted { .. }
             | Event::Heard { .. }
-            | Event::Replied { .. }
             | Event::Vouched { .. }
             | Event::Planned { .. }
             | Event::Approved { .. }
             | Event::Withdrawn { .. }
             | Event::ReviewEarly { .. }
+            | Event::Published { .. }
+            | Event::ApprovalWaits(_)
             | Event::StartSaid { .. }
             | Event::Held { .. }
             | Event::Claimed { .. }
@@ -148,11 +153,13 @@ impl Pass<'_> {
             Input::Acted { step, attempt, outcome } => self.acted(*step, *attempt, outcome),
             Input::Claimed { n, answer } => self.claimed(*n, answer),
             Input::Unclaimed => self.unclaimed(),
-            Input::Replied { to } => {
-                if self.change.owed.contains_key(to) {
+            Input::Replied { to, text } => {
+                // An answer that was given twice, after a recovery, answers no other.
+                if self.change.owed.get(to).and_then(VecDeque::front).is_some_and(|owed| owed.text == *text) {
                     self.emit(Event::Replied { to: *to });
                 }
             }
+            Input::Shown { digest, at } => self.shown(*digest, *at),
             Input::Merged(answer) => self.merged(answer),
             Input::Unbacked(gone) => self.unbacked(gone),
             Input::OwnersMoved => self.owners_moved(),

@@ -3,8 +3,7 @@
 use super::Pass;
 use crate::core::{
     drift::OverrideAsk,
-    model::{Digest, Time, User},
-    review::{Answer, Command, Comment, CommentId, MrState, Phase, Right, Sighting, Upshot, command, words::list},
+    review::{Answer, Command, Comment, MrState, Phase, Sighting, Upshot, command},
     run::{Event, PlanWhy, Stop},
 };
 
@@ -44,7 +43,7 @@ impl Pass<'_> {
                     overrides.push(OverrideAsk { by: comment.by.clone(), resource, until, reason, at: comment.at });
                 }
                 other => {
-                    let answer = self.said_in(comment, other);
+                    let Some(answer) = self.said_in(comment, other) else { continue };
                     upshot = upshot.max(answer.upshot());
                     let answer = answer.to_string();
                     if !answers.contains(&answer) {
@@ -63,17 +62,17 @@ impl Pass<'_> {
         }
     }
 
-    /// A command in a comment. One about a plan is of the plan that stood when it was written, never of a newer one.
-    fn said_in(&mut self, comment: &Comment, said: &Command) -> Answer {
+    /// A command in a comment; `None`: it is answered later. One about a plan is of the plan that stood when it was written, never of a newer one.
+    fn said_in(&mut self, comment: &Comment, said: &Command) -> Option<Answer> {
+        if let Command::Approve { digest: None, steps } = said {
+            return self.approve_shown(comment, steps);
+        }
         if said.is_of_a_plan()
             && let Some(desk) = self.change.desk.as_ref().filter(|desk| desk.at > comment.at)
         {
-            if let Command::Approve { .. } = said {
-                return Answer::StaleDigest { asked: "the plan shown when you wrote".to_owned(), now: desk.digest };
-            }
-            return Answer::PlanChanged { command: said.verb().to_owned(), now: Some(desk.digest) };
+            return Some(Answer::PlanChanged { command: said.verb().to_owned(), now: Some(desk.digest) });
         }
-        self.command(&comment.by, comment.right, said)
+        Some(self.command(&comment.by, comment.right, said))
     }
 
     /// Follows the merge request's own state.
@@ -89,7 +88,9 @@ impl Pass<'_> {
                 }
             }
             MrState::Closed => {
-                let going = matches!(change.stopping, Some(Stop::Close | Stop::Restore(_))) || change.is_restore() && change.running;
+                // What was merged elsewhere is closed as far as we are concerned, and stays an alarm.
+                let elsewhere = change.alarm && change.merged.is_some();
+                let going = elsewhere || matches!(change.stopping, Some(Stop::Close | Stop::Restore(_))) || change.is_restore() && change.running;
                 if !change.stage.is_over() && !going && change.merge.is_none() && change.stage != Phase::Restoring {
                     self.stop(Stop::Close);
                 }
@@ -121,58 +122,6 @@ impl Pass<'_> {
         if !self.change.running {
             self.stopped();
         }
-    }
-
-    /// Counts reviews where policy does, for the digest that was last shown before them.
-    fn reviews(&mut self) {
-        let change = &*self.change;
-        let (Some(sighting), Some(desk)) = (&change.sighting, &change.desk) else { return };
-        let stands = |by: &User| sighting.reviews.iter().any(|review| review.by == *by);
-        let gone: Vec<_> = change.approvals.iter().filter(|given| given.review && !stands(&given.by)).map(|given| given.by.clone()).collect();
-        let counts = desk.policy.reviews_count && !change.aborted && matches!(change.stage, Phase::AwaitingApproval | Phase::Empty);
-        let new: Vec<_> = sighting
-            .reviews
-            .iter()
-            .filter(|review| counts && review.right >= Right::Approve && review.head == desk.key.head && review.at > desk.at && !change.own(&review.by))
-            .filter(|review| !change.approvals.iter().any(|given| given.by == review.by && given.digest == desk.digest))
-            .map(|review| review.by.clone())
-            .collect();
-        let digest = desk.digest;
-        let late = |by: &User| change.approvals.iter().any(|given| given.by == *by && given.covers(&change.shown(desk)));
-        let early: Vec<_> = sighting
-            .reviews
-            .iter()
-            .filter(|review| counts && review.right >= Right::Approve && review.head == desk.key.head && review.at <= desk.at && !change.own(&review.by))
-            .filter(|review| !late(&review.by) && change.early.get(&review.by) != Some(&review.at))
-            .map(|review| (review.by.clone(), review.at))
-            .collect();
-        self.early(early, digest);
-        for by in gone {
-            self.emit(Event::Withdrawn { by });
-        }
-        for by in new {
-            self.emit(Event::Approved { by, digest, steps: Vec::new(), review: true, at: self.now });
-        }
-    }
-
-    /// Tells those who approved before there was what they would have approved; forges tell whole seconds, so that may have been a moment.
-    fn early(&mut self, early: Vec<(User, Time)>, digest: Digest) {
-        if early.is_empty() {
-            return;
-        }
-        let who: Vec<_> = early.iter().map(|(by, _)| by.as_str().into()).collect();
-        let said = format!(
-            "{} approved before the plan `{}` was shown, so that does not count: read it, then approve again, or say `/trueup approve {}`.",
-            list(&who, "and"),
-            digest.short(),
-            digest.short()
-        );
-        for (by, given) in early {
-            self.emit(Event::ReviewEarly { by, given, at: self.now });
-        }
-        // What is owed beside comments is one text.
-        let owed = self.change.owed.get(&CommentId::NOBODY).map(|owed| format!("{}\n\n{said}", owed.text));
-        self.emit(Event::Replying { to: CommentId::NOBODY, text: owed.unwrap_or(said), overrides: Vec::new(), upshot: None });
     }
 
     /// Asks for a plan when head or base is not what the last one was made from.

@@ -124,6 +124,15 @@ impl FakeForge {
         self.delete_branch(path, by, branch);
     }
 
+    /// Somebody makes a branch at a commit that is there.
+    pub fn branch(&self, path: &str, branch: &str, at: &str) {
+        let mut state = self.state();
+        let dir = state.project(path).dir.clone();
+        git::git(&dir, "root", &["update-ref", &format!("refs/heads/{branch}"), at]);
+        note(&dir, "root", branch, None, at);
+        git::refresh(&mut state);
+    }
+
     /// GitHub closes what came from it.
     pub fn delete_branch(&self, path: &str, by: &str, branch: &str) {
         let mut state = self.state();

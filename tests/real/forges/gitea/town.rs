@@ -302,13 +302,19 @@ impl Town {
     }
 
     pub fn comment(&self, number: u64, by: &str, body: &str) {
+        if body == "/trueup approve" {
+            self.until("the plan where people read it", |town| {
+                let digest = town.show(number)["digest"].as_str().map(|digest| format!("plan `{}", &digest[..12]));
+                digest.is_some_and(|digest| town.try_sticky(number).is_some_and(|(_, body)| body.contains(&digest)))
+            });
+        }
         self.in_another_second();
         self.project.ask(by, "POST", &format!("/issues/{number}/comments"), Some(json!({ "body": body })));
     }
 
     /// Somebody approves the plan that stands, and reads it again where it was made anew while they wrote.
     pub fn approve(&self, number: u64, by: &str) {
-        let stale = |town: &Self| town.comments(number).iter().filter(|one| one["body"].as_str().is_some_and(|body| body.contains("is not the plan shown now"))).count();
+        let stale = |town: &Self| town.comments(number).iter().filter(|one| one["body"].as_str().is_some_and(|body| body.contains("was shown only after you wrote that"))).count();
         loop {
             let before = stale(self);
             self.comment(number, by, "/trueup approve");

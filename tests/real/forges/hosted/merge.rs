@@ -78,6 +78,27 @@ async fn what_lands_on_a_base_that_moved_at_the_last_moment_is_told_as_it_landed
     assert!(parents[0] != *ticket.base() && parents[1] == *ticket.head() && tree != *ticket.tree());
 }
 
+async fn what_is_sent_to_another_branch_is_not_merged_and_at_the_last_moment_told_to_be_there(wire: Wire) {
+    let office = Office::furnished(wire).await;
+    let ticket = office.ticket().await;
+    assert_eq!(ticket.into_branch().map(|into| &**into), Some("main"));
+    let main = office.fake.tip(PATH, "main").unwrap();
+    // Its tip is the same commit, so that neither head nor base tells.
+    office.fake.branch(PATH, "release", &main);
+    office.fake.retarget(PATH, 1, "ada", "release");
+    let MergeAnswer::Moved { why } = office.hub.merge(ticket.clone()).await.unwrap() else { panic!("it goes elsewhere") };
+    assert!(why.contains("goes to `release` by now, not to `main`"), "{why}");
+    assert!(office.fake.calls().iter().all(|call| call.method != "PUT"), "it asked for the merge");
+    office.fake.retarget(PATH, 1, "ada", "main");
+    office.fake.fail(Fault::meanwhile(|state| state.request_mut(PATH, 1).target = "release".into()).on("PUT", "/merge"));
+    let landed = office.hub.merge(ticket.clone()).await.unwrap();
+    let release = CommitId::new(office.fake.tip(PATH, "release").unwrap());
+    assert_eq!(landed, MergeAnswer::Elsewhere { commit: release, branch: "release".into() });
+    assert_eq!(office.fake.tip(PATH, "main"), Some(main));
+    // Asked again, after an answer that was lost, it is told again.
+    assert_eq!(office.hub.merge(ticket).await.unwrap(), landed);
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn a_rule_of_the_repository_is_told_and_asked_again() {
     let office = Office::furnished(Wire::GitHub).await;
@@ -124,5 +145,6 @@ super::on_both! {
     nothing_is_merged_when_head_or_base_moved_or_it_is_closed,
     a_head_that_moves_at_the_last_moment_is_refused_by_the_pin,
     what_lands_on_a_base_that_moved_at_the_last_moment_is_told_as_it_landed,
+    what_is_sent_to_another_branch_is_not_merged_and_at_the_last_moment_told_to_be_there,
     a_token_that_was_revoked_before_the_merge_is_said_to_be,
 }

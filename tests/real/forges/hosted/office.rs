@@ -96,6 +96,7 @@ impl Office {
         Face {
             head: self.head(),
             comment: format!("<!-- trueup:change dns!1 -->\n{comment}"),
+            plan: None,
             statuses: vec![Status { context: "trueup/plan".into(), state, text: "1 update".into() }],
             deployments: Vec::new(),
             labels: vec![Label(if state == StatusState::Success { "trueup: merged".into() } else { "trueup: rolling".into() })],
