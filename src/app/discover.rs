@@ -42,16 +42,17 @@ pub struct Group {
 
 /// Adds what is found to a configuration. With a store, what was told last is kept in it, and helps while a forge is away.
 pub async fn find(server: &mut Server, secrets: &dyn Secrets, store: Option<&Store>) -> anyhow::Result<Vec<Group>> {
-    let mut groups = Vec::new();
+    let mut kepts = Vec::new();
     let forges: Vec<Str> = server.forges.iter().filter(|(_, forge)| !forge.discover.is_empty()).map(|(name, _)| name.clone()).collect();
     if forges.is_empty() {
-        return Ok(groups);
+        return Ok(Vec::new());
     }
     let cards = match store {
         Some(store) => store.cards().await?,
         None => Vec::new(),
     };
     let clock: Arc<dyn Clock> = Arc::new(SystemClock);
+    let mut asked = Vec::new();
     for name in forges {
         let finder = wiring::forges::finder(server, &name, secrets, clock.clone()).await?;
         for entry in server.forges[&name].discover.clone() {
@@ -64,21 +65,52 @@ pub async fn find(server: &mut Server, secrets: &dyn Secrets, store: Option<&Sto
                 Ok(listed) => (listed, None),
                 Err(error) => (kept.listed.clone(), Some(error.to_string())),
             };
-            let group = served(server, &name, &entry, &listed, &kept.served, &cards, away);
-            let now = Kept { listed, served: group.served.clone() };
-            if let Some(store) = store.filter(|_| group.away.is_none() && now != kept) {
+            asked.push(Asked { forge: name.clone(), entry, listed, before: kept.served.clone(), away });
+            kepts.push((key, kept));
+        }
+    }
+    let groups = served(server, &asked, &cards);
+    if let Some(store) = store {
+        for ((group, asked), (key, kept)) in groups.iter().zip(asked).zip(kepts) {
+            let now = Kept { listed: asked.listed, served: group.served.clone() };
+            if group.away.is_none() && now != kept {
                 store.write(Batch::new().set(&key, &now)).await?.ok();
             }
-            groups.push(group);
         }
     }
     Ok(groups)
 }
 
-/// Serves what a group's list lets, in the order of the paths.
-fn served(server: &mut Server, forge: &Str, entry: &Discover, listed: &[Hosted], before: &BTreeSet<Str>, cards: &[Card], away: Option<String>) -> Group {
-    let mut group = Group { forge: forge.clone(), group: entry.group.clone(), served: BTreeSet::new(), not: Vec::new(), gone: Vec::new(), away };
-    let mut all: Vec<&Hosted> = listed.iter().collect();
+/// What a forge told of one group.
+struct Asked {
+    forge: Str,
+    entry: Discover,
+    listed: Vec<Hosted>,
+    /// What was served of it until now.
+    before: BTreeSet<Str>,
+    away: Option<String>,
+}
+
+/// Serves what the lists of all groups let: first what is served already, so that nothing new pushes it out, and then the rest; both in the order of the paths.
+fn served(server: &mut Server, asked: &[Asked], cards: &[Card]) -> Vec<Group> {
+    let empty = |asked: &Asked| Group { forge: asked.forge.clone(), group: asked.entry.group.clone(), served: BTreeSet::new(), not: Vec::new(), gone: Vec::new(), away: asked.away.clone() };
+    let mut groups: Vec<Group> = asked.iter().map(empty).collect();
+    for known in [true, false] {
+        for (asked, group) in asked.iter().zip(&mut groups) {
+            take(server, asked, group, known);
+        }
+        // What is there no more and still has something open keeps what it has, too.
+        for (asked, group) in asked.iter().zip(&mut groups).filter(|_| known) {
+            gone(server, asked, group, cards);
+        }
+    }
+    groups.iter_mut().for_each(|group| group.not.sort_by(|a, b| a.0.cmp(&b.0)));
+    groups
+}
+
+/// Serves those of a group that were served before, or the others.
+fn take(server: &mut Server, Asked { forge, entry, listed, before, away: _ }: &Asked, group: &mut Group, known: bool) {
+    let mut all: Vec<&Hosted> = listed.iter().filter(|one| before.contains(&one.path) == known).collect();
     all.sort_by(|a, b| a.path.cmp(&b.path));
     for Hosted { path, archived } in all {
         // A group lists what others share with it, too; that is not the group's, and no grant is meant for it.
@@ -91,6 +123,10 @@ fn served(server: &mut Server, forge: &Str, entry: &Discover, listed: &[Hosted],
             Err(why) => group.not.push((path.clone(), why)),
         }
     }
+}
+
+/// Those of a group that were served and are not to be any more.
+fn gone(server: &mut Server, Asked { forge, entry, before, .. }: &Asked, group: &mut Group, cards: &[Card]) {
     let gone: Vec<&Str> = before.iter().filter(|path| !group.served.contains(*path)).collect();
     for path in gone {
         let own = |card: &&Card| card.mr.repo.as_str().split('@').next() == Some(&**path) && (!card.phase.is_over() || card.ahead);
@@ -101,7 +137,6 @@ fn served(server: &mut Server, forge: &Str, entry: &Discover, listed: &[Hosted],
         }
         group.gone.push((path.clone(), open));
     }
-    group
 }
 
 impl Group {
@@ -213,5 +248,29 @@ impl Watch {
                 Err(error) => tracing::warn!("which repositories there are could not be asked: {error:#}"),
             }
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn group(most: u32, unit: &str, listed: &[&str], before: &[&str]) -> (Server, Asked) {
+        let text = format!(
+            "data: d\nforges:\n  work:\n    kind: gitea\n    url: https://git.example.com\n    token: {{env: T}}\n    discover:\n      - group: g\n        allow: [\"*\"]\n        most: {most}\n        \
+             grants: [{{target: t, units: [\"{unit}\"]}}]\ntargets:\n  t: {{kind: config/etcd, endpoints: [\"http://e:2379\"]}}\n"
+        );
+        let server = crate::app::config::parse("server.yaml", text.as_bytes()).unwrap_or_else(|faults| panic!("{faults:?}"));
+        let entry = server.forges["work"].discover[0].clone();
+        let listed = listed.iter().map(|path| Hosted { path: (*path).into(), archived: false }).collect();
+        (server, Asked { forge: "work".into(), entry, listed, before: before.iter().map(|path| (*path).into()).collect(), away: None })
+    }
+
+    #[test]
+    fn what_is_new_pushes_out_nothing_that_is_served() {
+        let (mut server, asked) = group(2, "/{repo}/*", &["g/a", "g/b", "g/c"], &["g/b", "g/c"]);
+        let groups = served(&mut server, &[asked], &[]);
+        assert_eq!((groups[0].served.iter().map(|path| &**path).collect::<Vec<_>>(), groups[0].gone.len()), (vec!["g/b", "g/c"], 0));
+        assert_eq!(groups[0].not, [("g/a".into(), NotServed::TooMany(2))]);
     }
 }

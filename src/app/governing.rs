@@ -189,7 +189,7 @@ pub(super) fn teams(repo: &Repository, base: &CommitId) -> Result<BTreeSet<Str>,
 pub(super) fn strangers(repo: &Repository, root: &trueup_yaml::Repository) -> Faults {
     let mut faults = Vec::new();
     // Without a server nobody knows who there is.
-    if repo.approvers.is_none() {
+    if !repo.people.told {
         return faults;
     }
     for (name, place) in &root.approvers {
@@ -210,6 +210,8 @@ pub(super) fn strangers(repo: &Repository, root: &trueup_yaml::Repository) -> Fa
                 continue;
             }
             None if repo.people.users.contains(name) => continue,
+            // Where teams of the forge approve, whoever is in one may be named, and the forge alone knows who that is.
+            None if repo.approvers.is_none() => continue,
             Some(_) => (repo.people.groups.keys().collect(), "group", "ask the operators to add it under `groups:` in the server's configuration"),
             None => (repo.people.users.iter().collect(), "user", "ask the operators to add it under `users:` in the server's configuration"),
         };

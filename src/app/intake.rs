@@ -6,7 +6,7 @@ use super::{
     orders, reign, replicas,
     service::Service,
     worker::Mail,
-    world::World,
+    world::{Repository, World},
 };
 use crate::core::{
     model::{MrId, RepoId, Span},
@@ -117,6 +117,17 @@ async fn told(world: &World, mr: &MrId, into: &str) {
     }
 }
 
+/// Reads which branch governs. What this replica planned under another one looks again: the replica that merged the takeover tells its own alone.
+async fn settled(world: &World, service: &Service, repo: &Repository) {
+    let before = repo.governed.now();
+    if let Err(why) = reign::settle(world, repo).await {
+        tracing::warn!(repo = %repo.id, "which branch governs is not known yet: {why}");
+    }
+    if before.is_some() && before != repo.governed.now() {
+        service.hint_all(world.reigns.planned(&repo.id));
+    }
+}
+
 /// Whether the forge shows something that the card does not know.
 fn is_news(card: &Card, found: &MrRef) -> bool {
     card.head.as_ref() != Some(&found.head) || found.updated > card.updated || found.open != !matches!(card.phase, Phase::Closed | Phase::Merged)
@@ -140,14 +151,12 @@ pub async fn sweep(service: Service, every: Span, mut stop: watch::Receiver<bool
         };
         let me = world.store.me();
         for (repo, known_as) in &world.repositories {
+            settled(&world, &service, known_as).await;
             // Several replicas divide the repositories among them.
             if replicas::falls_to(&members, repo.as_str()).is_some_and(|other| *other != me) {
                 continue;
             }
             metrics::counter!("trueup_sweeps_total", "repo" => repo.to_string(), "of" => "forge").increment(1);
-            if let Err(why) = reign::settle(&world, known_as).await {
-                tracing::warn!(%repo, "which branch governs is not known yet: {why}");
-            }
             let mut news: Vec<MrId> = Vec::new();
             let since = cursors.get(repo).copied().unwrap_or_default();
             match world.forge.sweep(repo, since).await {

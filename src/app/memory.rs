@@ -3,23 +3,41 @@
 use super::{planning::kind, world::World};
 use crate::{
     core::{
-        model::MrId,
-        plan::{Earlier, Plan, Remembered, past},
-        run::Event,
+        model::{MrId, StepId},
+        plan::{Earlier, Remembered, past},
+        run::{Ask, At, Change, Input, Ledger},
     },
     stores::{Batch, RowKey},
 };
+use std::collections::{BTreeMap, BTreeSet};
 
 fn rows(mr: &MrId) -> RowKey {
     RowKey::new("remembered").text(mr.repo.as_str())
 }
 
-/// Keeps what the writes that these events prove leave behind in caches. Before the events themselves: they prove what has happened already, and twice is once.
-pub(super) async fn keep(world: &World, mr: &MrId, upto: u64, plan: Option<&Plan>, events: &[Event]) -> Result<(), String> {
-    let Some(plan) = plan else { return Ok(()) };
-    let proven = events.iter().filter_map(|event| if let Event::Proven { step, .. } = event { Some(*step) } else { None });
+/// The steps that inputs tell something of, each with where its items stand before these are heard.
+pub(super) fn standing(change: &Change, inputs: &[Input]) -> BTreeMap<StepId, Vec<At>> {
+    let told = inputs.iter().filter_map(|input| match input {
+        Input::Observed { ask: Ask::Proof { step, .. }, .. } | Input::Acted { step, .. } => Some(*step),
+        _ => None,
+    });
+    told.map(|step| (step, change.ledger().items(step).to_vec())).collect()
+}
+
+/// The items of each step that are proven now and were not before: what failed, or was left out, left nothing behind.
+fn newly(before: BTreeMap<StepId, Vec<At>>, ledger: &Ledger) -> impl Iterator<Item = (StepId, BTreeSet<u32>)> {
+    before.into_iter().map(|(step, before)| {
+        let now = (0..).zip(ledger.items(step));
+        let new = now.filter(|(item, at)| **at == At::Proven && before.get(*item as usize) != Some(&At::Proven));
+        (step, new.map(|(item, _)| item).collect())
+    })
+}
+
+/// Keeps what the writes that were proven since leave behind in caches. Before the events themselves: they prove what has happened already, and twice is once.
+pub(super) async fn keep(world: &World, change: &Change, upto: u64, before: BTreeMap<StepId, Vec<At>>) -> Result<(), String> {
+    let (mr, plan) = (change.mr(), change.ledger().plan());
     let kinds = |id: &_| kind(&world.targets, id);
-    let left = proven.flat_map(|step| Remembered::of(plan, step, mr, world.clock.now(), &kinds));
+    let left: Vec<Remembered> = newly(before, change.ledger()).flat_map(|(step, items)| Remembered::of(plan, (step, &items), mr, world.clock.now(), &kinds)).collect();
     for (n, row) in (0..).zip(left) {
         let key = rows(mr).num(mr.number).num(upto).num(n);
         world.store.write(Batch::new().set(&key, &row)).await.map_err(|error| error.to_string())?.ok();

@@ -9,6 +9,7 @@ mod desk;
 pub mod discover;
 pub mod doctor;
 pub mod drift;
+mod faces;
 mod faults;
 mod follow;
 mod forges;

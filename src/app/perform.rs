@@ -3,7 +3,6 @@
 use super::{
     desk::Desk,
     drift, faults, governing, hooks, memory, merging,
-    patience::Patience,
     planning,
     reign::Asks,
     safe::Look,
@@ -18,21 +17,17 @@ use crate::{
         drift::OverrideAsk,
         model::{CommitId, MrId, ResourceId, StepId, Str, Token, TreeId},
         plan::{Act, Earlier, Plan, Written},
-        review::{Brings, CommentId, Face, Sighting, Team, Teams, Upshot, escape::code},
+        review::{Brings, CommentId, Sighting, Team, Teams, Upshot, escape::code},
         run::{Ask, Effect, Input, Item, Outcome, PlanAnswer, PlanKey, PlanResult},
     },
-    ports::{Fence, ForgeError, ForgeErrorKind, KvError, Reaction, Shown, Stands},
+    ports::{Fence, ForgeError, ForgeErrorKind, KvError, Reaction, Stand, Stands},
     stores::Store,
 };
 use std::{
     collections::{BTreeMap, BTreeSet},
-    sync::{
-        Arc,
-        atomic::{AtomicU64, Ordering},
-    },
+    sync::Arc,
     time::Duration,
 };
-use tokio::sync::{mpsc, watch};
 
 /// Everything an effect may use.
 pub struct Hands {
@@ -55,9 +50,9 @@ pub struct Hands {
 }
 
 /// The first wait before asking a forge again that did not answer; doubles up to `FORGE_WAIT_MOST`.
-const FORGE_WAIT: Duration = Duration::from_millis(500);
+pub(super) const FORGE_WAIT: Duration = Duration::from_millis(500);
 /// A forge that is down for an hour is asked twice a minute: soon enough for people, cheap enough for it.
-const FORGE_WAIT_MOST: Duration = Duration::from_secs(30);
+pub(super) const FORGE_WAIT_MOST: Duration = Duration::from_secs(30);
 
 /// The wait before a board that could not be written is tried again: its disk is full or gone, which takes people.
 const BOARD_WAIT: Duration = Duration::from_secs(2);
@@ -66,7 +61,7 @@ const BOARD_WAIT: Duration = Duration::from_secs(2);
 const OURS_WAIT: Duration = Duration::from_millis(200);
 
 /// Waits until a change is certainly ours; false: it is not any more, and nothing of what was begun for it is done.
-async fn is_ours(store: &Store, fence: &Fence) -> bool {
+pub(super) async fn is_ours(store: &Store, fence: &Fence) -> bool {
     while !store.is_lost(fence) {
         if store.stands(fence) != Stands::Gone {
             return true;
@@ -247,7 +242,7 @@ async fn sight(world: &World, mr: &MrId, since: Option<CommentId>) -> Result<Sig
     seen.pushers.extend(pushed);
     // Whoever approves is held against who is in the teams now; a run that is about to start, too.
     let fresh = !seen.comments.is_empty() || !seen.reviews.is_empty() || since == Some(CommentId(u64::MAX));
-    seen.teams = teams(world, repo, &seen.base, fresh).await?;
+    seen.teams = teams(world, repo, &judged_by(repo, &seen), fresh).await?;
     let small = |n: usize| u32::try_from(n).unwrap_or(u32::MAX);
     seen.brings =
         brought.map(|brought| Brings { commits: small(brought.commits.len()), messages: brought.messages.clone(), unsaid: small(brought.unsaid), files: small(brought.files) });
@@ -263,6 +258,17 @@ async fn tell_edited(world: &World, mr: &MrId, edited: Vec<CommentId>) {
             world.news.untold(mr, id);
         }
     }
+}
+
+/// The commit whose policy judges: the tip of the branch that governs, whichever the request goes to.
+fn judged_by(repo: &Repository, seen: &Sighting) -> CommitId {
+    let governs = match repo.governed.stand(&seen.base_branch) {
+        Stand::Governs | Stand::Open => None,
+        Stand::Newer(from) => Some(from),
+        Stand::Retired(by) => Some(by),
+        Stand::Stray => repo.governed.now(),
+    };
+    governs.and_then(|branch| repo.state.commit(&format!("refs/heads/{branch}")).ok()).unwrap_or_else(|| seen.base.clone())
 }
 
 /// Who is in the teams that base's policy names. One that cannot be read has no members, and says why.
@@ -412,94 +418,4 @@ async fn reply(hands: &Hands, to: CommentId, text: &str) {
 /// Whether the forge knows the merge request no more.
 async fn is_gone(world: &World, mr: &MrId) -> bool {
     matches!(world.forge.look(mr, Some(CommentId(u64::MAX))).await, Err(error) if error.kind == ForgeErrorKind::NotFound)
-}
-
-/// Whether a face tells how far it is and nothing that waits for people or gates.
-fn is_progress(shown: &Shown, face: &Face) -> bool {
-    shown.face.as_ref().is_some_and(|last| (&last.head, &last.statuses, &last.labels, last.plan) == (&face.head, &face.statuses, &face.labels, face.plan))
-}
-
-/// Makes the forge show the newest face; older ones that it never showed are dropped.
-pub struct FaceWriter {
-    /// The newest face with its number.
-    newest: watch::Sender<(u64, Option<Face>)>,
-    /// The number of the face that the forge shows.
-    shown: Arc<AtomicU64>,
-}
-
-impl FaceWriter {
-    /// Starts the writer of one change; it ends when this handle is dropped and the last face is shown. Its worker hears which plan is shown since when.
-    pub fn start(world: Arc<World>, mr: MrId, fence: Fence, own: mpsc::UnboundedSender<Mail>) -> Self {
-        let (newest, mut faces) = watch::channel((0, None::<Face>));
-        let number = Arc::new(AtomicU64::new(0));
-        let done = number.clone();
-        tokio::spawn(async move {
-            let mut shown = Shown::default();
-            let mut told = None;
-            let pause = world.forge.abilities(&mr.repo).progress.std();
-            let mut edited: Option<tokio::time::Instant> = None;
-            while faces.changed().await.is_ok() {
-                let mut patience = Patience::new(FORGE_WAIT, FORGE_WAIT_MOST);
-                loop {
-                    let (n, Some(face)) = faces.borrow_and_update().clone() else { break };
-                    let rest = edited.map(|at| pause.saturating_sub(at.elapsed())).filter(|rest| !rest.is_zero() && is_progress(&shown, &face));
-                    if let Some(rest) = rest {
-                        // What is more than progress is shown at once; whoever shows faces may be gone meanwhile.
-                        let newer = tokio::time::timeout(rest, faces.changed()).await;
-                        if matches!(newer, Ok(Err(_))) {
-                            edited = None;
-                        }
-                        continue;
-                    }
-                    if !is_ours(&world.store, &fence).await {
-                        return;
-                    }
-                    match world.forge.show(&mr, &face, &shown).await {
-                        Ok(now) => {
-                            edited = Some(tokio::time::Instant::now());
-                            shown = now;
-                            done.store(n, Ordering::SeqCst);
-                            if let Some(digest) = face.plan.filter(|plan| told != Some(*plan)) {
-                                told = Some(digest);
-                                let at = shown.at.unwrap_or_else(|| world.clock.now());
-                                let _ = own.send(Mail::Input(Box::new(Input::Shown { digest, at })));
-                            }
-                            break;
-                        }
-                        Err(error) => {
-                            let Some(wait) = patience.after(error.kind) else {
-                                // The merge request, or its repository, was deleted: nobody is left to show it to.
-                                tracing::error!(change = %mr, "the forge knows it no more, and its face is given up: {error}");
-                                done.store(n, Ordering::SeqCst);
-                                break;
-                            };
-                            tracing::warn!(change = %mr, "the face waits for the forge: {error}");
-                            tokio::time::sleep(wait).await;
-                        }
-                    }
-                }
-            }
-        });
-        Self { newest, shown: number }
-    }
-
-    pub fn show(&self, face: Face) {
-        self.newest.send_modify(|(n, newest)| {
-            *n += 1;
-            *newest = Some(face);
-        });
-    }
-
-    /// Shows the newest face once more: somebody changed what stands there.
-    pub fn again(&self) {
-        self.newest.send_if_modified(|(n, newest)| {
-            *n += u64::from(newest.is_some());
-            newest.is_some()
-        });
-    }
-
-    /// Whether the forge shows the newest face.
-    pub fn is_shown(&self) -> bool {
-        self.shown.load(Ordering::SeqCst) == self.newest.borrow().0
-    }
 }

@@ -4,7 +4,7 @@ use super::world::{Repository, World};
 use crate::{
     core::{
         gate::MergeTicket,
-        model::{CommitId, MrId, Refusal, RefusalKind, RepoId, Str, TreeId},
+        model::{CommitId, MrId, Refusal, RefusalKind, RepoId, Span, Str, Time, TreeId},
         run::{MergeAnswer, PlanResult},
     },
     ports::{Stand, StateRepo},
@@ -18,6 +18,9 @@ use std::{
 
 /// Commits that are searched for a merge whose answer was lost: more than land between two sweeps.
 const SEARCHED: usize = 1_000;
+
+/// How long a merge whose answer was lost is searched for: forges finish theirs within minutes, and what lands much later is no merge of ours.
+const IN_FLIGHT: Span = Span::mins(60);
 
 /// Tries before a row that another replica writes too is left to the next sweep.
 const RETRIES: usize = 8;
@@ -36,6 +39,9 @@ struct Next {
     base: CommitId,
     tree: TreeId,
     mr: MrId,
+    /// When the forge was asked; rows of older versions do not say.
+    #[serde(default)]
+    at: Option<Time>,
 }
 
 /// What each change was planned under, so that it hears when another branch governs.
@@ -75,10 +81,16 @@ impl Reigns {
     /// What a merge request into a branch is compared with; the error is why it is not planned. A way back is always planned, from what governs.
     pub async fn judge(&self, world: &World, mr: &MrId, into: Option<&Str>, asks: Asks) -> Result<Option<TakesOver>, PlanResult> {
         let (Some(repo), Some(into)) = (world.repositories.get(&mr.repo), into) else { return Ok(None) };
-        if repo.governed.pattern().is_none() {
-            return Ok(None);
-        }
         let failed = |why: String| PlanResult::Failed { why };
+        let tip = |branch: &Str| repo.state.commit(&format!("refs/heads/{branch}")).map_err(|error| failed(format!("`{branch}` governs and cannot be read: {error}")));
+        // Sent to a branch that governs nothing, it goes back to what governs, by the rules of that.
+        let back = |from: Str| Ok(Some(TakesOver { at: tip(&from)?, from, into: into.clone(), newer: Vec::new() }));
+        if repo.governed.pattern().is_none() {
+            return match repo.governed.now().filter(|_| asks == Asks::WayBack && !repo.governed.holds(into)) {
+                Some(governs) => back(governs),
+                None => Ok(None),
+            };
+        }
         if repo.governed.now().is_none() {
             settle(world, repo).await.map_err(failed)?;
         }
@@ -88,7 +100,6 @@ impl Reigns {
             }
             self.lock().insert(mr.clone(), Noted { into: into.clone(), under: under.clone(), from });
         };
-        let tip = |branch: &Str| repo.state.commit(&format!("refs/heads/{branch}")).map_err(|error| failed(format!("`{branch}` governs and cannot be read: {error}")));
         match repo.governed.stand(into) {
             Stand::Governs => {
                 note(into, None);
@@ -104,12 +115,16 @@ impl Reigns {
             Stand::Retired(by) => {
                 note(&by, None);
                 if asks == Asks::WayBack {
-                    return Ok(Some(TakesOver { from: by.clone(), into: into.clone(), at: tip(&by)?, newer: Vec::new() }));
+                    return back(by);
                 }
                 let what = format!("`{into}` governs nothing any more: `{by}` took over from it");
                 Err(PlanResult::Refused(vec![Refusal::new(RefusalKind::Protected, what).advice(format!("send this merge request to `{by}`, or to a newer branch"))]))
             }
             Stand::Open => Err(failed(format!("no branch like `{}` was seen yet", repo.governed))),
+            Stand::Stray if let Some(governs) = repo.governed.now().filter(|_| asks == Asks::WayBack) => {
+                note(&governs, None);
+                back(governs)
+            }
             // It is as good as closed, and nothing is planned for long.
             Stand::Stray => Err(PlanResult::Refused(vec![
                 Refusal::new(RefusalKind::Protected, format!("`{into}` governs nothing")).advice(format!("send this merge request to `{}`", repo.governed)),
@@ -134,9 +149,14 @@ impl Reigns {
             return Err("another branch governs by now".to_owned());
         }
         let Some(Noted { into, from: Some(_), .. }) = self.lock().get(mr).cloned() else { return Ok(None) };
-        let next = Next { branch: into.clone(), base: ticket.base().clone(), tree: ticket.tree().clone(), mr: mr.clone() };
+        let next = Next { branch: into.clone(), base: ticket.base().clone(), tree: ticket.tree().clone(), mr: mr.clone(), at: Some(world.clock.now()) };
         keep(world, &mr.repo, |reign| Reign { next: Some(next.clone()), ..reign }).await?;
-        Ok(Some(Taking { repo: repo.clone(), into }))
+        Ok(Some(Taking { repo: repo.clone(), into, mr: mr.clone() }))
+    }
+
+    /// The changes of a repository that this process planned.
+    pub fn planned(&self, repo: &RepoId) -> Vec<MrId> {
+        self.lock().keys().filter(|mr| mr.repo == *repo).cloned().collect()
     }
 
     fn lock(&self) -> std::sync::MutexGuard<'_, BTreeMap<MrId, Noted>> {
@@ -149,18 +169,34 @@ impl Reigns {
 pub struct Taking {
     repo: Arc<Repository>,
     into: Str,
+    mr: MrId,
 }
 
 impl Taking {
     /// The forge answered: where it merged, the branch governs. What it did not tell is found by the next sweep.
     pub async fn after(self, world: &World, answer: &MergeAnswer) {
-        let MergeAnswer::Merged { .. } = answer else { return };
+        match answer {
+            MergeAnswer::Merged { .. } => {}
+            // It may have happened all the same.
+            MergeAnswer::Refused { transient: true, .. } => return,
+            // It did not happen, and nothing that comes to look like it is it.
+            MergeAnswer::Elsewhere { .. } | MergeAnswer::Moved { .. } | MergeAnswer::Waits { .. } | MergeAnswer::Refused { transient: false, .. } => {
+                let done = keep(world, &self.repo.id, |reign| forgotten(reign, &self.mr)).await;
+                return done.unwrap_or_else(|why| tracing::warn!(repo = %self.repo.id, "a takeover that came to nothing is not forgotten yet: {why}"));
+            }
+        }
         self.repo.governed.set(&self.into);
         tracing::info!(repo = %self.repo.id, "`{}` governs from now on", self.into);
         if let Err(why) = keep(world, &self.repo.id, |_| Reign { governs: self.into.clone(), next: None }).await {
             tracing::warn!(repo = %self.repo.id, "that `{}` governs is not kept yet, the next sweep does: {why}", self.into);
         }
     }
+}
+
+/// The same without the takeover that a merge request was about to make.
+fn forgotten(reign: Reign, mr: &MrId) -> Reign {
+    let next = reign.next.filter(|next| next.mr != *mr);
+    Reign { next, ..reign }
 }
 
 fn key(repo: &RepoId) -> RowKey {
@@ -189,11 +225,14 @@ pub async fn settle(world: &World, repo: &Repository) -> Result<(), String> {
         return Ok(());
     };
     if let Some(next) = next {
-        let _ = world.forge.branches(&repo.id).await;
+        let there = world.forge.branches(&repo.id).await.is_ok();
         if landed(&*repo.state, &next) {
             tracing::info!(repo = %repo.id, "`{}` governs: {} was merged, and nobody had told", next.branch, next.mr);
             repo.governed.set(&next.branch);
             return keep(world, &repo.id, |_| Reign { governs: next.branch.clone(), next: None }).await;
+        }
+        if there && next.at.is_none_or(|at| world.clock.now() - at > IN_FLIGHT) {
+            keep(world, &repo.id, |reign| if reign.next.as_ref() == Some(&next) { Reign { next: None, ..reign } } else { reign }).await?;
         }
     }
     repo.governed.set(&governs);

@@ -279,6 +279,7 @@ pub(super) fn governed(server: &config::Server, named: &config::Repository, path
         probes: named.probes.clone(),
         claim_ttl: server.limits.claim_ttl,
         people: Arc::new(Known {
+            told: true,
             users: server.users.iter().map(|user| user.name.clone()).chain(server.accounts()).collect(),
             groups: server.groups_in(named),
             teams: !named.is_local(),

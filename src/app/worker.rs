@@ -2,6 +2,7 @@
 
 use super::{
     desk::Desk,
+    faces::{self, FaceWriter},
     faults,
     follow::{self, Ended},
     intake,
@@ -143,7 +144,7 @@ struct Worker {
     upto: u64,
     fence: Fence,
     tokens: Tokens,
-    face: perform::FaceWriter,
+    face: FaceWriter,
     /// Acts that were under way when the last process, or the last fold, ended: done again, and either answer may come.
     reissued: BTreeSet<(StepId, u32)>,
     /// The running timer, at the earliest wake asked for.
@@ -159,7 +160,7 @@ impl Worker {
             LeaseError::Store(error) => Unopened::Failed(error.to_string()),
         })?;
         let (change, upto) = follow::fold(&world, &mr).await.map_err(Unopened::Failed)?;
-        let face = perform::FaceWriter::start(world.clone(), mr.clone(), fence.clone(), own.clone());
+        let face = FaceWriter::start(world.clone(), mr.clone(), fence.clone(), own.clone());
         let phase = (upto > 0).then(|| change.phase());
         Ok(Self { world, desk, mr, own, change, phase, upto, fence, tokens: Tokens::default(), face, reissued: BTreeSet::new(), wake: None, stray: false })
     }
@@ -235,6 +236,9 @@ impl Worker {
                     }
                     Mail::Looked { n, seen } => {
                         let ended = looks.ended(n);
+                        if seen.is_some() {
+                            self.face.known();
+                        }
                         if seen.as_ref().is_some_and(|seen| seen.altered.is_some()) {
                             self.face.again();
                         }
@@ -321,12 +325,13 @@ impl Worker {
         let Heard { inputs, asked, taken } = heard;
         perform::keep_tokens(&self.tokens, &inputs);
         let held = !self.change.ledger().written().is_empty();
+        let proving = memory::standing(&self.change, &inputs);
         let mut turn = self.change.handle(self.world.clock.now(), &inputs);
         let card = turn.card.clone();
         let over = self.world.overrides.covering(self.change.plan().map(|plan| &**plan), &turn.events).await;
         let ends = !over.is_empty();
         let beside = OverrideBook::beside(&self.mr, self.upto, over);
-        let remembered = memory::keep(&self.world, &self.mr, self.upto, self.change.plan().map(|plan| &**plan), &turn.events).await;
+        let remembered = memory::keep(&self.world, &self.change, self.upto, proving).await;
         remembered.inspect_err(|why| self.world.trouble.said(why.clone()))?;
         faults::point("before append");
         let appended = self.world.store.append_taking(&StreamId::Change(self.mr.clone()), self.upto, Some(&self.fence), &turn, &taken, beside).await;
@@ -342,7 +347,7 @@ impl Worker {
         self.upto = receipt.upto;
         tracing::debug!(change = %self.mr, phase = %card.phase, events = turn.events.len(), "turn");
         if self.phase.replace(card.phase) != Some(card.phase) {
-            tell(&card);
+            faces::tell(&card);
         }
         let merged = card.phase == Phase::Merged && turn.events.iter().any(|event| matches!(event, Event::MergeAnswered { .. }));
         if merged || held && !card.ahead {
@@ -468,27 +473,6 @@ impl Worker {
 /// Whether the change is over, owes nothing and holds nothing.
 fn is_over(show: &watch::Sender<Glance>) -> bool {
     show.borrow().card.as_ref().is_some_and(|card| card.phase.is_over() && !card.outstanding && !card.ahead && card.next_wake.is_none())
-}
-
-/// One line of the log for every new phase; what needs somebody is a warning.
-fn tell(card: &Card) {
-    match card.phase {
-        Phase::Failed => tracing::warn!(change = %card.mr, phase = %card.phase, "{}", card.waits_for),
-        Phase::Planning
-        | Phase::AwaitingApproval
-        | Phase::Queued
-        | Phase::Rolling
-        | Phase::Verifying
-        | Phase::Merging
-        | Phase::Merged
-        | Phase::Empty
-        | Phase::Refused
-        | Phase::Conflicted
-        | Phase::Paused
-        | Phase::Restoring
-        | Phase::Restored
-        | Phase::Closed => tracing::info!(change = %card.mr, phase = %card.phase, "{}", card.waits_for),
-    }
 }
 
 impl Drop for Worker {

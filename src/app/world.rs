@@ -165,6 +165,8 @@ impl Repository {
 /// The users and groups of a server's configuration.
 #[derive(Clone, Debug, Default)]
 pub struct Known {
+    /// Whether a server's configuration says all this.
+    pub told: bool,
     pub users: BTreeSet<Str>,
     /// Each group's members, all of them users.
     pub groups: BTreeMap<Str, Vec<Str>>,

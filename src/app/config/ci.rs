@@ -1,7 +1,7 @@
 //! How jobs of CI sign in: with the tokens that their forge makes for them, or with tokens of their own.
 
 use super::{
-    ForgeKind, Server, TokenSource,
+    ForgeKind, Repository, Server, TokenSource,
     check::{Check, instead},
     forges::{Safe, Wrong, address},
 };
@@ -154,6 +154,21 @@ pub(super) fn check(check: &mut Check<'_>) {
     tokens(check);
 }
 
+/// Every repository that is configured by itself, further branches too.
+fn all_names(server: &Server) -> Vec<Str> {
+    let branches = |of: &Repository| of.branches.iter().map(|branch| format!("{}@{}", of.name, branch.label()).into()).collect::<Vec<Str>>();
+    server.repositories.iter().flat_map(|of| std::iter::once(of.name.clone()).chain(branches(of))).collect()
+}
+
+/// Whether a name may be that of a repository that a forge is asked for, or of a further branch of it.
+fn is_found(server: &Server, name: &str) -> bool {
+    let (path, label) = name.split_once('@').map_or((name, None), |(path, label)| (path, Some(label)));
+    server.forges.values().flat_map(|forge| &forge.discover).any(|entry| {
+        let below = path.strip_prefix(&*entry.group).and_then(|rest| rest.strip_prefix('/'));
+        below.is_some_and(|below| entry.takes(below, false).is_ok()) && label.is_none_or(|label| entry.branches.iter().any(|branch| *branch.label() == *label))
+    })
+}
+
 fn tokens(check: &mut Check<'_>) {
     let server = check.server;
     let mut names: BTreeSet<&Str> = BTreeSet::new();
@@ -169,8 +184,9 @@ fn tokens(check: &mut Check<'_>) {
             check.fault(RefusalKind::Value, &["ci", "tokens", &at, "repositories"], "a token for no repository opens nothing".into(), "list the repositories it may ask about");
         }
         for (r, name) in token.repositories.iter().enumerate() {
-            if !server.repositories.iter().any(|known| known.name == *name) {
-                let advice = instead(name, server.repositories.iter().map(|known| &known.name), "add it under `repositories:`");
+            let all = all_names(server);
+            if !all.contains(name) && !is_found(server, name) {
+                let advice = instead(name, all.iter(), "add it under `repositories:`");
                 check.fault(RefusalKind::Unknown, &["ci", "tokens", &at, "repositories", &r.to_string()], format!("no repository is named `{name}`"), advice);
             }
         }

@@ -72,6 +72,9 @@ pub(super) fn default_every() -> Span {
     Span::mins(10)
 }
 
+/// Less is no pause.
+const LEAST_EVERY: Span = Span::secs(1);
+
 /// Why a repository that a forge has is not served.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum NotServed {
@@ -157,19 +160,20 @@ impl Server {
             return Err(NotServed::NameTaken(path.into()));
         }
         let new = super::branches::spread_one(entry.repository(forge, path));
-        if let Some(why) = new.iter().find_map(|one| self.granted_already(one)) {
+        let among = (1..new.len()).find_map(|n| self.granted_in(&new[n], &new[..n]));
+        if let Some(why) = among.or_else(|| new.iter().find_map(|one| self.granted_in(one, &self.repositories))) {
             return Err(NotServed::Granted(why));
         }
         self.repositories.extend(new);
         Ok(())
     }
 
-    /// Why a repository may not have its grants: another has some of the same.
-    fn granted_already(&self, new: &Repository) -> Option<String> {
+    /// Why a repository may not have its grants: one of these has some of the same.
+    fn granted_in(&self, new: &Repository, others: &[Repository]) -> Option<String> {
         let pairs = owners::pairs(self);
         let same = |a: &Str, b: &Str| a == b || pairs.iter().any(|(one, other, places)| *places == owners::Places::Same && ((*one, *other) == (a, b) || (*other, *one) == (a, b)));
         for grant in &new.grants {
-            for other in &self.repositories {
+            for other in others {
                 let theirs = other.grants.iter().filter(|first| same(&first.target, &grant.target) && !(first.target == grant.target && first.shared && grant.shared));
                 if let Some(unit) = theirs.filter_map(|first| first.overlap(grant)).next() {
                     let what = unit.map_or_else(|| "all".to_owned(), |unit| format!("`{unit}`"));
@@ -185,6 +189,10 @@ impl Server {
 pub(super) fn check(check: &mut Check<'_>) {
     let server = check.server;
     for (name, forge) in &server.forges {
+        if forge.discover_every < LEAST_EVERY {
+            let advice = "write 1s or more; `10m` is enough for most";
+            check.fault(RefusalKind::Value, &["forges", name, "discover_every"], "a forge that is asked all the time answers nobody".to_owned(), advice);
+        }
         for (d, entry) in forge.discover.iter().enumerate() {
             let at = d.to_string();
             let path = |rest: &[&str]| ["forges", &**name, "discover", at.as_str()].iter().chain(rest).map(ToString::to_string).collect::<Vec<String>>();
@@ -234,6 +242,13 @@ pub(super) fn check(check: &mut Check<'_>) {
                 if !grant.shared && (grant.units.is_empty() || !grant.units.iter().all(|unit| unit.contains(REPO))) {
                     let advice = format!("write `{REPO}` into each of its units, as in `{REPO}.example.com.`, or say `shared: true`");
                     fault(check, RefusalKind::Overlap, &rest, format!("every repository that is found would be granted the same of `{}`", grant.target), advice);
+                }
+            }
+            // Whatever the repository is called, its branches are granted the same.
+            let each = super::branches::spread_one(entry.repository(name, &format!("{}/{REPO}", entry.group)));
+            for (b, one) in each.iter().enumerate().skip(1) {
+                if let Some(why) = server.granted_in(one, &each[..b]) {
+                    fault(check, RefusalKind::Overlap, &["branches", &(b - 1).to_string(), "grants"], why, "grant each to one of the branches".to_owned());
                 }
             }
             for (key, names) in [("readers", &entry.readers), ("writers", &entry.writers), ("approvers", &entry.approvers), ("admins", &entry.admins)] {

@@ -1,6 +1,6 @@
 //! Whom the lists of `server.yaml` mean, and what they may do.
 
-use super::{Branch, Repository, Server, check::Check};
+use super::{Branch, Discover, Repository, Server, check::Check};
 use crate::core::{
     model::{RefusalKind, Str},
     review::{Right, team_of},
@@ -84,9 +84,16 @@ pub(super) fn spans(check: &mut Check<'_>, group: &str, members: &[Str]) {
         [&of.readers, &of.writers, &of.approvers, &of.admins].into_iter().flatten().chain(of.branches.iter().flat_map(Branch::people)).any(|name| **name == *called)
     };
     let network = || server.repositories.iter().filter(|of| !of.is_local());
-    let listed: BTreeSet<&Str> = network().filter(|of| lists(of)).map(|of| &of.forge).collect();
+    // What is found gets the lists of its entry.
+    let found = || server.forges.iter().flat_map(|(name, forge)| forge.discover.iter().map(move |entry| (name, entry)));
+    let gives = |entry: &Discover| {
+        let lists = [&entry.readers, &entry.writers, &entry.approvers, &entry.admins].into_iter().flatten();
+        lists.chain(entry.branches.iter().flat_map(Branch::people)).any(|name| **name == *called)
+    };
+    let listed = network().filter(|of| lists(of)).map(|of| &of.forge).chain(found().filter(|(_, entry)| gives(entry)).map(|(name, _)| name));
+    let listed: BTreeSet<&Str> = listed.collect();
     // What no list names, the policy of any repository may.
-    let forges: BTreeSet<&Str> = if listed.is_empty() { network().map(|of| &of.forge).collect() } else { listed };
+    let forges: BTreeSet<&Str> = if listed.is_empty() { network().map(|of| &of.forge).chain(found().map(|(name, _)| name)).collect() } else { listed };
     let [first, second, ..] = forges.iter().copied().collect::<Vec<_>>()[..] else { return };
     for (i, member) in members.iter().enumerate().filter(|(_, member)| server.on_forge(member).is_none()) {
         let what = format!("`{member}` may be one person on `{first}` and another on `{second}`, and `{called}` is asked on both");

@@ -27,10 +27,11 @@ fn led_there(kind: &dyn Kind, id: &ResourceId, from: Option<&Value>, to: Option<
 }
 
 impl Remembered {
-    /// What a step that was proven at `at` leaves behind in caches.
-    pub fn of(plan: &Plan, step: StepId, by: &MrId, at: Time, kinds: &dyn Fn(&ResourceId) -> &'static dyn Kind) -> Vec<Self> {
+    /// What those items of a step that were proven at `at` leave behind in caches.
+    pub fn of(plan: &Plan, (step, proven): (StepId, &BTreeSet<u32>), by: &MrId, at: Time, kinds: &dyn Fn(&ResourceId) -> &'static dyn Kind) -> Vec<Self> {
         let Some(Act::Write(writes)) = plan.steps.get(&step).map(|step| &step.act) else { return Vec::new() };
-        let spans = writes.iter().filter_map(|write| Some((write, led_there(kinds(&write.id), &write.id, write.from.as_ref(), write.to.as_ref())?)));
+        let writes = (0..).zip(writes).filter(|(item, _)| proven.contains(item)).map(|(_, write)| write);
+        let spans = writes.filter_map(|write| Some((write, led_there(kinds(&write.id), &write.id, write.from.as_ref(), write.to.as_ref())?)));
         let spans: Vec<(&Write, Span)> = spans.collect();
         if spans.is_empty() {
             return Vec::new();

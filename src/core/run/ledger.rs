@@ -182,6 +182,11 @@ impl Ledger {
         self.close_earlier(at);
     }
 
+    /// The plan that runs, or ran last.
+    pub fn plan(&self) -> &Plan {
+        &self.plan
+    }
+
     pub fn counts(&self) -> Counts {
         self.counts
     }

@@ -12,7 +12,7 @@ use crate::{
     },
     forges::net::{Answer, Described, Fresh, Furnishes as _, Lengths, MOST_PAGES, NetError, Unread, Want, dependencies, encoded, forged, members, only_ours},
     git::{Standing, mail},
-    ports::{Abilities, Exam, ForgeError, ForgeErrorKind, ForgeReader, Fut, Hosted, MrRef, Wish},
+    ports::{Abilities, Exam, ForgeError, ForgeErrorKind, ForgeReader, Fut, Hosted, MrRef, Stand, Wish},
 };
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -222,6 +222,9 @@ impl Gitea {
         pushers.extend(talk.pushers.iter().cloned().chain([author.clone()]));
         let own_head = proposed.is_some() && only_ours(&pushers, bot);
         pushers.extend(standing.iter().flat_map(|standing| place.mirror.asked_by(standing)));
+        if let Stand::Newer(from) = place.branch.stand(&pull.base.label) {
+            pushers.extend(self.made(place, &from, &pull, &base, &mut unread).await?);
+        }
         let statuses = unread.part(self.statuses(place, &head).await)?;
         let foreign = |status: &&wire::Status| status.context.starts_with(OwnStatus::OURS) && self.whose(status.creator.as_ref()) != *bot;
         let in_our_name = statuses.iter().find(foreign).map(|status| forged(&status.context, &self.whose(status.creator.as_ref())));
@@ -322,6 +325,30 @@ impl Gitea {
             account.or_else(|| self.by_email(email.as_deref()?)).unwrap_or(called)
         };
         Ok(standing.authors.iter().cloned().map(who).collect())
+    }
+
+    /// Who brought what is on a branch that is to take over from another: they do not approve that (I2).
+    async fn made(&self, place: &Place, from: &str, pull: &Pull, base: &CommitId, unread: &mut Unread) -> Result<BTreeSet<User>, NetError> {
+        let brings = place.mirror.standing(&format!("refs/heads/{from}"), base)?;
+        let authors = brings.map(|brings| brings.authors).unwrap_or_default().into_iter();
+        let mut found: BTreeSet<User> = authors.map(|called| mail(&called).and_then(|mail| self.by_email(mail)).unwrap_or(called)).collect();
+        let branch = &pull.base.label;
+        let mut pushed = BTreeSet::new();
+        for page in 1..=MOST_PAGES {
+            let told = self.client.get(&format!("{}/activities/feeds?limit={PAGE}&page={page}", place.api)).await;
+            let Some(answer) = unread.part(told.map(Some))? else { return Ok(found) };
+            let all: Vec<wire::Activity> = answer.json()?;
+            let of_it = all.iter().filter(|one| one.op_type == "commit_repo" && one.ref_name.trim_start_matches("refs/heads/") == branch);
+            pushed.extend(of_it.filter_map(|one| one.act_user.as_ref()).map(|who| self.user(&who.login)));
+            if all.len() < PAGE as usize {
+                break;
+            }
+        }
+        if pushed.is_empty() {
+            unread.say(format!("who pushed `{branch}` is not known, because the forge tells of no push to it; push it anew"));
+        }
+        found.extend(pushed);
+        Ok(found)
     }
 
     /// The latest status of every context on a head.

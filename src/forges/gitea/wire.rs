@@ -77,6 +77,15 @@ impl Comment {
     }
 }
 
+/// `Activity`: what happened in a repository.
+#[derive(Clone, Debug, Deserialize)]
+pub struct Activity {
+    pub op_type: String,
+    pub act_user: Option<Account>,
+    #[serde(default)]
+    pub ref_name: String,
+}
+
 /// `TimelineComment`.
 #[derive(Clone, Debug, Deserialize)]
 pub struct Event {

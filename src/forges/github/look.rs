@@ -11,6 +11,7 @@ use crate::{
         review::{Comment, CommentId, MrState, Right, Sighting, command},
     },
     forges::net::{Fresh, NetError, Unread, dependencies, only_ours},
+    ports::Stand,
 };
 use std::collections::BTreeMap;
 
@@ -43,6 +44,9 @@ impl GitHub {
         let proposed = note(&pull).filter(|_| author == bot);
         let own_head = proposed.is_some() && only_ours(&pushers, &bot);
         pushers.extend(standing.iter().flat_map(|standing| place.mirror.asked_by(standing)));
+        if let Stand::Newer(from) = place.project.branch.stand(&pull.base.name) {
+            pushers.extend(self.made(place, &from, &pull, &mut unread).await?);
+        }
         let reviews = unread.part(self.reviews(&mr.repo, place, mr.number, &head).await)?;
         let open_threads = if pull.review_comments > 0 { unread.part(self.open_threads(place, mr.number).await)? } else { 0 };
         let (checks, in_our_name) = unread.part(self.checks(place, &head, &pushers).await)?;

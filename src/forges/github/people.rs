@@ -6,7 +6,7 @@ use super::{
 };
 use crate::{
     core::{
-        model::{RepoId, User},
+        model::{CommitId, RepoId, User},
         review::Right,
     },
     forges::net::{KnownTeams, MEMBER_PAGES, NetError, Teamed, Unread, encoded, parts},
@@ -43,7 +43,7 @@ impl GitHub {
     ///
     /// `authors` are those of the commits themselves, as `name <address>`.
     pub(super) async fn pushers(&self, place: &Place, pull: &Pull, events: &[Event], authors: BTreeSet<User>, unread: &mut Unread) -> Result<BTreeSet<User>, NetError> {
-        let mut found: BTreeSet<User> = authors.into_iter().map(|who| mail(&who).and_then(|mail| self.people.by_email(mail)).unwrap_or(who)).collect();
+        let mut found = self.called(authors);
         found.insert(self.user(pull.user.as_ref()));
         let (commits, _): (Vec<Commit>, bool) = unread.part(place.api.pages(&place.path(format!("/pulls/{}/commits?per_page=100", pull.number)), COMMITS).await)?;
         let accounts = commits.iter().flat_map(|commit| [&commit.author, &commit.committer]).flatten().filter_map(|account| account.login.as_deref());
@@ -51,15 +51,27 @@ impl GitHub {
         let forced = events.iter().filter(|event| matches!(&*event.event, "head_ref_force_pushed" | "head_ref_restored"));
         found.extend(forced.map(|event| self.user(event.actor.as_ref())));
         match &pull.head.repo {
-            Some(repo) => found.extend(unread.part(self.who_pushed(place, &repo.full_name, pull).await)?),
+            Some(repo) => found.extend(unread.part(self.who_pushed(place, &repo.full_name, &pull.head.name, pull).await)?),
             None => unread.say(format!("who pushed `{}` is not known, because the repository that it came from is gone; push it to a branch here", pull.head.name)),
         }
         Ok(found)
     }
 
-    /// Who pushed to the branch of a request since it was made. Not to know that is no answer: whoever may approve may have pushed (I2).
-    async fn who_pushed(&self, place: &Place, path: &str, pull: &Pull) -> Result<BTreeSet<User>, NetError> {
-        let branch = &pull.head.name;
+    /// Who brought what is on a branch that is to take over from another: they do not approve that (I2).
+    pub(super) async fn made(&self, place: &Place, from: &str, pull: &Pull, unread: &mut Unread) -> Result<BTreeSet<User>, NetError> {
+        let brings = place.mirror.standing(&format!("refs/heads/{from}"), &CommitId::new(pull.base.sha.clone()))?;
+        let mut found = self.called(brings.map(|brings| brings.authors).unwrap_or_default());
+        found.extend(unread.part(self.who_pushed(place, &place.project.path, &pull.base.name, pull).await)?);
+        Ok(found)
+    }
+
+    /// Authors of commits as the server knows them; who is nobody's here stands as it is written.
+    fn called(&self, authors: BTreeSet<User>) -> BTreeSet<User> {
+        authors.into_iter().map(|who| mail(&who).and_then(|mail| self.people.by_email(mail)).unwrap_or(who)).collect()
+    }
+
+    /// Who pushed to a branch since it was made, or since the request was. Not to know that is no answer: whoever may approve may have pushed (I2).
+    async fn who_pushed(&self, place: &Place, path: &str, branch: &str, pull: &Pull) -> Result<BTreeSet<User>, NetError> {
         let asked = format!("/repos/{path}/activity?ref={}&per_page=100", encoded(&format!("refs/heads/{branch}")));
         let (activity, whole): (Vec<Activity>, bool) = place.api.pages(&asked, PUSHES).await.map_err(|error| {
             let what = format!("who pushed `{branch}` of {path} is not told ({}); let the server's account read that repository, or push to a branch here", error.what);

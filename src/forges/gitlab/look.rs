@@ -10,7 +10,7 @@ use crate::{
         review::{Check, Comment, CommentId, MrState, Right, Sighting, Status as OwnStatus},
     },
     forges::net::{Fresh, NetError, ProposalNote, Unread, dependencies, forged, only_ours},
-    ports::ForgeErrorKind,
+    ports::{ForgeErrorKind, Stand},
 };
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -55,6 +55,9 @@ impl GitLab {
         let proposed = ProposalNote::read(description).filter(|_| author == bot);
         let own_head = proposed.is_some() && only_ours(&pushers, &bot);
         pushers.extend(standing.iter().flat_map(|standing| place.mirror.asked_by(standing)));
+        if let Stand::Newer(from) = place.project.branch.stand(&request.target_branch) {
+            pushers.extend(self.made(place, &from, &request, &base, &mut unread).await?);
+        }
         let reviews = unread.part(self.reviews(&mr.repo, place, mr.number, &head, &notes).await)?;
         let (checks, in_our_name) = unread.part(self.checks(place, &head, &pushers, &bot).await)?;
         let open_threads = unread.part(self.open_threads(place, mr.number, &notes).await)?;

@@ -55,6 +55,18 @@ impl GitLab {
         Ok(found)
     }
 
+    /// Who brought what is on a branch that is to take over from another: they do not approve that (I2).
+    pub(super) async fn made(&self, place: &Place, from: &str, request: &Request, base: &CommitId, unread: &mut Unread) -> Result<BTreeSet<User>, NetError> {
+        let brings = place.mirror.standing(&format!("refs/heads/{from}"), base)?;
+        let mut found = unread.part(self.authors(brings.map(|brings| brings.authors).unwrap_or_default()).await)?;
+        let branch = &request.target_branch;
+        match unread.part(self.who_pushed(request.target_project_id, branch).await.map(Some))? {
+            Some(pushed) if pushed.is_empty() => unread.say(format!("who pushed `{branch}` is not known, because GitLab tells of no push to it; push it anew")),
+            pushed => found.extend(pushed.into_iter().flatten()),
+        }
+        Ok(found)
+    }
+
     /// Whose the addresses of commits are: by the configuration, or by GitLab where they are public. What nobody's is stands as it is written.
     async fn authors(&self, authors: BTreeSet<User>) -> Result<BTreeSet<User>, NetError> {
         let mut found = BTreeSet::new();

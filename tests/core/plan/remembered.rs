@@ -22,7 +22,8 @@ fn mr(number: u64) -> MrId {
 
 /// What the steps of a plan leave in caches, the one with number n proven in minute n.
 fn left(plan: &Plan) -> Vec<Remembered> {
-    plan.steps.keys().flat_map(|step| Remembered::of(plan, *step, &mr(1), Time(i64::from(step.0) * 60_000), &|id| toys(id))).collect()
+    let all: std::collections::BTreeSet<u32> = (0..100).collect();
+    plan.steps.keys().flat_map(|step| Remembered::of(plan, (*step, &all), &mr(1), Time(i64::from(step.0) * 60_000), &|id| toys(id))).collect()
 }
 
 /// The next merge request, at this moment.
@@ -112,4 +113,16 @@ proptest! {
         }
         prop_assert!(second.leaves().keys().all(|key| !key.0.starts_with("earlier")));
     }
+}
+
+#[test]
+fn what_of_a_step_was_not_proven_leaves_nothing_behind() {
+    let plan = rolled(&["a CNAME 600 old.example.com.", "b CNAME 600 old.example.com."], &["a CNAME 600 new.example.com.", "b CNAME 600 new.example.com."], Rollout::Wait).plan();
+    let step = plan.steps.values().find(|step| step.writes().len() == 2).expect("one session takes both").id;
+    let of = |items: &[u32]| {
+        let rows = Remembered::of(&plan, (step, &items.iter().copied().collect()), &mr(1), Time(0), &|id| toys(id));
+        rows.iter().flat_map(|row| row.wrote.iter().map(|one| one.id.name.to_string())).collect::<Vec<_>>()
+    };
+    let name = |item: usize| plan.steps[&step].writes()[item].id.name.to_string();
+    assert_eq!((of(&[]), of(&[1]), of(&[0, 1])), (Vec::new(), vec![name(1)], vec![name(0), name(1)]));
 }

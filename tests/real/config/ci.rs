@@ -41,3 +41,19 @@ fn every_fault_of_a_sign_in_is_told_with_its_place() {
         assert!(told.contains(what) && told.contains("server.yaml:10:"), "{ci}: {told}");
     }
 }
+
+#[test]
+fn a_token_is_given_for_a_further_branch_and_for_what_a_group_has() {
+    let forges = "forges:\n  tea:\n    kind: gitea\n    url: https://git.example.com\n    token: {env: T}\n    discover:\n      - {group: platform, allow: [\"app-*\"], branches: [{name: production}]}\n";
+    let of = |name: &str| {
+        format!(
+            "data: d\nurl: https://trueup.example.com\n{forges}repositories:\n  - {{name: dns, forge: tea, project: example/dns, branches: [{{pattern: release/*}}]}}\nci:\n  tokens: [{{name: one, token: {{env: CI}}, repositories: [\"{name}\"]}}]\n"
+        )
+    };
+    for name in ["dns", "dns@release", "platform/app-one", "platform/app-one@production"] {
+        assert_eq!(&*read(&of(name)).ci.tokens[0].repositories[0], name);
+    }
+    for name in ["dns@main", "platform/other", "platform/app-one@main"] {
+        assert!(refused(&of(name)).contains("no repository is named"), "{name}");
+    }
+}

@@ -54,3 +54,20 @@ fn an_entry_that_would_give_all_the_same_is_refused_with_its_place() {
         ""
     )));
 }
+
+#[test]
+fn branches_of_one_that_is_found_are_granted_no_unit_twice_and_forges_are_not_asked_all_the_time() {
+    let told = refused(&with(
+        "      - group: platform\n        allow: [\"*\"]\n        grants: [{target: app, units: [\"/{repo}/*\"]}]\n        branches:\n          - {name: production, grants: [{target: app, units: [\"/{repo}/db\"]}]}\n    discover_every: 0s\n",
+        "",
+    ));
+    assert!(told.contains("it would be granted `/{repo}/db` of `app`, and `platform/{repo}` is granted some of that"), "{told}");
+    assert!(told.contains("write 1s or more"), "{told}");
+}
+
+#[test]
+fn a_group_that_is_asked_on_two_forges_says_whose_its_people_are_where_one_finds_its_repositories() {
+    let more = "  home: {kind: gitea, url: https://home.example.com, token: {env: T}}\nrepositories:\n  - {name: own, forge: home, project: o/own, approvers: [\"@sre\"]}\ngroups:\n  sre: [ana]\n";
+    let told = refused(&with("      - {group: platform, allow: [\"*\"], approvers: [\"@sre\"], grants: [{target: app, units: [\"/{repo}/*\"]}]}\n", more));
+    assert!(told.contains("`ana` may be one person on `home` and another on `work`"), "{told}");
+}

@@ -46,6 +46,7 @@ macro_rules! table {
             a_proposal_is_opened_followed_and_closed
             a_proposal_that_somebody_pushed_to_is_theirs
             one_path_may_be_several_repositories_each_with_its_branches
+            who_made_the_branch_that_takes_over_counts_as_a_pusher
             the_repositories_of_a_group_are_listed
             what_is_not_there_is_not_found
         );
@@ -263,6 +264,25 @@ pub fn one_path_may_be_several_repositories_each_with_its_branches(world: &dyn F
     assert_eq!((parents.first().map(CommitId::as_str), world.tip("release/202612").as_deref()), (Some(tips[1].as_str()), Some(commit.as_str())));
 }
 
+pub fn who_made_the_branch_that_takes_over_counts_as_a_pusher(world: &dyn ForgeWorld) {
+    world.push("root", "next/1", &[("zones/base.yaml", "base: 1\n")]);
+    world.push_as("cleo", "ben", "next/2", &[("zones/base.yaml", "base: 2\n")]);
+    run(world.driver().branches(&RepoId::new("dns@next"))).unwrap();
+    let (number, _) = world.request("one");
+    let theirs = MrId { repo: RepoId::new("dns@next"), number };
+    let of = |into: &str| {
+        world.retarget(number, "ana", into);
+        world.look_until(number, "where it goes", |seen| *seen.base_branch == *into);
+        run(world.driver().look(&theirs, None)).unwrap()
+    };
+    let kept = of("next/1");
+    assert!(!kept.pushers.iter().any(|who| who.as_str() == "cleo") && kept.pushers.contains(&User::new("ana")), "{:?}", kept.pushers);
+    let takes = of("next/2");
+    assert_eq!(takes.unread, [Str::from(""); 0]);
+    let brought = |name: &str| takes.pushers.iter().any(|who| who.as_str() == name || who.as_str().starts_with(&format!("{name} <")));
+    assert!(brought("cleo") && brought("ben") && brought("ana"), "who pushed it, and who wrote what it brings: {:?}", takes.pushers);
+}
+
 pub fn the_repositories_of_a_group_are_listed(world: &dyn ForgeWorld) {
     let path = world.path();
     let group = path.rsplit_once('/').expect("it is in one").0;
@@ -325,7 +345,9 @@ pub fn what_somebody_writes_into_our_comment_is_noticed_and_written_over(world: 
     world.edit_comment(shown.comment.unwrap().0, "root", "nothing to see here");
     world.look_until(number, "that it was altered", |seen| seen.altered.is_some());
     assert_eq!(run(world.driver().look(&mr, id(u64::MAX))).unwrap().altered, None, "asked for without comments it tells none");
-    assert_eq!(run(world.driver().show(&mr, &ours, &shown)).unwrap(), shown);
+    let again = run(world.driver().show(&mr, &ours, &shown)).unwrap();
+    assert_eq!((again.face, again.comment), (shown.face, shown.comment));
+    assert!(again.at >= shown.at, "it says so since then");
     assert_eq!(world.ours(number, "the plan").len(), 1);
     world.look_until(number, "our own words", |seen| seen.altered.is_none());
 }

@@ -25,7 +25,9 @@ impl Pass<'_> {
     pub(super) fn approve_shown(&mut self, comment: &Comment, steps: &[StepId]) -> Option<Answer> {
         let spoken = Spoken { comment: comment.id, by: comment.by.clone(), right: comment.right, steps: steps.to_vec(), at: comment.at };
         let shows = self.change.desk.is_some() && !self.change.is_outdated();
-        if shows && spoken.right >= Right::Approve && self.change.could_read(spoken.at).is_none() {
+        // Who may not approve whatever they read is told so at once.
+        let may = spoken.right >= Right::Approve && !self.change.own(&spoken.by);
+        if shows && may && self.change.could_read(spoken.at).is_none() {
             self.emit(Event::ApprovalWaits(spoken));
             return None;
         }
@@ -34,7 +36,8 @@ impl Pass<'_> {
 
     fn judge_spoken(&mut self, spoken: &Spoken) -> Answer {
         let command = Command::Approve { digest: None, steps: spoken.steps.clone() };
-        match self.change.digest().filter(|_| spoken.right >= command.needs() && self.change.could_read(spoken.at) == Some(false)) {
+        let may = spoken.right >= command.needs() && !self.change.own(&spoken.by);
+        match self.change.digest().filter(|_| may && self.change.could_read(spoken.at) == Some(false)) {
             Some(now) => Answer::NotRead { now },
             None => self.command(&spoken.by, spoken.right, &command),
         }

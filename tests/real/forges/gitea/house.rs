@@ -75,6 +75,9 @@ pub fn driver_by(project: &GiteaProject, mirror: &Path, by: &str) -> Gitea {
     let main = Project { id: RepoId::new("dns"), path: project.path.clone(), page: format!("{}/{}", server.url, project.path), branch: "main".into(), mirror: mirror.to_owned() };
     // The same once more, for other branches.
     let releases = Project { id: RepoId::new("dns@release"), branch: Governed::newest(BranchPattern::parse("release/*").expect("it is one")), ..main.clone() };
+    // Of these one governs, and others take over from it.
+    let next = Project { id: RepoId::new("dns@next"), branch: Governed::newest(BranchPattern::parse("next/*").expect("it is one")), ..main.clone() };
+    next.branch.set("next/1");
     let config = ForgeConfig {
         name: "work".into(),
         web: server.url.clone(),
@@ -83,7 +86,7 @@ pub fn driver_by(project: &GiteaProject, mirror: &Path, by: &str) -> Gitea {
         ca: None,
         bot: None,
         answer: Duration::from_secs(60),
-        projects: vec![main, releases],
+        projects: vec![main, releases, next],
     };
     Gitea::new(config, Arc::new(Lists), Arc::new(SystemClock)).expect("the configuration is whole")
 }

@@ -132,6 +132,9 @@ pub fn driver_as(wire: Wire, fake: &FakeForge, mirror: PathBuf, people: Arc<dyn 
     let project = Project { id: RepoId::new("dns"), path: PATH.into(), page: format!("{}/{PATH}", fake.url), branch: "main".into(), mirror };
     // The same once more, for other branches.
     let releases = Project { id: RepoId::new("dns@release"), branch: Governed::newest(BranchPattern::parse("release/*").expect("it is one")), ..project.clone() };
+    // Of these one governs, and others take over from it.
+    let next = Project { id: RepoId::new("dns@next"), branch: Governed::newest(BranchPattern::parse("next/*").expect("it is one")), ..project.clone() };
+    next.branch.set("next/1");
     let config = ForgeConfig {
         name: "work".into(),
         web: fake.url.clone(),
@@ -140,7 +143,7 @@ pub fn driver_as(wire: Wire, fake: &FakeForge, mirror: PathBuf, people: Arc<dyn 
         ca: None,
         bot: None,
         answer: Duration::from_secs(60),
-        projects: vec![project, releases],
+        projects: vec![project, releases, next],
     };
     match wire {
         Wire::GitHub => Box::new(GitHub::new(config, people, clock).unwrap()),

@@ -255,7 +255,7 @@ impl Play<'_> {
     /// Somebody approves the plan that stands, and reads it again where it was made anew while they wrote.
     fn approves(&self, who: &str, on: &On) -> Result<(), String> {
         let number = self.number(on)?;
-        let stale = || self.scene.hands.comments(number).iter().filter(|(_, by, body)| by == "trueup" && body.contains("is not the plan shown now")).count();
+        let stale = || self.scene.hands.comments(number).iter().filter(|(_, by, body)| by == "trueup" && body.contains("was shown only after you wrote that")).count();
         loop {
             let before = stale();
             self.comments(who, on, "/trueup approve")?;
