@@ -93,7 +93,14 @@ struct Asked {
 
 /// Serves what the lists of all groups let: first what is served already, so that nothing new pushes it out, and then the rest; both in the order of the paths.
 fn served(server: &mut Server, asked: &[Asked], cards: &[Card]) -> Vec<Group> {
-    let empty = |asked: &Asked| Group { forge: asked.forge.clone(), group: asked.entry.group.clone(), served: BTreeSet::new(), not: Vec::new(), gone: Vec::new(), away: asked.away.clone() };
+    let empty = |asked: &Asked| Group {
+        forge: asked.forge.clone(),
+        group: asked.entry.group.clone(),
+        served: BTreeSet::new(),
+        not: Vec::new(),
+        gone: Vec::new(),
+        away: asked.away.clone(),
+    };
     let mut groups: Vec<Group> = asked.iter().map(empty).collect();
     for known in [true, false] {
         for (asked, group) in asked.iter().zip(&mut groups) {

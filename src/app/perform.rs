@@ -2,8 +2,7 @@
 
 use super::{
     desk::Desk,
-    drift, faults, governing, hooks, memory, merging,
-    planning,
+    drift, faults, governing, hooks, memory, merging, planning,
     reign::Asks,
     safe::Look,
     service::Service,

@@ -83,7 +83,9 @@ impl Change {
             }
             Due::Probe(step, key) => self.probe_under_way(step, key).map(|(n, probe)| Effect::Probe { n, probe: Box::new(probe) }),
             Due::Merge => self.merge.as_ref().map(|pin| Effect::Merge(reissue(&self.mr, pin))),
-            Due::Reply(to) => self.owed.get(&to).and_then(VecDeque::front).map(|owed| Effect::Reply { to, text: owed.text.clone(), overrides: owed.overrides.clone(), upshot: owed.upshot }),
+            Due::Reply(to) => {
+                self.owed.get(&to).and_then(VecDeque::front).map(|owed| Effect::Reply { to, text: owed.text.clone(), overrides: owed.overrides.clone(), upshot: owed.upshot })
+            }
         }
     }
 

@@ -1,12 +1,7 @@
 //! The transition table's part about ends: restored, stopped at a safe point, merged or not.
 
 use super::{Change, MergeAnswer, Stop, backoff};
-use crate::core::{
-    gate::Pin,
-    model::Time,
-    plan::LeftOver,
-    review::Phase,
-};
+use crate::core::{gate::Pin, model::Time, plan::LeftOver, review::Phase};
 use std::collections::BTreeSet;
 
 impl Change {

@@ -180,7 +180,7 @@ pub fn face(head: &str, says: &str, phase: &str, state: StatusState) -> Face {
     Face {
         head: CommitId::new(head),
         comment: format!("{MARKER}dns!1 -->\n{says}"),
-            plan: None,
+        plan: None,
         statuses: vec![status],
         labels: vec![Label(Str::from(format!("trueup: {phase}")))],
         deployments: Vec::new(),

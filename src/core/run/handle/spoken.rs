@@ -71,8 +71,7 @@ impl Pass<'_> {
             let fit = sighting.reviews.iter().filter(|review| fits(review.at) && review.right >= Right::Approve && review.head == desk.key.head && !change.own(&review.by));
             fit.map(|review| (review.by.clone(), review.at)).collect()
         };
-        let new: Vec<_> =
-            judged(sighting, false).into_iter().filter(|(by, _)| !change.approvals.iter().any(|given| given.by == *by && given.digest == desk.digest)).collect();
+        let new: Vec<_> = judged(sighting, false).into_iter().filter(|(by, _)| !change.approvals.iter().any(|given| given.by == *by && given.digest == desk.digest)).collect();
         let digest = desk.digest;
         let late = |by: &User| change.approvals.iter().any(|given| given.by == *by && given.covers(&change.shown(desk)));
         let early: Vec<_> = judged(sighting, true).into_iter().filter(|(by, at)| !late(by) && change.early.get(by) != Some(at)).collect();

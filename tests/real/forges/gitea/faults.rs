@@ -113,7 +113,7 @@ fn a_merge_that_fails_anywhere_is_no_merge_and_one_whose_answer_is_lost_is_told_
     let base = world.tip("main").expect("it is there");
     let judged = |failed: &crate::forges::fake::Call, answer: Result<MergeAnswer, ForgeError>| match answer {
         Ok(MergeAnswer::Refused { .. } | MergeAnswer::Moved { .. } | MergeAnswer::Waits { .. }) | Err(_) => {}
-        Ok(merged @ MergeAnswer::Merged { .. }) => panic!("{} at {} {}: {merged:?}", failed.status, failed.method, failed.path),
+        Ok(merged @ (MergeAnswer::Merged { .. } | MergeAnswer::Elsewhere { .. })) => panic!("{} at {} {}: {merged:?}", failed.status, failed.method, failed.path),
     };
     let again = async |hub: &dyn Forge| {
         // A merge that goes through ends the story, so that what is sent last fails always.

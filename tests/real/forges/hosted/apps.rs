@@ -64,6 +64,7 @@ impl AppOffice {
         Face {
             head: trueup::core::model::CommitId::new(self.fake.tip(PATH, "mr").unwrap()),
             comment: format!("<!-- trueup:change dns!1 -->\n{comment}"),
+            plan: None,
             statuses: vec![Status { context: "trueup/plan".into(), state: StatusState::Success, text: "1 update".into() }],
             deployments: Vec::new(),
             labels: vec![Label("trueup: rolling".into())],
