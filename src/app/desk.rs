@@ -2,6 +2,7 @@
 
 use super::{
     follow::Elsewhere,
+    glance::Glance,
     orders::Asker,
     replicas::{self, Letter},
     worker::{self, Mail},
@@ -42,7 +43,7 @@ const ANSWER: Duration = Duration::from_secs(45);
 #[derive(Clone)]
 struct Seat {
     mail: mpsc::UnboundedSender<Mail>,
-    seen: watch::Receiver<worker::Glance>,
+    seen: watch::Receiver<Glance>,
 }
 
 impl Desk {
@@ -98,7 +99,7 @@ impl Desk {
     }
 
     /// What a change's worker last showed; changes with every turn.
-    pub fn watch(&self, mr: &MrId) -> watch::Receiver<worker::Glance> {
+    pub fn watch(&self, mr: &MrId) -> watch::Receiver<Glance> {
         self.seat(mr).seen
     }
 
@@ -181,9 +182,14 @@ impl Desk {
         let ahead_of_base = |seat: &Seat| seat.seen.borrow().card.as_ref().is_none_or(|card| card.ahead) && (!shared || seat.seen.borrow().here);
         let asked: Vec<MrId> = self.lock().iter().filter(|(other, seat)| Some(*other) != but && ahead_of_base(seat)).map(|(other, _)| other.clone()).collect();
         let mut ahead = BTreeMap::new();
-        for other in &asked {
+        // All are asked before the first answers: each may be at its journal.
+        let ask = |other: &MrId| {
             let (answer, applied) = oneshot::channel();
             self.send(other, Mail::Applied(answer));
+            applied
+        };
+        let answers: Vec<_> = asked.iter().map(ask).collect();
+        for (other, applied) in asked.iter().zip(answers) {
             // A worker that starts over from its journal drops its mail; what it applied is live all the same.
             let applied = applied.await.map_err(|_| format!("what {other} has applied cannot be read now, because it starts over from its journal"))?;
             ahead.extend(applied.into_iter().map(|(id, value)| (id, (other.clone(), value))));
@@ -231,7 +237,7 @@ impl Desk {
 
     fn start(&self, mr: &MrId) -> Seat {
         let (mail, inbox) = mpsc::unbounded_channel();
-        let (show, seen) = watch::channel(worker::Glance::default());
+        let (show, seen) = watch::channel(Glance::default());
         // After the stop a seat without a worker: its mail is lost, and what the forge said is swept at the next start.
         if !self.closed.load(Ordering::SeqCst) {
             tokio::spawn(worker::run(self.world.clone(), self.clone(), mr.clone(), mail.clone(), inbox, show));

@@ -2,9 +2,10 @@
 
 use super::{
     desk::Desk,
+    glance::Glance,
     orders::{self, Order},
     replicas::Letter,
-    worker::{Applied, Glance, Mail},
+    worker::{Applied, Mail},
     world::World,
 };
 use crate::core::{

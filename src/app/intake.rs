@@ -13,7 +13,7 @@ use crate::core::{
     review::{Phase, escape::code},
     run::Card,
 };
-use crate::ports::MrRef;
+use crate::ports::{ForgeError, MrRef};
 use std::{
     collections::{BTreeMap, BTreeSet},
     sync::Arc,
@@ -54,14 +54,13 @@ fn is_busy(phase: Phase) -> bool {
     }
 }
 
-/// A change has merged, or let go of what it wrote: every other open one of its repository looks again, whether its worker runs or not. Costs the open ones only.
-pub async fn look_all(world: Arc<World>, desk: Desk, by: MrId) {
-    let open = match world.forge.open(&by.repo).await {
-        Ok(open) => open,
-        Err(error) => return tracing::warn!(repo = %by.repo, "the forge did not say which changes are open; the sweep will: {error}"),
-    };
+/// Every open change of a repository looks again, whether its worker runs or not, but the one that it is because of, and those that look when it is their turn to
+/// merge; how many are open. Costs the open ones only.
+pub async fn look_all(world: &World, desk: &Desk, repo: &RepoId, but: Option<&MrId>) -> Result<usize, ForgeError> {
+    let open = world.forge.open(repo).await?;
+    let (count, merging) = (open.len(), world.turns.line(repo));
     let mut news = Vec::new();
-    for found in open.into_iter().filter(|found| found.mr != by) {
+    for found in open.into_iter().filter(|found| Some(&found.mr) != but && !merging.contains(&found.mr)) {
         // One that was restored stays open at the forge and is over for us; what cannot be read is looked at.
         let over = matches!(world.store.card(&found.mr).await, Ok(Some(card)) if card.phase.is_over());
         if !over {
@@ -69,11 +68,13 @@ pub async fn look_all(world: Arc<World>, desk: Desk, by: MrId) {
         }
     }
     desk.hint(news);
+    Ok(count)
 }
 
-/// A merge request was merged, closed, opened again or described anew: those that wait for others before they start, in any repository, look again.
-pub async fn look_queued(world: Arc<World>, desk: Desk, by: MrId) {
-    for repo in world.repositories.keys() {
+/// A merge request was merged, closed, opened again or described anew: those that wait for others before they start look again.
+pub async fn look_queued(world: &World, desk: &Desk, repos: impl Iterator<Item = &RepoId>, but: Option<&MrId>) {
+    let mut news = Vec::new();
+    for repo in repos {
         let open = match world.forge.open(repo).await {
             Ok(open) => open,
             Err(error) => {
@@ -81,13 +82,14 @@ pub async fn look_queued(world: Arc<World>, desk: Desk, by: MrId) {
                 continue;
             }
         };
-        for found in open.into_iter().filter(|found| found.mr != by) {
+        for found in open.into_iter().filter(|found| Some(&found.mr) != but) {
             let waits = |card: &Card| matches!(card.phase, Phase::Queued | Phase::AwaitingApproval | Phase::Empty | Phase::Merging | Phase::Refused);
             if matches!(world.store.card(&found.mr).await, Ok(Some(card)) if waits(&card)) {
-                desk.send(&found.mr, Mail::Look);
+                news.push(found.mr);
             }
         }
     }
+    desk.hint(news);
 }
 
 /// Counts what of a network forge moved and no webhook told of: hooks that are missing or late are seen there.

@@ -31,8 +31,9 @@ const SHARED_GRANTS: &str = "merge where grants are shared";
 
 pub(super) async fn merge(hands: &Hands, ticket: MergeTicket) -> MergeAnswer {
     let world = &hands.world;
-    let Some(turn) = world.turns.take(&hands.mr).await else {
-        return MergeAnswer::Waits { why: "other changes of this branch are merged first".into() };
+    let turn = match world.turns.take(&hands.mr).await {
+        Ok(turn) => turn,
+        Err(away) => return MergeAnswer::Waits { why: "other changes of this branch are merged first".into(), away: Some(away) },
     };
     let answer = in_turn(hands, ticket).await;
     // It is planned over what the others merged, and comes back.
@@ -45,7 +46,7 @@ pub(super) async fn merge(hands: &Hands, ticket: MergeTicket) -> MergeAnswer {
 async fn in_turn(hands: &Hands, ticket: MergeTicket) -> MergeAnswer {
     let world = &hands.world;
     let stands = || world.store.stands(&hands.fence);
-    let ours_no_more = || MergeAnswer::Waits { why: "the lease on the change may have ended; another replica may work on it".into() };
+    let ours_no_more = || MergeAnswer::waits("the lease on the change may have ended; another replica may work on it");
     if stands() == Stands::Gone {
         return ours_no_more();
     }
@@ -53,7 +54,7 @@ async fn in_turn(hands: &Hands, ticket: MergeTicket) -> MergeAnswer {
     let alone = if shares { Some(Alone::take(world).await) } else { None };
     let alone = match alone.transpose() {
         Ok(alone) => alone,
-        Err(why) => return MergeAnswer::Waits { why },
+        Err(why) => return MergeAnswer::waits(why),
     };
     // One session stands for both: whoever has another one by now took the turn as somebody else.
     if alone.as_ref().and_then(|alone| alone.lease.as_ref()).is_some_and(|lease| lease.session != hands.fence.session) {
@@ -65,7 +66,7 @@ async fn in_turn(hands: &Hands, ticket: MergeTicket) -> MergeAnswer {
     }
     let taking = match world.reigns.before(world, &ticket).await {
         Ok(taking) => taking,
-        Err(why) => return MergeAnswer::Waits { why },
+        Err(why) => return MergeAnswer::waits(why),
     };
     // As for an act, the lease is looked at just before, and again each time the forge's work goes on after a wait: a replica that was stopped
     // in between and goes on after another took over merges nothing. The forge itself takes the branch only from the pinned base to the pinned head.

@@ -2,8 +2,8 @@
 
 use super::{
     desk::Desk,
-    drift, faults, governing, hooks, memory, merging, planning,
-    reign::Asks,
+    drift, faults, governing, hooks, merging,
+    replan::{Asked, Question, replan},
     safe::Look,
     service::Service,
     targets::{Owned, observe_all},
@@ -14,10 +14,10 @@ use crate::{
     core::{
         diff::{Delta, Op},
         drift::OverrideAsk,
-        model::{CommitId, MrId, ResourceId, StepId, Str, Token, TreeId},
+        model::{CommitId, MrId, ResourceId, StepId, Str, Token},
         plan::{Act, Earlier, Plan, Written},
         review::{Brings, CommentId, Sighting, Team, Teams, Upshot, escape::code},
-        run::{Ask, Effect, Input, Item, Outcome, PlanAnswer, PlanKey, PlanResult},
+        run::{Ask, Effect, Input, Item, Outcome},
     },
     ports::{Fence, ForgeError, ForgeErrorKind, KvError, Reaction, Stand, Stands},
     stores::Store,
@@ -46,6 +46,8 @@ pub struct Hands {
     pub into: Option<Str>,
     pub fence: Fence,
     pub tokens: Tokens,
+    /// Which of its questions for a plan this is, where it is one.
+    pub question: Option<Question>,
 }
 
 /// The first wait before asking a forge again that did not answer; doubles up to `FORGE_WAIT_MOST`.
@@ -76,36 +78,10 @@ pub async fn perform(hands: Hands, effect: Effect) {
         return;
     }
     let answer = match effect {
-        Effect::Replan { base, head, ours, restore } => {
-            let ahead = hands.desk.applied_by_others(&hands.mr).await;
-            let restore = restore.then(|| planning::Restore { plan: hands.plan.clone(), reverts: hands.reverts });
-            let asks = if restore.is_some() { Asks::WayBack } else { Asks::Plan };
-            let takes_over = hands.world.reigns.judge(&hands.world, &hands.mr, hands.into.as_ref(), asks).await;
-            let earlier = memory::recall(&hands.world, &hands.mr, hands.earlier.clone()).await;
-            let answer = match (ahead.and_then(|ahead| Ok((ahead, earlier?))), takes_over) {
-                (Ok((ahead, earlier)), Ok(takes_over)) => {
-                    let overrides = hands.world.overrides.now().await;
-                    let request = planning::Request {
-                        mr: hands.mr.clone(),
-                        base,
-                        head,
-                        ours,
-                        written: hands.written.clone(),
-                        earlier,
-                        now: hands.world.clock.now(),
-                        ahead,
-                        overrides,
-                        owners: Some(hands.world.owners.clone()),
-                        takes_over,
-                        restore,
-                    };
-                    planning::answer(&hands.world, request).await
-                }
-                (Err(why), _) => PlanAnswer { key: PlanKey { base, head, tree: TreeId::new("") }, restore: restore.is_some(), result: PlanResult::Failed { why }, way_back: None },
-                (Ok(_), Err(result)) => PlanAnswer { key: PlanKey { base, head, tree: TreeId::new("") }, restore: restore.is_some(), result, way_back: None },
-            };
-            Some(Input::Planned(Box::new(answer)))
-        }
+        Effect::Replan { base, head, ours, restore } => match &hands.question {
+            Some(question) => replan(&hands, question, Asked { base, head, ours, restore }).await,
+            None => None,
+        },
         Effect::Observe { ask: ask @ Ask::Start { .. }, .. } if let Some(moved) = outdated(&hands).await => {
             hands.desk.send(&hands.mr, Mail::Look);
             Some(Input::Observed { ask, seen: Err(moved) })

@@ -93,7 +93,6 @@ pub enum Sighted<'a> {
 pub async fn answer(world: &Arc<World>, request: Request) -> PlanAnswer {
     let restore = request.restore.is_some();
     let (base, head, written, repo) = (request.base.clone(), request.head.clone(), request.written.clone(), request.mr.repo.clone());
-    let _turn = world.plans.acquire().await;
     world.owners.begin(&request.mr);
     let (tree, result) = match world.repositories.get(&request.mr.repo) {
         None => (TreeId::new(""), PlanResult::Failed { why: format!("repository {} is no longer in the server's configuration", request.mr.repo) }),

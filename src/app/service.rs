@@ -3,10 +3,11 @@
 use super::{
     config,
     desk::Desk,
-    drift, faults, intake,
+    drift, faults,
+    glance::Glance,
+    intake,
     orders::{self, Order},
     replicas,
-    worker::Glance,
     world::World,
 };
 use crate::core::{
@@ -327,7 +328,8 @@ impl Service {
 
     /// Changes whose descriptions name this one see where it is now.
     fn others_wait(&self, mr: &MrId) {
-        tokio::spawn(intake::look_queued(self.world.clone(), self.desk.clone(), mr.clone()));
+        let (world, desk, mr) = (self.world.clone(), self.desk.clone(), mr.clone());
+        tokio::spawn(async move { intake::look_queued(&world, &desk, world.repositories.keys(), Some(&mr)).await });
     }
 
     /// After a push: reads the open merge requests that moved with it again, and all of the repository when its base did.

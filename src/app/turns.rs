@@ -1,20 +1,31 @@
 //! Turns to merge: changes of one branch merge one after another, and whoever finds that base moved while it waited keeps its turn for the next try.
 //!
 //! Without turns all that are ready plan over each new base and race for it, and all but one lose: the work of a queue would grow with its square.
+//! Whoever is far from its turn does not stand in the line: it keeps its place, and comes back about when its turn does.
 
-use crate::core::model::{MrId, RepoId};
+use crate::core::model::{MrId, RepoId, Span};
 use std::{
-    collections::BTreeMap,
-    sync::{Arc, Mutex, PoisonError},
+    collections::{BTreeMap, BTreeSet},
+    pin::pin,
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
     time::Duration,
 };
-use tokio::sync::OwnedMutexGuard;
+use tokio::{sync::Notify, time::Instant};
 
-/// How long a change waits for its turn before it steps back: while a merge is under way, nothing else can be said to the change.
+/// How long a change stands in the line: while a merge is under way, nothing else can be said to the change.
 const PATIENCE: Duration = Duration::from_secs(3);
 
 /// How long a turn is kept for a change that plans over the base that moved: longer than most plans take, short for those who wait.
 const KEPT: Duration = Duration::from_secs(5);
+
+/// The longest that a change stays away from the line, however many are before it.
+const AWAY: Duration = Duration::from_secs(20);
+
+/// The place of a change that does not come back is given up after this: it was closed, or has something else to do.
+const FORGOTTEN: Duration = Duration::from_secs(60);
+
+/// What a merge is thought to take before one was seen.
+const PACE: Duration = Duration::from_millis(300);
 
 /// The turns of every branch.
 #[derive(Debug)]
@@ -30,50 +41,180 @@ impl Default for Turns {
     }
 }
 
-/// The turn of one branch, and for whom it is kept.
+/// The line of one branch.
 #[derive(Debug, Default)]
 struct Branch {
-    turn: Arc<tokio::sync::Mutex<()>>,
-    kept: Mutex<Option<(MrId, OwnedMutexGuard<()>)>>,
+    line: Mutex<Line>,
+    /// The turn has passed on.
+    passed: Notify,
 }
 
 impl Branch {
-    fn kept(&self) -> std::sync::MutexGuard<'_, Option<(MrId, OwnedMutexGuard<()>)>> {
-        self.kept.lock().unwrap_or_else(PoisonError::into_inner)
+    fn line(&self) -> MutexGuard<'_, Line> {
+        self.line.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Who merges, and who comes after.
+#[derive(Debug)]
+struct Line {
+    has: Option<Has>,
+    /// In the order in which they first came.
+    places: Vec<Place>,
+    /// What a turn takes, of the last few.
+    pace: Duration,
+}
+
+impl Default for Line {
+    fn default() -> Self {
+        Self { has: None, places: Vec::new(), pace: PACE }
+    }
+}
+
+/// Whose turn it is.
+#[derive(Debug)]
+struct Has {
+    mr: MrId,
+    since: Instant,
+    /// It is kept until then, and nobody merges at the moment.
+    kept: Option<Instant>,
+}
+
+#[derive(Debug)]
+struct Place {
+    mr: MrId,
+    /// Whether it stands there now; one that does not holds up nobody.
+    here: bool,
+    seen: Instant,
+}
+
+impl Line {
+    /// Takes a place at the end, or the one it has.
+    fn enter(&mut self, mr: &MrId, now: Instant) {
+        self.places.retain(|place| place.here || now.duration_since(place.seen) < FORGOTTEN);
+        match self.places.iter_mut().find(|place| place.mr == *mr) {
+            Some(place) => (place.here, place.seen) = (true, now),
+            None => self.places.push(Place { mr: mr.clone(), here: true, seen: now }),
+        }
+    }
+
+    /// Steps out of the line; its place stays.
+    fn leave(&mut self, mr: &MrId, now: Instant) {
+        if let Some(place) = self.places.iter_mut().find(|place| place.mr == *mr) {
+            (place.here, place.seen) = (false, now);
+        }
+    }
+
+    /// Whether it is this one's turn, which it has from now on.
+    fn comes(&mut self, mr: &MrId, now: Instant) -> bool {
+        let since = match &self.has {
+            Some(has) if has.kept.is_some() && has.mr == *mr => has.since,
+            Some(has) if has.kept.is_none_or(|until| until > now) => return false,
+            Some(_) | None => now,
+        };
+        // What is kept is for the same change, wherever it stands by now.
+        if !self.kept_for(mr) && self.places.iter().find(|place| place.here).is_some_and(|first| first.mr != *mr) {
+            return false;
+        }
+        self.places.retain(|place| place.mr != *mr);
+        self.has = Some(Has { mr: mr.clone(), since, kept: None });
+        true
+    }
+
+    fn kept_for(&self, mr: &MrId) -> bool {
+        self.has.as_ref().is_some_and(|has| has.kept.is_some() && has.mr == *mr)
+    }
+
+    /// How long it is until this one's turn, as the last few went.
+    fn ahead(&self, mr: &MrId) -> Duration {
+        let before = self.places.iter().take_while(|place| place.mr != *mr).count() + usize::from(self.has.is_some());
+        self.pace.saturating_mul(u32::try_from(before).unwrap_or(u32::MAX))
     }
 }
 
 /// The turn of a change; it passes on when it is dropped.
 pub(super) struct Turn {
     branch: Arc<Branch>,
-    mr: MrId,
-    guard: OwnedMutexGuard<()>,
     kept: Duration,
 }
 
-impl Turns {
-    /// Waits for the turn of a change, first come first served; `None`: it has not come, others of its branch merge.
-    pub(super) async fn take(&self, mr: &MrId) -> Option<Turn> {
-        let branch = self.branches.lock().unwrap_or_else(PoisonError::into_inner).entry(mr.repo.clone()).or_default().clone();
-        let ours = branch.kept().take_if(|(of, _)| of == mr);
-        let guard = match ours {
-            Some((_, guard)) => guard,
-            None => tokio::time::timeout(self.patience, branch.turn.clone().lock_owned()).await.ok()?,
-        };
-        Some(Turn { branch, mr: mr.clone(), guard, kept: self.kept })
+impl Drop for Turn {
+    fn drop(&mut self) {
+        let mut line = self.branch.line();
+        if let Some(has) = line.has.take_if(|has| has.kept.is_none()) {
+            line.pace = (line.pace * 3 + has.since.elapsed()) / 4;
+        }
+        drop(line);
+        self.branch.passed.notify_waiters();
     }
 }
 
 impl Turn {
     /// Keeps the turn for the next try of the same change, for a while.
     pub(super) fn keep(self) {
-        let Self { branch, mr, guard, kept } = self;
-        *branch.kept() = Some((mr.clone(), guard));
-        tokio::spawn(async move {
-            tokio::time::sleep(kept).await;
-            // Dropping what was kept passes the turn on. A later one of the same change ends sooner by it, which costs that one a wait.
-            branch.kept().take_if(|(of, _)| *of == mr);
-        });
+        if let Some(has) = &mut self.branch.line().has {
+            has.kept = Some(Instant::now() + self.kept);
+        }
+    }
+}
+
+/// Somebody who stands in the line, until dropped.
+struct Standing<'a> {
+    branch: &'a Branch,
+    mr: &'a MrId,
+}
+
+impl Drop for Standing<'_> {
+    fn drop(&mut self) {
+        self.branch.line().leave(self.mr, Instant::now());
+    }
+}
+
+impl Turns {
+    /// Whether it is this one's turn, or is kept for it: others wait for whatever it does.
+    pub(super) fn has(&self, mr: &MrId) -> bool {
+        self.branch(&mr.repo).is_some_and(|branch| branch.line().has.as_ref().is_some_and(|has| has.mr == *mr && has.kept.is_none_or(|until| until > Instant::now())))
+    }
+
+    /// Those of a repository that have a place in the line: each looks when it comes to merge.
+    pub(super) fn line(&self, repo: &RepoId) -> BTreeSet<MrId> {
+        let Some(branch) = self.branch(repo) else { return BTreeSet::new() };
+        let line = branch.line();
+        let comes = |place: &&Place| place.here || place.seen.elapsed() < AWAY + self.kept;
+        line.places.iter().filter(comes).map(|place| place.mr.clone()).collect()
+    }
+
+    fn branch(&self, repo: &RepoId) -> Option<Arc<Branch>> {
+        self.branches.lock().unwrap_or_else(PoisonError::into_inner).get(repo).cloned()
+    }
+
+    /// Waits for the turn of a change, first come first served; else when it should come back: others of its branch merge.
+    pub(super) async fn take(&self, mr: &MrId) -> Result<Turn, Span> {
+        let branch = self.branches.lock().unwrap_or_else(PoisonError::into_inner).entry(mr.repo.clone()).or_default().clone();
+        let end = Instant::now() + self.patience;
+        branch.line().enter(mr, Instant::now());
+        let standing = Standing { branch: &branch, mr };
+        loop {
+            // Listened for before the line is read, so that no turn passes unheard in between.
+            let mut passed = pin!(branch.passed.notified());
+            passed.as_mut().enable();
+            let now = Instant::now();
+            let until = {
+                let mut line = branch.line();
+                if line.comes(mr, now) {
+                    break;
+                }
+                let ahead = line.ahead(mr);
+                if now + ahead.saturating_sub(self.patience) > end || now >= end {
+                    return Err(Span(u64::try_from(ahead.min(AWAY).as_millis()).unwrap_or(u64::MAX)));
+                }
+                line.has.as_ref().and_then(|has| has.kept).map_or(end, |kept| kept.min(end))
+            };
+            // Either way the line is read again.
+            let _ = tokio::time::timeout_at(until, passed).await;
+        }
+        drop(standing);
+        Ok(Turn { branch, kept: self.kept })
     }
 }
 
@@ -96,16 +237,16 @@ mod tests {
     async fn a_turn_that_is_kept_is_had_by_the_same_change_alone() {
         let turns = turns(SHORT, LONG);
         turns.take(&mr(1)).await.expect("nobody else merges").keep();
-        assert!(turns.take(&mr(2)).await.is_none(), "it is kept for another");
+        assert!(turns.take(&mr(2)).await.is_err(), "it is kept for another");
         drop(turns.take(&mr(1)).await.expect("it is kept for this one"));
-        assert!(turns.take(&mr(2)).await.is_some(), "it was passed on");
+        assert!(turns.take(&mr(2)).await.is_ok(), "it was passed on");
     }
 
     #[tokio::test]
     async fn a_turn_is_not_kept_for_ever() {
         let turns = turns(LONG, SHORT);
         turns.take(&mr(1)).await.expect("nobody else merges").keep();
-        assert!(turns.take(&mr(2)).await.is_some(), "whoever kept it did not come back");
+        assert!(turns.take(&mr(2)).await.is_ok(), "whoever kept it did not come back");
     }
 
     #[tokio::test]
@@ -113,6 +254,50 @@ mod tests {
         let turns = turns(SHORT, LONG);
         let _held = turns.take(&mr(1)).await.expect("nobody else merges");
         let other = MrId { repo: RepoId::new("other"), number: 1 };
-        assert!(turns.take(&other).await.is_some() && turns.take(&mr(2)).await.is_none());
+        assert!(turns.take(&other).await.is_ok() && turns.take(&mr(2)).await.is_err());
+    }
+
+    #[tokio::test]
+    async fn whoever_steps_back_keeps_its_place() {
+        let mut turns = turns(SHORT, LONG);
+        let held = turns.take(&mr(1)).await.expect("nobody else merges");
+        assert!(turns.take(&mr(2)).await.is_err() && turns.take(&mr(3)).await.is_err());
+        turns.patience = LONG;
+        let turns = Arc::new(turns);
+        // The third comes back before the second, and both stand there when the turn passes.
+        let third = tokio::spawn({
+            let turns = turns.clone();
+            async move { turns.take(&mr(3)).await.map(|_turn| Instant::now()) }
+        });
+        tokio::task::yield_now().await;
+        let second = tokio::spawn({
+            let turns = turns.clone();
+            async move { turns.take(&mr(2)).await.map(|_turn| Instant::now()) }
+        });
+        tokio::task::yield_now().await;
+        drop(held);
+        let (second, third) = (second.await.unwrap().unwrap(), third.await.unwrap().unwrap());
+        assert!(second < third);
+    }
+
+    #[tokio::test]
+    async fn whoever_is_not_there_holds_up_nobody() {
+        let turns = turns(SHORT, LONG);
+        let held = turns.take(&mr(1)).await.expect("nobody else merges");
+        assert!(turns.take(&mr(2)).await.is_err());
+        drop(held);
+        assert!(turns.take(&mr(3)).await.is_ok(), "the second is away");
+    }
+
+    #[tokio::test]
+    async fn whoever_is_far_from_its_turn_is_sent_away_at_once_and_for_longer() {
+        let turns = turns(SHORT, LONG);
+        let _held = turns.take(&mr(1)).await.expect("nobody else merges");
+        let mut away = Vec::new();
+        for number in 2..200 {
+            away.extend(turns.take(&mr(number)).await.err());
+        }
+        assert_eq!((away.len(), away[0], away[197]), (198, Span(300), Span(20_000)));
+        assert!(away.is_sorted());
     }
 }

@@ -19,6 +19,8 @@ use super::{
     owners::Owners,
     people::Directory,
     reign::Reigns,
+    replan::Slots,
+    rounds::Rounds,
     safe::Safe,
     service::Service,
     targets::{Target, Targets},
@@ -48,7 +50,6 @@ use std::{
     path::{Path, PathBuf},
     sync::{Arc, Mutex, atomic::AtomicBool},
 };
-use tokio::sync::Semaphore;
 
 /// The names of the formats there are, as `trueup.yaml` says them.
 pub static FORMATS: [&str; 3] = ["octodns", "zonefile", keytree::NAME];
@@ -379,10 +380,11 @@ pub async fn service_over(server: config::Server, targets: Targets) -> anyhow::R
         mr_desk: Some(forge),
         elsewhere,
         turns: Turns::default(),
+        rounds: Rounds::default(),
         owners: Arc::new(Owners::new(repositories.values())),
         reigns: Reigns::default(),
         repositories,
-        plans: Semaphore::new(server.limits.plans as usize),
+        plans: Slots::new(server.limits.plans as usize),
         kinds: kinds(&targets),
         targets,
         safe,

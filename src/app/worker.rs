@@ -5,12 +5,14 @@ use super::{
     faces::{self, FaceWriter},
     faults,
     follow::{self, Ended},
-    intake,
+    glance::{Glance, is_over},
     looks::Looks,
     memory,
     orders::{self, Asker, Order},
     overrides::OverrideBook,
     perform,
+    replan::Questions,
+    rounds,
     world::{Repository, World},
 };
 use crate::{
@@ -50,17 +52,6 @@ pub enum Mail {
     Applied(oneshot::Sender<Applied>),
     /// Stop after what is under way; the journal holds the rest.
     Stop,
-}
-
-/// What the rest of the house sees of a change after every turn: small, so that a turn costs what changed.
-#[derive(Clone, Debug, Default)]
-pub struct Glance {
-    /// `None` until the first turn.
-    pub card: Option<Card>,
-    /// Grows with every turn.
-    pub turns: u64,
-    /// Whether this replica works on it.
-    pub here: bool,
 }
 
 /// What another change's run has applied and base does not have yet, by resource.
@@ -145,6 +136,8 @@ struct Worker {
     fence: Fence,
     tokens: Tokens,
     face: FaceWriter,
+    /// Its questions for a plan.
+    questions: Questions,
     /// Acts that were under way when the last process, or the last fold, ended: done again, and either answer may come.
     reissued: BTreeSet<(StepId, u32)>,
     /// The running timer, at the earliest wake asked for.
@@ -162,7 +155,22 @@ impl Worker {
         let (change, upto) = follow::fold(&world, &mr).await.map_err(Unopened::Failed)?;
         let face = FaceWriter::start(world.clone(), mr.clone(), fence.clone(), own.clone());
         let phase = (upto > 0).then(|| change.phase());
-        Ok(Self { world, desk, mr, own, change, phase, upto, fence, tokens: Tokens::default(), face, reissued: BTreeSet::new(), wake: None, stray: false })
+        Ok(Self {
+            world,
+            desk,
+            mr,
+            own,
+            change,
+            phase,
+            upto,
+            fence,
+            tokens: Tokens::default(),
+            face,
+            questions: Questions::default(),
+            reissued: BTreeSet::new(),
+            wake: None,
+            stray: false,
+        })
     }
 
     async fn work(&mut self, looks: &mut Looks, inbox: &mut mpsc::UnboundedReceiver<Mail>, show: &watch::Sender<Glance>) -> Result<(), String> {
@@ -351,10 +359,7 @@ impl Worker {
         }
         let merged = card.phase == Phase::Merged && turn.events.iter().any(|event| matches!(event, Event::MergeAnswered { .. }));
         if merged || held && !card.ahead {
-            tokio::spawn(intake::look_all(self.world.clone(), self.desk.clone(), self.mr.clone()));
-            if self.world.repositories.len() > 1 {
-                tokio::spawn(intake::look_queued(self.world.clone(), self.desk.clone(), self.mr.clone()));
-            }
+            tokio::spawn(rounds::look_all(self.world.clone(), self.desk.clone(), self.mr.clone()));
         }
         if ends {
             let (world, mr) = (self.world.clone(), self.mr.clone());
@@ -446,6 +451,7 @@ impl Worker {
                     into: self.change.sighting().map(|seen| seen.base_branch.clone()),
                     fence: self.fence.clone(),
                     tokens: self.tokens.clone(),
+                    question: matches!(effect, Effect::Replan { .. }).then(|| self.questions.next()),
                 };
                 tokio::spawn(perform::perform(hands, effect));
             }
@@ -468,11 +474,6 @@ impl Worker {
         });
         self.wake = Some((at, timer));
     }
-}
-
-/// Whether the change is over, owes nothing and holds nothing.
-fn is_over(show: &watch::Sender<Glance>) -> bool {
-    show.borrow().card.as_ref().is_some_and(|card| card.phase.is_over() && !card.outstanding && !card.ahead && card.next_wake.is_none())
 }
 
 impl Drop for Worker {

@@ -1,8 +1,8 @@
 //! Everything a change may reach, behind ports; made once by the wiring.
 
 use super::{
-    board::BoardRoom, drift::SweepBook, forges::Elsewhere, news::News, overrides::OverrideBook, owners::Owners, reign::Reigns, safe::Safe, service::MrDesk, targets::Targets,
-    turns::Turns,
+    board::BoardRoom, drift::SweepBook, forges::Elsewhere, news::News, overrides::OverrideBook, owners::Owners, reign::Reigns, replan::Slots, rounds::Rounds, safe::Safe,
+    service::MrDesk, targets::Targets, turns::Turns,
 };
 use crate::{
     core::{
@@ -17,7 +17,6 @@ use std::{
     collections::{BTreeMap, BTreeSet},
     sync::{Arc, Mutex, PoisonError, atomic::AtomicBool},
 };
-use tokio::sync::Semaphore;
 
 /// A forge, both halves.
 pub trait Forge: ForgeReader + ForgeWriter {}
@@ -37,7 +36,7 @@ pub struct World {
     pub elsewhere: BTreeMap<RepoId, Elsewhere>,
     pub repositories: BTreeMap<RepoId, Arc<Repository>>,
     /// How many plans are compiled at once.
-    pub plans: Semaphore,
+    pub plans: Slots,
     pub targets: Targets,
     pub safe: Arc<Safe>,
     /// What asks health probes.
@@ -48,6 +47,8 @@ pub struct World {
     pub sweeps: SweepBook,
     /// Whose turn it is to merge.
     pub turns: Turns,
+    /// When the others of a repository look again.
+    pub rounds: Rounds,
     /// Who owns what several repositories may write.
     pub owners: Arc<Owners>,
     /// Which of several branches governs, and what each change was planned under.

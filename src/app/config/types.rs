@@ -389,7 +389,7 @@ impl TsigAlgorithm {
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize, Serialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct Limits {
-    /// Plans compiled at the same time.
+    /// Plans compiled at the same time; one more may be where a change holds up the merges of others.
     pub plans: u32,
     /// How often every open merge request is looked at again, so that no lost event stays lost.
     pub sweep: Span,

@@ -217,7 +217,7 @@ async fn answer(service: &Service, mr: &MrId, view: &View, head: &CommitId) -> R
     // Nothing is observed for a stranger (I10): the two sides alone.
     let world = service.world();
     let Some(repo) = world.repositories.get(&mr.repo).cloned() else { return refused(ServiceErrorKind::NotFound, format!("no repository {} here", words::code(mr.repo.as_str()))) };
-    let turn = world.plans.acquire().await;
+    let turn = world.plans.take(false).await;
     let result = match world.reigns.judge(world, mr, Some(&view.base_branch), Asks::Preview).await {
         Ok(takes_over) => {
             let request = Request { mr: mr.clone(), takes_over, ..Request::afresh(mr.repo.clone(), base.clone(), head.clone()) };

@@ -93,8 +93,8 @@ impl Change {
                 self.merge_again = Some(at + backoff::slow(self.merge_tries));
                 self.trouble = Some(why.clone());
             }
-            MergeAnswer::Waits { why } => {
-                self.merge_again = Some(at + backoff::TURN);
+            MergeAnswer::Waits { why, away } => {
+                self.merge_again = Some(at + away.unwrap_or_default().max(backoff::TURN));
                 self.merge_after = Some(why.clone());
             }
             MergeAnswer::Refused { transient: false, why } => {

@@ -1,7 +1,7 @@
 //! Everything a change can hear.
 
 use crate::core::{
-    model::{CommitId, Digest, Fingerprint, MrId, Observed, Policy, Refusal, Saw, StepId, Str, Time, TreeId},
+    model::{CommitId, Digest, Fingerprint, MrId, Observed, Policy, Refusal, Saw, Span, StepId, Str, Time, TreeId},
     plan::Plan,
     review::{Command, CommentId, Right, Sighting},
     run::{Ask, Outcome},
@@ -104,5 +104,17 @@ pub enum MergeAnswer {
     /// The forge will not; `transient` when it may later.
     Refused { transient: bool, why: String },
     /// The forge was not asked: something else comes first.
-    Waits { why: String },
+    Waits {
+        why: String,
+        /// How long to stay away, where that is known.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        away: Option<Span>,
+    },
+}
+
+impl MergeAnswer {
+    /// The forge was not asked, and it is tried again soon.
+    pub fn waits(why: impl Into<String>) -> Self {
+        Self::Waits { why: why.into(), away: None }
+    }
 }

@@ -95,7 +95,7 @@ fn answer(world: &mut World, which: usize, how: u8) {
         Effect::Merge(ticket) => match how % 5 {
             0 => world.merge(MergeAnswer::Moved { why: "base moved".to_owned() }),
             1 => world.merge(MergeAnswer::Refused { transient: true, why: "busy".to_owned() }),
-            2 => world.merge(MergeAnswer::Waits { why: "another replica merges first".to_owned() }),
+            2 => world.merge(MergeAnswer::waits("another replica merges first")),
             _ => world.merge(MergeAnswer::Merged { commit: CommitId::new("m1"), parents: Vec::new(), tree: ticket.tree().clone() }),
         },
         Effect::Show(_) | Effect::Wake(_) => {}

@@ -225,7 +225,7 @@ fn merge(world: &mut World, words: &[&str]) {
         ["elsewhere", branch] => MergeAnswer::Elsewhere { commit: CommitId::new("m1"), branch: (*branch).into() },
         ["moved"] => MergeAnswer::Moved { why: "base moved".to_owned() },
         ["refused", why @ ..] => MergeAnswer::Refused { transient: false, why: why.join(" ") },
-        ["waits"] => MergeAnswer::Waits { why: "another replica merges first".to_owned() },
+        ["waits"] => MergeAnswer::waits("another replica merges first"),
         ["busy"] => MergeAnswer::Refused { transient: true, why: "the forge is busy".to_owned() },
         other => panic!("no such answer: {other:?}"),
     });

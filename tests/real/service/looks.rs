@@ -8,7 +8,7 @@ use std::{
     },
     time::Duration,
 };
-use tokio::sync::{Semaphore, oneshot};
+use tokio::sync::oneshot;
 use trueup::{
     app::{BoardRoom, Desk, News, OverrideBook, Owners, Reigns, Targets, Trouble, Turns, World, drift::SweepBook, safe::Safe, service::Service},
     core::{
@@ -160,6 +160,7 @@ async fn world(forge: &Arc<Late>, kv: Arc<dyn Kv>) -> Arc<World> {
         people: forge.clone(),
         board: BoardRoom::open(store.clone(), clock.clone()).await.expect("opens"),
         turns: Turns::default(),
+        rounds: trueup::app::Rounds::default(),
         owners: Arc::new(Owners::default()),
         reigns: Reigns::default(),
         overrides: OverrideBook::open(store.clone(), clock).await.expect("opens"),
@@ -169,7 +170,7 @@ async fn world(forge: &Arc<Late>, kv: Arc<dyn Kv>) -> Arc<World> {
         mr_desk: None,
         elsewhere: BTreeMap::new(),
         repositories: BTreeMap::new(),
-        plans: Semaphore::new(1),
+        plans: trueup::app::Slots::new(1),
         targets: Targets::new(),
         safe: Arc::new(Safe::new(forge.clone(), Seal::for_now().expect("randomness"), Default::default())),
         prober: Arc::new(Asker::new(Config::default()).expect("nothing to be wrong")),

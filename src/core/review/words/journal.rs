@@ -281,7 +281,7 @@ fn merge(answer: &MergeAnswer) -> String {
         MergeAnswer::Merged { commit, parents: _, tree: _ } => format!("merged as {}", code(short(commit))),
         MergeAnswer::Elsewhere { commit, branch } => format!("merged as {} into {}, to which it had been sent at the last moment", code(short(commit)), code(branch)),
         MergeAnswer::Moved { why } => format!("not merged, base or head moved: {}", code(why)),
-        MergeAnswer::Waits { why } => format!("not merged yet, something else comes first: {}", code(why)),
+        MergeAnswer::Waits { why, away: _ } => format!("not merged yet, something else comes first: {}", code(why)),
         MergeAnswer::Refused { transient: _, why } => format!("not merged, the forge refused: {}", code(why)),
     }
 }
