@@ -1,6 +1,6 @@
 //! What a merge request is judged by: policy, sources and templates as base has them, or as base had them when they could last be read (I9).
 
-use super::world::Repository;
+use super::{code_owners, world::Repository};
 use crate::{
     core::{
         model::{ApprovalRule, CommitId, Place, Policy, Refusal, RefusalKind, Str, TreeId, nearest},
@@ -170,7 +170,7 @@ fn spelled_out(repo: &Repository, name: &Str) -> Vec<Str> {
 }
 
 /// Who approves the first policy. An empty list would mean anybody, so no admin means nobody.
-fn first_approvers(repo: &Repository) -> Vec<Str> {
+pub(super) fn first_approvers(repo: &Repository) -> Vec<Str> {
     if repo.admins.is_empty() { vec!["an admin, of whom the server's configuration names none".into()] } else { repo.admins.clone() }
 }
 
@@ -209,7 +209,7 @@ pub(super) fn strangers(repo: &Repository, root: &trueup_yaml::Repository) -> Fa
                 }
                 continue;
             }
-            None if repo.people.users.contains(name) => continue,
+            None if &**name == code_owners::WORD || repo.people.users.contains(name) => continue,
             // Where teams of the forge approve, whoever is in one may be named, and the forge alone knows who that is.
             None if repo.approvers.is_none() => continue,
             Some(_) => (repo.people.groups.keys().collect(), "group", "ask the operators to add it under `groups:` in the server's configuration"),
@@ -226,7 +226,7 @@ pub(super) fn strangers(repo: &Repository, root: &trueup_yaml::Repository) -> Fa
         return faults;
     }
     // How many a team has, only its forge knows.
-    for rule in root.policy.approvals.iter().filter(|rule| !rule.by.is_empty() && !rule.by.iter().any(|name| team_of(name).is_some())) {
+    for rule in root.policy.approvals.iter().filter(|rule| !rule.by.is_empty() && !rule.by.iter().any(|name| team_of(name).is_some() || &**name == code_owners::WORD)) {
         let people: BTreeSet<Str> = rule.by.iter().flat_map(|name| spelled_out(repo, name)).collect();
         if rule.count as usize > people.len() {
             let place = root.approvers.iter().find(|(name, _)| rule.by.contains(name)).map(|(_, place)| place.clone()).unwrap_or_default();

@@ -2,7 +2,6 @@
 
 use super::{
     desk::Desk,
-    news::{IN_TURN, IN_TURN_ELSEWHERE},
     orders, reign, replicas,
     service::Service,
     worker::Mail,
@@ -167,8 +166,7 @@ pub async fn sweep(service: Service, every: Span, mut stop: watch::Receiver<bool
                     let moved = world.news.moved(repo, world.base(repo), &open);
                     if known.is_empty() {
                         count_unannounced(&world, repo, open.iter().filter(|found| moved.contains(&found.mr)));
-                        let most = if world.elsewhere.contains_key(repo) { IN_TURN_ELSEWHERE } else { IN_TURN };
-                        news.extend(moved.into_iter().chain(world.news.in_turn(repo, most)));
+                        news.extend(moved.into_iter().chain(world.news.in_turn(repo, world.elsewhere.contains_key(repo))));
                     } else {
                         // On the first sweep most is as the journals hold it: only what moved since is looked at.
                         open.iter().filter(|found| known.get(&found.mr).is_none_or(|card| is_news(card, found))).for_each(|found| news.push(found.mr.clone()));

@@ -3,6 +3,7 @@
 mod board;
 mod checks;
 pub mod ci;
+mod code_owners;
 pub mod config;
 mod dangling;
 mod desk;

@@ -12,11 +12,17 @@ use std::{
     sync::{Mutex, PoisonError},
 };
 
-/// How many open ones each sweep looks at that seem not to have moved: news can be lost, and what a change stands on is more than what the forge lists.
-pub const IN_TURN: usize = 200;
+/// How many open ones a sweep looks at that seem not to have moved: news can be lost, and what a change stands on is more than what the forge lists.
+const IN_TURN: usize = 200;
 
 /// The same of a forge in the network, where a look is nine questions and a sweep comes twice a minute: GitHub lets one ask 900 times a minute, unchanged or not.
-pub const IN_TURN_ELSEWHERE: usize = 20;
+const IN_TURN_ELSEWHERE: usize = 20;
+
+/// The same where more are open than a client remembers the answers of: then each question is answered whole and counts, and 5,000 count in an hour at GitHub. Two looks a sweep are half of that.
+const IN_TURN_OF_MANY: usize = 2;
+
+/// Open merge requests whose answers a client remembers: nine each of some ten kilobytes, of 32 MiB.
+const MANY: usize = 300;
 
 /// Edited comments that are remembered as told; beyond it the forge is asked again what was said.
 const TOLD: usize = 10_000;
@@ -89,9 +95,15 @@ impl News {
         self.2.lock().unwrap_or_else(PoisonError::into_inner).remove(&(mr.clone(), edited));
     }
 
-    /// The next few open ones, `most` at a time, round and round.
-    pub fn in_turn(&self, repo: &RepoId, most: usize) -> Vec<MrId> {
+    /// The next few open ones, round and round; `elsewhere`: on a forge in the network, all of whose repositories share one limit.
+    pub fn in_turn(&self, repo: &RepoId, elsewhere: bool) -> Vec<MrId> {
         let mut all = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let open: usize = all.values().map(|seen| seen.open.len()).sum();
+        let most = match elsewhere {
+            false => IN_TURN,
+            true if open > MANY => IN_TURN_OF_MANY,
+            true => IN_TURN_ELSEWHERE,
+        };
         let Some(seen) = all.get_mut(repo) else { return Vec::new() };
         let after = seen.open.keys().filter(|mr| seen.turn.as_ref().is_none_or(|turn| *mr > turn));
         let before = seen.open.keys().filter(|mr| seen.turn.as_ref().is_some_and(|turn| *mr <= turn));
@@ -128,10 +140,21 @@ mod tests {
         let (news, repo) = (News::default(), RepoId::new("dns"));
         let open: Vec<MrRef> = (1..=450).map(|number| found(number, "a")).collect();
         news.moved(&repo, None, &open);
-        assert_eq!(numbers(news.in_turn(&repo, IN_TURN)), (1..=200).collect::<Vec<_>>());
-        assert_eq!(numbers(news.in_turn(&repo, IN_TURN)), (201..=400).collect::<Vec<_>>());
-        assert_eq!(numbers(news.in_turn(&repo, IN_TURN)), (401..=450).chain(1..=150).collect::<Vec<_>>());
+        assert_eq!(numbers(news.in_turn(&repo, false)), (1..=200).collect::<Vec<_>>());
+        assert_eq!(numbers(news.in_turn(&repo, false)), (201..=400).collect::<Vec<_>>());
+        assert_eq!(numbers(news.in_turn(&repo, false)), (401..=450).chain(1..=150).collect::<Vec<_>>());
         news.moved(&repo, None, &open[..3]);
-        assert_eq!(numbers(news.in_turn(&repo, IN_TURN)), [1, 2, 3], "fewer than a turn: each time all of them");
+        assert_eq!(numbers(news.in_turn(&repo, false)), [1, 2, 3], "fewer than a turn: each time all of them");
+    }
+
+    #[test]
+    fn on_a_forge_in_the_network_looks_at_what_did_not_move_stay_within_what_it_lets_one_ask() {
+        let (news, repo) = (News::default(), RepoId::new("dns"));
+        let open: Vec<MrRef> = (1..=10_000).map(|number| found(number, "a")).collect();
+        news.moved(&repo, None, &open[..100]);
+        assert_eq!(news.in_turn(&repo, true).len(), 20, "what is remembered is asked for nothing");
+        news.moved(&repo, None, &open);
+        // Nine questions a look, a sweep in thirty seconds.
+        assert!(news.in_turn(&repo, true).len() * 9 * 120 < 5_000 / 2);
     }
 }

@@ -1,6 +1,7 @@
 //! The one place where effects become real. Doing an effect twice is safe; its answer goes back as mail.
 
 use super::{
+    code_owners,
     desk::Desk,
     drift, faults, governing, hooks, merging,
     replan::{Asked, Question, replan},
@@ -217,7 +218,7 @@ async fn sight(world: &World, mr: &MrId, since: Option<CommentId>) -> Result<Sig
     seen.pushers.extend(pushed);
     // Whoever approves is held against who is in the teams now; a run that is about to start, too.
     let fresh = !seen.comments.is_empty() || !seen.reviews.is_empty() || since == Some(CommentId(u64::MAX));
-    seen.teams = teams(world, repo, &judged_by(repo, &seen), fresh).await?;
+    seen.teams = teams(world, repo, (&judged_by(repo, &seen), &seen.base, &seen.head), fresh).await?;
     let small = |n: usize| u32::try_from(n).unwrap_or(u32::MAX);
     seen.brings =
         brought.map(|brought| Brings { commits: small(brought.commits.len()), messages: brought.messages.clone(), unsaid: small(brought.unsaid), files: small(brought.files) });
@@ -246,8 +247,8 @@ fn judged_by(repo: &Repository, seen: &Sighting) -> CommitId {
     governs.and_then(|branch| repo.state.commit(&format!("refs/heads/{branch}")).ok()).unwrap_or_else(|| seen.base.clone())
 }
 
-/// Who is in the teams that base's policy names. One that cannot be read has no members, and says why.
-async fn teams(world: &World, repo: &Arc<Repository>, base: &CommitId, fresh: bool) -> Result<Teams, ForgeError> {
+/// Who is in the teams that base's policy names, or that own what is changed where it asks owners. One that cannot be read has no members, and says why.
+async fn teams(world: &World, repo: &Arc<Repository>, (base, onto, head): (&CommitId, &CommitId, &CommitId), fresh: bool) -> Result<Teams, ForgeError> {
     let known = repo.teams.lock().unwrap_or_else(std::sync::PoisonError::into_inner).as_ref().filter(|(at, _)| at == base).map(|(_, teams)| teams.clone());
     let named = match known {
         Some(named) => named,
@@ -260,8 +261,9 @@ async fn teams(world: &World, repo: &Arc<Repository>, base: &CommitId, fresh: bo
             read
         }
     };
+    let owning = code_owners::teams(repo.clone(), [base, onto, head].map(Clone::clone)).await;
     let mut teams = Teams::new();
-    for name in named.iter() {
+    for name in named.union(&owning) {
         let team = match world.forge.team(&repo.id, name, fresh).await {
             Ok(members) => Team::Members(members),
             // It is asked again, and what was said waits.

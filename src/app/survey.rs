@@ -1,7 +1,7 @@
 //! The survey: what base and merged ask for in the units a merge request touches. Blocking, reads git objects only.
 
 use super::{
-    checks, dangling,
+    checks, code_owners, dangling,
     governing::{self, Governing, governing, root, templates_beside},
     late,
     mapped::Mapped,
@@ -93,12 +93,18 @@ pub fn survey(repo: &Repository, targets: &Targets, (base, head): (&CommitId, &C
     let given_up = Patterns::new("release", &given_up).map_err(|fault| refuse(vec![fault]))?;
     let orders = after.as_ref().map(trueup_yaml::Repository::orders).unwrap_or_default();
     let bootstrap = before.is_none();
-    let policy = Arc::new(governing::policy(repo, &governing));
+    let (mut policy, mut templates) = (governing::policy(repo, &governing), governing::templates(repo, &governing));
+    let asked = code_owners::spell_out(repo, &base_tree, &changed, &mut policy, &mut templates)?;
+    let policy = Arc::new(policy);
     let mut faults: Faults = Vec::new();
     // What governs later merge requests must be readable before it does, and name people there are.
     if changed.iter().any(|change| governs(&change.path)) {
         faults.extend(templates_beside(repo, &tree, after.as_ref())?.err().into_iter().flatten());
         faults.extend(after.iter().flat_map(|root| governing::strangers(repo, root)));
+    }
+    let rules = before.iter().chain(&after).flat_map(|root| &root.policy.approvals);
+    if code_owners::asks(rules) {
+        faults.extend(code_owners::brought(repo, &tree, &changed)?);
     }
     let sources = Sides { base: before.as_ref().map(|root| root.sources.clone()).unwrap_or_default(), merged: after.map(|root| root.sources).unwrap_or_default() };
     let mut reader = Reader { repo, targets, policy: &policy, base_tree: &base_tree, tree: &tree, faults: Vec::new() };
@@ -126,6 +132,7 @@ pub fn survey(repo: &Repository, targets: &Targets, (base, head): (&CommitId, &C
     }
     let mut notes: Vec<Note> = unmapped.into_iter().map(|change| Note::Unmapped { path: change.path.clone(), becomes: change.new.as_ref().map(|(id, _)| id.clone()) }).collect();
     notes.extend(told.iter().cloned());
+    notes.extend(asked);
     notes.extend(
         changed.iter().filter(|change| governs(&change.path)).map(|change| Note::Governs { path: change.path.clone(), becomes: change.new.as_ref().map(|(id, _)| id.clone()) }),
     );
@@ -151,7 +158,7 @@ pub fn survey(repo: &Repository, targets: &Targets, (base, head): (&CommitId, &C
     released.extend(base.resources.keys().filter(|id| !merged.resources.contains_key(*id) && given_up.matches(id)).cloned());
     let after = dangling::Sides { base: &base, merged: &merged, released: &released };
     notes.extend(dangling::dangling(repo, targets, &sources.merged, &policy, &tree, &after)?);
-    Ok(Survey { tree, base, merged, released, fresh, moved, together, policy, orders, templates: governing::templates(repo, &governing), sizes, notes, health, bootstrap })
+    Ok(Survey { tree, base, merged, released, fresh, moved, together, policy, orders, templates, sizes, notes, health, bootstrap })
 }
 
 /// The sources of both sides.

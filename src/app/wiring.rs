@@ -8,6 +8,7 @@ pub mod store;
 use super::{
     board::BoardRoom,
     ci::SignIns,
+    code_owners::OwningTeams,
     config,
     desk::Desk,
     discover,
@@ -39,7 +40,7 @@ use crate::{
         probes,
     },
     forges::local::{LocalForge, LocalRepository, guarded},
-    formats::{Format, keytree, octodns::OctoDns, trueup_yaml::Source, zonefile::ZoneFile},
+    formats::{Format, codeowners::Dialect, keytree, octodns::OctoDns, trueup_yaml::Source, zonefile::ZoneFile},
     git::{GitRepo, Pointers, UnitCache},
     ports::{Clock, Driver, Exam, Governed, Probes, RepoError, SecretText, Secrets, StateRepo, SystemClock},
     secrets::{LocalSecrets, Login, Providers, Seal, Sops, SopsConfig, Vault, VaultConfig},
@@ -284,8 +285,15 @@ pub(super) fn governed(server: &config::Server, named: &config::Repository, path
             users: server.users.iter().map(|user| user.name.clone()).chain(server.accounts()).collect(),
             groups: server.groups_in(named),
             teams: !named.is_local(),
+            dialect: match server.forge_of(named).map(|(_, forge)| forge.kind) {
+                None | Some(config::ForgeKind::Github) => Dialect::GitHub,
+                Some(config::ForgeKind::Gitlab) => Dialect::GitLab,
+                Some(config::ForgeKind::Gitea | config::ForgeKind::Forgejo) => Dialect::Gitea,
+            },
+            mails: server.users.iter().flat_map(|user| user.emails.iter().map(|mail| (mail.to_ascii_lowercase().into(), user.name.clone()))).collect(),
         }),
         teams: Mutex::default(),
+        owning: OwningTeams::default(),
         units: UnitCache::default(),
         pointers: Pointers::default(),
         // Whoever refers must follow, however many files there are; only those that refer are kept.

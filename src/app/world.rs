@@ -1,14 +1,15 @@
 //! Everything a change may reach, behind ports; made once by the wiring.
 
 use super::{
-    board::BoardRoom, drift::SweepBook, forges::Elsewhere, news::News, overrides::OverrideBook, owners::Owners, reign::Reigns, replan::Slots, rounds::Rounds, safe::Safe,
-    service::MrDesk, targets::Targets, turns::Turns,
+    board::BoardRoom, code_owners::OwningTeams, drift::SweepBook, forges::Elsewhere, news::News, overrides::OverrideBook, owners::Owners, reign::Reigns, replan::Slots,
+    rounds::Rounds, safe::Safe, service::MrDesk, targets::Targets, turns::Turns,
 };
 use crate::{
     core::{
         model::{CommitId, Grant, Probe, ProbeGrant, RepoId, Saw, Span, Str, User},
         render::Kinds,
     },
+    formats::codeowners::Dialect,
     git::{Pointers, UnitCache},
     ports::{Clock, ForgeReader, ForgeWriter, Governed, People, Probes, RepoError, StateRepo},
     stores::Store,
@@ -139,6 +140,8 @@ pub struct Repository {
     pub people: Arc<Known>,
     /// The teams of the forge that base's policy names, by the base they were read at.
     pub teams: Mutex<Option<(CommitId, Arc<BTreeSet<Str>>)>>,
+    /// The teams that own what merge requests change.
+    pub owning: OwningTeams,
     pub units: UnitCache,
     /// Who points at what.
     pub pointers: Pointers,
@@ -173,4 +176,8 @@ pub struct Known {
     pub groups: BTreeMap<Str, Vec<Str>>,
     /// Whether the repository's forge has teams of its own.
     pub teams: bool,
+    /// How its forge writes who owns which files.
+    pub dialect: Dialect,
+    /// Users by their mail addresses, in small letters.
+    pub mails: BTreeMap<Str, Str>,
 }

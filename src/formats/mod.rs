@@ -1,6 +1,7 @@
 //! Bytes to desired state with places, and back.
 
 pub mod cel;
+pub mod codeowners;
 mod format;
 pub mod keytree;
 pub mod octodns;

@@ -1,7 +1,10 @@
 //! Whether the approvals that policy asks for can be given by the people there are.
 
 use crate::{
-    app::config::{Repository, Server},
+    app::{
+        code_owners::WORD,
+        config::{Repository, Server},
+    },
     core::{
         model::{ApprovalRule, Policy, Str},
         review::{Right, team_of},
@@ -23,7 +26,7 @@ pub(super) fn examine(server: &Server, named: &Repository, policy: &Policy) -> V
 /// What is wrong with a rule; `None`: it can be met by others than any author.
 fn one(server: &Server, named: &Repository, rule: &ApprovalRule) -> Option<Exam> {
     let about = format!("repository {}: approvals", named.name);
-    let by_teams = |names: &[Str]| names.iter().any(|name| team_of(name).is_some());
+    let by_teams = |names: &[Str]| names.iter().any(|name| team_of(name).is_some() || &**name == WORD);
     // Who is in a team, its forge says; it is asked below.
     if by_teams(&rule.by) || rule.by.is_empty() && by_teams(&named.approvers) {
         return None;

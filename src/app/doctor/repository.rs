@@ -1,8 +1,8 @@
 //! A governed repository: where it lies, whether its branch is protected, and whether what it asks for is granted.
 
 use crate::{
-    app::{config::Repository as Named, config::Server, governing, validate, wiring, world::Repository},
-    core::model::{Policy, Probe, Refusal, ResourceId, Str, Unit},
+    app::{code_owners, config::Repository as Named, config::Server, governing, validate, wiring, world::Repository},
+    core::model::{Policy, Probe, Refusal, ResourceId, Str, TreeId, Unit},
     formats::Scope,
     git::Source,
     kinds,
@@ -113,8 +113,26 @@ fn look(server: &Server, named: &Named, path: &Path, found: &mut Found) -> Resul
             None => found.health.push((about, probe)),
         }
     }
+    if code_owners::asks(&root.policy.approvals) {
+        found.exams.extend(owners(&repo, &tree, &about("code owners"))?);
+    }
     found.policy = Some(root.policy.clone());
     Ok(())
+}
+
+/// Whether the file of code owners, which policy asks, is there and says something.
+fn owners(repo: &Repository, tree: &TreeId, about: &str) -> Result<Vec<Exam>, RepoError> {
+    let Some(found) = code_owners::file(repo, tree)? else {
+        let said = format!("policy asks them, and there is no file of them (`{}`)", repo.people.dialect.places().join("`, `"));
+        return Ok(vec![Exam::warn(about, said, "add one, or take `codeowners` out of `policy.approvals`")]);
+    };
+    let mut exams: Vec<Exam> = found.faults.iter().map(|fault| Exam::warn(about, fault.to_string(), "mend the line; until then it asks nobody")).collect();
+    let nobody = found.owners().into_iter().filter_map(|owner| repo.people.nobody(owner));
+    exams.extend(nobody.map(|mail| Exam::warn(about, format!("nobody is known by `{mail}`"), "give somebody this address under `emails:` in the server's configuration")));
+    if exams.is_empty() {
+        exams.push(Exam::ok(about, format!("{} names {} owners", found.path(), found.owners().len())));
+    }
+    Ok(exams)
 }
 
 /// Whether everything the sources ask for is granted.

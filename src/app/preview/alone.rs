@@ -2,6 +2,7 @@
 
 use crate::{
     app::{
+        code_owners::OwningTeams,
         planning::{self, Request, Sighted},
         targets::{Target, Targets},
         wiring,
@@ -146,6 +147,7 @@ fn ungoverned(state: Arc<dyn StateRepo>, targets: &Targets) -> Repository {
         claim_ttl: Policy::default().claim_ttl.unwrap_or(Span(0)),
         people: Arc::new(Known::default()),
         teams: Mutex::default(),
+        owning: OwningTeams::default(),
         units: UnitCache::default(),
         pointers: Pointers::default(),
         references: Pointers::new(usize::MAX),

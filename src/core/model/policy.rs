@@ -90,7 +90,7 @@ pub struct ApprovalRule {
     /// How many people; 1 unless told.
     #[serde(default = "one")]
     pub count: u32,
-    /// Users, `@groups` of the server's configuration, and teams of the forge (`team:platform/sre`: a GitHub team, a GitLab group, a Gitea team), who may; empty: anyone with the right to approve in this repository.
+    /// Users, `@groups` of the server's configuration, and teams of the forge (`team:platform/sre`: a GitHub team, a GitLab group, a Gitea team), who may; `codeowners`: for each group of files that base's `CODEOWNERS` gives to somebody, an approval of these; empty: anyone with the right to approve in this repository.
     #[serde(default)]
     pub by: Vec<Str>,
 }

@@ -29,8 +29,8 @@ const NEEDED: [Permission; 6] = [
     Permission { key: "contents", words: "Contents", write: true, why: "to fetch and to merge" },
     Permission { key: "pull_requests", words: "Pull requests", write: true, why: "to read reviews and to merge" },
     Permission { key: "issues", words: "Issues", write: true, why: "to comment and to label" },
-    Permission { key: "statuses", words: "Commit statuses", write: true, why: "to tell how far a plan is, and to read what other programs say" },
-    Permission { key: "checks", words: "Checks", write: false, why: "to read what other programs say" },
+    Permission { key: "statuses", words: "Commit statuses", write: false, why: "to read what other programs say" },
+    Permission { key: "checks", words: "Checks", write: true, why: "to say how far a plan is, and to read what other programs say" },
 ];
 
 /// Without these something less is shown.

@@ -48,6 +48,10 @@ impl GitHub {
             *known = known.worse(check);
         };
         let mut in_our_name = None;
+        let us = match self.door.app() {
+            Some(app) => Some(app.me().await?.id),
+            None => None,
+        };
         for status in self.statuses(place, head).await? {
             let by = self.user(status.creator.as_ref());
             if by != *bot && status.context.starts_with(OwnStatus::OURS) {
@@ -61,6 +65,15 @@ impl GitHub {
             let Some(path) = next else { break };
             let (answer, after) = place.api.page(&path).await?;
             for run in answer.json::<CheckRuns>()?.check_runs {
+                let of = run.app.as_ref();
+                if us.is_some() && of.map(|app| app.id) == us {
+                    continue;
+                }
+                if run.name.starts_with(OwnStatus::OURS) {
+                    let by = User::new(of.and_then(|app| app.slug.as_deref()).unwrap_or("another app"));
+                    in_our_name = in_our_name.or(Some(forged(&run.name, &by)));
+                    continue;
+                }
                 say(&run.name, of_run(&run));
             }
             next = after;
@@ -119,7 +132,9 @@ mod tests {
 
     #[test]
     fn a_check_is_green_only_when_it_is_over_and_nobody_of_its_name_says_otherwise() {
-        let run = |status: &str, conclusion: Option<&str>| of_run(&CheckRun { name: "ci".into(), status: status.into(), conclusion: conclusion.map(str::to_owned) });
+        let run = |status: &str, conclusion: Option<&str>| {
+            of_run(&CheckRun { name: "ci".into(), status: status.into(), conclusion: conclusion.map(str::to_owned), ..CheckRun::default() })
+        };
         assert_eq!([run("completed", Some("success")), run("completed", Some("skipped")), run("completed", Some("neutral"))], [Check::Success; 3]);
         assert_eq!([run("in_progress", None), run("queued", Some("success"))], [Check::Pending; 2]);
         assert_eq!([run("completed", Some("action_required")), run("completed", Some("cancelled")), run("completed", None)], [Check::Failure; 3]);

@@ -16,6 +16,7 @@ mod merge;
 mod people;
 mod propose;
 mod reader;
+mod runs;
 mod setup;
 mod sweep;
 mod threads;

@@ -228,11 +228,36 @@ pub struct CheckRuns {
     pub check_runs: Vec<CheckRun>,
 }
 
-#[derive(Clone, Debug, Deserialize)]
+#[derive(Clone, Debug, Default, Deserialize)]
 pub struct CheckRun {
+    pub id: u64,
     pub name: String,
     pub status: String,
     pub conclusion: Option<String>,
+    #[serde(default)]
+    pub output: Option<CheckOutput>,
+    /// Whose it is.
+    #[serde(default)]
+    pub app: Option<CheckApp>,
+}
+
+impl CheckRun {
+    pub fn is_over(&self) -> bool {
+        self.status == "completed"
+    }
+}
+
+#[derive(Clone, Debug, Deserialize)]
+pub struct CheckOutput {
+    #[serde(default)]
+    pub title: Option<String>,
+}
+
+#[derive(Clone, Debug, Deserialize)]
+pub struct CheckApp {
+    pub id: u64,
+    #[serde(default)]
+    pub slug: Option<String>,
 }
 
 #[derive(Clone, Debug, Deserialize)]

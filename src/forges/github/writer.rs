@@ -27,7 +27,11 @@ impl ForgeWriter for GitHub {
             let place = self.place(&mr.repo)?;
             let before = last.face.as_ref();
             // Read each time, whatever was shown last: another account may have spoken in our name since.
-            self.show_statuses(mr, place, face, last.comment).await?;
+            let link = link(place, mr, last.comment);
+            match self.door.app() {
+                Some(app) => self.show_runs(app, mr, place, face, &link).await?,
+                None => self.show_statuses(place, face, &link).await?,
+            }
             self.show_labels(mr, place, face).await?;
             let progress = before.is_some_and(|before| before.labels == face.labels && before.statuses == face.statuses);
             if let Some(comment) = last.comment {
@@ -83,7 +87,7 @@ impl ForgeWriter for GitHub {
 
 impl GitHub {
     /// Sets the statuses that differ from what is there.
-    async fn show_statuses(&self, mr: &MrId, place: &Place, face: &Face, comment: Option<CommentId>) -> Result<(), NetError> {
+    async fn show_statuses(&self, place: &Place, face: &Face, link: &str) -> Result<(), NetError> {
         let bot = self.bot().await?;
         let there = self.statuses(place, &face.head).await?;
         for status in &face.statuses {
@@ -97,10 +101,6 @@ impl GitHub {
             let is = |known: &wire::Status| *known.context == *status.context && known.state == state && known.description.as_deref() == Some(&*text);
             if there.iter().any(|known| is(known) && self.user(known.creator.as_ref()) == *bot) {
                 continue;
-            }
-            let mut link = format!("{}/pull/{}", place.project.page, mr.number);
-            if let Some(comment) = comment {
-                link += &format!("#issuecomment-{}", comment.0);
             }
             let body = json!({ "state": state, "context": status.context, "description": text, "target_url": link });
             place.api.send(Weight::Status, Method::POST, &place.path(format!("/statuses/{}", face.head)), &body).await?;
@@ -175,4 +175,10 @@ impl GitHub {
         let body = json!({ "body": with_marker(mark, text) });
         place.api.send(Weight::Comment, Method::POST, &place.path(format!("/issues/{}/comments", mr.number)), &body).await.map(drop)
     }
+}
+
+/// Where a request's comment is, or will be.
+fn link(place: &Place, mr: &MrId, comment: Option<CommentId>) -> String {
+    let at = comment.map(|comment| format!("#issuecomment-{}", comment.0)).unwrap_or_default();
+    format!("{}/pull/{}{at}", place.project.page, mr.number)
 }

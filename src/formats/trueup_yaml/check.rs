@@ -234,7 +234,7 @@ impl Check<'_> {
                 named.push((name.clone(), self.place(&["policy", "approvals", &at, "by", &j.to_string()])));
             }
             // How many a group has, only the server knows; how many a team, only its forge.
-            let groups = rule.by.iter().any(|name| name.starts_with('@') || team_of(name).is_some());
+            let groups = rule.by.iter().any(|name| name.starts_with('@') || team_of(name).is_some() || &**name == "codeowners");
             if !people.is_empty() && !groups && rule.count as usize > people.len() {
                 self.fault(RefusalKind::Value, &count, format!("{} approvals are asked of {} people", rule.count, people.len()), "name more people, or ask fewer");
             }

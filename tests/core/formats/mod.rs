@@ -1,6 +1,7 @@
 //! Formats: YAML, trueup.yaml, octoDNS and its health checks, zone files.
 
 mod cel;
+mod codeowners;
 pub mod files;
 mod healthchecks;
 mod keytree;

@@ -15,7 +15,7 @@ pub const PERMISSIONS: [(&str, &str); 8] = [
     ("contents", "write"),
     ("pull_requests", "write"),
     ("issues", "write"),
-    ("statuses", "write"),
+    ("statuses", "read"),
     ("checks", "write"),
     ("deployments", "write"),
     ("administration", "write"),

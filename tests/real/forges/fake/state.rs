@@ -253,6 +253,9 @@ pub struct CheckRun {
     pub name: String,
     /// `None`: it runs.
     pub conclusion: Option<String>,
+    pub title: Option<String>,
+    pub summary: String,
+    pub link: Option<String>,
     pub at: i64,
 }
 
@@ -337,7 +340,8 @@ impl State {
 
     /// A program runs on a commit, or ran.
     pub fn run(&mut self, path: &str, commit: &str, app: &str, name: &str, conclusion: Option<&str>) {
-        let run = CheckRun { id: self.id(), app: app.into(), name: name.into(), conclusion: conclusion.map(str::to_owned), at: self.at() };
+        let (conclusion, at) = (conclusion.map(str::to_owned), self.at());
+        let run = CheckRun { id: self.id(), app: app.into(), name: name.into(), conclusion, title: None, summary: String::new(), link: None, at };
         self.project_mut(path).runs.entry(commit.to_owned()).or_default().push(run);
     }
 

@@ -1,8 +1,9 @@
 //! GitHub Apps: our driver signs in as one over a fake that checks every signature, time and permission.
 
 use super::{
-    super::fake::{FakeForge, Fault, Role, Wire, private_key},
+    super::fake::{FakeForge, Fault, Protection, Role, Wire, private_key},
     office::{PATH, Staff, driver_as},
+    town::Town,
 };
 use std::sync::Arc;
 use trueup::{
@@ -10,6 +11,7 @@ use trueup::{
     core::{
         model::{MrId, RepoId, Time},
         review::{Face, Label, Sighting, Status, StatusState, labels},
+        run::MergeAnswer,
     },
     forges::net::SignIn,
     ports::{Clock, ForgeError, ForgeErrorKind, Found, Hook, Outcome, SecretText, Shown, SystemClock, TestClock, Wish},
@@ -99,8 +101,79 @@ async fn an_app_reads_fetches_and_speaks_as_its_bot_with_one_token() {
         assert_eq!((comment.by.as_str(), comment.body.contains("on its way")), ("deploys[bot]", true));
     }
     let again = office.look().await.unwrap();
-    assert_eq!((again.comments.len(), again.altered, again.checks.len()), (0, None, 0), "what we said ourselves is ours");
+    assert_eq!((again.comments.len(), again.altered, again.checks.len()), (0, None, 0), "what we said ourselves is ours, and no check that we wait for");
     assert_eq!(office.issued(), 1);
+}
+
+/// Our runs on the head, oldest first: name, conclusion, title.
+fn runs(office: &AppOffice) -> Vec<(String, Option<String>, String)> {
+    let head = office.fake.tip(PATH, "mr").unwrap();
+    let state = office.fake.state();
+    let all = state.project(PATH).runs.get(&head).into_iter().flatten().filter(|run| run.app == "deploys");
+    all.map(|run| (run.name.clone(), run.conclusion.clone(), run.title.clone().unwrap_or_default())).collect()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_app_says_by_check_runs_what_an_account_says_by_statuses() {
+    let office = AppOffice::new().await;
+    let face = |state: StatusState, text: &str| {
+        let statuses = ["trueup/plan", "trueup/converged"].map(|context| Status { context: context.into(), state, text: text.into() });
+        Face { statuses: statuses.into(), ..office.face("**the plan** of this") }
+    };
+    let of = |conclusion: Option<&str>, title: &str| ["trueup/plan", "trueup/converged"].map(|name| (name.to_owned(), conclusion.map(str::to_owned), title.to_owned()));
+    let shown = office.hub.show(&mr(), &face(StatusState::Pending, "waits"), &Shown::default()).await.unwrap();
+    assert_eq!(runs(&office), of(None, "waits"));
+    office.fake.calls();
+    let shown = office.hub.show(&mr(), &face(StatusState::Pending, "waits"), &shown).await.unwrap();
+    assert!(office.fake.calls().iter().all(|call| !call.writes()), "what is said is not said again");
+    let shown = office.hub.show(&mr(), &face(StatusState::Success, "is live"), &shown).await.unwrap();
+    assert_eq!(runs(&office), of(Some("success"), "is live"), "the same runs come to their end");
+    {
+        let head = office.fake.tip(PATH, "mr").unwrap();
+        let state = office.fake.state();
+        let run = |name: &str| state.project(PATH).runs[&head].iter().rfind(|run| run.name == name).unwrap().clone();
+        let comment = format!("#issuecomment-{}", shown.comment.unwrap().0);
+        assert!(run("trueup/plan").summary.contains("**the plan** of this") && run("trueup/plan").link.is_some_and(|link| link.ends_with(&comment)));
+        assert!(!run("trueup/converged").summary.contains("the plan** of this") && run("trueup/converged").summary.contains(&comment));
+        assert!(state.project(PATH).statuses.is_empty());
+    }
+    let shown = office.hub.show(&mr(), &face(StatusState::Pending, "waits anew"), &shown).await.unwrap();
+    let all: Vec<_> = of(Some("success"), "is live").into_iter().chain(of(None, "waits anew")).collect();
+    assert_eq!(runs(&office), all, "what is over stays over");
+    office.hub.show(&mr(), &face(StatusState::Failure, "failed"), &shown).await.unwrap();
+    let last: Vec<_> = of(Some("success"), "is live").into_iter().chain(of(Some("failure"), "failed")).collect();
+    assert_eq!(runs(&office), last);
+    let head = office.fake.tip(PATH, "mr").unwrap();
+    office.fake.state().run(PATH, &head, "actions", "ci", Some("success"));
+    office.fake.state().run(PATH, &head, "actions", "trueup/rollout", Some("success"));
+    let seen = office.look().await.unwrap();
+    assert_eq!(seen.checks.keys().map(|name| &**name).collect::<Vec<_>>(), ["ci"], "ours are not waited for");
+    assert!(seen.altered.is_some(), "a run in our name by another app is told");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_answer_to_a_run_that_is_lost_makes_no_second_one() {
+    let office = AppOffice::new().await;
+    office.fake.fail(Fault { after: true, ..Fault::status(502).once().on("POST", "/check-runs") });
+    office.hub.show(&mr(), &office.face("x"), &Shown::default()).await.expect_err("the answer is lost");
+    office.hub.show(&mr(), &office.face("x"), &Shown::default()).await.unwrap();
+    assert_eq!(runs(&office).len(), 1);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_rule_that_binds_our_check_to_the_app_is_met_by_its_run_alone() {
+    let office = AppOffice::new().await;
+    office.hub.furnish(&RepoId::new("dns"), &Wish { hook: None, labels: Vec::new() }, false).await;
+    let head = office.fake.tip(PATH, "mr").unwrap();
+    office.fake.state().status(PATH, &head, "ada", "trueup/converged", "success", "", None);
+    let merge = async || office.hub.merge(super::office::ticket(&office.look().await.unwrap(), &office.folder.path().join("mirror.git"))).await.unwrap();
+    let refused = merge().await;
+    assert!(matches!(&refused, MergeAnswer::Refused { transient: true, why } if why.contains("trueup/converged")), "{refused:?}");
+    let converged = Status { context: "trueup/converged".into(), state: StatusState::Success, text: "live".into() };
+    office.hub.show(&mr(), &Face { statuses: vec![converged], ..office.face("x") }, &Shown::default()).await.unwrap();
+    let merged = merge().await;
+    assert!(matches!(merged, MergeAnswer::Merged { .. }), "{merged:?}");
+    assert_eq!(office.fake.state().request_mut(PATH, 1).merged.as_ref().map(|merged| merged.by.clone()).as_deref(), Some("deploys[bot]"));
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -257,4 +330,41 @@ async fn the_repositories_that_were_chosen_for_the_app_are_those_it_finds() {
     assert_eq!(found().await, ["platform/mail"]);
     let error = office.hub.repositories("nobody").await.unwrap_err();
     assert!(error.what.contains("not installed for nobody"), "{error}");
+}
+
+#[test]
+fn a_server_that_is_an_app_plans_runs_proves_and_merges_while_its_tokens_end() {
+    let town = Town::as_app("");
+    let rules = Protection {
+        required_statuses: ["trueup/converged".to_owned()].into(),
+        bound: [("trueup/converged".to_owned(), town.fake.with_app(|app| app.id))].into(),
+        may_push: ["trueup[bot]".to_owned()].into(),
+        for_admins: true,
+        ..Protection::default()
+    };
+    town.fake.protect(PATH, "main", rules);
+    let (number, head) = town.propose("move-www", "192.0.2.92");
+    town.until_phase(number, "awaiting_approval");
+    let told = |town: &Town| (town.sticky(number).1, town.run_of(&head, "trueup/plan"), town.run_of(&head, "trueup/converged"));
+    town.until("the comment and the runs", |town| told(town) == (1, "success".to_owned(), "runs".to_owned()));
+    // Suspended: nothing is heard there, and the page carries the command.
+    town.fake.with_app(|app| app.installations[0].suspended = true);
+    town.trueup("ben", &["mr", "approve", &number.to_string(), "--repo", "dns"]);
+    town.until("the new address", |town| town.leads_to("192.0.2.92"));
+    assert_eq!(town.merged_by(number), None);
+    town.fake.with_app(|app| {
+        app.installations[0].suspended = false;
+        app.tokens.clear();
+    });
+    town.until("the merge", |town| {
+        // A merge that was refused meanwhile waits for a person's word.
+        if town.phase(number) == "failed" {
+            town.trueup("ben", &["mr", "retry", &number.to_string(), "--repo", "dns"]);
+        }
+        town.phase(number) == "merged"
+    });
+    town.until("the last run", |town| town.run_of(&head, "trueup/converged") == "success");
+    assert_eq!(town.merged_by(number).as_deref(), Some("trueup[bot]"));
+    assert_eq!(town.sticky(number).1, 1);
+    assert!(town.log().contains("is suspended"), "the log says why it waited");
 }

@@ -6,6 +6,7 @@ mod faults;
 mod look;
 mod merge;
 mod office;
+mod owners;
 mod propose;
 mod setup;
 mod stories;

@@ -105,20 +105,23 @@ impl Office {
 
     /// The ticket that the merge gate gives for what the forge shows now.
     pub async fn ticket(&self) -> MergeTicket {
-        let sighting = self.look().await;
-        let Merge::Clean(tree) = self.mirror().merge(&sighting.base, &sighting.head).unwrap() else { panic!("conflict") };
-        let key = PlanKey { base: sighting.base.clone(), head: sighting.head.clone(), tree };
-        let policy = Policy::default();
-        let mut window = Window::single(&policy);
-        window.ask(1, Time(0));
-        window.pass(Time(1));
-        let conditions = Conditions { now: Time(2), sighting: &sighting, key: &key, policy: &policy, approvals: &[], halted: false };
-        let mr = self.mr(1);
-        let gate = MergeGate { mr: &mr, conditions, digest: Digest::of("plan", &[b"one"]), window: &window, skipped: 0, unmerged: &Default::default() };
-        match gate.judge() {
-            Verdict::Go(ticket) => ticket,
-            other => panic!("{other:?}"),
-        }
+        ticket(&self.look().await, &self.folder.path().join("mirror.git"))
+    }
+}
+
+/// The ticket that the merge gate gives for what was seen.
+pub fn ticket(sighting: &Sighting, mirror: &std::path::Path) -> MergeTicket {
+    let Merge::Clean(tree) = GitRepo::open(mirror).unwrap().merge(&sighting.base, &sighting.head).unwrap() else { panic!("conflict") };
+    let key = PlanKey { base: sighting.base.clone(), head: sighting.head.clone(), tree };
+    let policy = Policy::default();
+    let mut window = Window::single(&policy);
+    window.ask(1, Time(0));
+    window.pass(Time(1));
+    let conditions = Conditions { now: Time(2), sighting, key: &key, policy: &policy, approvals: &[], halted: false };
+    let gate = MergeGate { mr: &sighting.mr, conditions, digest: Digest::of("plan", &[b"one"]), window: &window, skipped: 0, unmerged: &Default::default() };
+    match gate.judge() {
+        Verdict::Go(ticket) => ticket,
+        other => panic!("{other:?}"),
     }
 }
 

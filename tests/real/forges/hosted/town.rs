@@ -50,6 +50,15 @@ impl Town {
 
     /// And with more keys of `server.yaml`.
     pub fn with(wire: Wire, policy: &str, more: &str) -> Self {
+        Self::with_account(wire, policy, more, false)
+    }
+
+    /// On GitHub as an app `trueup`, which `platform` installed.
+    pub fn as_app(policy: &str) -> Self {
+        Self::with_account(Wire::GitHub, policy, "", true)
+    }
+
+    fn with_account(wire: Wire, policy: &str, more: &str, app: bool) -> Self {
         let threads = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().expect("threads can be started");
         let fake = threads.block_on(FakeForge::start(wire));
         let dns = DnsServer::bind();
@@ -58,6 +67,13 @@ impl Town {
         let roles: Vec<(&str, Role)> = PEOPLE.into_iter().chain(["trueup"]).map(|who| (who, Role::Write)).chain([("mallory", Role::Read)]).collect();
         fake.project(PATH, &roles, &[("trueup.yaml", &format!("{SOURCES}{policy}")), (&format!("zones/{zone}yaml"), &yaml)]);
         let dir = tempfile::tempdir().expect("a temporary folder");
+        let mut account = "token: { file: trueup.token }".to_owned();
+        if app {
+            fake.app("trueup", "platform");
+            let (id, pem) = fake.with_app(|app| (app.id, app.pem.clone()));
+            std::fs::write(dir.path().join("app.pem"), pem).expect("the folder is writable");
+            account = format!("app: {{ id: {id}, key: {{ file: app.pem }} }}");
+        }
         let (at, port) = (dir.path(), free_port());
         let write = |name: &str, text: &str| std::fs::write(at.join(name), text).expect("the folder is writable");
         for person in PEOPLE.into_iter().chain(["trueup"]) {
@@ -70,7 +86,7 @@ impl Town {
             Wire::GitLab => "gitlab",
         };
         let config = format!(
-            "listen: 127.0.0.1:{port}\ndata: {data}\nsecrets: {secrets}\nusers:\n{users}forges:\n  work:\n    kind: {kind}\n    url: {url}\n    token: {{ file: trueup.token }}\nrepositories:\n  - name: dns\n    forge: work\n    project: {PATH}\n    \
+            "listen: 127.0.0.1:{port}\ndata: {data}\nsecrets: {secrets}\nusers:\n{users}forges:\n  work:\n    kind: {kind}\n    url: {url}\n    {account}\nrepositories:\n  - name: dns\n    forge: work\n    project: {PATH}\n    \
              approvers: [ana, ben]\n    admins: [root]\n    grants:\n      - target: inside\n        units: [\"{zone}\"]\nlimits:\n  sweep: 1s\ntargets:\n  inside:\n    kind: dns/rfc2136\n    address: {addr}\n    nameservers: [{addr}]\n    tsig: {{ name: {KEY_NAME}, algorithm: {KEY_ALGORITHM}, secret: {{ file: tsig.key }} }}\n{more}",
             data = at.join("data").display(),
             secrets = at.display(),
@@ -112,7 +128,7 @@ impl Town {
     pub fn marks(&self, number: u64, comment: u64) -> Vec<Reaction> {
         let mut state = self.fake.state();
         let found = state.request_mut(PATH, number).comments.iter().find(|one| one.id == comment).expect("it is there");
-        let mut all: Vec<Reaction> = found.reactions.iter().filter(|(who, _)| who == "trueup").filter_map(|(_, name)| reaction(name)).collect();
+        let mut all: Vec<Reaction> = found.reactions.iter().filter(|(who, _)| matches!(&**who, "trueup" | "trueup[bot]")).filter_map(|(_, name)| reaction(name)).collect();
         all.sort_unstable();
         all
     }
@@ -120,7 +136,7 @@ impl Town {
     /// Our comments, oldest first.
     pub fn ours(&self, number: u64) -> Vec<String> {
         let mut state = self.fake.state();
-        state.request_mut(PATH, number).comments.iter().filter(|comment| comment.by == "trueup").map(|comment| comment.body.clone()).collect()
+        state.request_mut(PATH, number).comments.iter().filter(|comment| matches!(&*comment.by, "trueup" | "trueup[bot]")).map(|comment| comment.body.clone()).collect()
     }
 
     /// Our comment that is edited in place, and how many there are of it.
@@ -133,6 +149,13 @@ impl Town {
         let state = self.fake.state();
         let last = state.project(PATH).statuses.get(head).into_iter().flatten().rfind(|status| status.context == context);
         last.map(|status| status.state.clone()).unwrap_or_default()
+    }
+
+    /// What our check run of a name came to, or that it runs.
+    pub fn run_of(&self, head: &str, name: &str) -> String {
+        let state = self.fake.state();
+        let last = state.project(PATH).runs.get(head).into_iter().flatten().rfind(|run| run.name == name && run.app == "trueup");
+        last.map(|run| run.conclusion.clone().unwrap_or_else(|| "runs".to_owned())).unwrap_or_default()
     }
 
     pub fn has_label(&self, number: u64, label: &str) -> bool {

@@ -3,7 +3,7 @@
 use super::super::state::{Role, State};
 use super::{
     super::door::{Answer, Ask, paged},
-    deploy, git, json, pulls, setup,
+    deploy, git, json, pulls, runs, setup,
 };
 use serde_json::{Value, json};
 
@@ -59,6 +59,7 @@ fn repository(state: &mut State, ask: &Ask<'_>, path: &str, rest: &[&str]) -> An
             let queued = state.project(path).protection.get(*branch).is_some_and(|rules| rules.queue);
             Answer::ok(if queued { json!([{ "type": "merge_queue" }]) } else { json!([]) })
         }
+        (_, ["check-runs", ..]) => runs::answer(state, ask, path, &rest[1..]),
         (_, ["deployments", ..]) => deploy::answer(state, ask, path, &rest[1..]),
         (_, ["hooks" | "labels", ..] | ["branches", _, "protection"]) => setup::answer(state, ask, path, rest),
         (_, ["pulls", ..]) => pulls::answer(state, ask, path, &rest[1..]),
@@ -72,7 +73,7 @@ fn repository(state: &mut State, ask: &Ask<'_>, path: &str, rest: &[&str]) -> An
             Answer::ok(json!({ "sha": sha, "total_count": statuses.len(), "statuses": statuses, "state": "pending" }))
         }
         ("GET", ["commits", sha, "check-runs"]) => {
-            let runs: Vec<Value> = state.project(path).runs.get(*sha).into_iter().flatten().map(|run| json::run(run, sha)).collect();
+            let runs: Vec<Value> = runs::newest(state, ask, path, sha).into_iter().map(|run| json::run(state, run, sha)).collect();
             let total = runs.len();
             let mut page = paged(ask, API, runs);
             page.body = json!({ "total_count": total, "check_runs": page.body });

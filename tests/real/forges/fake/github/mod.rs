@@ -7,6 +7,7 @@ mod git;
 mod graphql;
 mod json;
 mod pulls;
+mod runs;
 mod setup;
 
 pub use answer::answer;
