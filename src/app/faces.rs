@@ -46,6 +46,14 @@ fn is_progress(shown: &Shown, face: &Face) -> bool {
     shown.face.as_ref().is_some_and(|last| (&last.head, &last.statuses, &last.labels, last.plan) == (&face.head, &face.statuses, &face.labels, face.plan))
 }
 
+/// A face as the configuration lets its forge have it.
+fn let_in(mut face: Face, deployments: bool) -> Face {
+    if !deployments {
+        face.deployments.clear();
+    }
+    face
+}
+
 /// Makes the forge show the newest face; older ones that it never showed are dropped.
 pub struct FaceWriter {
     /// The newest face with its number.
@@ -72,6 +80,7 @@ impl FaceWriter {
                 let mut patience = Patience::new(FORGE_WAIT, FORGE_WAIT_MOST);
                 loop {
                     let (n, Some(face)) = faces.borrow_and_update().clone() else { break };
+                    let face = let_in(face, world.repositories.get(&mr.repo).is_some_and(|repo| repo.deployments));
                     let rest = edited.map(|at| pause.saturating_sub(at.elapsed())).filter(|rest| !rest.is_zero() && is_progress(&shown, &face));
                     if let Some(rest) = rest {
                         // What is more than progress is shown at once; whoever shows faces may be gone meanwhile.
@@ -139,5 +148,21 @@ impl FaceWriter {
     /// Whether the forge shows the newest face.
     pub fn is_shown(&self) -> bool {
         self.shown.load(Ordering::SeqCst) == self.newest.borrow().0
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::core::{
+        model::CommitId,
+        review::{Deployment, DeploymentState},
+    };
+
+    #[test]
+    fn runs_are_shown_among_the_deployments_unless_the_configuration_says_no() {
+        let run = Deployment { environment: "inside".into(), state: DeploymentState::InProgress, text: "rolling".into(), url: None };
+        let face = Face { head: CommitId::new("h"), comment: "c".into(), plan: None, statuses: Vec::new(), labels: Vec::new(), deployments: vec![run] };
+        assert_eq!((let_in(face.clone(), true).deployments.len(), let_in(face, false).deployments.len()), (1, 0));
     }
 }

@@ -265,3 +265,20 @@ async fn keep(world: &World, repo: &RepoId, change: impl Fn(Reign) -> Reign) -> 
     }
     Err("which branch governs is written by too many at once".to_owned())
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_takeover_that_came_to_nothing_is_forgotten_and_no_other() {
+        let mr = |number| MrId { repo: RepoId::new("dns@release"), number };
+        let next = Next { branch: "release/2".into(), base: CommitId::new("b"), tree: TreeId::new("t"), mr: mr(7), at: Some(Time(1)) };
+        let reign = Reign { governs: "release/1".into(), next: Some(next) };
+        assert_eq!(forgotten(reign.clone(), &mr(7)), Reign { next: None, ..reign.clone() });
+        assert_eq!(forgotten(reign.clone(), &mr(8)), reign);
+        // As older versions wrote it.
+        let row: Reign = serde_json::from_str(r#"{"governs":"release/1","next":{"branch":"release/2","base":"b","tree":"t","mr":{"repo":"dns@release","number":7}}}"#).unwrap();
+        assert_eq!(row.next.and_then(|next| next.at), None);
+    }
+}

@@ -280,6 +280,7 @@ pub(super) fn governed(server: &config::Server, named: &config::Repository, path
         secrets: named.secrets.clone(),
         probes: named.probes.clone(),
         claim_ttl: server.limits.claim_ttl,
+        deployments: server.forges.get(&named.forge).is_none_or(|forge| forge.deployments),
         people: Arc::new(Known {
             told: true,
             users: server.users.iter().map(|user| user.name.clone()).chain(server.accounts()).collect(),

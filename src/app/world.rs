@@ -136,6 +136,8 @@ pub struct Repository {
     pub probes: ProbeGrant,
     /// How long a stopped change holds its claims before its owner is called.
     pub claim_ttl: Span,
+    /// Whether runs are shown among the deployments of its forge.
+    pub deployments: bool,
     /// Whom policy may name.
     pub people: Arc<Known>,
     /// The teams of the forge that base's policy names, by the base they were read at.

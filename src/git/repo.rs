@@ -71,12 +71,17 @@ impl GitRepo {
 
     /// What the last paragraph of a commit's message says under a key (`Key: value`).
     pub fn trailer(&self, commit: &CommitId, key: &str) -> Result<Option<String>, RepoError> {
+        Ok(self.trailers(commit, key)?.into_iter().next())
+    }
+
+    /// All of them, where there are several.
+    pub fn trailers(&self, commit: &CommitId, key: &str) -> Result<Vec<String>, RepoError> {
         let id = oid(commit.as_str())?;
         self.with_repo(|repo| {
             let commit = repo.find_commit(id).map_err(wrong)?;
             let message = String::from_utf8_lossy(commit.message_bytes()).into_owned();
             let last = message.trim_end().rsplit("\n\n").next().unwrap_or_default();
-            Ok(last.lines().find_map(|line| line.strip_prefix(key)?.strip_prefix(": ")).map(str::to_owned))
+            Ok(last.lines().filter_map(|line| line.strip_prefix(key)?.strip_prefix(": ")).map(str::to_owned).collect())
         })
     }
 

@@ -41,6 +41,9 @@ pub struct Forge {
     /// Lets the token travel unencrypted to a forge at `http://` that is not on this machine.
     #[serde(default)]
     pub insecure: bool,
+    /// Whether runs are shown among the forge's deployments, where it has such. On GitHub deployments are events, and workflows that wait for them start: say `false` where some would.
+    #[serde(default = "default_deployments")]
+    pub deployments: bool,
     /// Groups whose repositories are found by asking, and what each of them gets.
     #[serde(default)]
     pub discover: Vec<Discover>,
@@ -50,6 +53,10 @@ pub struct Forge {
     /// How long one answer may take.
     #[serde(default = "default_answer")]
     pub answer_timeout: crate::core::model::Span,
+}
+
+fn default_deployments() -> bool {
+    true
 }
 
 /// A GitHub App.

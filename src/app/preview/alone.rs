@@ -141,6 +141,7 @@ fn ungoverned(state: Arc<dyn StateRepo>, targets: &Targets) -> Repository {
         grants: targets.keys().map(|target| Grant { target: target.clone(), units: Vec::new(), sensitive: Vec::new(), shared: false }).collect(),
         admins: Vec::new(),
         approvers: None,
+        deployments: false,
         required_checks: Vec::new(),
         secrets: Vec::new(),
         probes: ProbeGrant::default(),

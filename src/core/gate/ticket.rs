@@ -65,3 +65,19 @@ impl MergeTicket {
         &self.pin.digest
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::core::model::RepoId;
+
+    #[test]
+    fn a_ticket_of_an_older_version_names_no_branch_and_holds_for_any() {
+        let digest = serde_json::to_value(Digest::of("plan", &[b"one"])).unwrap();
+        let pin: Pin = serde_json::from_value(serde_json::json!({ "head": "h", "base": "b", "tree": "t", "digest": digest })).unwrap();
+        let ticket = |pin| MergeTicket::new(MrId { repo: RepoId::new("dns"), number: 7 }, pin);
+        assert_eq!(ticket(pin.clone()).strays("main"), None);
+        let pin = Pin { into: Some("main".into()), ..pin };
+        assert_eq!((ticket(pin.clone()).strays("main"), ticket(pin).strays("release").as_deref()), (None, Some("dns!7 goes to `release` by now, not to `main`")));
+    }
+}

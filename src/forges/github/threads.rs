@@ -51,6 +51,18 @@ struct Said {
 #[derive(Deserialize)]
 struct Fault {
     message: String,
+    /// `NOT_FOUND`, `FORBIDDEN`, …; none of a fault of GitHub's own.
+    #[serde(rename = "type", default)]
+    kind: Option<String>,
+}
+
+impl Fault {
+    /// What is wrong, in words that are the same the next time: those of a fault of GitHub's own name the request.
+    fn said(&self) -> String {
+        let steady = |word: &&str| !(word.contains(':') && word.chars().filter(char::is_ascii_hexdigit).count() >= 8);
+        let words: Vec<&str> = self.message.split_whitespace().filter(steady).collect();
+        crate::core::review::escape::cut(&words.join(" "), 200)
+    }
 }
 
 #[derive(Deserialize)]
@@ -96,8 +108,10 @@ impl GitHub {
         let mut edited: BTreeSet<String> = ids.iter().map(|id| (*id).to_owned()).collect();
         for ids in ids.chunks(AT_ONCE) {
             let said: Asked = place.questions.send(Weight::Status, Method::POST, "/graphql", &json!({ "query": EDITED, "variables": { "ids": ids } })).await?.json()?;
-            let Some(data) = said.data else {
-                let fault = said.errors.first().map(|fault| crate::core::review::escape::cut(&fault.message, 200)).unwrap_or_default();
+            // A comment that is gone is named among the faults, and is no fault; of any other fault nobody knows what it hides.
+            let fault = said.errors.iter().find(|fault| fault.kind.as_deref() != Some("NOT_FOUND"));
+            let (Some(data), None) = (said.data, fault) else {
+                let fault = fault.or(said.errors.first()).map(Fault::said).unwrap_or_default();
                 return Err(NetError::new(ForgeErrorKind::Denied, format!("forge {} does not tell whether comments were edited: {fault}", self.name)));
             };
             for comment in data.nodes.into_iter().flatten().filter(|comment| comment.last_edited_at.is_none()) {
@@ -115,7 +129,7 @@ impl GitHub {
         for _ in 0..MOST {
             let asked = json!({ "query": QUERY, "variables": { "owner": owner, "name": name, "number": number, "after": after } });
             let said: Said = place.questions.send(Weight::Status, Method::POST, "/graphql", &asked).await?.json()?;
-            let fault = said.errors.first().map(|fault| crate::core::review::escape::cut(&fault.message, 200));
+            let fault = said.errors.first().map(Fault::said);
             let threads = said.data.and_then(|data| data.repository?.pull_request).map(|pull| pull.review_threads);
             let (Some(threads), None) = (threads, &fault) else {
                 let what = format!(
@@ -134,5 +148,20 @@ impl GitHub {
         }
         let what = format!("{}#{number} has more threads than the {} that are read; close it and open another", place.project.path, MOST * 100);
         Err(NetError::new(ForgeErrorKind::Invalid, what))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_fault_is_told_in_the_same_words_each_time() {
+        let said = |id: &str| {
+            let message = format!("Something went wrong while executing your query. Please include `{id}` when reporting this issue.");
+            Fault { message, kind: None }.said()
+        };
+        assert_eq!(said("8C1A:2F51:19E2B5A:1C0F2A6:6720A1B2"), said("D0B2:3A77:41F2C11:4AA0B0D:6720A1C9"));
+        assert_eq!(Fault { message: "Resource not accessible: by token".into(), kind: None }.said(), "Resource not accessible: by token");
     }
 }

@@ -93,9 +93,12 @@ impl Mirror {
     /// Makes the commit of a proposal and moves its branch there from where it was when that was decided; if it moved since, nothing is overwritten.
     pub async fn propose(&self, proposal: &Proposal, bot: &User, at: Time, before: Option<&CommitId>) -> Result<CommitId, NetError> {
         let (git, new, by) = (self.git().clone(), proposal.clone(), bot.clone());
+        // Whoever had it made before is not forgotten because it is made anew.
+        let mut askers: BTreeSet<String> = before.and_then(|before| self.git().trailers(before, ASKED_BY).ok()).into_iter().flatten().collect();
+        askers.extend(new.asked_by.iter().map(ToString::to_string));
         let made = tokio::task::spawn_blocking(move || {
             let mut message = format!("{}\n\n{PROPOSED}: {} {}\n", new.message.trim_end(), new.key, new.content());
-            if let Some(by) = &new.asked_by {
+            for by in &askers {
                 message.push_str(&format!("{ASKED_BY}: {by}\n"));
             }
             let scratch = format!("refs/trueup/proposed/{}", new.key);
@@ -125,7 +128,7 @@ impl Mirror {
 
     /// Who had made what a merge request brings: what was pushed on top of it makes it nobody else's.
     pub fn asked_by(&self, standing: &Standing) -> BTreeSet<User> {
-        standing.ahead.iter().filter_map(|commit| self.git().trailer(commit, ASKED_BY).ok().flatten()).map(User::new).collect()
+        standing.ahead.iter().filter_map(|commit| self.git().trailers(commit, ASKED_BY).ok()).flatten().map(User::new).collect()
     }
 }
 

@@ -265,8 +265,8 @@ pub fn one_path_may_be_several_repositories_each_with_its_branches(world: &dyn F
 }
 
 pub fn who_made_the_branch_that_takes_over_counts_as_a_pusher(world: &dyn ForgeWorld) {
-    world.push("root", "next/1", &[("zones/base.yaml", "base: 1\n")]);
-    world.push_as("cleo", "ben", "next/2", &[("zones/base.yaml", "base: 2\n")]);
+    world.push("root", "next/1", &[("zones/base.yaml", "base: next/1\n")]);
+    world.push_as("cleo", "ben", "next/2", &[("zones/base.yaml", "base: next/2\n")]);
     run(world.driver().branches(&RepoId::new("dns@next"))).unwrap();
     let (number, _) = world.request("one");
     let theirs = MrId { repo: RepoId::new("dns@next"), number };

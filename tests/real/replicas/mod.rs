@@ -7,3 +7,4 @@ mod merging;
 mod store;
 mod stories;
 mod sweeps;
+mod takeovers;

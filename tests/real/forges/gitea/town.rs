@@ -305,7 +305,7 @@ impl Town {
         if body == "/trueup approve" {
             self.until("the plan where people read it", |town| {
                 let digest = town.show(number)["digest"].as_str().map(|digest| format!("plan `{}", &digest[..12]));
-                digest.is_some_and(|digest| town.try_sticky(number).is_some_and(|(_, body)| body.contains(&digest)))
+                digest.is_some_and(|digest| town.try_sticky(number).is_none_or(|(_, body)| body.contains(&digest)))
             });
         }
         self.in_another_second();

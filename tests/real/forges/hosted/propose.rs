@@ -39,6 +39,14 @@ async fn one_is_open_at_a_time_and_holds_what_was_said_last(wire: Wire) {
     let seen = office.hub.look(&mr(1), None).await.unwrap();
     assert_eq!((seen.proposed.as_deref(), seen.author_trusted), (Some("drift"), true));
     assert!(seen.pushers.contains(&User::new("ada")), "whoever had it made approves nothing: {:?}", seen.pushers);
+    // Made anew by itself, or for somebody else, it is still of those before.
+    for asked_by in [None, Some(User::new("root"))] {
+        let text = format!("for {asked_by:?}");
+        let anew = Proposal { asked_by, ..proposal(&office, &text) };
+        assert_eq!(office.hub.propose(&anew).await.unwrap(), Proposed::Open(mr(1)));
+    }
+    let seen = office.hub.look(&mr(1), None).await.unwrap();
+    assert!(seen.own_head && seen.pushers.is_superset(&["ada", "root"].map(User::new).into()), "{:?}", seen.pushers);
 }
 
 async fn one_that_somebody_pushed_to_is_theirs(wire: Wire) {
