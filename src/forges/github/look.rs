@@ -45,7 +45,7 @@ impl GitHub {
         let own_head = proposed.is_some() && only_ours(&pushers, &bot);
         pushers.extend(standing.iter().flat_map(|standing| place.mirror.asked_by(standing)));
         if let Stand::Newer(from) = place.project.branch.stand(&pull.base.name) {
-            pushers.extend(self.made(place, &from, &pull, &mut unread).await?);
+            pushers.extend(self.made(place, &from, (&pull, &base), &mut unread).await?);
         }
         let reviews = unread.part(self.reviews(&mr.repo, place, mr.number, &head).await)?;
         let open_threads = if pull.review_comments > 0 { unread.part(self.open_threads(place, mr.number).await)? } else { 0 };

@@ -58,8 +58,8 @@ impl GitHub {
     }
 
     /// Who brought what is on a branch that is to take over from another: they do not approve that (I2).
-    pub(super) async fn made(&self, place: &Place, from: &str, pull: &Pull, unread: &mut Unread) -> Result<BTreeSet<User>, NetError> {
-        let brings = place.mirror.standing(&format!("refs/heads/{from}"), &CommitId::new(pull.base.sha.clone()))?;
+    pub(super) async fn made(&self, place: &Place, from: &str, (pull, base): (&Pull, &CommitId), unread: &mut Unread) -> Result<BTreeSet<User>, NetError> {
+        let brings = place.mirror.standing(&format!("refs/heads/{from}"), base)?;
         let mut found = self.called(brings.map(|brings| brings.authors).unwrap_or_default());
         found.extend(unread.part(self.who_pushed(place, &place.project.path, &pull.base.name, pull).await)?);
         Ok(found)

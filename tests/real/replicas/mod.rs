@@ -7,4 +7,3 @@ mod merging;
 mod store;
 mod stories;
 mod sweeps;
-mod takeovers;
