@@ -82,10 +82,10 @@ impl GiteaServer {
         let scheme = if tls.is_some() { "https" } else { "http" };
         let ini = format!(
             "RUN_USER = {user}\nRUN_MODE = prod\nWORK_PATH = {at}\n[server]\nPROTOCOL = {scheme}\n{tls}HTTP_ADDR = 127.0.0.1\nHTTP_PORT = {port}\nROOT_URL = {scheme}://127.0.0.1:{port}/\n\
-             DISABLE_SSH = true\nOFFLINE_MODE = true\nSTATIC_ROOT_PATH = {files}\n[database]\nDB_TYPE = sqlite3\nPATH = {at}/gitea.db\nSQLITE_TIMEOUT = 20000\n[security]\nINSTALL_LOCK = true\n\
+             DISABLE_SSH = true\nOFFLINE_MODE = true\nSTATIC_ROOT_PATH = {files}\n[database]\nDB_TYPE = sqlite3\nPATH = {at}/gitea.db\nSQLITE_TIMEOUT = 20000\nSQLITE_JOURNAL_MODE = WAL\n[security]\nINSTALL_LOCK = true\n\
              SECRET_KEY = tests\nINTERNAL_TOKEN = eyJhbGciOiJIUzI1NiIsInR5cCI6IkpXVCJ9.eyJuYmYiOjE3MDAwMDAwMDB9.3pqN6xvqVQ5bVY2m0T3l7e0yqk8M9wZ0m7o8m5yqk8M\nPASSWORD_HASH_ALGO = pbkdf2$1$50\nPASSWORD_COMPLEXITY = off\n\
              [repository]\nROOT = {at}/repositories\nDEFAULT_BRANCH = main\n[webhook]\nALLOWED_HOST_LIST = loopback\n[actions]\nENABLED = false\n[mailer]\nENABLED = false\n[service]\nDISABLE_REGISTRATION = true\n\
-             [log]\nMODE = console\nLEVEL = Warn\n[indexer]\nISSUE_INDEXER_TYPE = db\n[cron]\nENABLED = false\n[queue]\nTYPE = channel\n[lfs]\nENABLED = false\n[packages]\nENABLED = false\n",
+             [log]\nMODE = console\nLEVEL = Warn\n[indexer]\nISSUE_INDEXER_TYPE = db\n[cron]\nENABLED = false\n[queue]\nTYPE = channel\n[lfs]\nENABLED = false\n[packages]\nENABLED = false\n[git.config]\ncore.fsync = none\n",
             user = user.trim(),
             tls = tls.unwrap_or_default(),
             at = dir.path().display(),

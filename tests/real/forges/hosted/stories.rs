@@ -120,31 +120,6 @@ fn a_protected_branch_takes_the_merge_once_converged_is_green(wire: Wire) {
     assert!(town.main_holds("192.0.2.81"));
 }
 
-fn a_review_approves_where_policy_lets_it(wire: Wire) {
-    let town = Town::with_policy(wire, "  reviews_count: true\n");
-    let (number, _) = town.propose("move-www", "192.0.2.82");
-    town.until_phase(number, "awaiting_approval");
-    town.until("the plan in the comment", |town| town.sticky(number).0.contains("192.0.2.82"));
-    // A review counts for what was published before it.
-    let now = jiff::Timestamp::now().as_second();
-    town.until("another second", |_| jiff::Timestamp::now().as_second() > now);
-    town.fake.review(PATH, number, "ben", Verdict::Approved);
-    town.until_phase(number, "merged");
-    assert!(town.main_holds("192.0.2.82"));
-}
-
-fn a_push_under_an_approval_is_planned_and_asked_for_anew(wire: Wire) {
-    let town = Town::start(wire);
-    let (number, _) = town.propose("move-www", "192.0.2.83");
-    town.fake.draft(PATH, number, "ana", true);
-    town.until_phase(number, "awaiting_approval");
-    town.comment(number, "ben", "/trueup approve");
-    town.until("the approval", |town| town.show(number)["approvals"].to_string().contains("ben"));
-    let head = town.push("move-www", "192.0.2.84");
-    town.until("the new plan", |town| town.show(number)["head"] == head.as_str() && town.phase(number) == "awaiting_approval");
-    assert!(!town.leads_to("192.0.2.84") && !town.leads_to("192.0.2.83"));
-}
-
 fn what_lands_on_a_base_that_moved_at_the_last_moment_is_an_alarm(wire: Wire) {
     let town = Town::start(wire);
     let (number, _) = town.propose("move-www", "192.0.2.85");
@@ -201,8 +176,6 @@ told_on_both! {
     a_token_revoked_in_between_is_told_and_a_new_one_goes_on,
     a_protected_branch_takes_the_merge_once_converged_is_green,
     a_team_of_the_forge_approves_as_it_is_when_it_approves,
-    a_review_approves_where_policy_lets_it,
-    a_push_under_an_approval_is_planned_and_asked_for_anew,
     what_lands_on_a_base_that_moved_at_the_last_moment_is_an_alarm,
     a_review_that_came_before_the_plan_is_told_not_to_count,
     who_pushed_cannot_be_told_and_nothing_starts_until_it_is,

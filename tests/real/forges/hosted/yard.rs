@@ -1,7 +1,7 @@
 //! What people do in one repository of a fake forge: it happens in its state.
 
 use crate::forges::{
-    fake::{FakeForge, Verdict},
+    fake::{FakeForge, Role, Verdict},
     world::{Hands, reaction},
 };
 use std::{
@@ -55,6 +55,9 @@ impl Hands for FakeYard {
 
     fn open_from_fork(&self, by: &str, branch: &str, files: &[(&str, &str)], title: &str) -> u64 {
         let fork = self.fake.fork(&self.path, by);
+        // As open as what it was made from: whoever may read there reads here.
+        let readers = ["ana", "ben", "cleo", "root", "trueup"].map(|who| (who.to_owned(), Role::Read));
+        self.fake.state().project_mut(&fork).roles.extend(readers);
         self.fake.push(&fork, by, branch, files);
         self.fake.open_from(&self.path, &fork, by, branch, title, "")
     }

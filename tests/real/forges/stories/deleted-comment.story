@@ -4,6 +4,6 @@ ana opens move-www: www = 192.0.2.7
 it waits for approval
 it says "192.0.2.7"
 root deletes our comment
-ben approves it
+ben comments "/trueup approve"
 it merges
 it says "erged"

@@ -13,10 +13,13 @@ use std::{
 };
 
 /// Far above what anything takes on a busy machine.
-const LONG: Duration = Duration::from_secs(240);
+const LONG: Duration = Duration::from_secs(600);
 
 /// Whoever asks all the time keeps those busy who should get it done.
 const PAUSE: Duration = Duration::from_millis(300);
+
+/// What takes long is asked for less and less often.
+const SLOWEST: Duration = Duration::from_secs(2);
 
 /// Plays a story to its end; what stands against it, with file and line.
 pub fn play(stage: &Stage, story: &Story) -> Result<(), String> {
@@ -99,6 +102,9 @@ impl Play<'_> {
                 hands.delete_comment(id, who);
             }
             Line::Reviews { who, on, good } => {
+                if *good {
+                    self.reads(on)?;
+                }
                 self.another_second();
                 let number = self.number(on)?;
                 if *good { hands.approve(number, who) } else { hands.request_changes(number, who) }
@@ -211,7 +217,13 @@ impl Play<'_> {
     }
 
     fn until_held(&self, on: &On, what: &str, mut holds: impl FnMut() -> bool) -> Result<(), String> {
-        if wait_for(LONG, || holds() || wait_for(PAUSE, || false)) {
+        let mut pause = PAUSE;
+        let found = wait_for(LONG, || {
+            let holds = holds() || wait_for(pause, || false);
+            pause = (pause * 5 / 4).min(SLOWEST);
+            holds
+        });
+        if found {
             return Ok(());
         }
         let show = self.show(on)?;
@@ -252,12 +264,22 @@ impl Play<'_> {
         Ok(self.scene.hands.comment(self.number(on)?, who, text))
     }
 
+    /// Somebody reads the plan that stands where the forge shows it: an approval of what was not shown is none.
+    fn reads(&self, on: &On) -> Result<(), String> {
+        self.until_held(on, "show its plan", || {
+            let show = self.show(on).unwrap_or_default();
+            let digest = show["digest"].as_str().and_then(|digest| digest.get(..12));
+            digest.is_some_and(|digest| self.sticky(on).is_some_and(|(_, body)| body.contains(digest)))
+        })
+    }
+
     /// Somebody approves the plan that stands, and reads it again where it was made anew while they wrote.
     fn approves(&self, who: &str, on: &On) -> Result<(), String> {
         let number = self.number(on)?;
         let stale = || self.scene.hands.comments(number).iter().filter(|(_, by, body)| by == "trueup" && body.contains("was shown only after you wrote that")).count();
         loop {
             let before = stale();
+            self.reads(on)?;
             self.comments(who, on, "/trueup approve")?;
             let mut heard = false;
             self.until_held(on, &format!("hear {who}'s approval"), || {

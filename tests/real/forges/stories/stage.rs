@@ -72,10 +72,13 @@ impl Stage {
                 named("gitea", &vec![door.url.clone(); stories.len()]);
                 porter = Some(door);
                 std::fs::write(dir.path().join("forge.token"), gitea.token("trueup")).expect("the folder is writable");
-                for (story, files) in stories.iter().zip(&first) {
+                let made = |(story, files): (&Story, &[(String, String); 2])| {
                     let yard = Yard::new(gitea.project());
                     yard.first(&lent(files));
                     yard.hook(&format!("{url}/hooks/{}", story.name), HOOK_SECRET);
+                    yard
+                };
+                for yard in at_once(stories.iter().zip(&first).collect(), made) {
                     projects.push(yard.project.path.clone());
                     hands.push(Box::new(yard));
                 }
@@ -159,6 +162,15 @@ impl Stage {
     pub fn log(&self) -> String {
         self.server.log()
     }
+}
+
+/// Does the same to each, several at once.
+fn at_once<T: Copy + Sync, U: Send>(all: Vec<T>, does: impl Fn(T) -> U + Sync) -> Vec<U> {
+    let each = all.len().div_ceil(6).max(1);
+    std::thread::scope(|scope| {
+        let parts: Vec<_> = all.chunks(each).map(|part| scope.spawn(|| part.iter().map(|one| does(*one)).collect::<Vec<U>>())).collect();
+        parts.into_iter().flat_map(|part| part.join().expect("it is done")).collect()
+    })
 }
 
 fn lent(files: &[(String, String); 2]) -> [(&str, &str); 2] {

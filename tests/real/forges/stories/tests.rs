@@ -55,6 +55,16 @@ fn the_stories_go_as_told_on_the_local_forge() {
 }
 
 #[test]
+fn the_stories_go_as_told_on_github() {
+    played(Place::GitHub);
+}
+
+#[test]
+fn the_stories_go_as_told_on_gitlab() {
+    played(Place::GitLab);
+}
+
+#[test]
 fn there_are_twenty_five_stories_of_a_few_lines_each() {
     if std::env::var_os("TRUEUP_STORY").is_some() {
         return;
