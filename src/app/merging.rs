@@ -1,4 +1,5 @@
-//! The merge itself: by the owner of the change alone, and one at a time: in a branch, where repositories share what they may write, and where one of several branches governs.
+//! The merge itself: by the owner of the change alone, and one at a time: in a branch, on whichever replica; where repositories share what they may write; and where one of
+//! several branches governs.
 
 use super::{
     faults,
@@ -7,8 +8,13 @@ use super::{
     world::World,
 };
 use crate::{
-    core::{gate::MergeTicket, run::MergeAnswer},
-    ports::{Fence, Stands},
+    core::{
+        gate::MergeTicket,
+        model::MrId,
+        review::{CommentId, MrState, Sighting},
+        run::MergeAnswer,
+    },
+    ports::{Fence, ForgeErrorKind, Stands},
     stores::Store,
 };
 use std::{
@@ -26,7 +32,7 @@ const POLL: Duration = Duration::from_millis(100);
 /// The longest that a forge is waited for: afterwards others go on, and what became of the merge is read.
 const MERGE_MOST: Duration = Duration::from_secs(120);
 
-/// The lease without which no replica merges where repositories share.
+/// The lease without which no replica merges where repositories share; elsewhere each has its own.
 const SHARED_GRANTS: &str = "merge where grants are shared";
 
 pub(super) async fn merge(hands: &Hands, ticket: MergeTicket) -> MergeAnswer {
@@ -51,7 +57,13 @@ async fn in_turn(hands: &Hands, ticket: MergeTicket) -> MergeAnswer {
         return ours_no_more();
     }
     let shares = world.owners.concern(&hands.mr.repo) || world.repositories.get(&hands.mr.repo).is_some_and(|repo| repo.governed.pattern().is_some());
-    let alone = if shares { Some(Alone::take(world).await) } else { None };
+    let whole = world.repositories.get(&hands.mr.repo).map_or(&hands.mr.repo, |repo| &repo.whole);
+    let alone = match (shares, world.store.shared()) {
+        (true, _) => Some(Alone::take(world, SHARED_GRANTS).await),
+        // Forges of a network pin the head of a merge and not its base: no two replicas merge into one branch at once.
+        (false, true) => Some(Alone::take(world, &format!("merge in {whole}")).await),
+        (false, false) => None,
+    };
     let alone = match alone.transpose() {
         Ok(alone) => alone,
         Err(why) => return MergeAnswer::waits(why),
@@ -61,7 +73,7 @@ async fn in_turn(hands: &Hands, ticket: MergeTicket) -> MergeAnswer {
         return ours_no_more();
     }
     // The look that follows plans again.
-    if owners_moved(world, &hands.mr, ticket.into_branch()).await {
+    if owners_moved(world, &hands.mr, ticket.into_branch()).await && !is_merged(world, &hands.mr).await {
         return MergeAnswer::Moved { why: "another repository or branch asks for some of it by now, or does no more".into() };
     }
     let taking = match world.reigns.before(world, &ticket).await {
@@ -77,8 +89,10 @@ async fn in_turn(hands: &Hands, ticket: MergeTicket) -> MergeAnswer {
     };
     let answer = match targets::before(end, &stands, asked).await {
         Some(Ok(answer)) => answer,
-        Some(Err(error)) => MergeAnswer::Refused { transient: error.kind.passes(), why: error.to_string() },
-        None if Instant::now() < end => ours_no_more(),
+        // Whoever is let in again (an app that was suspended, a key that was changed) goes on.
+        Some(Err(error)) => MergeAnswer::Refused { transient: error.kind.passes() || error.kind == ForgeErrorKind::Stranger, why: error.to_string() },
+        // The forge may have been asked already.
+        None if Instant::now() < end => MergeAnswer::Refused { transient: true, why: "the lease on the change may have ended meanwhile; another replica may work on it".into() },
         None => MergeAnswer::Refused { transient: true, why: format!("no answer within {}s", MERGE_MOST.as_secs()) },
     };
     if let Some(taking) = taking {
@@ -87,10 +101,15 @@ async fn in_turn(hands: &Hands, ticket: MergeTicket) -> MergeAnswer {
     answer
 }
 
+/// Whether the forge shows it merged: asked again, it reads back what became of a merge whose answer was lost.
+async fn is_merged(world: &World, mr: &MrId) -> bool {
+    matches!(world.forge.look(mr, Some(CommentId(u64::MAX))).await, Ok(Sighting { state: MrState::Merged { .. }, .. }))
+}
+
 /// The turn to merge; given back when it is dropped.
 struct Alone {
     store: Arc<Store>,
-    /// Among the changes of this replica. Kept until the lease is given back, which is the same one for all of them.
+    /// Among the changes of this replica. Kept until the lease is given back, which is the same one for all of them of one name.
     guard: Option<OwnedMutexGuard<()>>,
     /// Among the replicas.
     lease: Option<Fence>,
@@ -98,19 +117,20 @@ struct Alone {
 
 impl Alone {
     /// Waits for the turn, for a while; else why it has not come.
-    async fn take(world: &World) -> Result<Self, String> {
+    async fn take(world: &World, name: &str) -> Result<Self, String> {
         let end = tokio::time::Instant::now() + PATIENCE;
-        let guard = tokio::time::timeout_at(end, world.owners.merging.clone().lock_owned()).await;
-        let guard = guard.map_err(|_| "another change of a repository that shares grants with this one is being merged".to_owned())?;
+        let others = if name == SHARED_GRANTS { "a repository that shares grants with this one" } else { "this repository" };
+        let guard = tokio::time::timeout_at(end, world.turns.alone(name).lock_owned()).await;
+        let guard = guard.map_err(|_| format!("another change of {others} is being merged"))?;
         let mut alone = Self { store: world.store.clone(), guard: Some(guard), lease: None };
         while world.store.shared() {
-            match world.store.hold(SHARED_GRANTS).await {
+            match world.store.hold(name).await {
                 Ok(Ok(lease)) => {
                     alone.lease = Some(lease);
                     break;
                 }
                 Ok(Err(by)) if tokio::time::Instant::now() >= end => {
-                    return Err(format!("another replica ({by}) merges a change of a repository that shares grants with this one"));
+                    return Err(format!("another replica ({by}) merges a change of {others}"));
                 }
                 Ok(Err(_)) => tokio::time::sleep(POLL).await,
                 Err(error) => return Err(format!("whether another replica merges cannot be told: {error}")),

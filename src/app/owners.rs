@@ -24,8 +24,6 @@ use std::{
 pub struct Owners {
     sharing: Vec<Arc<Repository>>,
     noted: Mutex<BTreeMap<MrId, Noted>>,
-    /// One merge at a time where repositories share: what is owned is looked up just before, and none comes in between.
-    pub(super) merging: Arc<tokio::sync::Mutex<()>>,
 }
 
 /// What a change was last told.

@@ -72,11 +72,19 @@ pub struct Asked {
 
 /// Makes the plan; none when nobody wants it by the time that there is a slot for it.
 pub async fn replan(hands: &Hands, question: &Question, asked: Asked) -> Option<Input> {
-    let Asked { base, head, ours, restore } = asked;
-    let _slot = hands.world.plans.take(hands.world.turns.has(&hands.mr)).await;
+    let turns = &hands.world.turns;
+    let _slot = hands.world.plans.take(turns.has(&hands.mr)).await;
     if question.is_past() {
         return None;
     }
+    turns.plans(&hands.mr, true);
+    let answer = answer(hands, asked).await;
+    turns.plans(&hands.mr, false);
+    Some(Input::Planned(Box::new(answer)))
+}
+
+async fn answer(hands: &Hands, asked: Asked) -> PlanAnswer {
+    let Asked { base, head, ours, restore } = asked;
     // Read with the slot in hand: what was read before it would be as old as the wait.
     let ahead = hands.desk.applied_by_others(&hands.mr).await;
     let restores = restore.then(|| planning::Restore { plan: hands.plan.clone(), reverts: hands.reverts });
@@ -84,7 +92,7 @@ pub async fn replan(hands: &Hands, question: &Question, asked: Asked) -> Option<
     let takes_over = hands.world.reigns.judge(&hands.world, &hands.mr, hands.into.as_ref(), asks).await;
     let earlier = memory::recall(&hands.world, &hands.mr, hands.earlier.clone()).await;
     let unmade = |result| PlanAnswer { key: PlanKey { base: base.clone(), head: head.clone(), tree: TreeId::new("") }, restore, result, way_back: None };
-    let answer = match (ahead.and_then(|ahead| Ok((ahead, earlier?))), takes_over) {
+    match (ahead.and_then(|ahead| Ok((ahead, earlier?))), takes_over) {
         (Ok((ahead, earlier)), Ok(takes_over)) => {
             let request = planning::Request {
                 mr: hands.mr.clone(),
@@ -104,8 +112,7 @@ pub async fn replan(hands: &Hands, question: &Question, asked: Asked) -> Option<
         }
         (Err(why), _) => unmade(PlanResult::Failed { why }),
         (Ok(_), Err(result)) => unmade(result),
-    };
-    Some(Input::Planned(Box::new(answer)))
+    }
 }
 
 #[cfg(test)]

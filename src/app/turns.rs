@@ -15,8 +15,11 @@ use tokio::{sync::Notify, time::Instant};
 /// How long a change stands in the line: while a merge is under way, nothing else can be said to the change.
 const PATIENCE: Duration = Duration::from_secs(3);
 
-/// How long a turn is kept for a change that plans over the base that moved: longer than most plans take, short for those who wait.
-const KEPT: Duration = Duration::from_secs(5);
+/// How long a turn is kept for a change that plans over the base that moved: longer than a look takes, short for those who wait.
+const KEPT: Duration = Duration::from_secs(10);
+
+/// How long it is kept while the plan is made: one that takes longer is out of turn.
+const PLANS: Duration = Duration::from_secs(60);
 
 /// The longest that a change stays away from the line, however many are before it.
 const AWAY: Duration = Duration::from_secs(20);
@@ -31,13 +34,15 @@ const PACE: Duration = Duration::from_millis(300);
 #[derive(Debug)]
 pub struct Turns {
     branches: Mutex<BTreeMap<RepoId, Arc<Branch>>>,
+    /// Whoever holds one of these merges alone in this process, by what it does alone.
+    alone: Mutex<BTreeMap<String, Arc<tokio::sync::Mutex<()>>>>,
     patience: Duration,
     kept: Duration,
 }
 
 impl Default for Turns {
     fn default() -> Self {
-        Self { branches: Mutex::default(), patience: PATIENCE, kept: KEPT }
+        Self { branches: Mutex::default(), alone: Mutex::default(), patience: PATIENCE, kept: KEPT }
     }
 }
 
@@ -152,9 +157,12 @@ impl Drop for Turn {
 impl Turn {
     /// Keeps the turn for the next try of the same change, for a while.
     pub(super) fn keep(self) {
-        if let Some(has) = &mut self.branch.line().has {
-            has.kept = Some(Instant::now() + self.kept);
-        }
+        let (mut line, now) = (self.branch.line(), Instant::now());
+        let Some(has) = &mut line.has else { return };
+        has.kept = Some(now + self.kept);
+        // Should that not be enough, it is the next all the same.
+        let place = Place { mr: has.mr.clone(), here: false, seen: now };
+        line.places.insert(0, place);
     }
 }
 
@@ -171,9 +179,23 @@ impl Drop for Standing<'_> {
 }
 
 impl Turns {
+    /// What is held by whoever does something alone in this process.
+    pub(super) fn alone(&self, what: &str) -> Arc<tokio::sync::Mutex<()>> {
+        self.alone.lock().unwrap_or_else(PoisonError::into_inner).entry(what.to_owned()).or_default().clone()
+    }
+
     /// Whether it is this one's turn, or is kept for it: others wait for whatever it does.
     pub(super) fn has(&self, mr: &MrId) -> bool {
         self.branch(&mr.repo).is_some_and(|branch| branch.line().has.as_ref().is_some_and(|has| has.mr == *mr && has.kept.is_none_or(|until| until > Instant::now())))
+    }
+
+    /// A plan is made for this one, or is no more: a turn that is kept for it is kept as long, and then for its next try.
+    pub(super) fn plans(&self, mr: &MrId, plans: bool) {
+        let Some(branch) = self.branch(&mr.repo) else { return };
+        let mut line = branch.line();
+        if let Some(has) = line.has.as_mut().filter(|has| has.mr == *mr && has.kept.is_some()) {
+            has.kept = Some(Instant::now() + if plans { PLANS } else { self.kept });
+        }
     }
 
     /// Those of a repository that have a place in the line: each looks when it comes to merge.
@@ -205,7 +227,9 @@ impl Turns {
                     break;
                 }
                 let ahead = line.ahead(mr);
-                if now + ahead.saturating_sub(self.patience) > end || now >= end {
+                // The next one stands there however slow merges are: else nobody would, and chance would decide.
+                let next = line.places.first().is_some_and(|first| first.mr == *mr);
+                if !next && now + ahead.saturating_sub(self.patience) > end || now >= end {
                     return Err(Span(u64::try_from(ahead.min(AWAY).as_millis()).unwrap_or(u64::MAX)));
                 }
                 line.has.as_ref().and_then(|has| has.kept).map_or(end, |kept| kept.min(end))

@@ -107,6 +107,8 @@ pub struct Change {
     /// It goes to another branch than the one it was last planned for, whose tip may be the same commit.
     pub(super) retargeted: bool,
     pub(super) merge: Option<Pin>,
+    /// The merge that was asked for last and of which nobody knows for certain that it came to nothing: what the forge shows merged may be it.
+    pub(super) sent: Option<Pin>,
     pub(super) merge_again: Option<Time>,
     pub(super) merge_tries: u32,
     /// What comes before the merge, where it waits for its turn.
@@ -231,6 +233,7 @@ impl Change {
             fresh_look: false,
             retargeted: false,
             merge: None,
+            sent: None,
             merge_again: None,
             merge_tries: 0,
             merge_after: None,
@@ -295,6 +298,19 @@ impl Change {
     /// Whether the plan is the way back.
     pub fn is_restore(&self) -> bool {
         self.desk.as_ref().is_some_and(|desk| desk.restore)
+    }
+
+    /// Whether it goes back, or is about to.
+    pub(super) fn goes_back(&self) -> bool {
+        let asked = self.stage == Phase::Restoring || self.asked.as_ref().is_some_and(|ask| ask.restore) || matches!(self.stopping, Some(Stop::Restore(_)));
+        asked || self.is_restore() && !self.stage.is_over()
+    }
+
+    /// The merge of ours that the forge may be showing: its answer was lost, or never came.
+    pub(super) fn lost(&self) -> Option<&Pin> {
+        let seen = self.sighting.as_ref().filter(|seen| matches!(seen.state, MrState::Merged { with: None, .. }))?;
+        let waits = self.merge.is_none() && !self.running && self.stopping.is_none() && !self.stage.is_over() && !self.alarm && !self.goes_back();
+        self.sent.as_ref().filter(|sent| waits && sent.head == seen.head)
     }
 
     pub fn sighting(&self) -> Option<&Sighting> {

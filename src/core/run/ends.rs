@@ -1,7 +1,12 @@
 //! The transition table's part about ends: restored, stopped at a safe point, merged or not.
 
 use super::{Change, MergeAnswer, Stop, backoff};
-use crate::core::{gate::Pin, model::Time, plan::LeftOver, review::Phase};
+use crate::core::{
+    gate::Pin,
+    model::Time,
+    plan::LeftOver,
+    review::{MrState, Phase},
+};
 use std::collections::BTreeSet;
 
 impl Change {
@@ -61,6 +66,13 @@ impl Change {
     }
 
     pub(super) fn merge_answered(&mut self, answer: &MergeAnswer, pin: &Pin, at: Time) {
+        let read_back = self.sighting.as_ref().is_some_and(|seen| matches!(seen.state, MrState::Merged { .. }));
+        self.sent = match answer {
+            MergeAnswer::Merged { .. } | MergeAnswer::Elsewhere { .. } | MergeAnswer::Refused { transient: false, .. } => None,
+            // It is merged, and not by this.
+            MergeAnswer::Moved { .. } if read_back => None,
+            MergeAnswer::Moved { .. } | MergeAnswer::Refused { transient: true, .. } | MergeAnswer::Waits { .. } => Some(pin.clone()),
+        };
         match answer {
             MergeAnswer::Merged { commit, tree: found, .. } => {
                 self.merged = Some(commit.clone());

@@ -231,8 +231,10 @@ impl Change {
                 (self.held, self.held_until) = (Vec::new(), None);
             }
             Event::MergeAsked { pin, at } => {
-                must(self.stage == Phase::Merging && self.merge.is_none(), "one merge at a time, from the merge gate")?;
+                let again = self.lost() == Some(&**pin);
+                must(self.merge.is_none() && (self.stage == Phase::Merging || again), "one merge at a time, from the merge gate or to read one back")?;
                 self.tell(*at);
+                self.stage = Phase::Merging;
                 (self.merge, self.merge_again, self.merge_after) = (Some((**pin).clone()), None, None);
                 (self.held, self.held_until) = (Vec::new(), None);
             }

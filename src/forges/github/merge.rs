@@ -94,8 +94,9 @@ impl GitHub {
             // A rule of the repository that people or our own statuses on their way can meet: asked again, with the reason told.
             (ForgeErrorKind::Conflict, Some(405)) => again(true),
             (ForgeErrorKind::Conflict, _) => MergeAnswer::Moved { why: error.message.clone() },
-            (ForgeErrorKind::NotFound | ForgeErrorKind::Denied | ForgeErrorKind::Stranger | ForgeErrorKind::Invalid, _) => again(false),
-            (ForgeErrorKind::Limited, _) => again(true),
+            (ForgeErrorKind::NotFound | ForgeErrorKind::Denied | ForgeErrorKind::Invalid, _) => again(false),
+            // Whoever is not let in may be again: a new token, an app that is no more suspended.
+            (ForgeErrorKind::Limited | ForgeErrorKind::Stranger, _) => again(true),
             (ForgeErrorKind::Unavailable, _) => {
                 // It may have happened all the same.
                 let pull = self.pull(place, ticket.mr().number).await?;

@@ -54,6 +54,13 @@ impl Pass<'_> {
             return self.stopped();
         }
         self.again();
+        if let Some(pin) = self.change.lost().cloned() {
+            // Asked again, the forge reads it back.
+            if self.change.merge_again.is_none_or(|at| at <= self.now) {
+                self.emit(Event::MergeAsked { pin: Box::new(pin), at: self.now });
+            }
+            return;
+        }
         match self.change.stage {
             Phase::AwaitingApproval | Phase::Queued | Phase::Restoring => self.try_start(),
             Phase::Verifying => {

@@ -90,8 +90,8 @@ impl Pass<'_> {
             MrState::Closed => {
                 // What was merged elsewhere is closed as far as we are concerned, and stays an alarm.
                 let elsewhere = change.alarm && change.merged.is_some();
-                let going = elsewhere || matches!(change.stopping, Some(Stop::Close | Stop::Restore(_))) || change.is_restore() && change.running;
-                if !change.stage.is_over() && !going && change.merge.is_none() && change.stage != Phase::Restoring {
+                let going = elsewhere || matches!(change.stopping, Some(Stop::Close)) || change.goes_back();
+                if !change.stage.is_over() && !going && change.merge.is_none() {
                     self.stop(Stop::Close);
                 }
             }
@@ -102,7 +102,9 @@ impl Pass<'_> {
                 }
             }
             MrState::Merged { commit, by, with: None } => {
-                if !ours && !matches!(change.stopping, Some(Stop::Alarm(_))) && change.stage != Phase::Restored {
+                // What goes back goes back from wherever it was merged; a merge of ours is read back before anybody is blamed.
+                let known = ours || change.merged.is_some() || change.goes_back() || change.lost().is_some();
+                if !known && !matches!(change.stopping, Some(Stop::Alarm(_))) && change.stage != Phase::Restored {
                     let what = if change.wrote() {
                         format!(
                             "{by} merged it as {commit} past the merge gate, before everything was proven: look at what is live, say `/trueup free REASON`, and open a merge request that brings live and branch together"
