@@ -33,7 +33,7 @@ pub struct OwningTeams(Mutex<BTreeMap<[CommitId; 3], Arc<BTreeSet<Str>>>>);
 
 /// Whether some rule asks them.
 pub fn asks<'a>(rules: impl IntoIterator<Item = &'a ApprovalRule>) -> bool {
-    rules.into_iter().any(|rule| names(rule))
+    rules.into_iter().any(names)
 }
 
 fn names(rule: &ApprovalRule) -> bool {

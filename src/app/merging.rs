@@ -1,5 +1,4 @@
-//! The merge itself: by the owner of the change alone, and one at a time: in a branch, on whichever replica; where repositories share what they may write; and where one of
-//! several branches governs.
+//! The merge itself: by the owner of the change alone, and one at a time in a branch, where repositories share what they may write, and where one of several governs.
 
 use super::{
     faults,

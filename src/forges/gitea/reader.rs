@@ -340,7 +340,7 @@ impl Gitea {
             let all: Vec<wire::Activity> = answer.json()?;
             let of_it = all.iter().filter(|one| one.op_type == "commit_repo" && one.ref_name.trim_start_matches("refs/heads/") == branch);
             pushed.extend(of_it.filter_map(|one| one.act_user.as_ref()).map(|who| self.user(&who.login)));
-            if all.len() < PAGE as usize {
+            if all.len() < PAGE {
                 break;
             }
         }

@@ -278,7 +278,7 @@ pub fn who_made_the_branch_that_takes_over_counts_as_a_pusher(world: &dyn ForgeW
     let kept = of("next/1");
     assert!(!kept.pushers.iter().any(|who| who.as_str() == "cleo") && kept.pushers.contains(&User::new("ana")), "{:?}", kept.pushers);
     let takes = of("next/2");
-    assert_eq!(takes.unread, [Str::from(""); 0]);
+    assert!(takes.unread.is_empty(), "{:?}", takes.unread);
     let brought = |name: &str| takes.pushers.iter().any(|who| who.as_str() == name || who.as_str().starts_with(&format!("{name} <")));
     assert!(brought("cleo") && brought("ben") && brought("ana"), "who pushed it, and who wrote what it brings: {:?}", takes.pushers);
 }

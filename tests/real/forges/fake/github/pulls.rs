@@ -142,8 +142,8 @@ fn against(state: &State, ask: &Ask<'_>, path: &str, request: &Request) -> Optio
     let by_status = |context: &String| project.statuses.get(&request.head).into_iter().flatten().rfind(|status| status.context == *context).map(|status| status.state == "success");
     let by_run = |context: &String| {
         let bound = rules.bound.get(context).and_then(|id| state.app.as_ref().filter(|app| app.id == *id));
-        let runs = project.runs.get(&request.head).into_iter().flatten().filter(|run| run.name == *context && bound.is_none_or(|app| app.slug == run.app));
-        runs.last().map(|run| run.conclusion.as_deref() == Some("success"))
+        let last = project.runs.get(&request.head).into_iter().flatten().rfind(|run| run.name == *context && bound.is_none_or(|app| app.slug == run.app));
+        last.map(|run| run.conclusion.as_deref() == Some("success"))
     };
     // One that an app alone may set is set by nobody else's status.
     let green = |context: &String| match (by_run(context), by_status(context).filter(|_| !rules.bound.contains_key(context))) {
