@@ -59,10 +59,11 @@ pub async fn look_all(world: &World, desk: &Desk, repo: &RepoId, but: Option<&Mr
     let open = world.forge.open(repo).await?;
     let (count, merging) = (open.len(), world.turns.line(repo));
     let mut news = Vec::new();
-    for found in open.into_iter().filter(|found| Some(&found.mr) != but && !merging.contains(&found.mr)) {
+    for found in open.into_iter().filter(|found| Some(&found.mr) != but) {
+        let comes = |card: &Card| merging.contains(&found.mr) && card.phase == Phase::Merging && (card.outstanding || card.next_wake.is_some());
         // One that was restored stays open at the forge and is over for us; what cannot be read is looked at.
-        let over = matches!(world.store.card(&found.mr).await, Ok(Some(card)) if card.phase.is_over());
-        if !over {
+        let left = matches!(world.store.card(&found.mr).await, Ok(Some(card)) if card.phase.is_over() || comes(&card));
+        if !left {
             news.push(found.mr);
         }
     }

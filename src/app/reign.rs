@@ -224,6 +224,7 @@ pub async fn settle(world: &World, repo: &Repository) -> Result<(), String> {
         }
         return Ok(());
     };
+    let mut governs = governs;
     if let Some(next) = next {
         let there = world.forge.branches(&repo.id).await.is_ok();
         if landed(&*repo.state, &next) {
@@ -233,6 +234,10 @@ pub async fn settle(world: &World, repo: &Repository) -> Result<(), String> {
         }
         if there && next.at.is_none_or(|at| world.clock.now() - at > IN_FLIGHT) {
             keep(world, &repo.id, |reign| if reign.next.as_ref() == Some(&next) { Reign { next: None, ..reign } } else { reign }).await?;
+        }
+        // The forge took its time, and the merge may be there by now.
+        if let Some(now) = world.store.row::<Reign>(&key(&repo.id)).await.map_err(|error| error.to_string())? {
+            governs = now.value.governs;
         }
     }
     repo.governed.set(&governs);

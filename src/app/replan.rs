@@ -1,6 +1,11 @@
 //! Plans that a change asks for: the slot in which one is compiled, who goes first, and what the planner is told of others.
 
-use super::{memory, perform::Hands, planning, reign::Asks};
+use super::{
+    memory,
+    perform::Hands,
+    planning,
+    reign::{Asks, TakesOver},
+};
 use crate::core::{
     model::{CommitId, Fingerprint, ResourceId, TreeId},
     run::{Input, PlanAnswer, PlanKey, PlanResult},
@@ -72,24 +77,25 @@ pub struct Asked {
 
 /// Makes the plan; none when nobody wants it by the time that there is a slot for it.
 pub async fn replan(hands: &Hands, question: &Question, asked: Asked) -> Option<Input> {
+    let asks = if asked.restore { Asks::WayBack } else { Asks::Plan };
+    // The network may be asked, for which nobody else's plan waits.
+    let takes_over = hands.world.reigns.judge(&hands.world, &hands.mr, hands.into.as_ref(), asks).await;
     let turns = &hands.world.turns;
     let _slot = hands.world.plans.take(turns.has(&hands.mr)).await;
     if question.is_past() {
         return None;
     }
     turns.plans(&hands.mr, true);
-    let answer = answer(hands, asked).await;
+    let answer = answer(hands, asked, takes_over).await;
     turns.plans(&hands.mr, false);
     Some(Input::Planned(Box::new(answer)))
 }
 
-async fn answer(hands: &Hands, asked: Asked) -> PlanAnswer {
+async fn answer(hands: &Hands, asked: Asked, takes_over: Result<Option<TakesOver>, PlanResult>) -> PlanAnswer {
     let Asked { base, head, ours, restore } = asked;
     // Read with the slot in hand: what was read before it would be as old as the wait.
     let ahead = hands.desk.applied_by_others(&hands.mr).await;
     let restores = restore.then(|| planning::Restore { plan: hands.plan.clone(), reverts: hands.reverts });
-    let asks = if restore { Asks::WayBack } else { Asks::Plan };
-    let takes_over = hands.world.reigns.judge(&hands.world, &hands.mr, hands.into.as_ref(), asks).await;
     let earlier = memory::recall(&hands.world, &hands.mr, hands.earlier.clone()).await;
     let unmade = |result| PlanAnswer { key: PlanKey { base: base.clone(), head: head.clone(), tree: TreeId::new("") }, restore, result, way_back: None };
     match (ahead.and_then(|ahead| Ok((ahead, earlier?))), takes_over) {

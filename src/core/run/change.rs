@@ -441,6 +441,7 @@ impl Change {
             || self.merge.is_some()
             || !self.owed.is_empty()
             || self.stopping.is_some()
+            || !self.spoken.is_empty() && !self.stage.is_over()
     }
 
     /// What policy calls sensitive.

@@ -16,6 +16,7 @@ impl Pass<'_> {
             return;
         }
         self.emit(Event::Planned { answer: Box::new(answer.clone()), at: self.now });
+        self.shown_still();
         self.consider_plan();
     }
 

@@ -45,9 +45,12 @@ impl Pass<'_> {
 
     /// The forge shows a plan: what was said of it without its digest is judged by when that was.
     pub(super) fn shown(&mut self, digest: Digest, at: Time) {
-        if self.change.published.is_some_and(|(known, _)| known == digest) {
+        let known = self.change.published.filter(|(known, _)| *known == digest);
+        if known.is_some() && (self.change.spoken.is_empty() || self.change.digest() != Some(digest)) {
             return;
         }
+        // What is shown once more could be read ever since it was first.
+        let at = known.map_or(at, |(_, since)| since);
         let waited = if self.change.digest() == Some(digest) { self.change.spoken.clone() } else { Vec::new() };
         self.emit(Event::Published { digest, at });
         for spoken in waited {
@@ -55,6 +58,14 @@ impl Pass<'_> {
             self.emit(Event::Replying { to: spoken.comment, text: answer.to_string(), overrides: Vec::new(), upshot: Some(answer.upshot()) });
         }
         self.reviews();
+    }
+
+    /// The plan on the desk may be again the one that the forge shows, because the one in between was never shown: what was said meanwhile is of it.
+    pub(super) fn shown_still(&mut self) {
+        if let Some((digest, since)) = self.change.published.filter(|(digest, _)| self.change.digest() == Some(*digest)) {
+            self.shown(digest, since);
+            self.reviews();
+        }
     }
 
     /// Counts reviews where policy does, for the digest that was last shown before them.
