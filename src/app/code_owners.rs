@@ -70,15 +70,16 @@ pub(super) fn spell_out(repo: &Repository, base: &TreeId, changed: &[Changed], p
     }
     let remark = |text: String| Note::Remark { text: text.into() };
     let owners = file(repo, base)?;
-    let mut asked = owners.as_ref().map(|owners| owners.asked(changed.iter().map(|change| &*change.path))).unwrap_or_default();
+    let asked = |changed: &[&str]| owners.as_ref().map(|owners| owners.asked(changed.iter().copied())).unwrap_or_default();
+    let (own, others): (Vec<&str>, Vec<&str>) = changed.iter().map(|change| &*change.path).partition(|path| is_one(repo, path));
     let mut notes = Vec::new();
     match &owners {
         None => notes.push(remark(format!("policy asks code owners, and the base branch has no file of them (`{}`)", repo.people.dialect.places().join("`, `")))),
         Some(owners) => notes.extend(owners.faults.iter().take(TOLD).map(|fault| remark(format!("on the base branch, {fault}")))),
     }
-    let mut people: Vec<(u32, Vec<Str>)> = Vec::new();
-    for Asked { owners, nobody, count, place, file, more } in asked.drain(..) {
-        let mut by: Vec<Str> = nobody;
+    let mut whom = |Asked { owners, nobody, count, place, file, more }: Asked| {
+        // In words that are no name of anybody, so that nobody can take it.
+        let mut by: Vec<Str> = nobody.into_iter().map(|word| format!("{word} (nobody)").into()).collect();
         for owner in &owners {
             let name = repo.people.owner(owner);
             if let Some(mail) = repo.people.nobody(owner) {
@@ -92,13 +93,14 @@ pub(super) fn spell_out(repo: &Repository, base: &TreeId, changed: &[Changed], p
         }
         let also = if more > 0 { format!(" and {more} more") } else { String::new() };
         notes.push(remark(format!("{place} asks {count} of {} for `{file}`{also}", by.join(", "))));
-        people.push((count, by));
-    }
-    // Whoever could change who is asked could ask nobody.
-    let own = changed.iter().find(|change| is_one(repo, &change.path) && !owners.as_ref().is_some_and(|owners| owners.owns(&change.path)));
-    if let Some(own) = own {
-        notes.push(remark(format!("`{}` says who owns what, and nobody owns it: an admin approves a change of it", own.path)));
-        people.push((1, governing::first_approvers(repo)));
+        (count, by)
+    };
+    let people: Vec<(u32, Vec<Str>)> = asked(&others).into_iter().map(&mut whom).collect();
+    // Whoever could change who is asked could ask nobody: that is asked for whatever else the rules' conditions say, and nobody else's word stands in for it.
+    let mut always: Vec<(u32, Vec<Str>)> = asked(&own).into_iter().map(&mut whom).collect();
+    if let Some(own) = own.iter().find(|path| !owners.as_ref().is_some_and(|owners| owners.owns(path))) {
+        notes.push(remark(format!("`{own}` says who owns what, and nobody owns it: an admin approves a change of it")));
+        always.push((1, governing::first_approvers(repo)));
     }
     let mut rules = Vec::new();
     for rule in policy.approvals.drain(..) {
@@ -113,6 +115,7 @@ pub(super) fn spell_out(repo: &Repository, base: &TreeId, changed: &[Changed], p
             rules.push(one(1, &[]));
         }
     }
+    rules.extend(always.into_iter().map(|(count, by)| ApprovalRule { when: None, count, by }));
     policy.approvals = rules;
     for rule in templates.iter_mut().filter_map(between).filter(|rule| names(rule)) {
         // A wave goes on with the word of any of them.

@@ -13,7 +13,7 @@ use crate::{
         review::{CommentId, MrState, Sighting},
         run::MergeAnswer,
     },
-    ports::{Fence, ForgeErrorKind, Stands},
+    ports::{Fence, ForgeError, ForgeErrorKind, Stands},
     stores::Store,
 };
 use std::{
@@ -72,13 +72,20 @@ async fn in_turn(hands: &Hands, ticket: MergeTicket) -> MergeAnswer {
         return ours_no_more();
     }
     // The look that follows plans again.
-    if owners_moved(world, &hands.mr, ticket.into_branch()).await && !is_merged(world, &hands.mr).await {
-        return MergeAnswer::Moved { why: "another repository or branch asks for some of it by now, or does no more".into() };
+    let mut taking = None;
+    if owners_moved(world, &hands.mr, ticket.into_branch()).await {
+        match is_merged(world, &hands.mr).await {
+            // Asked once more, the forge reads back what became of it.
+            Ok(true) => {}
+            Ok(false) => return MergeAnswer::Moved { why: "another repository or branch asks for some of it by now, or does no more".into() },
+            Err(error) => return MergeAnswer::Refused { transient: true, why: error.to_string() },
+        }
+    } else {
+        match world.reigns.before(world, &ticket).await {
+            Ok(takes) => taking = takes,
+            Err(why) => return MergeAnswer::waits(why),
+        }
     }
-    let taking = match world.reigns.before(world, &ticket).await {
-        Ok(taking) => taking,
-        Err(why) => return MergeAnswer::waits(why),
-    };
     // As for an act, the lease is looked at just before, and again each time the forge's work goes on after a wait: a replica that was stopped
     // in between and goes on after another took over merges nothing. The forge itself takes the branch only from the pinned base to the pinned head.
     let end = Instant::now() + MERGE_MOST;
@@ -100,9 +107,10 @@ async fn in_turn(hands: &Hands, ticket: MergeTicket) -> MergeAnswer {
     answer
 }
 
-/// Whether the forge shows it merged: asked again, it reads back what became of a merge whose answer was lost.
-async fn is_merged(world: &World, mr: &MrId) -> bool {
-    matches!(world.forge.look(mr, Some(CommentId(u64::MAX))).await, Ok(Sighting { state: MrState::Merged { .. }, .. }))
+/// Whether the forge shows it merged.
+async fn is_merged(world: &World, mr: &MrId) -> Result<bool, ForgeError> {
+    let Sighting { state, .. } = world.forge.look(mr, Some(CommentId(u64::MAX))).await?;
+    Ok(matches!(state, MrState::Merged { .. }))
 }
 
 /// The turn to merge; given back when it is dropped.

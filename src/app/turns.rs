@@ -228,7 +228,7 @@ impl Turns {
                 }
                 let ahead = line.ahead(mr);
                 // The next one stands there however slow merges are: else nobody would, and chance would decide.
-                let next = line.places.first().is_some_and(|first| first.mr == *mr);
+                let next = line.places.iter().find(|place| place.here).is_some_and(|first| first.mr == *mr);
                 if !next && now + ahead.saturating_sub(self.patience) > end || now >= end {
                     return Err(Span(u64::try_from(ahead.min(AWAY).as_millis()).unwrap_or(u64::MAX)));
                 }

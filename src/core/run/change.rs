@@ -302,8 +302,8 @@ impl Change {
 
     /// Whether it goes back, or is about to.
     pub(super) fn goes_back(&self) -> bool {
-        let asked = self.stage == Phase::Restoring || self.asked.as_ref().is_some_and(|ask| ask.restore) || matches!(self.stopping, Some(Stop::Restore(_)));
-        asked || self.is_restore() && !self.stage.is_over()
+        let planned = self.asked.as_ref().map_or(self.is_restore() && !self.stage.is_over(), |ask| ask.restore);
+        planned || self.stage == Phase::Restoring || matches!(self.stopping, Some(Stop::Restore(_)))
     }
 
     /// The merge of ours that the forge may be showing: its answer was lost, or never came.

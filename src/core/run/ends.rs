@@ -110,6 +110,7 @@ impl Change {
                 self.merge_after = Some(why.clone());
             }
             MergeAnswer::Refused { transient: false, why } => {
+                self.look |= read_back;
                 (self.stage, self.window) = (Phase::Failed, None);
                 self.trouble = Some(format!("the forge will not merge it: {why}"));
             }

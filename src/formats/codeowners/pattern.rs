@@ -14,7 +14,7 @@ pub fn pattern(text: &str, dialect: Dialect) -> Result<Regex, String> {
         // As Gitea builds it: around the whole, whatever alternatives it holds.
         Dialect::Gitea => format!("^{text}$"),
     };
-    let built = RegexBuilder::new(&expression).size_limit(MOST).dfa_size_limit(MOST).build();
+    let built = RegexBuilder::new(&expression).dot_matches_new_line(true).size_limit(MOST).dfa_size_limit(MOST).build();
     built.map_err(|error| match error {
         regex::Error::CompiledTooBig(_) => "it is too long".to_owned(),
         _ => "it is no regular expression".to_owned(),

@@ -46,8 +46,8 @@ struct Section {
     name: Str,
     optional: bool,
     count: u32,
-    /// Who is meant where a line names nobody.
-    owners: Vec<Owner>,
+    /// Whom its last heading named that named anybody.
+    heads: Named,
     lines: Vec<Line>,
 }
 
@@ -57,6 +57,12 @@ struct Line {
     pattern: Regex,
     /// Files that it matches are none of the section's, on GitLab; those that it does not match are meant, on Gitea.
     not: bool,
+    named: Named,
+}
+
+/// Who is named in a line or a heading.
+#[derive(Clone, Debug, Default)]
+struct Named {
     owners: Vec<Owner>,
     /// Words where owners stand that name nobody.
     nobody: Vec<Str>,
@@ -80,14 +86,15 @@ impl CodeOwners {
     pub fn read(path: &str, bytes: &[u8], dialect: Dialect) -> Self {
         let mut read = Self { path: path.into(), dialect, sections: vec![Section { count: 1, ..Section::default() }], faults: Vec::new() };
         let text = String::from_utf8_lossy(bytes);
-        let (mut section, mut lines) = (0, 0);
+        // Who is meant where a line names nobody: those of the heading that it stands under.
+        let (mut section, mut lines, mut heads) = (0, 0, Named::default());
         for (n, line) in text.lines().enumerate() {
             let at = u32::try_from(n + 1).unwrap_or(u32::MAX);
             let words = words(line, dialect);
             let Some((first, rest)) = words.split_first() else { continue };
             if dialect == Dialect::GitLab && (first.starts_with('[') || first.starts_with("^[")) {
                 if let Some(found) = read.heading(line.trim(), at) {
-                    section = found;
+                    (section, heads) = found;
                 }
                 continue;
             }
@@ -96,7 +103,7 @@ impl CodeOwners {
                 read.fault(at, format!("more than {MOST} patterns; what follows is not read"), "name folders instead of files");
                 break;
             }
-            read.line(section, at, first, rest);
+            read.line((section, &heads), at, first, rest);
         }
         read
     }
@@ -113,7 +120,7 @@ impl CodeOwners {
         for path in changed {
             for (n, section) in self.sections.iter().enumerate().filter(|(_, section)| !section.optional) {
                 for line in self.decides(section, path) {
-                    let (owners, nobody) = section.of(line);
+                    let Named { owners, nobody } = line.named.clone();
                     // Whoever writes a line without owners says that nobody is asked.
                     if owners.is_empty() && nobody.is_empty() {
                         continue;
@@ -136,7 +143,7 @@ impl CodeOwners {
 
     /// Everybody who is named anywhere.
     pub fn owners(&self) -> BTreeSet<&Owner> {
-        self.sections.iter().flat_map(|section| section.owners.iter().chain(section.lines.iter().flat_map(|line| &line.owners))).collect()
+        self.sections.iter().flat_map(|section| section.lines.iter().flat_map(|line| &line.named.owners)).collect()
     }
 
     /// The lines of a section that decide for a path.
@@ -152,7 +159,7 @@ impl CodeOwners {
         }
     }
 
-    fn line(&mut self, section: usize, at: u32, first: &str, rest: &[String]) {
+    fn line(&mut self, (section, heads): (usize, &Named), at: u32, first: &str, rest: &[String]) {
         let (not, text) = match first.strip_prefix('!').filter(|_| self.dialect != Dialect::GitHub) {
             Some(text) => (true, text),
             None => (false, first),
@@ -166,15 +173,18 @@ impl CodeOwners {
                 return self.fault(at, format!("`{}` matches nothing: {why}", crate::core::review::escape::cut(first, 80)), "mend the pattern; until then the line asks nobody");
             }
         };
-        let (owners, nobody) = self.named(at, rest);
+        let mut named = self.named(at, rest);
+        if named.owners.is_empty() && named.nobody.is_empty() {
+            named.clone_from(heads);
+        }
         if let Some(section) = self.sections.get_mut(section) {
-            section.lines.push(Line { at, pattern, not, owners, nobody });
+            section.lines.push(Line { at, pattern, not, named });
         }
     }
 
     /// The owners among some words; what names nobody is told.
-    fn named(&mut self, at: u32, words: &[String]) -> (Vec<Owner>, Vec<Str>) {
-        let (mut owners, mut nobody) = (Vec::new(), Vec::new());
+    fn named(&mut self, at: u32, words: &[String]) -> Named {
+        let Named { mut owners, mut nobody } = Named::default();
         for word in words {
             match Owner::read(word, self.dialect) {
                 Ok(owner) if !owners.contains(&owner) => owners.push(owner),
@@ -186,11 +196,11 @@ impl CodeOwners {
                 }
             }
         }
-        (owners, nobody)
+        Named { owners, nobody }
     }
 
-    /// A heading of GitLab: `^[Name][2] @owner`; which section it begins, or goes on with.
-    fn heading(&mut self, line: &str, at: u32) -> Option<usize> {
+    /// A heading of GitLab: `^[Name][2] @owner`; which section it begins, or goes on with, and whom it names.
+    fn heading(&mut self, line: &str, at: u32) -> Option<(usize, Named)> {
         let (optional, rest) = line.strip_prefix('^').map_or((false, line), |rest| (true, rest));
         let named = rest.strip_prefix('[').and_then(|rest| rest.split_once(']')).filter(|(name, _)| !name.trim().is_empty());
         let Some((name, rest)) = named else {
@@ -206,7 +216,7 @@ impl CodeOwners {
             }
         };
         let words = words(rest, self.dialect);
-        let (owners, _) = self.named(at, &words);
+        let named = self.named(at, &words);
         let known = self.sections.iter().position(|known| !known.name.is_empty() && known.name.to_lowercase() == name.to_lowercase());
         let place = known.unwrap_or_else(|| {
             self.sections.push(Section { name: name.into(), optional, count, ..Section::default() });
@@ -216,9 +226,12 @@ impl CodeOwners {
             // Of one that is begun twice, the stricter word holds.
             section.optional &= optional;
             section.count = section.count.max(count);
-            section.owners.extend(owners);
+            if !(named.owners.is_empty() && named.nobody.is_empty()) {
+                section.heads = named;
+            }
+            return Some((place, section.heads.clone()));
         }
-        Some(place)
+        None
     }
 
     fn place(&self, line: u32) -> Place {
@@ -228,13 +241,6 @@ impl CodeOwners {
     fn fault(&mut self, line: u32, what: String, advice: &str) {
         let place = self.place(line);
         self.faults.push(Refusal::new(RefusalKind::Value, what).at(place).advice(advice));
-    }
-}
-
-impl Section {
-    /// Who is meant by a line.
-    fn of(&self, line: &Line) -> (Vec<Owner>, Vec<Str>) {
-        if line.owners.is_empty() && line.nobody.is_empty() { (self.owners.clone(), Vec::new()) } else { (line.owners.clone(), line.nobody.clone()) }
     }
 }
 
@@ -251,7 +257,13 @@ fn words(line: &str, dialect: Dialect) -> Vec<String> {
                 }
                 word.extend(next);
             }
-            '#' if word.is_empty() || dialect == Dialect::Gitea => break,
+            '#' if word.is_empty() || dialect == Dialect::Gitea => {
+                // GitLab takes whoever is named there for an owner, unless the whole line is for people.
+                if dialect == Dialect::GitLab && !words.is_empty() {
+                    words.extend(chars.as_str().split_whitespace().filter(|word| word.contains('@')).map(str::to_owned));
+                }
+                break;
+            }
             c if c.is_whitespace() => {
                 if !word.is_empty() {
                     words.push(std::mem::take(&mut word));

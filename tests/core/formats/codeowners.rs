@@ -51,6 +51,23 @@ fn on_gitlab_each_section_asks_for_itself_with_its_own_count() {
 }
 
 #[test]
+fn on_gitlab_a_heading_stands_for_the_lines_below_it_alone_and_one_that_cannot_be_read_asks_somebody_who_is_nobody() {
+    let asked = |text: &str, changed: &[&str]| asked(Dialect::GitLab, text, changed);
+    let twice = "[Docs] @a\nfoo\n[Docs] @b\nbar\n";
+    assert_eq!((asked(twice, &["foo"]), asked(twice, &["bar"])), (vec!["2: @a x1".to_owned()], vec!["4: @b x1".to_owned()]));
+    assert_eq!(asked("[Database] @@maintainer\n/db/\n", &["db/a"]), ["2: nobody `@@maintainer` x1"], "it is not as if nobody owned it");
+    assert_eq!(asked("/db/ # ask @dba about it\n", &["db/a"]), ["1: @dba x1"], "owners in what is for people count there");
+    assert!(asked("# @dba\n", &["db/a"]).is_empty());
+}
+
+#[test]
+fn a_path_with_a_line_break_is_in_its_folder() {
+    for text in ["/dns/ @dns", "dns/** @dns", "**/b.yaml @dns"] {
+        assert_eq!(asked(Dialect::GitHub, text, &["dns/a\nb/b.yaml"]), ["1: @dns x1"], "{text}");
+    }
+}
+
+#[test]
 fn on_gitea_every_expression_that_matches_asks() {
     let text = ".*\\\\.go @user1 @user2 # This is comment\n\n# Comment too\nfrontend/src/.*\\\\.js @org1/team1 @user3\n!frontend/.* @org1/team3\npath\\ with\\ space user5\ndir/with\\#hashtag @user1\n";
     let asked = |changed: &[&str]| asked(Dialect::Gitea, text, changed);

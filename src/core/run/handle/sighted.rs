@@ -3,7 +3,7 @@
 use super::Pass;
 use crate::core::{
     drift::OverrideAsk,
-    review::{Answer, Command, Comment, MrState, Phase, Sighting, Upshot, command},
+    review::{Answer, Command, Comment, CommentId, MrState, Phase, Sighting, Upshot, command},
     run::{Event, PlanWhy, Stop},
 };
 
@@ -18,11 +18,15 @@ impl Pass<'_> {
         if sighting.mr != self.change.mr {
             return;
         }
+        let was_open = self.change.sighting.as_ref().is_some_and(|seen| seen.state == MrState::Open);
         let bare = Sighting { comments: Vec::new(), edited: Vec::new(), altered: None, ..sighting.clone() };
         if self.change.look || self.change.sighting.as_deref() != Some(&bare) {
             self.emit(Event::Sighted { sighting: Box::new(bare), at: self.now });
         }
         self.lifecycle();
+        if was_open {
+            self.merged_on_the_way_back();
+        }
         self.reviews();
         for comment in &sighting.comments {
             if self.change.heard.is_none_or(|heard| heard < comment.id) {
@@ -116,6 +120,17 @@ impl Pass<'_> {
                 }
             }
         }
+    }
+
+    /// Tells of a merge past the gate while what it asks for is taken back, or after; that goes on all the same.
+    fn merged_on_the_way_back(&mut self) {
+        let change = &*self.change;
+        let back = change.goes_back() || change.stage == Phase::Restored;
+        let Some(MrState::Merged { commit, by, with: None }) = change.sighting.as_ref().map(|seen| &seen.state).filter(|_| back && change.merged.is_none()) else { return };
+        let text = format!(
+            "{by} merged it as {commit} past the merge gate, while what it asks for is taken back: the branch asks for it, and nothing runs it. Open a merge request that brings live and branch together."
+        );
+        self.emit(Event::Replying { to: CommentId::NOBODY, text, overrides: Vec::new(), upshot: None });
     }
 
     /// Stops at the next safe point, which is now when nothing runs.
