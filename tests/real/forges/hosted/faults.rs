@@ -155,7 +155,7 @@ async fn what_is_more_than_is_read_counts_as_not_told() {
     {
         let mut state = office.fake.state();
         (0..2000).for_each(|n| state.run(PATH, head.as_str(), "github-actions", &format!("{n}"), Some("success")));
-        state.run(PATH, head.as_str(), "github-actions", "0", Some("failure"));
+        state.run(PATH, head.as_str(), "github-actions", "last", Some("failure"));
     }
     let seen = office.look().await;
     assert!(seen.unread.len() == 1 && seen.unread[0].contains("check runs"), "{:?}", seen.unread);
