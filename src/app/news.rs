@@ -44,6 +44,10 @@ struct Seen {
     open: BTreeMap<MrId, (CommitId, Time)>,
     /// The last one looked at in its turn.
     turn: Option<MrId>,
+    /// Whether it is on a forge in the network.
+    elsewhere: bool,
+    /// What is left of its share of looks.
+    owed: usize,
 }
 
 impl News {
@@ -98,13 +102,23 @@ impl News {
     /// The next few open ones, round and round; `elsewhere`: on a forge in the network, all of whose repositories share one limit.
     pub fn in_turn(&self, repo: &RepoId, elsewhere: bool) -> Vec<MrId> {
         let mut all = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        let open: usize = all.values().map(|seen| seen.open.len()).sum();
+        match all.get_mut(repo) {
+            Some(seen) => seen.elsewhere = elsewhere,
+            None => return Vec::new(),
+        }
+        let open: usize = all.values().filter(|seen| seen.elsewhere).map(|seen| seen.open.len()).sum();
+        let Some(seen) = all.get_mut(repo) else { return Vec::new() };
         let most = match elsewhere {
             false => IN_TURN,
-            true if open > MANY => IN_TURN_OF_MANY,
-            true => IN_TURN_ELSEWHERE,
+            // Each repository has its share, and what is left of one the next time.
+            true => {
+                let all = if open > MANY { IN_TURN_OF_MANY } else { IN_TURN_ELSEWHERE };
+                seen.owed += all * seen.open.len();
+                let share = seen.owed / open.max(1);
+                seen.owed %= open.max(1);
+                share
+            }
         };
-        let Some(seen) = all.get_mut(repo) else { return Vec::new() };
         let after = seen.open.keys().filter(|mr| seen.turn.as_ref().is_none_or(|turn| *mr > turn));
         let before = seen.open.keys().filter(|mr| seen.turn.as_ref().is_some_and(|turn| *mr <= turn));
         let next: Vec<MrId> = after.chain(before).take(most).cloned().collect();
@@ -156,5 +170,14 @@ mod tests {
         news.moved(&repo, None, &open);
         // Nine questions a look, a sweep in thirty seconds.
         assert!(news.in_turn(&repo, true).len() * 9 * 120 < 5_000 / 2);
+        // Several repositories share what one has, and each has its turn.
+        let others: Vec<RepoId> = (0..4).map(|n| RepoId::new(format!("dns{n}"))).collect();
+        for repo in &others {
+            let open: Vec<MrRef> = open[..2_500].iter().map(|found| MrRef { mr: MrId { repo: repo.clone(), ..found.mr }, ..found.clone() }).collect();
+            news.moved(repo, None, &open);
+            news.in_turn(repo, true);
+        }
+        let looks: Vec<usize> = std::iter::once(&repo).chain(&others).map(|repo| (0..120).map(|_| news.in_turn(repo, true).len()).sum()).collect();
+        assert!(looks.iter().sum::<usize>() * 9 < 5_000 / 2 && looks.iter().all(|looks| *looks >= 20), "{looks:?}");
     }
 }

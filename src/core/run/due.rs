@@ -210,7 +210,7 @@ impl Change {
         let timer = timer.filter(|_| self.running).map(|(at, _)| *at);
         let replan = self.replan_at.map(|(at, _)| at).into_iter().chain(self.page_at()).min();
         // A timer that nothing would answer must not ring: it would ring for ever.
-        let merge = self.merge_again.filter(|_| (self.stage == Phase::Merging || self.lost().is_some()) && !self.look && self.paused.is_none());
+        let merge = self.merge_again.filter(|_| !self.look && (self.lost().is_some() || self.stage == Phase::Merging && self.paused.is_none()));
         let held = self.held_until.filter(|_| self.paused.is_none());
         [timer, replan, self.start_again, merge, self.sample_at(), self.probe_at(), self.step_health_at(), held].into_iter().flatten().min().map(|at| at.max(self.clock))
     }
