@@ -137,6 +137,8 @@ fn an_edited_command_is_told_to_be_none() {
     let town = Town::start(Wire::GitHub);
     let (number, _) = town.propose("move-www", "192.0.2.86");
     town.until_phase(number, "awaiting_approval");
+    // Before the forge's clock is put forward: what is shown in the second of an approval was not read before it.
+    town.reads(number);
     town.comment(number, "ben", "looks good");
     let id = town.fake.state().request_mut(PATH, number).comments.iter().rfind(|comment| comment.by == "ben").expect("he wrote it").id;
     town.fake.state().last_at += 2000;

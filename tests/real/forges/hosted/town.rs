@@ -114,14 +114,19 @@ impl Town {
     /// Somebody says something, in another second than the one in which they read what stands there: forges tell no less. Whoever approves has read the plan.
     pub fn comment(&self, number: u64, by: &str, body: &str) -> u64 {
         if body == "/trueup approve" {
-            self.until("the plan where people read it", |town| {
-                let digest = town.show(number)["digest"].as_str().map(|digest| format!("plan `{}", &digest[..12]));
-                digest.is_some_and(|digest| town.sticky(number).0.contains(&digest))
-            });
+            self.reads(number);
         }
         let now = jiff::Timestamp::now().as_second();
         self.until("another second", |_| jiff::Timestamp::now().as_second() > now);
         self.fake.comment(PATH, number, by, body)
+    }
+
+    /// Somebody reads the plan where it is shown.
+    pub fn reads(&self, number: u64) {
+        self.until("the plan where people read it", |town| {
+            let digest = town.show(number)["digest"].as_str().map(|digest| format!("plan `{}", &digest[..12]));
+            digest.is_some_and(|digest| town.sticky(number).0.contains(&digest))
+        });
     }
 
     /// How we marked a comment.
