@@ -3,12 +3,13 @@
 use crate::{
     core::{
         model::{Digest, MrId, Time, User},
-        review::{Command, Right},
+        review::{Answer, Command, Right},
     },
     ports::KvError,
     stores::{Delivery, Store},
 };
 use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
 
 /// The source of these deliveries in the inbox.
 const SOURCE: &str = "command";
@@ -67,5 +68,42 @@ fn order(delivery: &Delivery) -> Option<Order> {
             tracing::error!(n = delivery.n, "a command in the inbox cannot be understood and is left there: {error}");
             None
         }
+    }
+}
+
+/// The last answers that nobody had asked for when they were given: a worker that starts finds a command before whoever said it comes to ask.
+#[derive(Default)]
+pub struct Unasked(BTreeMap<u64, Answer>);
+
+impl Unasked {
+    /// Far more than are said while a worker starts.
+    const MOST: usize = 64;
+
+    pub fn keep(&mut self, n: u64, answer: Answer) {
+        self.0.insert(n, answer);
+        while self.0.len() > Self::MOST {
+            self.0.pop_first();
+        }
+    }
+
+    /// What was answered to the command of this number, once: numbers that are free are used again.
+    pub fn take(&mut self, n: u64) -> Option<Answer> {
+        self.0.remove(&n)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_answer_waits_for_whoever_comes_late_and_is_given_once() {
+        let mut unasked = Unasked::default();
+        let said = |n: u64| Answer::Overridden { text: n.to_string() };
+        (0..200).for_each(|n| unasked.keep(n, said(n)));
+        assert_eq!(unasked.take(199), Some(said(199)));
+        assert_eq!(unasked.take(199), None);
+        assert_eq!(unasked.take(0), None, "nobody asks for it any more");
+        assert!(unasked.0.len() <= Unasked::MOST);
     }
 }

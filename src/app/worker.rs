@@ -8,7 +8,7 @@ use super::{
     glance::{Glance, is_over},
     looks::Looks,
     memory,
-    orders::{self, Asker, Order},
+    orders::{self, Asker, Order, Unasked},
     overrides::OverrideBook,
     perform,
     replan::Questions,
@@ -138,6 +138,8 @@ struct Worker {
     face: FaceWriter,
     /// Its questions for a plan.
     questions: Questions,
+    /// Answers to commands that were found in the inbox before whoever said them asked here.
+    unasked: Unasked,
     /// Acts that were under way when the last process, or the last fold, ended: done again, and either answer may come.
     reissued: BTreeSet<(StepId, u32)>,
     /// The running timer, at the earliest wake asked for.
@@ -167,6 +169,7 @@ impl Worker {
             tokens: Tokens::default(),
             face,
             questions: Questions::default(),
+            unasked: Unasked::default(),
             reissued: BTreeSet::new(),
             wake: None,
             stray: false,
@@ -311,7 +314,7 @@ impl Worker {
     }
 
     /// Reads a command from the inbox. One that is there no more was carried out by an earlier turn.
-    async fn command(&self, heard: &mut Heard, n: u64, answer: Option<oneshot::Sender<Answer>>) -> Result<(), String> {
+    async fn command(&mut self, heard: &mut Heard, n: u64, answer: Option<oneshot::Sender<Answer>>) -> Result<(), String> {
         if let Some(at) = heard.taken.iter().position(|taken| *taken == n) {
             if answer.is_some() {
                 heard.asked[at].0 = answer;
@@ -319,13 +322,20 @@ impl Worker {
             return Ok(());
         }
         let order = orders::read(&self.world.store, n).await.map_err(|error| error.to_string())?;
+        match (self.unasked.take(n), answer) {
+            (Some(said), Some(answer)) if order.is_none() => drop(answer.send(said)),
+            (_, answer) => self.hear(heard, n, order, answer),
+        }
+        Ok(())
+    }
+
+    fn hear(&self, heard: &mut Heard, n: u64, order: Option<Order>, answer: Option<oneshot::Sender<Answer>>) {
         // A number that is free is used again, by another replica for another change even.
         if let Some(Order { mr: _, by, right, command, plan, asker }) = order.filter(|order| order.mr == self.mr) {
             heard.inputs.push(Input::Command { by, right, command, plan });
             heard.asked.push((answer, asker));
             heard.taken.push(n);
         }
-        Ok(())
     }
 
     /// One turn: what was heard, the append, and only then the effects. Commands leave the inbox with the append that follows from them.
@@ -375,12 +385,14 @@ impl Worker {
             self.world.sweeps.look_again();
         }
         self.glance(show, card);
-        for ((asked, asker), answer) in asked.into_iter().zip(std::mem::take(&mut turn.said)) {
-            // Whoever asked may have gone away, with an earlier process even.
-            match (asked, asker) {
-                (Some(asked), _) => drop(asked.send(answer)),
-                (None, Some(asker)) => self.desk.tell(asker, answer),
-                (None, None) => {}
+        for (((asked, asker), n), answer) in asked.into_iter().zip(taken).zip(std::mem::take(&mut turn.said)) {
+            // Whoever asked may have gone away, with an earlier process even; or is about to ask.
+            match asked {
+                Some(asked) => drop(asked.send(answer)),
+                None => {
+                    self.unasked.keep(n, answer.clone());
+                    asker.into_iter().for_each(|asker| self.desk.tell(asker, answer.clone()));
+                }
             }
         }
         for effect in turn.release(&receipt) {
