@@ -27,7 +27,7 @@ fn live_through(story: &mut Stubborn) -> (u32, u32) {
     (before, story.world.dns.serial(&story.world.zones[0]))
 }
 
-fn check(story: &Stubborn, at: &str, (before, after): (u32, u32)) {
+fn check(story: &mut Stubborn, at: &str, (before, after): (u32, u32)) {
     let live = story.world.live();
     assert!(live.iter().any(|line| line.ends_with("A 192.0.2.77")), "{at}: the change is true: {live:?}");
     assert_eq!(after, before + 1, "{at}: exactly one UPDATE changed the zone");
@@ -40,7 +40,7 @@ fn a_kill_between_any_two_durable_effects_loses_nothing_and_repeats_nothing() {
     let points = folder.path().join("points");
     let mut quiet = begin(None, Some(&points));
     let serials = live_through(&mut quiet);
-    check(&quiet, "without a kill", serials);
+    check(&mut quiet, "without a kill", serials);
     let names: Vec<String> = std::fs::read_to_string(&points).expect("the points were counted").lines().map(str::to_owned).collect();
     assert!(names.len() >= 10, "a life has many points: {names:?}");
     let all = std::env::var("TRUEUP_TEST_ALL").is_ok_and(|all| all == "1");
@@ -50,7 +50,7 @@ fn a_kill_between_any_two_durable_effects_loses_nothing_and_repeats_nothing() {
         let mut story = begin(Some(at as u64), None);
         let serials = live_through(&mut story);
         killed += story.deaths;
-        check(&story, &format!("killed at point {}", names[at - 1]), serials);
+        check(&mut story, &format!("killed at point {}", names[at - 1]), serials);
     }
     println!("{} points between durable effects, {killed} kills, every life ended merged", names.len());
     assert!(killed > 0, "the kills happened");
