@@ -67,9 +67,9 @@ impl LocalForge {
         };
         let answer = match prepared {
             Prepared::Answer(answer) => answer,
-            // A wait between them: whoever waits here may go away for good, because the change is somebody else's by now.
             // Nothing of ours is on the branch, and somebody merged it: asked again, it is only read.
             Prepared::Commit(_) if matches!(row.state, MrState::Merged { .. }) => MergeAnswer::Moved { why: format!("{mr} is merged, and not by this") },
+            // A wait between them: whoever waits here may go away for good, because the change is somebody else's by now.
             Prepared::Commit(commit) => self.git(&mr.repo, move |place| move_branch(place, &wanted, &commit)).await?,
         };
         if let MergeAnswer::Merged { commit, .. } = &answer {

@@ -68,6 +68,12 @@ struct Named {
     nobody: Vec<Str>,
 }
 
+impl Named {
+    fn is_empty(&self) -> bool {
+        self.owners.is_empty() && self.nobody.is_empty()
+    }
+}
+
 /// Approvals that a line asks for.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Asked {
@@ -86,15 +92,14 @@ impl CodeOwners {
     pub fn read(path: &str, bytes: &[u8], dialect: Dialect) -> Self {
         let mut read = Self { path: path.into(), dialect, sections: vec![Section { count: 1, ..Section::default() }], faults: Vec::new() };
         let text = String::from_utf8_lossy(bytes);
-        // Who is meant where a line names nobody: those of the heading that it stands under.
-        let (mut section, mut lines, mut heads) = (0, 0, Named::default());
+        let (mut section, mut lines) = (0, 0);
         for (n, line) in text.lines().enumerate() {
             let at = u32::try_from(n + 1).unwrap_or(u32::MAX);
             let words = words(line, dialect);
             let Some((first, rest)) = words.split_first() else { continue };
             if dialect == Dialect::GitLab && (first.starts_with('[') || first.starts_with("^[")) {
                 if let Some(found) = read.heading(line.trim(), at) {
-                    (section, heads) = found;
+                    section = found;
                 }
                 continue;
             }
@@ -103,7 +108,7 @@ impl CodeOwners {
                 read.fault(at, format!("more than {MOST} patterns; what follows is not read"), "name folders instead of files");
                 break;
             }
-            read.line((section, &heads), at, first, rest);
+            read.line(section, at, first, rest);
         }
         read
     }
@@ -120,11 +125,11 @@ impl CodeOwners {
         for path in changed {
             for (n, section) in self.sections.iter().enumerate().filter(|(_, section)| !section.optional) {
                 for line in self.decides(section, path) {
-                    let Named { owners, nobody } = line.named.clone();
                     // Whoever writes a line without owners says that nobody is asked.
-                    if owners.is_empty() && nobody.is_empty() {
+                    if line.named.is_empty() {
                         continue;
                     }
+                    let Named { owners, nobody } = line.named.clone();
                     match asked.iter_mut().find(|(key, known)| *key == (n, line.at) || known.owners == owners && known.count == section.count && known.nobody == nobody) {
                         Some((_, known)) => known.more += 1,
                         None => asked.push(((n, line.at), Asked { owners, nobody, count: section.count, place: self.place(line.at), file: path.into(), more: 0 })),
@@ -159,7 +164,7 @@ impl CodeOwners {
         }
     }
 
-    fn line(&mut self, (section, heads): (usize, &Named), at: u32, first: &str, rest: &[String]) {
+    fn line(&mut self, section: usize, at: u32, first: &str, rest: &[String]) {
         let (not, text) = match first.strip_prefix('!').filter(|_| self.dialect != Dialect::GitHub) {
             Some(text) => (true, text),
             None => (false, first),
@@ -173,11 +178,10 @@ impl CodeOwners {
                 return self.fault(at, format!("`{}` matches nothing: {why}", crate::core::review::escape::cut(first, 80)), "mend the pattern; until then the line asks nobody");
             }
         };
-        let mut named = self.named(at, rest);
-        if named.owners.is_empty() && named.nobody.is_empty() {
-            named.clone_from(heads);
-        }
+        let named = self.named(at, rest);
         if let Some(section) = self.sections.get_mut(section) {
+            // As the section stands by now: those of a later heading are not meant.
+            let named = if named.is_empty() { section.heads.clone() } else { named };
             section.lines.push(Line { at, pattern, not, named });
         }
     }
@@ -199,8 +203,8 @@ impl CodeOwners {
         Named { owners, nobody }
     }
 
-    /// A heading of GitLab: `^[Name][2] @owner`; which section it begins, or goes on with, and whom it names.
-    fn heading(&mut self, line: &str, at: u32) -> Option<(usize, Named)> {
+    /// A heading of GitLab: `^[Name][2] @owner`; which section it begins, or goes on with.
+    fn heading(&mut self, line: &str, at: u32) -> Option<usize> {
         let (optional, rest) = line.strip_prefix('^').map_or((false, line), |rest| (true, rest));
         let named = rest.strip_prefix('[').and_then(|rest| rest.split_once(']')).filter(|(name, _)| !name.trim().is_empty());
         let Some((name, rest)) = named else {
@@ -226,12 +230,11 @@ impl CodeOwners {
             // Of one that is begun twice, the stricter word holds.
             section.optional &= optional;
             section.count = section.count.max(count);
-            if !(named.owners.is_empty() && named.nobody.is_empty()) {
+            if !named.is_empty() {
                 section.heads = named;
             }
-            return Some((place, section.heads.clone()));
         }
-        None
+        Some(place)
     }
 
     fn place(&self, line: u32) -> Place {
