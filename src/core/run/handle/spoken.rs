@@ -46,13 +46,11 @@ impl Pass<'_> {
     /// The forge shows a plan: what was said of it without its digest is judged by when that was.
     pub(super) fn shown(&mut self, digest: Digest, at: Time) {
         let known = self.change.published.filter(|(known, _)| *known == digest);
-        if known.is_some() && (self.change.spoken.is_empty() || self.change.digest() != Some(digest)) {
-            return;
-        }
-        // What is shown once more could be read ever since it was first.
-        let at = known.map_or(at, |(_, since)| since);
         let waited = if self.change.digest() == Some(digest) { self.change.spoken.clone() } else { Vec::new() };
-        self.emit(Event::Published { digest, at });
+        if known.is_none() || !waited.is_empty() {
+            // What is shown once more could be read ever since it was first.
+            self.emit(Event::Published { digest, at: known.map_or(at, |(_, since)| since) });
+        }
         for spoken in waited {
             let answer = self.judge_spoken(&spoken);
             self.emit(Event::Replying { to: spoken.comment, text: answer.to_string(), overrides: Vec::new(), upshot: Some(answer.upshot()) });
@@ -64,7 +62,6 @@ impl Pass<'_> {
     pub(super) fn shown_still(&mut self) {
         if let Some((digest, since)) = self.change.published.filter(|(digest, _)| self.change.digest() == Some(*digest)) {
             self.shown(digest, since);
-            self.reviews();
         }
     }
 
