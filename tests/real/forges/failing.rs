@@ -1,6 +1,6 @@
 //! A forge that fails, at every call, in every way.
 
-use super::fake::{Call, Fault};
+use super::fake::{Call, FakeForge, Fault};
 use trueup::{
     app::Forge,
     core::model::Str,
@@ -23,6 +23,20 @@ pub trait Failing {
     fn mend(&self);
     /// The calls since the last time this was asked.
     fn calls(&self) -> Vec<Call>;
+}
+
+impl Failing for FakeForge {
+    fn fail(&self, fault: Fault) {
+        self.fail(fault);
+    }
+
+    fn mend(&self) {
+        self.mend();
+    }
+
+    fn calls(&self) -> Vec<Call> {
+        self.calls()
+    }
 }
 
 /// The statuses that are tried: those of the sample differ in what is done about them.

@@ -1,5 +1,6 @@
 //! Network forges: a forge that is plain state behind the vendors' wire formats, and the drivers over it.
 
+mod checkout;
 mod failing;
 pub mod fake;
 mod gitea;

@@ -1,10 +1,8 @@
 //! A server over a real Gitea and a real BIND, with one repository and one zone.
 
-use super::{
-    porter::Porter,
-    yard::{HOOK_SECRET, run_git},
-};
+use super::{porter::Porter, yard::HOOK_SECRET};
 use crate::{
+    forges::checkout::run_git,
     harness::{DnsServer, GiteaProject, GiteaServer, KEY_ALGORITHM, KEY_NAME, KEY_SECRET, Process, Site, free_port, send, wait_for},
     service::world::TRUEUP,
 };

@@ -1,14 +1,15 @@
 //! What people do in a repository on a real Gitea, by API and git.
 
 use crate::{
-    forges::world::{Hands, reaction},
+    forges::{
+        checkout::Checkout,
+        world::{Hands, reaction},
+    },
     harness::GiteaProject,
 };
 use serde_json::{Value, json};
 use std::{
     collections::{BTreeMap, BTreeSet},
-    path::{Path, PathBuf},
-    process::Command,
     time::Duration,
 };
 use trueup::ports::Reaction;
@@ -34,12 +35,13 @@ pub const EVENTS: [&str; 12] = [
 
 pub struct Yard {
     pub project: GiteaProject,
-    folder: tempfile::TempDir,
+    checkout: Checkout,
 }
 
 impl Yard {
     pub fn new(project: GiteaProject) -> Self {
-        Self { project, folder: tempfile::tempdir().expect("a temporary folder") }
+        let of = project.clone();
+        Self { project, checkout: Checkout::new(move |who| of.url(who)) }
     }
 
     /// Has Gitea tell an address what happens here.
@@ -49,45 +51,7 @@ impl Yard {
 
     /// The first commit of `main`, by root.
     pub fn first(&self, files: &[(&str, &str)]) {
-        self.git(&["init", "-q", "-b", "main", "work"], None);
-        self.write(files, "root");
-        self.push_to("root", "HEAD:refs/heads/main");
-    }
-
-    fn work(&self) -> PathBuf {
-        self.folder.path().join("work")
-    }
-
-    pub fn git(&self, args: &[&str], author: Option<&str>) -> String {
-        let dir = if author.is_some() { self.work() } else { self.folder.path().to_owned() };
-        run_git(&dir, author.unwrap_or("root"), args)
-    }
-
-    fn write(&self, files: &[(&str, &str)], author: &str) {
-        for (path, text) in files {
-            let path = self.work().join(path);
-            std::fs::create_dir_all(path.parent().expect("a file stands in a folder")).expect("writable");
-            std::fs::write(path, text).expect("writable");
-        }
-        self.git(&["add", "-A"], Some(author));
-        self.git(&["commit", "-q", "-m", "a change"], Some(author));
-    }
-
-    fn push_to(&self, by: &str, spec: &str) {
-        self.git(&["push", "-q", "--force", &self.project.url(by), spec], Some(by));
-    }
-
-    fn fetch(&self) {
-        self.git(&["fetch", "-q", "--prune", &self.project.url("root"), "+refs/heads/*:refs/remotes/origin/*"], Some("root"));
-    }
-
-    fn pushed(&self, by: &str, author: &str, branch: &str, files: &[(&str, &str)], anew: bool) -> String {
-        self.fetch();
-        let there = self.tip(branch).is_some() && !anew;
-        self.git(&["checkout", "-q", "--detach", &format!("origin/{}", if there { branch } else { "main" })], Some(by));
-        self.write(files, author);
-        self.push_to(by, &format!("HEAD:refs/heads/{branch}"));
-        self.git(&["rev-parse", "HEAD"], Some(by))
+        self.checkout.first(files);
     }
 
     pub fn ask(&self, who: &str, method: &str, path: &str, body: Value) -> Value {
@@ -106,40 +70,25 @@ pub fn hook_at(project: &GiteaProject, url: &str, secret: &str) -> u64 {
     project.ask("trueup", "POST", "/hooks", Some(new))["id"].as_u64().expect("an id")
 }
 
-pub fn run_git(dir: &Path, author: &str, args: &[&str]) -> String {
-    let mut git = Command::new("git");
-    git.env_clear().envs(trueup::git::program::environment()).current_dir(dir);
-    for role in ["AUTHOR", "COMMITTER"] {
-        git.env(format!("GIT_{role}_NAME"), author).env(format!("GIT_{role}_EMAIL"), format!("{author}@example.test"));
-    }
-    let done = git.args(args).output().expect("git is installed");
-    assert!(done.status.success(), "git {args:?}: {}", String::from_utf8_lossy(&done.stderr));
-    String::from_utf8_lossy(&done.stdout).trim().to_owned()
-}
-
 impl Hands for Yard {
     fn push_as(&self, by: &str, author: &str, branch: &str, files: &[(&str, &str)]) -> String {
-        self.pushed(by, author, branch, files, false)
+        self.checkout.pushed((by, author), branch, files, false)
     }
 
     fn force_push(&self, by: &str, branch: &str, files: &[(&str, &str)]) -> String {
-        self.pushed(by, by, branch, files, true)
+        self.checkout.pushed((by, by), branch, files, true)
     }
 
     fn tip(&self, branch: &str) -> Option<String> {
-        let told = self.git(&["ls-remote", &self.project.url("root"), &format!("refs/heads/{branch}")], Some("root"));
-        told.split_whitespace().next().map(str::to_owned)
+        self.checkout.tip(branch)
     }
 
     fn rename(&self, by: &str, branch: &str, to: &str) {
-        self.fetch();
-        self.git(&["push", "-q", &self.project.url(by), &format!("refs/remotes/origin/{branch}:refs/heads/{to}"), &format!(":refs/heads/{branch}")], Some(by));
+        self.checkout.rename(by, branch, to);
     }
 
     fn file(&self, branch: &str, path: &str) -> Option<String> {
-        self.fetch();
-        let there = self.git(&["ls-tree", "--name-only", &format!("origin/{branch}"), path], Some("root"));
-        (!there.is_empty()).then(|| self.git(&["show", &format!("origin/{branch}:{path}")], Some("root")))
+        self.checkout.file(branch, path)
     }
 
     fn open(&self, by: &str, branch: &str, title: &str, body: &str) -> u64 {
@@ -150,10 +99,7 @@ impl Hands for Yard {
     fn open_from_fork(&self, by: &str, branch: &str, files: &[(&str, &str)], title: &str) -> u64 {
         let fork = self.ask(by, "POST", "/forks", json!({ "name": format!("dns-{}", self.project.path.replace('/', "-")) }));
         let fork = GiteaProject { server: self.project.server, path: fork["full_name"].as_str().expect("it has one").to_owned() };
-        self.fetch();
-        self.git(&["checkout", "-q", "--detach", "origin/main"], Some(by));
-        self.write(files, by);
-        self.git(&["push", "-q", &fork.url(by), &format!("HEAD:refs/heads/{branch}")], Some(by));
+        self.checkout.pushed_to(&fork.url(by), by, branch, files);
         let new = json!({ "title": title, "head": format!("{by}:{branch}"), "base": "main" });
         self.ask(by, "POST", "/pulls", new)["number"].as_u64().expect("a number")
     }

@@ -1,10 +1,14 @@
 //! The forge fails, at every call, in every way.
 
 use super::{
-    super::fake::{Fault, Wire},
+    super::{
+        failing::every_call_fails,
+        fake::{Fault, Wire},
+    },
     office::{Office, PATH},
 };
 use trueup::{
+    app::Forge,
     core::{
         model::{RepoId, Str, User},
         review::StatusState,
@@ -12,73 +16,31 @@ use trueup::{
     ports::{ForgeError, ForgeErrorKind, Shown},
 };
 
-const KINDS: [(u16, ForgeErrorKind); 7] = [
-    (401, ForgeErrorKind::Stranger),
-    (403, ForgeErrorKind::Denied),
-    (404, ForgeErrorKind::NotFound),
-    (409, ForgeErrorKind::Conflict),
-    (422, ForgeErrorKind::Invalid),
-    (429, ForgeErrorKind::Limited),
-    (503, ForgeErrorKind::Unavailable),
-];
-
-/// Fails one call after the other of what `does`, each in every way; what comes of it is an error of that kind, or is said to be missing, or nothing lost.
-async fn every_call_fails(wire: Wire, does: impl AsyncFn(&Office) -> Result<Vec<Str>, ForgeError>, forgives: &[(&str, u16)]) {
+/// Fails one call after the other of what `does` for a furnished office, each in every way.
+async fn every_call_of(wire: Wire, does: impl AsyncFn(&Office, &dyn Forge) -> Result<Vec<Str>, ForgeError>, forgives: &[(&str, u16)]) {
     let office = Office::furnished(wire).await;
     office.fake.comment(PATH, 1, "ada", "hello");
     office.fake.thread(PATH, 1, "ada", "why?");
-    // Who we are is asked once.
-    does(&office).await.ok();
-    office.fake.calls();
-    let Office { fake, .. } = &office;
-    // Each takes seconds; those of the sample differ in what is done about them.
-    let all = std::env::var_os("TRUEUP_TEST_ALL").is_some_and(|all| all == "1");
-    for (status, kind) in KINDS.into_iter().filter(|(status, _)| all || matches!(status, 401 | 404 | 429 | 503)) {
-        let mut n = 0;
-        loop {
-            // Afresh each time: a limit is remembered, and tags hide what an answer holds.
-            let fresh = office.fresh();
-            fresh.hub.right(&RepoId::new("dns"), &User::new("ada")).await.unwrap();
-            fake.calls();
-            // What passes is asked again twice by the connection itself.
-            let mut fault = Fault::status(status).after_calls(n);
-            fault.times = 3;
-            fake.fail(fault);
-            let answer = does(&fresh).await;
-            fake.mend();
-            let calls = fake.calls();
-            let Some(failed) = calls.iter().find(|call| call.status == status) else { break };
-            let forgiven = forgives.iter().any(|(path, of)| failed.path.contains(path) && *of == status);
-            match answer {
-                Ok(missing) => {
-                    let told = missing.iter().any(|what| what.contains("forge work") && !kind.passes());
-                    assert!(forgiven || told, "{status} at {} {} went unnoticed: {missing:?}", failed.method, failed.path);
-                }
-                Err(error) => {
-                    // A branch that is gone for a moment must not look like a request that is.
-                    let kind = if status == 404 && (failed.path.contains("/git/ref/") || failed.path.contains("/branches/")) { ForgeErrorKind::Unavailable } else { kind };
-                    assert_eq!(error.kind, kind, "{} {}: {error}", failed.method, failed.path);
-                    assert!(error.what.contains("forge work"), "{error}");
-                }
-            }
-            n += 1;
-            assert!(n < 60);
-        }
-        assert!(n > 0, "nothing was asked");
-    }
+    let fresh = async || {
+        let fresh = office.restarted();
+        // Who we are is asked once.
+        fresh.right(&RepoId::new("dns"), &User::new("ada")).await.unwrap();
+        fresh
+    };
+    every_call_fails(&*office.fake, fresh, async |hub| does(&office, hub).await, forgives).await;
 }
 
 async fn a_look_says_what_failed_and_invents_nothing(wire: Wire) {
     // Nobody of that name, and no such job.
     let forgives = [("/permission", 404), ("/members/", 404), ("/jobs/", 404)];
-    every_call_fails(wire, async |office| Ok(office.hub.look(&office.mr(1), None).await?.unread), &forgives).await;
+    every_call_of(wire, async |office, hub| Ok(hub.look(&office.mr(1), None).await?.unread), &forgives).await;
 }
 
 async fn a_sweep_says_what_failed_and_takes_nothing_for_closed(wire: Wire) {
-    every_call_fails(
+    every_call_of(
         wire,
-        async |office| {
-            let (found, _) = office.hub.sweep(&RepoId::new("dns"), 0).await?;
+        async |_, hub| {
+            let (found, _) = hub.sweep(&RepoId::new("dns"), 0).await?;
             assert!(found.iter().any(|found| found.open && found.mr.number == 1));
             Ok(Vec::new())
         },
@@ -88,7 +50,7 @@ async fn a_sweep_says_what_failed_and_takes_nothing_for_closed(wire: Wire) {
 }
 
 async fn showing_a_face_says_what_failed_and_ends_in_one_face(wire: Wire) {
-    let shows = async |office: &Office| {
+    let shows = async |office: &Office, hub: &dyn Forge| {
         let head = office.head();
         {
             // As before the first: nothing of ours is there.
@@ -98,10 +60,10 @@ async fn showing_a_face_says_what_failed_and_ends_in_one_face(wire: Wire) {
             request.labels.clear();
             request.comments.retain(|comment| comment.by != "trueup");
         }
-        office.hub.show(&office.mr(1), &office.face("one", StatusState::Pending), &Shown::default()).await?;
+        hub.show(&office.mr(1), &office.face("one", StatusState::Pending), &Shown::default()).await?;
         Ok(Vec::new())
     };
-    every_call_fails(wire, shows, &[]).await;
+    every_call_of(wire, shows, &[]).await;
 }
 
 async fn a_limit_is_kept_until_it_is_over_and_nothing_more_is_asked(wire: Wire) {

@@ -1,7 +1,11 @@
 //! A fake forge with one repository, the people around it, and our driver over it.
 
 use super::super::fake::{FakeForge, Role, Wire};
-use std::{path::PathBuf, sync::Arc, time::Duration};
+use std::{
+    path::{Path, PathBuf},
+    sync::Arc,
+    time::Duration,
+};
 use trueup::{
     app::Forge,
     core::{
@@ -110,7 +114,7 @@ impl Office {
 }
 
 /// The ticket that the merge gate gives for what was seen.
-pub fn ticket(sighting: &Sighting, mirror: &std::path::Path) -> MergeTicket {
+pub fn ticket(sighting: &Sighting, mirror: &Path) -> MergeTicket {
     let Merge::Clean(tree) = GitRepo::open(mirror).unwrap().merge(&sighting.base, &sighting.head).unwrap() else { panic!("conflict") };
     let key = PlanKey { base: sighting.base.clone(), head: sighting.head.clone(), tree };
     let policy = Policy::default();
@@ -132,22 +136,13 @@ pub fn driver(wire: Wire, fake: &FakeForge, mirror: PathBuf, people: Arc<dyn Peo
 
 /// The same, as somebody else and with another clock.
 pub fn driver_as(wire: Wire, fake: &FakeForge, mirror: PathBuf, people: Arc<dyn People>, sign_in: SignIn, clock: Arc<dyn Clock>) -> Box<dyn Forge> {
-    let project = Project { id: RepoId::new("dns"), path: PATH.into(), page: format!("{}/{PATH}", fake.url), branch: "main".into(), mirror };
+    let project = project(fake, "dns", PATH, mirror);
     // The same once more, for other branches.
     let releases = Project { id: RepoId::new("dns@release"), branch: Governed::newest(BranchPattern::parse("release/*").expect("it is one")), ..project.clone() };
     // Of these one governs, and others take over from it.
     let next = Project { id: RepoId::new("dns@next"), branch: Governed::newest(BranchPattern::parse("next/*").expect("it is one")), ..project.clone() };
     next.branch.set("next/1");
-    let config = ForgeConfig {
-        name: "work".into(),
-        web: fake.url.clone(),
-        api: fake.api(),
-        sign_in,
-        ca: None,
-        bot: None,
-        answer: Duration::from_secs(60),
-        projects: vec![project, releases, next],
-    };
+    let config = config(fake, sign_in, vec![project, releases, next]);
     match wire {
         Wire::GitHub => Box::new(GitHub::new(config, people, clock).unwrap()),
         Wire::GitLab => Box::new(GitLab::new(config, people, clock).unwrap()),
@@ -155,23 +150,15 @@ pub fn driver_as(wire: Wire, fake: &FakeForge, mirror: PathBuf, people: Arc<dyn 
 }
 
 /// Our driver for GitHub over several projects, each with a mirror of its own.
-pub fn driver_of(fake: &FakeForge, folder: &std::path::Path, sign_in: SignIn, projects: &[(&str, &str)]) -> Box<dyn Forge> {
-    let project = |(id, path): &(&str, &str)| Project {
-        id: RepoId::new(*id),
-        path: (*path).to_owned(),
-        page: format!("{}/{path}", fake.url),
-        branch: "main".into(),
-        mirror: folder.join(format!("{id}.git")),
-    };
-    let config = ForgeConfig {
-        name: "work".into(),
-        web: fake.url.clone(),
-        api: fake.api(),
-        sign_in,
-        ca: None,
-        bot: None,
-        answer: Duration::from_secs(60),
-        projects: projects.iter().map(project).collect(),
-    };
-    Box::new(GitHub::new(config, Arc::new(Staff), Arc::new(SystemClock)).unwrap())
+pub fn driver_of(fake: &FakeForge, folder: &Path, sign_in: SignIn, projects: &[(&str, &str)]) -> Box<dyn Forge> {
+    let projects = projects.iter().map(|(id, path)| project(fake, id, path, folder.join(format!("{id}.git")))).collect();
+    Box::new(GitHub::new(config(fake, sign_in, projects), Arc::new(Staff), Arc::new(SystemClock)).unwrap())
+}
+
+fn project(fake: &FakeForge, id: &str, path: &str, mirror: PathBuf) -> Project {
+    Project { id: RepoId::new(id), path: path.to_owned(), page: format!("{}/{path}", fake.url), branch: "main".into(), mirror }
+}
+
+fn config(fake: &FakeForge, sign_in: SignIn, projects: Vec<Project>) -> ForgeConfig {
+    ForgeConfig { name: "work".into(), web: fake.url.clone(), api: fake.api(), sign_in, ca: None, bot: None, answer: Duration::from_secs(60), projects }
 }

@@ -1,79 +1,30 @@
 //! What people do in a repository of the local forge: by git and the server's own API.
 
-use super::super::world::Hands;
+use super::super::{checkout::Checkout, world::Hands};
 use crate::harness::send;
 use serde_json::{Value, json};
-use std::{
-    collections::{BTreeMap, BTreeSet},
-    path::PathBuf,
-    process::Command,
-};
+use std::collections::{BTreeMap, BTreeSet};
 use trueup::ports::Reaction;
 
 pub struct LocalYard {
     /// `http://127.0.0.1:PORT`
     server: String,
     repo: String,
-    folder: tempfile::TempDir,
+    checkout: Checkout,
 }
 
 impl LocalYard {
     pub fn new(server: &str, repo: &str) -> Self {
-        Self { server: server.to_owned(), repo: repo.to_owned(), folder: tempfile::tempdir().expect("a temporary folder") }
-    }
-
-    fn work(&self) -> PathBuf {
-        self.folder.path().join("work")
-    }
-
-    fn url(&self, by: &str) -> String {
-        format!("{}/git/{}.git", self.server.replace("http://", &format!("http://{by}:{by}-token@")), self.repo)
-    }
-
-    fn git(&self, author: &str, args: &[&str]) -> String {
-        let done = self.try_git(author, args);
-        assert!(done.status.success(), "git {args:?}: {}", String::from_utf8_lossy(&done.stderr));
-        String::from_utf8_lossy(&done.stdout).trim().to_owned()
-    }
-
-    fn try_git(&self, author: &str, args: &[&str]) -> std::process::Output {
-        let mut git = Command::new("git");
-        git.env_clear().envs(trueup::git::program::environment()).current_dir(self.work());
-        for role in ["AUTHOR", "COMMITTER"] {
-            git.env(format!("GIT_{role}_NAME"), author).env(format!("GIT_{role}_EMAIL"), format!("{author}@example.test"));
-        }
-        git.args(args).output().expect("git is installed")
-    }
-
-    fn write(&self, files: &[(&str, &str)], author: &str) {
-        for (path, text) in files {
-            let path = self.work().join(path);
-            std::fs::create_dir_all(path.parent().expect("a file stands in a folder")).expect("writable");
-            std::fs::write(path, text).expect("writable");
-        }
-        self.git(author, &["add", "-A"]);
-        self.git(author, &["commit", "-q", "-m", "a change"]);
+        let url = {
+            let (server, repo) = (server.to_owned(), repo.to_owned());
+            move |by: &str| format!("{}/git/{repo}.git", server.replace("http://", &format!("http://{by}:{by}-token@")))
+        };
+        Self { server: server.to_owned(), repo: repo.to_owned(), checkout: Checkout::new(url) }
     }
 
     /// The first commit of `main`, by root.
     pub fn first(&self, files: &[(&str, &str)]) {
-        std::fs::create_dir_all(self.work()).expect("writable");
-        self.git("root", &["init", "-q", "-b", "main"]);
-        self.write(files, "root");
-        self.git("root", &["push", "-q", &self.url("root"), "HEAD:refs/heads/main"]);
-    }
-
-    fn fetch(&self) {
-        self.git("root", &["fetch", "-q", "--prune", &self.url("root"), "+refs/heads/*:refs/remotes/origin/*"]);
-    }
-
-    fn pushed(&self, by: &str, author: &str, branch: &str, files: &[(&str, &str)], anew: bool) -> String {
-        self.fetch();
-        let there = self.tip(branch).is_some() && !anew;
-        self.git(by, &["checkout", "-q", "--detach", &format!("origin/{}", if there { branch } else { "main" })]);
-        self.write(files, author);
-        self.git(by, &["push", "-q", "--force", &self.url(by), &format!("HEAD:refs/heads/{branch}")]);
-        self.git(by, &["rev-parse", "HEAD"])
+        self.checkout.first(files);
     }
 
     fn ask(&self, by: &str, method: &str, path: &str, body: Option<Value>) -> Value {
@@ -95,27 +46,23 @@ fn nobody(does: &str) -> ! {
 
 impl Hands for LocalYard {
     fn push_as(&self, by: &str, author: &str, branch: &str, files: &[(&str, &str)]) -> String {
-        self.pushed(by, author, branch, files, false)
+        self.checkout.pushed((by, author), branch, files, false)
     }
 
     fn force_push(&self, by: &str, branch: &str, files: &[(&str, &str)]) -> String {
-        self.pushed(by, by, branch, files, true)
-    }
-
-    fn rename(&self, by: &str, branch: &str, to: &str) {
-        self.fetch();
-        self.git(by, &["push", "-q", &self.url(by), &format!("refs/remotes/origin/{branch}:refs/heads/{to}"), &format!(":refs/heads/{branch}")]);
+        self.checkout.pushed((by, by), branch, files, true)
     }
 
     fn tip(&self, branch: &str) -> Option<String> {
-        let told = self.git("root", &["ls-remote", &self.url("root"), &format!("refs/heads/{branch}")]);
-        told.split_whitespace().next().map(str::to_owned)
+        self.checkout.tip(branch)
+    }
+
+    fn rename(&self, by: &str, branch: &str, to: &str) {
+        self.checkout.rename(by, branch, to);
     }
 
     fn file(&self, branch: &str, path: &str) -> Option<String> {
-        self.fetch();
-        let shown = self.try_git("root", &["show", &format!("origin/{branch}:{path}")]);
-        shown.status.success().then(|| String::from_utf8_lossy(&shown.stdout).into_owned())
+        self.checkout.file(branch, path)
     }
 
     fn open(&self, by: &str, branch: &str, title: &str, body: &str) -> u64 {
