@@ -42,7 +42,7 @@ impl Checkout {
     /// Commits to a branch, made from `main` where it is not there or where it is to be `anew`, and pushes it to `to`; the commit.
     pub fn pushed(&self, (by, author): (&str, &str), branch: &str, files: &[(&str, &str)], anew: bool) -> String {
         self.fetch();
-        let there = self.tip(branch).is_some() && !anew;
+        let there = !anew && !self.git("root", &["for-each-ref", &format!("refs/remotes/origin/{branch}")]).is_empty();
         self.pushed_from(if there { branch } else { "main" }, (by, author), &(self.url)(by), branch, files)
     }
 

@@ -5,94 +5,6 @@ use base64::Engine as _;
 use serde_json::json;
 
 #[test]
-fn a_pull_request_merges_when_the_name_server_holds_it() {
-    let town = Town::start();
-    let (number, head) = town.propose("move-www", "192.0.2.77");
-    town.until_asked(number);
-    let plan = town.sticky(number);
-    assert!(plan.contains("192.0.2.77") && plan.contains("www."), "the plan stands in the comment: {plan}");
-    town.until("the statuses", |town| town.status(&head, "trueup/plan").0 == "success" && town.status(&head, "trueup/converged").0 == "pending");
-    assert!(!town.live().iter().any(|line| line.ends_with("A 192.0.2.77")), "nothing is written before the approval");
-    town.approve(number, "ben");
-    town.until_phase(number, "merged");
-    assert!(town.live().iter().any(|line| line.starts_with("www.") && line.ends_with("A 192.0.2.77")), "{:?}", town.live());
-    let pull = town.pull(number);
-    assert_eq!((pull["merged"].as_bool(), pull["merged_by"]["login"].as_str()), (Some(true), Some("trueup")));
-    town.until("the last statuses", |town| town.status(&head, "trueup/converged").0 == "success" && town.status(&head, "trueup/rollout").0 == "success");
-    assert!(town.main_holds("192.0.2.77"));
-    town.until("the last label", |town| town.labels(number).iter().any(|label| label == "trueup: merged"));
-}
-
-#[test]
-fn nobody_approves_what_is_theirs_and_strangers_approve_nothing() {
-    let town = Town::start();
-    let (number, _) = town.propose("move-www", "192.0.2.78");
-    town.until_asked(number);
-    town.comment(number, "ana", "/trueup approve");
-    town.until("an answer to ana", |town| town.answers(number) == 1);
-    town.comment(number, "mallory", "/trueup approve");
-    town.until("an answer to mallory", |town| town.answers(number) == 2);
-    assert_eq!(town.phase(number), "awaiting_approval");
-    town.comment(number, "ana", "> /trueup approve\n\nsaid ben");
-    town.approve(number, "ben");
-    town.until_phase(number, "merged");
-}
-
-#[test]
-fn an_approval_stands_for_what_was_approved_and_a_push_of_something_else_needs_another() {
-    let town = Town::start();
-    let (number, _) = town.propose_held("move-www", "192.0.2.79");
-    town.until_asked(number);
-    town.approve(number, "ben");
-    let head = town.push("move-www", "192.0.2.80");
-    town.until("the new plan", |town| town.show(number)["head"] == head.as_str() && town.phase(number) == "awaiting_approval");
-    town.until("the new plan in the comment", |town| town.sticky(number).contains("192.0.2.80"));
-    assert!(town.show(number)["approvals"][0]["missing"] == 1, "{}", town.show(number)["approvals"]);
-    assert!(!town.live().iter().any(|line| line.ends_with("A 192.0.2.80")));
-}
-
-#[test]
-fn the_comment_comes_back_when_somebody_deletes_it() {
-    let town = Town::start();
-    let (number, _) = town.propose("move-www", "192.0.2.81");
-    town.until_asked(number);
-    let id = town.try_sticky(number).expect("it is there").0;
-    town.project.ask("trueup", "DELETE", &format!("/issues/comments/{id}"), None);
-    town.approve(number, "ben");
-    town.until_phase(number, "merged");
-    town.until("the comment", |town| town.try_sticky(number).is_some_and(|(other, body)| other != id && body.contains("erged")));
-}
-
-#[test]
-fn a_closed_pull_request_writes_nothing_more_and_goes_on_when_it_is_opened_again() {
-    let town = Town::start();
-    let before = town.live();
-    let (number, _) = town.propose("move-www", "192.0.2.82");
-    town.until_asked(number);
-    town.project.ask("ana", "PATCH", &format!("/pulls/{number}"), Some(json!({ "state": "closed" })));
-    town.until_phase(number, "closed");
-    assert_eq!(town.live(), before);
-    town.project.ask("ana", "PATCH", &format!("/pulls/{number}"), Some(json!({ "state": "open" })));
-    town.until_asked(number);
-    town.approve(number, "ben");
-    town.until_phase(number, "merged");
-}
-
-#[test]
-fn two_pull_requests_merge_one_after_the_other_and_base_moves_under_the_second() {
-    let town = Town::start();
-    let (first, _) = town.propose("move-www", "192.0.2.83");
-    let second = town.propose_mail("move-mail", "192.0.2.84");
-    town.until_asked(first);
-    town.until_asked(second);
-    town.approve(first, "ben");
-    town.approve(second, "ben");
-    town.until_phase(first, "merged");
-    town.until_phase(second, "merged");
-    assert!(town.main_holds("192.0.2.83") && town.main_holds("192.0.2.84"));
-}
-
-#[test]
 fn a_protected_branch_takes_the_merge_once_converged_is_green() {
     let town = Town::start();
     let protection = json!({
@@ -107,16 +19,6 @@ fn a_protected_branch_takes_the_merge_once_converged_is_green() {
     town.approve(number, "ben");
     town.until_phase(number, "merged");
     assert!(town.main_holds("192.0.2.85"));
-}
-
-#[test]
-fn a_merge_by_an_admin_past_us_is_an_alarm() {
-    let town = Town::start();
-    let (number, _) = town.propose("move-www", "192.0.2.86");
-    town.until_asked(number);
-    town.until("the merge by hand", |town| town.project.try_ask("root", "POST", &format!("/pulls/{number}/merge"), Some(json!({ "do": "merge" }))).0 == 200);
-    town.until("the alarm", |town| town.trueup("ana", &["mr", "journal", &number.to_string(), "--repo", "dns"]).contains("by `root`"));
-    assert!(!town.live().iter().any(|line| line.ends_with("A 192.0.2.86")), "nothing ran");
 }
 
 #[test]

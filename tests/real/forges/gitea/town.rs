@@ -271,12 +271,6 @@ impl Town {
         (self.open(branch, branch), head)
     }
 
-    /// The same as a draft, so that nothing starts.
-    pub fn propose_held(&self, branch: &str, address: &str) -> (u64, String) {
-        let head = self.branch(branch, "origin/main", &[("192.0.2.1\n", &format!("{address}\n"))]);
-        (self.open(branch, &format!("WIP: {branch}")), head)
-    }
-
     pub fn propose_mail(&self, branch: &str, address: &str) -> u64 {
         self.branch(branch, "origin/main", &[("192.0.2.2\n", &format!("{address}\n"))]);
         self.open(branch, branch)
@@ -291,12 +285,6 @@ impl Town {
     fn in_another_second(&self) {
         let now = jiff::Timestamp::now().as_second();
         self.until("another second", |_| jiff::Timestamp::now().as_second() > now);
-    }
-
-    /// The review of somebody who has read the plan; what the forge made of it.
-    pub fn review(&self, number: u64, by: &str, body: &str) -> Value {
-        self.in_another_second();
-        self.project.ask(by, "POST", &format!("/pulls/{number}/reviews"), Some(json!({ "event": "APPROVED", "body": body })))
     }
 
     pub fn comment(&self, number: u64, by: &str, body: &str) {
@@ -360,15 +348,6 @@ impl Town {
         let all = self.project.ask("root", "GET", &format!("/commits/{head}/status?limit=50"), None);
         let found = all["statuses"].as_array().and_then(|all| all.iter().find(|one| one["context"] == context).cloned()).unwrap_or_default();
         (found["status"].as_str().unwrap_or_default().to_owned(), found["description"].as_str().unwrap_or_default().to_owned())
-    }
-
-    pub fn labels(&self, number: u64) -> Vec<String> {
-        let labels = self.project.ask("root", "GET", &format!("/issues/{number}/labels"), None);
-        labels.as_array().into_iter().flatten().filter_map(|label| label["name"].as_str().map(str::to_owned)).collect()
-    }
-
-    pub fn pull(&self, number: u64) -> Value {
-        self.project.ask("root", "GET", &format!("/pulls/{number}"), None)
     }
 
     pub fn main_holds(&self, text: &str) -> bool {

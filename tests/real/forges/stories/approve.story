@@ -2,10 +2,12 @@
 ana opens move-www: www = 192.0.2.7
 it waits for approval
 it says "192.0.2.7"
+it shows trueup/plan as success
 it shows trueup/converged as pending
 BIND still answers www 192.0.2.1
 ben approves it
 it merges
 BIND still answers www 192.0.2.7
 it shows trueup/converged as success
+it shows trueup/rollout as success
 it is labelled "trueup: merged"

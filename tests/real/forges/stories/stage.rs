@@ -118,7 +118,7 @@ impl Stage {
             secrets = dir.path().display(),
             addr = dns.addr,
             // Where the forge tells by itself, the sweep is for what it forgot.
-            sweep = if place == Place::Gitea { "10s" } else { "1s" },
+            sweep = if place == Place::Gitea { "20s" } else { "1s" },
         );
         write("server.yaml", &config);
         let server = Process::start("trueup", dir.path(), TRUEUP, &["serve", "--config", &dir.path().join("server.yaml").display().to_string()]);
