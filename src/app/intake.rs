@@ -8,7 +8,7 @@ use super::{
     world::{Repository, World},
 };
 use crate::core::{
-    model::{MrId, RepoId, Span},
+    model::{CommitId, MrId, RepoId, Span},
     review::{Phase, escape::code},
     run::Card,
 };
@@ -54,13 +54,13 @@ fn is_busy(phase: Phase) -> bool {
 }
 
 /// Every open change of a repository looks again, whether its worker runs or not, but the one that it is because of, and those that look when it is their turn to
-/// merge; how many are open. Costs the open ones only.
+/// merge or start; how many are open. Costs the open ones only.
 pub async fn look_all(world: &World, desk: &Desk, repo: &RepoId, but: Option<&MrId>) -> Result<usize, ForgeError> {
     let open = world.forge.open(repo).await?;
     let (count, merging) = (open.len(), world.turns.line(repo));
     let mut news = Vec::new();
     for found in open.into_iter().filter(|found| Some(&found.mr) != but) {
-        let comes = |card: &Card| merging.contains(&found.mr) && card.phase == Phase::Merging && (card.outstanding || card.next_wake.is_some());
+        let comes = |card: &Card| merging.contains(&found.mr) && matches!(card.phase, Phase::Merging | Phase::Queued) && (card.outstanding || card.next_wake.is_some());
         // One that was restored stays open at the forge and is over for us; what cannot be read is looked at.
         let left = matches!(world.store.card(&found.mr).await, Ok(Some(card)) if card.phase.is_over() || comes(&card));
         if !left {
@@ -135,6 +135,11 @@ fn is_news(card: &Card, found: &MrRef) -> bool {
     card.head.as_ref() != Some(&found.head) || found.updated > card.updated || found.open != !matches!(card.phase, Phase::Closed | Phase::Merged)
 }
 
+/// Whether base moved since the change was last looked at: a round that was owed for it ended with the last process.
+fn owes_a_round(card: &Card, base: Option<&CommitId>) -> bool {
+    !card.phase.is_over() && card.base.is_some() && base.is_some() && card.base.as_ref() != base
+}
+
 /// Looks at every merge request that changed since the last sweep and at some that did not, again and again, until told to stop.
 pub async fn sweep(service: Service, every: Span, mut stop: watch::Receiver<bool>) {
     let mut cursors: BTreeMap<RepoId, u64> = BTreeMap::new();
@@ -170,7 +175,9 @@ pub async fn sweep(service: Service, every: Span, mut stop: watch::Receiver<bool
                         news.extend(moved.into_iter().chain(world.news.in_turn(repo, world.elsewhere.contains_key(repo))));
                     } else {
                         // On the first sweep most is as the journals hold it: only what moved since is looked at.
-                        open.iter().filter(|found| known.get(&found.mr).is_none_or(|card| is_news(card, found))).for_each(|found| news.push(found.mr.clone()));
+                        let base = world.base(repo);
+                        let moved = |card: &Card, found: &MrRef| is_news(card, found) || owes_a_round(card, base.as_ref());
+                        open.iter().filter(|found| known.get(&found.mr).is_none_or(|card| moved(card, found))).for_each(|found| news.push(found.mr.clone()));
                     }
                     for found in over {
                         if let Some(into) = found.stray.as_ref().filter(|_| since > 0) {

@@ -102,6 +102,7 @@ async fn in_turn(hands: &Hands, ticket: MergeTicket) -> MergeAnswer {
         None => MergeAnswer::Refused { transient: true, why: format!("no answer within {}s", MERGE_MOST.as_secs()) },
     };
     if let Some(taking) = taking {
+        faults::point("taken over");
         taking.after(world, &answer).await;
     }
     answer

@@ -40,6 +40,7 @@ mod replicas;
 mod rounds;
 pub mod safe;
 pub mod service;
+mod starting;
 mod survey;
 mod targets;
 mod turns;

@@ -7,6 +7,7 @@ use super::{
     replan::{Asked, Question, replan},
     safe::Look,
     service::Service,
+    starting::{Starts, start},
     targets::{Owned, observe_all},
     worker::{Mail, Tokens},
     world::{Repository, World},
@@ -49,6 +50,8 @@ pub struct Hands {
     pub tokens: Tokens,
     /// Which of its questions for a plan this is, where it is one.
     pub question: Option<Question>,
+    /// How its starts went.
+    pub starts: Starts,
 }
 
 /// The first wait before asking a forge again that did not answer; doubles up to `FORGE_WAIT_MOST`.
@@ -83,9 +86,13 @@ pub async fn perform(hands: Hands, effect: Effect) {
             Some(question) => replan(&hands, question, Asked { base, head, ours, restore }).await,
             None => None,
         },
-        Effect::Observe { ask: ask @ Ask::Start { .. }, .. } if let Some(moved) = outdated(&hands).await => {
-            hands.desk.send(&hands.mr, Mail::Look);
-            Some(Input::Observed { ask, seen: Err(moved) })
+        Effect::Observe { ask: ask @ Ask::Start { .. }, wants, facts, health } => {
+            let (turns, again) = (&hands.world.turns, Look::again(&hands.world.safe));
+            let seen = start(turns, &hands.mr, &hands.starts, outdated(&hands), observe_all(&hands.world.targets, again, &wants, &facts, health)).await;
+            if seen.is_err() {
+                hands.desk.send(&hands.mr, Mail::Look);
+            }
+            Some(Input::Observed { ask, seen: seen.and_then(|seen| seen.map_err(|error| error.to_string())) })
         }
         Effect::Observe { ask, wants, facts, health } => {
             let seen = observe_all(&hands.world.targets, Look::again(&hands.world.safe), &wants, &facts, health).await;

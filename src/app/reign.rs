@@ -7,8 +7,8 @@ use crate::{
         model::{CommitId, MrId, Refusal, RefusalKind, RepoId, Span, Str, Time, TreeId},
         run::{MergeAnswer, PlanResult},
     },
-    ports::{Stand, StateRepo},
-    stores::{Batch, RowKey, Stored},
+    ports::{Governed, Stand, StateRepo},
+    stores::{Batch, RowKey, Store, Stored},
 };
 use serde::{Deserialize, Serialize};
 use std::{
@@ -150,7 +150,7 @@ impl Reigns {
         }
         let Some(Noted { into, from: Some(_), .. }) = self.lock().get(mr).cloned() else { return Ok(None) };
         let next = Next { branch: into.clone(), base: ticket.base().clone(), tree: ticket.tree().clone(), mr: mr.clone(), at: Some(world.clock.now()) };
-        keep(world, &mr.repo, |reign| Reign { next: Some(next.clone()), ..reign }).await?;
+        keep(&world.store, &mr.repo, |reign| Reign { next: Some(next.clone()), ..reign }).await?;
         Ok(Some(Taking { repo: repo.clone(), into, mr: mr.clone() }))
     }
 
@@ -181,13 +181,13 @@ impl Taking {
             MergeAnswer::Refused { transient: true, .. } => return,
             // It did not happen, and nothing that comes to look like it is it.
             MergeAnswer::Elsewhere { .. } | MergeAnswer::Moved { .. } | MergeAnswer::Waits { .. } | MergeAnswer::Refused { transient: false, .. } => {
-                let done = keep(world, &self.repo.id, |reign| forgotten(reign, &self.mr)).await;
+                let done = keep(&world.store, &self.repo.id, |reign| forgotten(reign, &self.mr)).await;
                 return done.unwrap_or_else(|why| tracing::warn!(repo = %self.repo.id, "a takeover that came to nothing is not forgotten yet: {why}"));
             }
         }
         self.repo.governed.set(&self.into);
         tracing::info!(repo = %self.repo.id, "`{}` governs from now on", self.into);
-        if let Err(why) = keep(world, &self.repo.id, |_| Reign { governs: self.into.clone(), next: None }).await {
+        if let Err(why) = keep(&world.store, &self.repo.id, |_| Reign { governs: self.into.clone(), next: None }).await {
             tracing::warn!(repo = %self.repo.id, "that `{}` governs is not kept yet, the next sweep does: {why}", self.into);
         }
     }
@@ -208,39 +208,51 @@ pub async fn settle(world: &World, repo: &Repository) -> Result<(), String> {
     if repo.governed.pattern().is_none() {
         return Ok(());
     }
-    let kept: Option<Stored<Reign>> = world.store.row(&key(&repo.id)).await.map_err(|error| error.to_string())?;
-    let Some(Stored { value: Reign { governs, next }, .. }) = kept else {
-        let there = match world.forge.branches(&repo.id).await.map_err(|error| error.to_string())? {
-            Some(there) => there,
-            None => repo.state.branches().map_err(|error| error.to_string())?,
-        };
+    // Asked for either way: a forge in the network brings its branches here.
+    let there = async {
+        match world.forge.branches(&repo.id).await.map_err(|error| error.to_string())? {
+            Some(there) => Ok(there),
+            None => repo.state.branches().map_err(|error| error.to_string()),
+        }
+    };
+    settled(&world.store, (&repo.id, &repo.governed), world.clock.now(), there, |next| landed(&*repo.state, next)).await
+}
+
+async fn settled(
+    store: &Store,
+    (repo, governed): (&RepoId, &Governed),
+    now: Time,
+    there: impl Future<Output = Result<Vec<Str>, String>>,
+    landed: impl Fn(&Next) -> bool,
+) -> Result<(), String> {
+    let kept: Option<Stored<Reign>> = store.row(&key(repo)).await.map_err(|error| error.to_string())?;
+    let Some(Stored { value: Reign { mut governs, next }, .. }) = kept else {
         // What is there when this server first sees the repository is what is at rest.
-        let Some(first) = repo.governed.among(there).into_iter().next() else { return Err(format!("no branch like `{}` is there yet; an admin pushes the first", repo.governed)) };
-        tracing::info!(repo = %repo.id, "`{first}` governs: it is the newest by name of those that are there");
+        let Some(first) = governed.among(there.await?).into_iter().next() else { return Err(format!("no branch like `{governed}` is there yet; an admin pushes the first")) };
+        tracing::info!(%repo, "`{first}` governs: it is the newest by name of those that are there");
         let row = Reign { governs: first.clone(), next: None };
         // Another replica may have said so meanwhile; then what it said is read next time.
-        if world.store.write(Batch::new().create(&key(&repo.id), &row)).await.map_err(|error| error.to_string())?.is_ok() {
-            repo.governed.set(&first);
+        if store.write(Batch::new().create(&key(repo), &row)).await.map_err(|error| error.to_string())?.is_ok() {
+            governed.set(&first);
         }
         return Ok(());
     };
-    let mut governs = governs;
     if let Some(next) = next {
-        let there = world.forge.branches(&repo.id).await.is_ok();
-        if landed(&*repo.state, &next) {
-            tracing::info!(repo = %repo.id, "`{}` governs: {} was merged, and nobody had told", next.branch, next.mr);
-            repo.governed.set(&next.branch);
-            return keep(world, &repo.id, |_| Reign { governs: next.branch.clone(), next: None }).await;
+        let there = there.await.is_ok();
+        if landed(&next) {
+            tracing::info!(%repo, "`{}` governs: {} was merged, and nobody had told", next.branch, next.mr);
+            governed.set(&next.branch);
+            return keep(store, repo, |_| Reign { governs: next.branch.clone(), next: None }).await;
         }
-        if there && next.at.is_none_or(|at| world.clock.now() - at > IN_FLIGHT) {
-            keep(world, &repo.id, |reign| if reign.next.as_ref() == Some(&next) { Reign { next: None, ..reign } } else { reign }).await?;
+        if there && next.at.is_none_or(|at| now - at > IN_FLIGHT) {
+            keep(store, repo, |reign| if reign.next.as_ref() == Some(&next) { Reign { next: None, ..reign } } else { reign }).await?;
         }
         // The forge took its time, and the merge may be there by now.
-        if let Some(now) = world.store.row::<Reign>(&key(&repo.id)).await.map_err(|error| error.to_string())? {
+        if let Some(now) = store.row::<Reign>(&key(repo)).await.map_err(|error| error.to_string())? {
             governs = now.value.governs;
         }
     }
-    repo.governed.set(&governs);
+    governed.set(&governs);
     Ok(())
 }
 
@@ -258,13 +270,13 @@ fn landed(state: &dyn StateRepo, next: &Next) -> bool {
 }
 
 /// Changes what is kept; where nothing is, nothing is changed.
-async fn keep(world: &World, repo: &RepoId, change: impl Fn(Reign) -> Reign) -> Result<(), String> {
+async fn keep(store: &Store, repo: &RepoId, change: impl Fn(Reign) -> Reign) -> Result<(), String> {
     for _ in 0..RETRIES {
-        let Some(stored) = world.store.row::<Reign>(&key(repo)).await.map_err(|error| error.to_string())? else {
+        let Some(stored) = store.row::<Reign>(&key(repo)).await.map_err(|error| error.to_string())? else {
             return Err("which branch governs was never kept".to_owned());
         };
         let now = change(stored.value.clone());
-        if now == stored.value || world.store.write(Batch::new().update(&stored.key, stored.rev, &now)).await.map_err(|error| error.to_string())?.is_ok() {
+        if now == stored.value || store.write(Batch::new().update(&stored.key, stored.rev, &now)).await.map_err(|error| error.to_string())?.is_ok() {
             return Ok(());
         }
     }
@@ -274,6 +286,47 @@ async fn keep(world: &World, repo: &RepoId, change: impl Fn(Reign) -> Reign) -> 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::ports::{BranchPattern, MemoryKv};
+
+    fn takeover(at: Time) -> Reign {
+        let mr = MrId { repo: RepoId::new("dns@release"), number: 7 };
+        Reign { governs: "release/1".into(), next: Some(Next { branch: "release/2".into(), base: CommitId::new("b"), tree: TreeId::new("t"), mr, at: Some(at) }) }
+    }
+
+    /// A store that holds this, and a repository that knows nothing yet.
+    async fn kept(reign: &Reign) -> (Store, RepoId, Governed) {
+        let (store, repo) = (Store::open(Arc::new(MemoryKv::new()), "tests").await.unwrap(), RepoId::new("dns@release"));
+        store.write(Batch::new().create(&key(&repo), reign)).await.unwrap().unwrap();
+        (store, repo, Governed::newest(BranchPattern::parse("release/*").unwrap()))
+    }
+
+    #[tokio::test]
+    async fn a_takeover_that_is_told_while_the_forge_is_asked_is_not_taken_back() {
+        let (store, repo, governed) = kept(&takeover(Time(0))).await;
+        // The replica that merges tells; what this one sees of the branches is older.
+        let there = async { keep(&store, &repo, |_| Reign { governs: "release/2".into(), next: None }).await.map(|()| Vec::new()) };
+        settled(&store, (&repo, &governed), Time(1), there, |_| false).await.unwrap();
+        assert_eq!(governed.now(), Some("release/2".into()));
+    }
+
+    #[tokio::test]
+    async fn a_takeover_that_was_cut_off_is_found_where_it_landed_and_given_up_after_its_time() {
+        let there = || std::future::ready(Ok(Vec::new()));
+        let (store, repo, governed) = kept(&takeover(Time(0))).await;
+        settled(&store, (&repo, &governed), Time(1), there(), |_| true).await.unwrap();
+        let row = store.row::<Reign>(&key(&repo)).await.unwrap().unwrap().value;
+        assert_eq!((governed.now(), row), (Some("release/2".into()), Reign { governs: "release/2".into(), next: None }));
+
+        let (store, repo, governed) = kept(&takeover(Time(0))).await;
+        let next = async |now, there| {
+            settled(&store, (&repo, &governed), now, std::future::ready(there), |_| false).await.unwrap();
+            (governed.now(), store.row::<Reign>(&key(&repo)).await.unwrap().unwrap().value.next.is_some())
+        };
+        let (first, late) = (Some("release/1".into()), Time(0) + IN_FLIGHT + Span::secs(1));
+        assert_eq!(next(Time(0) + IN_FLIGHT, Ok(Vec::new())).await, (first.clone(), true), "the forge may still be at it");
+        assert_eq!(next(late, Err("away".to_owned())).await, (first.clone(), true), "whether it landed nobody could see");
+        assert_eq!(next(late, Ok(Vec::new())).await, (first, false));
+    }
 
     #[test]
     fn a_takeover_that_came_to_nothing_is_forgotten_and_no_other() {

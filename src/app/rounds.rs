@@ -1,8 +1,9 @@
 //! Rounds: when something merged, every other open change of its repository looks again, once for all that merged meanwhile, and the rarer the more are open.
 //!
 //! Whoever acts looks right before it does, so a round is for what people see; without it the work of a queue would grow with its square.
+//! A round that is owed when the process ends is made up for by the first sweep after it: cards say which base each change was last seen on.
 
-use super::{desk::Desk, intake, world::World};
+use super::{desk::Desk, faults, intake, world::World};
 use crate::core::model::{MrId, RepoId};
 use std::{
     collections::BTreeMap,
@@ -56,6 +57,7 @@ impl Rounds {
 pub async fn look_all(world: Arc<World>, desk: Desk, by: MrId) {
     let Some(gather) = world.rounds.ask(&by) else { return };
     tokio::time::sleep(gather).await;
+    faults::point("before round");
     let all = world.rounds.begin(&by.repo);
     // Of several, each is another to the rest.
     let but = if let [one] = all.as_slice() { Some(one) } else { None };

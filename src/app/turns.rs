@@ -274,6 +274,19 @@ mod tests {
     }
 
     #[tokio::test]
+    async fn a_turn_is_kept_for_as_long_as_its_plan_is_made() {
+        let turns = turns(SHORT, SHORT);
+        turns.take(&mr(1)).await.expect("nobody else merges").keep();
+        turns.plans(&mr(1), true);
+        // Longer than it would be kept otherwise: whoever waits stands there for as long.
+        for _ in 0..3 {
+            assert!(turns.take(&mr(2)).await.is_err() && turns.has(&mr(1)), "it is planned over the newest base meanwhile");
+        }
+        turns.plans(&mr(1), false);
+        assert!(turns.take(&mr(2)).await.is_ok(), "planned, it did not come back");
+    }
+
+    #[tokio::test]
     async fn branches_of_other_repositories_do_not_wait() {
         let turns = turns(SHORT, LONG);
         let _held = turns.take(&mr(1)).await.expect("nobody else merges");

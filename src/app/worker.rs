@@ -138,6 +138,7 @@ struct Worker {
     face: FaceWriter,
     /// Its questions for a plan.
     questions: Questions,
+    starts: super::starting::Starts,
     /// Answers to commands that were found in the inbox before whoever said them asked here.
     unasked: Unasked,
     /// Acts that were under way when the last process, or the last fold, ended: done again, and either answer may come.
@@ -169,6 +170,7 @@ impl Worker {
             tokens: Tokens::default(),
             face,
             questions: Questions::default(),
+            starts: Default::default(),
             unasked: Unasked::default(),
             reissued: BTreeSet::new(),
             wake: None,
@@ -463,6 +465,7 @@ impl Worker {
                     into: self.change.sighting().map(|seen| seen.base_branch.clone()),
                     fence: self.fence.clone(),
                     tokens: self.tokens.clone(),
+                    starts: self.starts.clone(),
                     question: matches!(effect, Effect::Replan { .. }).then(|| self.questions.next()),
                 };
                 tokio::spawn(perform::perform(hands, effect));

@@ -268,7 +268,7 @@ struct CardRow {
 
 impl From<Card> for CardRow {
     fn from(card: Card) -> Self {
-        let Card { mr, phase, title, draft, waits_for, head, next_wake: _, outstanding: _, ahead: _, overdue: _, updated } = card;
+        let Card { mr, phase, title, draft, waits_for, head, base: _, next_wake: _, outstanding: _, ahead: _, overdue: _, updated } = card;
         Self { repo: mr.repo, number: mr.number, phase, title, draft, waits_for, head, updated: updated.to_string() }
     }
 }

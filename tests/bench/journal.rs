@@ -80,6 +80,7 @@ fn turn(mr: &MrId, n: u64) -> Turn {
         draft: false,
         waits_for: format!("Rolling out: {n} of 100000 done."),
         head: Some(CommitId::new("0123456789012345678901234567890123456789")),
+        base: None,
         next_wake: None,
         outstanding: true,
         ahead: true,

@@ -57,7 +57,10 @@ impl Change {
                 self.heard = Some(*comment);
             }
             Event::Replying { to, text, overrides, upshot } => {
-                self.owed.entry(*to).or_default().push_back(Owed { text: text.clone(), overrides: overrides.clone(), upshot: *upshot });
+                let owed = self.owed.entry(*to).or_default();
+                // Older versions told nobody in particular one text, which grew and was answered once.
+                owed.pop_back_if(|known| *to == CommentId::NOBODY && text.strip_prefix(&*known.text).is_some_and(|more| more.starts_with("\n\n")));
+                owed.push_back(Owed { text: text.clone(), overrides: overrides.clone(), upshot: *upshot });
             }
             Event::Replied { to } => self.replied(*to)?,
 

@@ -43,6 +43,9 @@ pub struct Card {
     /// One sentence: what it waits for and who can unblock it.
     pub waits_for: String,
     pub head: Option<crate::core::model::CommitId>,
+    /// The base that it was last seen on; cards of older versions do not say.
+    #[serde(default)]
+    pub base: Option<crate::core::model::CommitId>,
     pub next_wake: Option<Time>,
     /// Something asked of the world is not answered yet: a restart must take the change up again, whatever its phase.
     #[serde(default)]

@@ -7,7 +7,7 @@ use super::{
 use proptest::prelude::*;
 use trueup::core::{
     model::{CommitId, Saw, Time, User},
-    review::{Command, MrState, Phase, Right},
+    review::{Command, CommentId, MrState, Phase, Right},
     run::{Change, ClaimAnswer, Effect, Event, Input, MergeAnswer, PlanResult, Sample},
 };
 
@@ -180,4 +180,20 @@ proptest! {
         }
         judge(&world);
     }
+}
+
+#[test]
+fn what_older_versions_told_nobody_in_one_text_that_grew_is_not_said_once_more() {
+    let said = |text: &str| Event::Replying { to: CommentId::NOBODY, text: text.to_owned(), overrides: Vec::new(), upshot: None };
+    let owed = |events: &[Event]| {
+        let change = Change::recover(mr(), events).expect("it happened");
+        let texts = change.due().into_iter().filter_map(|effect| if let Effect::Reply { text, .. } = effect { Some(text) } else { None });
+        texts.collect::<Vec<_>>()
+    };
+    let told = Event::Replied { to: CommentId::NOBODY };
+    assert_eq!(owed(&[said("a"), said("a\n\nb")]), ["a\n\nb"]);
+    assert_eq!(owed(&[said("a"), said("a\n\nb"), told.clone()]), [""; 0]);
+    // Two that are two stay two, each answered for itself.
+    assert_eq!(owed(&[said("a"), said("ab"), told.clone()]), ["ab"]);
+    assert_eq!(owed(&[said("a"), said("ab"), told.clone(), told]), [""; 0]);
 }

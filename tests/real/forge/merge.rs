@@ -74,6 +74,19 @@ async fn a_crash_between_the_branch_and_the_record_merges_once() {
 }
 
 #[tokio::test]
+async fn what_is_told_as_merged_is_only_read_when_it_is_asked_for_again() {
+    let house = House::furnished().await;
+    let mr = house.open("t").await;
+    let ticket = house.ticket(&mr).await;
+    assert!(matches!(house.forge.merge(ticket.clone()).await.unwrap(), MergeAnswer::Merged { .. }));
+    // An admin with the folder took it off the branch again: everything is as the ticket pins it.
+    let moved = trueup::git::program::git(&house.bare()).args(["update-ref", "refs/heads/main", ticket.base().as_str()]).status().unwrap();
+    assert!(moved.success());
+    assert_eq!(house.forge.merge(ticket.clone()).await.unwrap(), MergeAnswer::Moved { why: "dns!1 is merged, and not by this".into() });
+    assert_eq!(house.tip("main"), *ticket.base(), "nothing is put on the branch a second time");
+}
+
+#[tokio::test]
 async fn a_look_alone_finds_a_merge_that_was_never_recorded() {
     let house = House::furnished().await;
     let mr = house.open("t").await;

@@ -132,6 +132,7 @@ fn the_list_puts_what_waits_for_people_first() {
         draft: false,
         waits_for: "Waiting for `anna`.".into(),
         head: None,
+        base: None,
         next_wake: None,
         outstanding: false,
         ahead: false,

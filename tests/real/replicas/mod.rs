@@ -7,3 +7,5 @@ mod merging;
 mod store;
 mod stories;
 mod sweeps;
+#[cfg(feature = "faults")]
+mod takeovers;

@@ -3,7 +3,7 @@
 use super::world::{LONG, World};
 
 /// A server whose `main` governs the first zone, and whose newest `release/*` the second.
-fn releases() -> (World, String) {
+pub fn releases() -> (World, String) {
     let mut world = World::start();
     let zone = world.dns.fresh_zone("www 300 IN A 192.0.2.1\nmail 300 IN A 192.0.2.2");
     let text = std::fs::read_to_string(world.config()).expect("it is there");
@@ -29,7 +29,7 @@ fn releases() -> (World, String) {
 }
 
 /// Makes a branch off another, edits it as a person and pushes it.
-fn branch(world: &World, person: &str, name: &str, off: &str, edit: impl FnOnce(&World)) {
+pub fn branch(world: &World, person: &str, name: &str, off: &str, edit: impl FnOnce(&World)) {
     let work = world.work();
     world.git(&work, &["fetch", "-q", "origin"]).ok();
     world.git(&work, &["checkout", "-q", "-B", name, &format!("origin/{off}")]).ok();
@@ -39,26 +39,26 @@ fn branch(world: &World, person: &str, name: &str, off: &str, edit: impl FnOnce(
 }
 
 /// Opens a merge request of ana's into a release; its number.
-fn open(world: &World, source: &str, into: &str) -> String {
+pub fn open(world: &World, source: &str, into: &str) -> String {
     let opened = world.trueup("ana", &["mr", "open", "--repo", "dns@release", "--source", source, "--target", into, "--title", source, "--json"]).json();
     opened["number"].as_u64().expect("it has one").to_string()
 }
 
-fn wait(world: &World, number: &str, phase: &str) {
+pub fn wait(world: &World, number: &str, phase: &str) {
     let said = world.trueup("ana", &["mr", "wait", number, "--repo", "dns@release", "--for", phase, "--timeout", LONG]);
     assert_eq!(said.code, 0, "{}{}\n{}\n{}", said.out, said.err, page(world, number), world.log());
 }
 
-fn page(world: &World, number: &str) -> String {
+pub fn page(world: &World, number: &str) -> String {
     let show = |what: &str| world.trueup("ana", &["mr", what, number, "--repo", "dns@release"]).out;
     ["show", "plan"].map(show).concat()
 }
 
-fn approve(world: &World, number: &str) {
+pub fn approve(world: &World, number: &str) {
     world.trueup("ben", &["mr", "approve", number, "--repo", "dns@release"]).ok();
 }
 
-fn holds(world: &World, zone: &str, name: &str, address: &str) -> bool {
+pub fn holds(world: &World, zone: &str, name: &str, address: &str) -> bool {
     let whole = format!("{name}.{zone}");
     world.dns.records(zone).iter().any(|record| record.starts_with(&whole) && record.ends_with(address))
 }

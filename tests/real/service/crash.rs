@@ -55,3 +55,26 @@ fn a_kill_between_any_two_durable_effects_loses_nothing_and_repeats_nothing() {
     println!("{} points between durable effects, {killed} kills, every life ended merged", names.len());
     assert!(killed > 0, "the kills happened");
 }
+
+#[test]
+fn a_round_that_was_owed_when_the_process_died_is_made_up_for_by_the_first_sweep() {
+    // No sweep but the first.
+    let mut world = World::start_knowing("", "limits: { sweep: 1h }\n");
+    let first = world.propose("move-www", |world| world.edit_zone("192.0.2.1\n", "192.0.2.77\n"));
+    let second = world.propose("move-mail", |world| world.edit_zone("192.0.2.2\n", "192.0.2.78\n"));
+    world.wait(first, "awaiting_approval");
+    world.wait(second, "awaiting_approval");
+    world.kill();
+    let hold = world.dir.path().join("hold");
+    std::fs::write(&hold, "").expect("the folder is writable");
+    world.env = vec![("TRUEUP_HOLD_AT".to_owned(), "before round".to_owned()), ("TRUEUP_HOLD_WHILE".to_owned(), hold.display().to_string())];
+    world.serve();
+    world.approve(first);
+    world.wait(first, "merged");
+    let merged = world.show(first)["merged"].clone();
+    assert!(merged.is_string() && world.show(second)["base"] != merged, "nobody told the second: {}", world.show(second));
+    world.kill();
+    world.env.clear();
+    world.serve();
+    world.until(|world| world.show(second)["base"] == merged && world.show(second)["phase"] == "awaiting_approval");
+}

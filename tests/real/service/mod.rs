@@ -1,7 +1,7 @@
 //! The whole service against a real name server.
 
 mod adopt;
-mod branches;
+pub mod branches;
 mod canary;
 mod centers;
 mod config;

@@ -39,6 +39,7 @@ pub fn card(number: u64, title: &str) -> Card {
         draft: false,
         waits_for: "the plan".into(),
         head: None,
+        base: None,
         next_wake: None,
         outstanding: false,
         ahead: false,

@@ -227,6 +227,7 @@ impl Change {
             draft: self.sighting.as_ref().is_some_and(|sighting| sighting.draft),
             waits_for: self.waits_for(),
             head: self.sighting.as_ref().map(|sighting| sighting.head.clone()),
+            base: self.sighting.as_ref().map(|sighting| sighting.base.clone()),
             next_wake: self.next_wake(),
             updated: Time(self.clock.0.max(0)),
         }

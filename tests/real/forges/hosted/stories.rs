@@ -132,6 +132,21 @@ fn what_lands_on_a_base_that_moved_at_the_last_moment_is_an_alarm(wire: Wire) {
     town.until("the alarm where people read it", |town| town.sticky(number).0.contains("was proven"));
 }
 
+/// GitLab says the same to an account that it knows and that may not merge.
+#[test]
+fn a_sign_in_that_github_refuses_for_a_moment_at_the_merge_delays_it_alone() {
+    let town = Town::start(Wire::GitHub);
+    let (number, _) = town.propose("move-www", "192.0.2.89");
+    town.until_phase(number, "awaiting_approval");
+    town.fake.fail(Fault::status(401).on("PUT", "/1/merge").once());
+    town.comment(number, "ben", "/trueup approve");
+    town.until("an end", |town| matches!(&*town.phase(number), "merged" | "failed"));
+    assert_eq!(town.phase(number), "merged", "nobody's word is needed: {}", town.show(number)["waits_for"]);
+    let calls = town.fake.calls();
+    let asked: Vec<_> = calls.iter().filter(|call| call.method == "PUT" && call.path.ends_with("/1/merge")).map(|call| call.status).collect();
+    assert_eq!(asked, [401, 200]);
+}
+
 #[test]
 fn an_edited_command_is_told_to_be_none() {
     let town = Town::start(Wire::GitHub);
