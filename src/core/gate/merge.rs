@@ -12,7 +12,7 @@ pub struct MergeGate<'a> {
     pub digest: Digest,
     /// Everything touched, re-read after its last write.
     pub window: &'a Window,
-    /// Items skipped without an exemption.
+    /// Items that were skipped.
     pub skipped: u32,
     /// Open changes that wrote what this one keeps: until they are merged, theirs may still be taken back.
     pub unmerged: &'a BTreeSet<MrId>,

@@ -58,7 +58,7 @@ pub enum Reason {
     },
     /// The last sample is older than `max_age`.
     Stale,
-    /// Items were skipped, and no exemption covers them.
+    /// Items were skipped: they are tried again, or another plan does without them.
     Skipped(u32),
     /// Its description says that these come first.
     DependsOn(Vec<Dependency>),

@@ -102,7 +102,9 @@ impl Command {
             Self::Pause => usage("pause", "", "stops at the next safe point; nothing is undone", Right::Approve),
             Self::Resume => usage("resume", "", "goes on after a pause", Right::Approve),
             Self::Retry => usage("retry", "", "tries what failed again, from what is really there", Right::Approve),
-            Self::Skip { step: _, reason: _ } => usage("skip", "STEP REASON…", "leaves a failed step out; merging then needs an approved exemption", Right::Approve),
+            Self::Skip { step: _, reason: _ } => {
+                usage("skip", "STEP REASON…", "leaves a failed step out, so that what waits behind it goes on; nothing merges while a step is skipped", Right::Approve)
+            }
             Self::Abort => usage("abort", "", "stops at the next safe point and ends the run; nothing is undone", Right::Approve),
             Self::Restore => usage("restore", "", "brings back what was there before this run", Right::Approve),
             Self::Free { reason: _ } => {

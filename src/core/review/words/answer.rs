@@ -72,7 +72,7 @@ pub enum Answer {
         step: StepId,
         reason: String,
     },
-    /// A skip needs a reason, because it ends in an exemption.
+    /// A skip needs a reason, for whoever decides what becomes of it.
     SkipNeedsReason {
         step: StepId,
     },
@@ -202,7 +202,11 @@ impl fmt::Display for Answer {
             Self::Pausing { in_flight } => write!(f, "Pausing as soon as {} has answered.", steps_list(in_flight)),
             Self::Resumed => f.write_str("Going on."),
             Self::Retrying { items } => write!(f, "Trying {} again, from what is really there.", count(*items, "failed item")),
-            Self::Skipped { step, reason } => write!(f, "Step {step} is skipped ({}); merging now needs an approved exemption.", code(reason)),
+            Self::Skipped { step, reason } => write!(
+                f,
+                "Step {step} is skipped ({}); what waited behind it goes on, and nothing merges while it is skipped: `/trueup retry` tries it again, a new push amends.",
+                code(reason)
+            ),
             Self::SkipNeedsReason { step } => write!(f, "Say why: `/trueup skip {step} REASON`."),
             Self::Aborted { in_flight } if in_flight.is_empty() => f.write_str("Aborted; nothing is in flight and nothing is undone by itself. `/trueup restore` goes back."),
             Self::Aborted { in_flight } => write!(f, "Aborting as soon as {} has answered; nothing is undone by itself.", steps_list(in_flight)),

@@ -263,7 +263,7 @@ pub fn how_to_approve(digest: &str, page: Option<&str>) -> String {
 pub fn ways_on(step: StepId, written: bool) -> String {
     let restore = if written { "; `/trueup restore` goes back" } else { "" };
     format!(
-        "Ways on: `/trueup retry` tries again from what is really there; `/trueup skip {step} REASON` leaves it out (merging then needs an approved exemption){restore}. A new push amends the plan."
+        "Ways on: `/trueup retry` tries again from what is really there; `/trueup skip {step} REASON` leaves it out (what waits behind it goes on, and nothing merges while it is skipped){restore}. A new push amends the plan."
     )
 }
 
