@@ -195,11 +195,21 @@ impl Target {
             }
         };
         let cx = Cx { fence: Some(owned.fence), deadline: end, cancel: Cancel::default(), together: step.together.is_some(), secrets };
+        let _over = GivenUp(cx.cancel.clone());
         let started = Instant::now();
         match before(end, owned.stands, self.driver.act(&cx, &step.act, skip, tokens)).await {
             Some(outcome) => outcome,
             None => Outcome { items: vec![Item::Unknown; step.items() as usize], report: Some(format!("no answer within {}s", started.elapsed().as_secs())) },
         }
+    }
+}
+
+/// Cancels a call when it ends, however it ends: a driver's thread goes on when the future that waits for it is dropped.
+struct GivenUp(Cancel);
+
+impl Drop for GivenUp {
+    fn drop(&mut self) {
+        self.0.cancel();
     }
 }
 
@@ -262,19 +272,27 @@ fn incomplete(id: &ResourceId) -> ObserveError {
 
 #[cfg(test)]
 mod tests {
-    use super::Target;
+    use super::{Owned, Target};
     use crate::{
         core::{
-            model::{Fact, Health, Kind, Observed, Reading, ResourceId, SecretRef, Time, Token, Want},
-            plan::Act,
-            run::Outcome,
+            model::{Fact, Health, Kind, Observed, Reading, ResourceId, SecretRef, Span, StepId, Time, Token, Unit, Value, Want},
+            plan::{Act, Proof, Step, Undo, Write},
+            run::{Item, Outcome},
         },
-        kinds::dns::DNS,
-        ports::{Cx, Driver, Fut, ObserveError, ObserveErrorKind, Precondition, SecretError, SecretText, Secrets},
+        drivers::config::directory::{Config, Directory},
+        kinds::{config::key_id, dns::DNS},
+        ports::{Cancel, Cx, Driver, Fence, Fut, ObserveError, ObserveErrorKind, Precondition, SecretError, SecretText, Secrets, SessionId, Stands},
     };
     use std::{
         collections::{BTreeMap, BTreeSet},
-        sync::{Arc, Mutex},
+        fs,
+        path::Path,
+        sync::{
+            Arc, Mutex,
+            atomic::{AtomicBool, Ordering},
+            mpsc::{Receiver, channel},
+        },
+        time::{Duration, Instant},
     };
     use tokio::sync::Semaphore;
 
@@ -387,5 +405,83 @@ mod tests {
         assert!(other.await.unwrap());
         assert!(last.await.unwrap());
         assert_eq!(*driver.reads.lock().unwrap(), [1, 1, 1], "the one that gave way began anew");
+    }
+
+    /// Three files that shall be written over.
+    fn files(folder: &Path) -> Step {
+        let write = |name: &str| {
+            fs::write(folder.join(name), "old").unwrap();
+            let from = Some(Value::str("old"));
+            Write { id: key_id("files", name), undo: Undo::To(from.clone()), from, to: Some(Value::str("new")) }
+        };
+        Step {
+            id: StepId(1),
+            target: "files".into(),
+            unit: Unit::new("keys"),
+            act: Act::Write(["a", "b", "c"].map(write).into()),
+            guard: None,
+            proof: Proof::Settled,
+            claims: Vec::new(),
+            deadline: Span::mins(5),
+            template: "direct".into(),
+            together: None,
+        }
+    }
+
+    /// What stands in the folder, names of files half written included.
+    fn holds(folder: &Path) -> BTreeMap<String, String> {
+        let entries = fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path());
+        entries.map(|path| (path.file_name().unwrap().to_str().unwrap().to_owned(), fs::read_to_string(path).unwrap())).collect()
+    }
+
+    fn untouched() -> BTreeMap<String, String> {
+        ["a", "b", "c"].map(|name| (name.to_owned(), "old".to_owned())).into()
+    }
+
+    #[tokio::test]
+    async fn a_folder_whose_act_was_cut_off_is_written_no_more() {
+        let dir = tempfile::tempdir().unwrap();
+        let step = files(dir.path());
+        let (go, may_go) = channel::<()>();
+        let (alive, ended): (_, Receiver<()>) = channel();
+        let waits = Arc::new(AtomicBool::new(false));
+        let (gate, stands_at_it) = (Mutex::new((may_go, alive)), waits.clone());
+        let driver = Directory::syncing(Config { target: "files".into(), path: dir.path().to_owned() }, move |_| {
+            stands_at_it.store(true, Ordering::SeqCst);
+            // Until the test lets it go, once and for all.
+            let _ = gate.lock().unwrap().0.recv();
+            Ok(())
+        });
+        let target = Target::new("files", Arc::new(driver), 1);
+        let acting = tokio::spawn(async move {
+            let fence = Fence { key: Vec::new(), rev: 1, session: SessionId(1) };
+            target.act(&Nobody, Owned { fence: &fence, stands: &|| Stands::Always }, &step, &BTreeSet::new(), &[]).await
+        });
+        while !waits.load(Ordering::SeqCst) {
+            tokio::task::yield_now().await;
+        }
+        acting.abort();
+        assert!(acting.await.unwrap_err().is_cancelled());
+        drop(go);
+        // The thread has the last hand on the driver: it is gone when the gate is.
+        assert!(ended.recv().is_err());
+        assert_eq!(holds(dir.path()), untouched(), "nothing was written, and nothing half written is left");
+    }
+
+    #[tokio::test]
+    async fn a_folder_is_not_written_after_the_deadline_though_nobody_cancels() {
+        let dir = tempfile::tempdir().unwrap();
+        let step = files(dir.path());
+        let deadline = Instant::now() + Duration::from_millis(300);
+        // As in a process that is stopped in the middle: the thread that wakes hears of nothing.
+        let driver = Directory::syncing(Config { target: "files".into(), path: dir.path().to_owned() }, move |_| {
+            while Instant::now() < deadline {
+                std::thread::yield_now();
+            }
+            Ok(())
+        });
+        let cx = Cx { fence: None, deadline, cancel: Cancel::default(), together: false, secrets: &Nobody };
+        let outcome = driver.act(&cx, &step.act, &BTreeSet::new(), &[]).await;
+        assert_eq!((outcome.items, holds(dir.path())), (vec![Item::NotTried; 3], untouched()));
     }
 }

@@ -13,7 +13,7 @@ use std::{
         Arc,
         atomic::{AtomicBool, Ordering},
     },
-    time::Instant,
+    time::{Instant, SystemTime},
 };
 
 /// Talks to one target. Partial success is the normal shape, so `act` returns an outcome an item and no error.
@@ -117,6 +117,30 @@ impl Cancel {
 
     pub fn is_cancelled(&self) -> bool {
         self.0.load(Ordering::SeqCst)
+    }
+}
+
+/// What a thread of its own asks before each write: dropping the call's future ends no thread, and one that was stopped goes on when it wakes.
+#[derive(Clone, Debug)]
+pub struct Leave {
+    deadline: Instant,
+    /// The same by the other clock: the first does not count while a machine sleeps, the second may be set back.
+    by_the_wall: SystemTime,
+    cancel: Cancel,
+}
+
+impl Leave {
+    /// False once the call was given up, or its time, and with it the lease it was made under, is over.
+    pub fn stands(&self) -> bool {
+        !self.cancel.is_cancelled() && Instant::now() < self.deadline && SystemTime::now() < self.by_the_wall
+    }
+}
+
+impl Cx<'_> {
+    /// What this call leaves to a thread of its own.
+    pub fn leave(&self) -> Leave {
+        let left = self.deadline.saturating_duration_since(Instant::now());
+        Leave { deadline: self.deadline, by_the_wall: SystemTime::now() + left, cancel: self.cancel.clone() }
     }
 }
 

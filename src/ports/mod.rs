@@ -14,7 +14,7 @@ mod secrets;
 mod setup;
 
 pub use clock::{Clock, SystemClock, TestClock};
-pub use driver::{Cancel, Census, Cx, Driver, Fence, Guarded, ObserveError, ObserveErrorKind, Precondition};
+pub use driver::{Cancel, Census, Cx, Driver, Fence, Guarded, Leave, ObserveError, ObserveErrorKind, Precondition};
 pub use forge::{Abilities, ForgeError, ForgeErrorKind, ForgeReader, ForgeWriter, Hosted, MrRef, Proposal, Proposed, Reaction, Shown};
 pub use governed::{BranchPattern, Governed, Stand};
 pub use health::Probes;

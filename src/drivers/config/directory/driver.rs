@@ -3,6 +3,7 @@
 use super::{
     folder::{Folder, Found, Trouble},
     probe,
+    write::Writing,
 };
 use crate::{
     core::{
@@ -11,8 +12,10 @@ use crate::{
         run::{Item, Outcome},
     },
     kinds::config::{self, Names, Shape, bytes, key_id, value},
-    ports::{Cancel, Census, Clock, Cx, Driver, Exam, Fut, ObserveError, ObserveErrorKind, Precondition, Probe, SystemClock},
+    ports::{Census, Clock, Cx, Driver, Exam, Fut, Leave, ObserveError, ObserveErrorKind, Precondition, Probe, SystemClock},
 };
+#[cfg(test)]
+use rustix::{fd::BorrowedFd, io::Errno};
 use std::{
     collections::BTreeSet,
     path::PathBuf,
@@ -49,11 +52,22 @@ struct Inner {
 impl Directory {
     /// Makes a driver; the folder is not touched before the first call.
     pub fn new(config: Config) -> Self {
+        Self::over(&config.target, Folder::new(config.path, VALUE_BYTES as u64))
+    }
+
+    /// The same with another way to make files and folders last.
+    #[cfg(test)]
+    pub(crate) fn syncing(config: Config, sync: impl Fn(BorrowedFd<'_>) -> Result<(), Errno> + Send + Sync + 'static) -> Self {
+        let mut folder = Folder::new(config.path, VALUE_BYTES as u64);
+        folder.sync = Box::new(sync);
+        Self::over(&config.target, folder)
+    }
+
+    fn over(target: &str, folder: Folder) -> Self {
         // Linux takes paths of 4,096 bytes, the root's own among them; an act of a thousand files syncs for seconds, not minutes.
         let shape = Shape { names: Names::Files, key_bytes: 2048, value_bytes: VALUE_BYTES, ops: 1000, bytes: 16 << 20, atomic: false };
         let kind = config::Config::of_target(shape);
-        let folder = Folder::new(config.path, VALUE_BYTES as u64);
-        Self { inner: Arc::new(Inner { target: config.target, folder, kind, writes: AtomicU64::new(0) }), kind }
+        Self { inner: Arc::new(Inner { target: target.to_owned(), folder, kind, writes: AtomicU64::new(0) }), kind }
     }
 
     /// How many files were written or removed since the driver was made.
@@ -72,7 +86,7 @@ impl Inner {
         let kind = match trouble {
             Trouble::NoRoot(_) => ObserveErrorKind::Missing,
             Trouble::Denied(_) => ObserveErrorKind::Denied,
-            Trouble::Blocked(_) | Trouble::Large(..) | Trouble::Full | Trouble::Unsure(..) | Trouble::Other(..) => ObserveErrorKind::Broken,
+            Trouble::Blocked(_) | Trouble::Large(..) | Trouble::Full | Trouble::Unsure(..) | Trouble::Over(_) | Trouble::Other(..) => ObserveErrorKind::Broken,
         };
         ObserveError { target: self.target.clone(), what: trouble.to_string(), kind, about }
     }
@@ -121,20 +135,21 @@ impl Inner {
         Ok(below.peek().is_some() && below.all(|other| goes.contains(other)))
     }
 
-    fn write(&self, writes: &[Write], skip: &BTreeSet<u32>, cancel: &Cancel) -> Vec<Item> {
+    fn write(&self, writes: &[Write], skip: &BTreeSet<u32>, leave: &Leave) -> Vec<Item> {
         let mut items = vec![Item::NotTried; writes.len()];
         let (gone, come): (Vec<_>, Vec<_>) = writes.iter().enumerate().filter(|(at, _)| !skip.contains(&(*at as u32))).partition(|(_, write)| write.to.is_none());
+        let mut writing = Writing::new(&self.folder, leave);
         // Deletes first, so that a file makes room for the folder of its name.
         for (at, write) in gone.into_iter().chain(come) {
-            if cancel.is_cancelled() {
+            if !leave.stands() {
                 break;
             }
-            items[at] = self.item(write);
+            items[at] = self.item(write, &mut writing);
         }
         items
     }
 
-    fn item(&self, write: &Write) -> Item {
+    fn item(&self, write: &Write, writing: &mut Writing<'_>) -> Item {
         let key = &*write.id.name;
         let to = match self.kind.holds(&write.id).and_then(|()| write.to.as_ref().map(bytes).transpose()) {
             Ok(to) => to,
@@ -153,9 +168,12 @@ impl Inner {
             return Item::Moved(found);
         }
         let done = match &to {
-            Some(bytes) => self.folder.write(key, bytes),
-            None => self.folder.delete(key),
+            Some(bytes) => writing.put(key, bytes),
+            None => writing.delete(key),
         };
+        if matches!(done, Err(Trouble::Over(_))) {
+            return Item::NotTried;
+        }
         self.writes.fetch_add(1, Ordering::Relaxed);
         done.map_or_else(|trouble| failed(&trouble), |()| Item::Done)
     }
@@ -171,6 +189,7 @@ fn failed(trouble: &Trouble) -> Item {
         Trouble::NoRoot(_) | Trouble::Denied(_) => Item::Failed { transient: false, why },
         // It stands there, and nobody knows whether it stays: reading tells what it came to.
         Trouble::Unsure(..) => Item::Unknown,
+        Trouble::Over(_) => Item::NotTried,
         Trouble::Full | Trouble::Other(..) => Item::Failed { transient: true, why },
     }
 }
@@ -205,8 +224,8 @@ impl Driver for Directory {
                     return Outcome::all(1, Item::Refused(refusal));
                 }
             };
-            let (count, skip, cancel) = (writes.len(), skip.clone(), cx.cancel.clone());
-            match self.blocking(move |inner| inner.write(&writes, &skip, &cancel)).await {
+            let (count, skip, leave) = (writes.len(), skip.clone(), cx.leave());
+            match self.blocking(move |inner| inner.write(&writes, &skip, &leave)).await {
                 Ok(items) => Outcome { items, report: None },
                 Err(why) => Outcome { items: vec![Item::Unknown; count], report: Some(why) },
             }

@@ -1,0 +1,228 @@
+//! Writing and removing the files of one act, while it may.
+
+use super::folder::{End, Folder, HALF_WRITTEN, Trouble, errno, parts, trouble};
+use crate::ports::Leave;
+use rustix::{
+    fd::{AsFd, OwnedFd},
+    fs::{self, AtFlags, Dir, FlockOperation, Mode, OFlags},
+    io::Errno,
+};
+use std::{collections::BTreeSet, fs::File, io::Write as _};
+
+/// A folder that another act has just emptied and removed is made again, so often; and a file that was taken for a left-over one.
+const ROUNDS: u32 = 5;
+
+/// The writes of one act.
+pub(super) struct Writing<'a> {
+    folder: &'a Folder,
+    leave: &'a Leave,
+    /// Folders from which this act has removed what dead processes left in them.
+    swept: BTreeSet<String>,
+}
+
+impl<'a> Writing<'a> {
+    pub fn new(folder: &'a Folder, leave: &'a Leave) -> Self {
+        Self { folder, leave, swept: BTreeSet::new() }
+    }
+
+    fn stands(&self, key: &str) -> Result<(), Trouble> {
+        if self.leave.stands() { Ok(()) } else { Err(Trouble::Over(key.to_owned())) }
+    }
+
+    /// Puts the bytes under the key. On return they are on disk, and at every instant before the key held the old bytes or the new ones.
+    pub fn put(&mut self, key: &str, bytes: &[u8]) -> Result<(), Trouble> {
+        let mut round = 1;
+        loop {
+            match self.put_once(key, bytes) {
+                Err(Trouble::Other(_, Errno::NOENT)) if round < ROUNDS => round += 1,
+                done => return done,
+            }
+        }
+    }
+
+    fn put_once(&mut self, key: &str, bytes: &[u8]) -> Result<(), Trouble> {
+        let (above, name) = parts(key);
+        let way = match self.folder.way(&above, Some(self.leave))? {
+            End::There(way) => way,
+            End::Missing => return Err(Trouble::Other(key.to_owned(), Errno::NOENT)),
+            End::File(path) => return Err(Trouble::Blocked(path)),
+        };
+        let folder = way.last();
+        // A file that is written over keeps who may read it.
+        let mode = self.folder.read_at(folder, name, key)?.map_or(0o644, |(_, mode)| mode & 0o7777);
+        if self.swept.insert(above.join("/")) {
+            sweep(folder);
+        }
+        self.stands(key)?;
+        let half = Half::create(folder).map_err(|error| trouble(key, error))?;
+        half.fill(bytes, mode).and_then(|()| (self.folder.sync)(half.file.as_fd())).map_err(|error| trouble(key, error))?;
+        // Syncing may have taken longer than we may write.
+        self.stands(key)?;
+        half.becomes(name).map_err(|error| trouble(key, error))?;
+        self.folder.settle(folder, key)
+    }
+
+    /// Removes the key, and the folders above it that this leaves empty.
+    pub fn delete(&mut self, key: &str) -> Result<(), Trouble> {
+        let (above, name) = parts(key);
+        let End::There(way) = self.folder.way(&above, None)? else { return Ok(()) };
+        self.stands(key)?;
+        fs::unlinkat(way.last(), name, AtFlags::empty()).map_err(|error| trouble(key, error))?;
+        self.folder.settle(way.last(), key)?;
+        for (depth, part) in above.iter().enumerate().rev() {
+            // Not empty, or gone by another hand: either way it is not ours to remove. Nor is it when our time is over.
+            if !self.leave.stands() || fs::unlinkat(&way.folders[depth], *part, AtFlags::REMOVEDIR).is_err() {
+                break;
+            }
+            self.folder.settle(&way.folders[depth], key)?;
+        }
+        Ok(())
+    }
+}
+
+/// A file that is being written, under a name that nobody else has or ever will; locked, so that others see that somebody is at it.
+struct Half<'a> {
+    folder: &'a OwnedFd,
+    name: String,
+    file: File,
+    moved: bool,
+}
+
+impl<'a> Half<'a> {
+    fn create(folder: &'a OwnedFd) -> Result<Self, Errno> {
+        let mut own = [0; 12];
+        getrandom::fill(&mut own).map_err(|_| Errno::IO)?;
+        let name = format!("{HALF_WRITTEN}{}", own.iter().map(|byte| format!("{byte:02x}")).collect::<String>());
+        let flags = OFlags::WRONLY | OFlags::CREATE | OFlags::EXCL | OFlags::NOFOLLOW | OFlags::CLOEXEC;
+        let file = fs::openat(folder, &*name, flags, Mode::from_raw_mode(0o600))?;
+        let half = Self { folder, name, file: File::from(file), moved: false };
+        match fs::flock(&half.file, FlockOperation::NonBlockingLockExclusive) {
+            // Somebody took it for a left-over one in this very moment, and removes it.
+            Err(Errno::WOULDBLOCK) => Err(Errno::NOENT),
+            // Where nothing can be locked nothing is taken for left over.
+            Ok(()) | Err(_) => Ok(half),
+        }
+    }
+
+    fn fill(&self, bytes: &[u8], mode: u32) -> Result<(), Errno> {
+        (&self.file).write_all(bytes).map_err(|error| errno(&error))?;
+        fs::fchmod(&self.file, Mode::from_raw_mode(mode))
+    }
+
+    fn becomes(mut self, name: &str) -> Result<(), Errno> {
+        fs::renameat(self.folder, &*self.name, self.folder, name)?;
+        self.moved = true;
+        Ok(())
+    }
+}
+
+impl Drop for Half<'_> {
+    fn drop(&mut self) {
+        if !self.moved {
+            // What is left of it is no key; that it could not even be removed changes nothing about the fault.
+            let _ = fs::unlinkat(self.folder, &*self.name, AtFlags::empty());
+        }
+    }
+}
+
+/// Removes half-written files at which nobody is any more. What cannot be removed is no key and in nobody's way.
+fn sweep(folder: &OwnedFd) {
+    let Ok(entries) = Dir::read_from(folder.as_fd()) else { return };
+    for entry in entries.flatten() {
+        let name = entry.file_name();
+        if !name.to_bytes().starts_with(HALF_WRITTEN.as_bytes()) {
+            continue;
+        }
+        let Ok(file) = fs::openat(folder, name, OFlags::RDONLY | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::CLOEXEC, Mode::empty()) else { continue };
+        if fs::flock(&file, FlockOperation::NonBlockingLockExclusive).is_ok() {
+            let _ = fs::unlinkat(folder, name, AtFlags::empty());
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Errno, Folder, Trouble, Writing};
+    use crate::{
+        drivers::config::directory::folder::Found,
+        ports::{Cancel, Cx, Fut, SecretError, SecretText, Secrets},
+    };
+    use rustix::fs::{FileType, fstat};
+    use std::{
+        cell::Cell,
+        sync::{Arc, Mutex, mpsc::channel},
+        time::{Duration, Instant},
+    };
+
+    thread_local! {
+        static BROKEN: Cell<bool> = const { Cell::new(false) };
+    }
+
+    struct Nobody;
+
+    impl Secrets for Nobody {
+        fn resolve<'a>(&'a self, _: &'a crate::core::model::SecretRef) -> Fut<'a, Result<SecretText, SecretError>> {
+            unreachable!("these tests have no secrets")
+        }
+    }
+
+    fn cx(cancel: &Cancel) -> Cx<'static> {
+        Cx { fence: None, deadline: Instant::now() + Duration::from_secs(600), cancel: cancel.clone(), together: false, secrets: &Nobody }
+    }
+
+    #[test]
+    fn what_could_not_be_synced_is_unsure_until_it_is() {
+        let dir = tempfile::tempdir().unwrap();
+        let mut folder = Folder::new(dir.path().to_owned(), 100);
+        folder.sync = Box::new(|file| {
+            let is_folder = FileType::from_raw_mode(fstat(file).unwrap().st_mode) == FileType::Directory;
+            if is_folder && BROKEN.get() { Err(Errno::IO) } else { Ok(()) }
+        });
+        let leave = cx(&Cancel::default()).leave();
+        let mut writing = Writing::new(&folder, &leave);
+        writing.put("app/a", b"1").unwrap();
+        BROKEN.set(true);
+        assert!(matches!(writing.put("app/a", b"2"), Err(Trouble::Unsure(..))));
+        assert!(matches!(folder.read("app/a"), Err(Trouble::Unsure(..))), "neither the old nor the new is sure");
+        BROKEN.set(false);
+        assert_eq!(folder.read("app/a").unwrap(), Found::File(b"2".to_vec()));
+        BROKEN.set(true);
+        assert!(matches!(writing.delete("app/a"), Err(Trouble::Unsure(..))));
+        assert!(matches!(folder.read("app/a"), Err(Trouble::Unsure(..))));
+        BROKEN.set(false);
+        assert_eq!(folder.read("app/a").unwrap(), Found::Absent);
+    }
+
+    #[test]
+    fn a_write_that_was_given_up_and_wakes_touches_nothing_of_the_next_one() {
+        let dir = tempfile::tempdir().unwrap();
+        let (at_it, stands_at_it) = channel();
+        let (go, may_go) = channel::<()>();
+        // The first write waits once its bytes are in the file, the second goes through.
+        let gate = Mutex::new(Some((at_it, may_go)));
+        let mut folder = Folder::new(dir.path().to_owned(), 100);
+        folder.sync = Box::new(move |_| {
+            let gate = gate.lock().unwrap().take();
+            if let Some((at_it, may_go)) = gate {
+                at_it.send(()).unwrap();
+                let _ = may_go.recv();
+            }
+            Ok(())
+        });
+        let folder = Arc::new(folder);
+        let cancel = Cancel::default();
+        let first = {
+            let (folder, leave) = (folder.clone(), cx(&cancel).leave());
+            std::thread::spawn(move || Writing::new(&folder, &leave).put("a", b"one"))
+        };
+        stands_at_it.recv().unwrap();
+        let leave = cx(&Cancel::default()).leave();
+        Writing::new(&folder, &leave).put("a", b"two, and longer").unwrap();
+        assert_eq!(folder.read("a").unwrap(), Found::File(b"two, and longer".to_vec()));
+        cancel.cancel();
+        drop(go);
+        assert!(matches!(first.join().unwrap(), Err(Trouble::Over(_))));
+        assert_eq!(folder.read("a").unwrap(), Found::File(b"two, and longer".to_vec()));
+        assert_eq!(std::fs::read_dir(dir.path()).unwrap().count(), 1, "neither leaves anything half written");
+    }
+}
