@@ -49,7 +49,9 @@ impl BoardRoom {
         state.asked.insert(mr.clone(), n);
         loop {
             self.catch_up(&mut state, desk).await?;
-            let held = state.board.held(&mr).is_some_and(|(held, _)| claims.is_subset(held));
+            // Whoever waits for more and now wants no more than it holds must leave the queue, so that is said.
+            let waits = matches!(state.board.answer(&mr), Some(ClaimAnswer::Queued { .. }));
+            let held = !waits && state.board.held(&mr).is_some_and(|(held, _)| claims.is_subset(held));
             let asked = BoardEvent::Requested { mr: mr.clone(), claims: claims.clone(), incident, at: self.clock.now() };
             let granted = match held {
                 true => Some(Vec::new()),

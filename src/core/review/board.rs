@@ -288,6 +288,10 @@ impl Board {
 
     fn is_free(&self, mr: &MrId, turn: Turn, claim: &Claim) -> bool {
         let Some(lane) = self.lanes.get(resource(claim)) else { return true };
+        // Whoever asked for it before waits for this one: both would wait for ever.
+        if lane.has(mr, claim) {
+            return true;
+        }
         let others = |holders: &BTreeSet<MrId>| holders.iter().any(|holder| holder != mr);
         match claim {
             Claim::Write(_) => {
@@ -308,7 +312,7 @@ impl Board {
 
     /// Who keeps a claim from being granted: holders, and those who asked before.
     fn blockers<'a>(&'a self, mr: &MrId, turn: Turn, claim: &Claim) -> BTreeSet<&'a MrId> {
-        let Some(lane) = self.lanes.get(resource(claim)) else { return BTreeSet::new() };
+        let Some(lane) = self.lanes.get(resource(claim)).filter(|lane| !lane.has(mr, claim)) else { return BTreeSet::new() };
         let mut out: BTreeSet<&MrId> = match claim {
             Claim::Write(_) => {
                 let asked = lane.asked_writes.range(..turn).chain(lane.asked_reads.range(..turn)).map(|(_, other)| other);
@@ -338,6 +342,15 @@ impl Board {
 }
 
 impl Lane {
+    /// Whether a change holds a claim already, or more than it.
+    fn has(&self, mr: &MrId, claim: &Claim) -> bool {
+        match claim {
+            Claim::Write(_) => self.writers.contains(mr),
+            Claim::Read(_) => self.writers.contains(mr) || self.readers.contains(mr),
+            Claim::Share { of: _, n, most: _ } => self.shares.get(mr).is_some_and(|held| held >= n),
+        }
+    }
+
     /// Those in the queue with nobody before them here who keeps them out; everyone else waits for these.
     fn heads(&self, capacity: Option<u32>) -> Vec<(Turn, MrId)> {
         let write = self.asked_writes.first_key_value();

@@ -145,6 +145,19 @@ fn a_holder_that_asks_for_more_goes_before_those_that_wait_for_it() {
 }
 
 #[test]
+fn what_a_change_holds_it_asks_for_again_whoever_waits_for_it() {
+    let mut board = Board::default();
+    board.apply(&ask(1, [write("a")]));
+    board.apply(&ask(2, [write("b")]));
+    assert!(board.apply(&ask(2, [write("a"), write("b")])).is_empty());
+    assert_eq!(board.apply(&ask(1, [write("a"), write("c")])), [mr(1)], "2 waits for it, so it waits for nobody");
+    assert!(board.apply(&ask(1, [write("a"), write("b")])).is_empty(), "each has what the other waits for");
+    assert_eq!((ahead(&board, 1), ahead(&board, 2)), (vec![2], vec![1]));
+    assert_eq!(board.apply(&ask(2, [write("b")])), [mr(2)], "the way back needs no more than is held");
+    assert_eq!(board.apply(&release(2)), [mr(1)]);
+}
+
+#[test]
 fn asking_again_keeps_the_place() {
     let mut board = Board::default();
     board.apply(&ask(1, [write("a")]));
@@ -220,7 +233,7 @@ impl Model {
         for (turn, mr, claims) in std::mem::take(&mut self.waiting) {
             let mut others = ahead.clone();
             others.remove(&mr);
-            if claims.iter().all(|claim| self.fits(claim, &others)) {
+            if claims.iter().all(|claim| self.has(&mr, claim) || self.fits(claim, &others)) {
                 self.held.entry(mr.clone()).or_default().extend(claims.clone());
                 granted.push(mr.clone());
             } else {
@@ -229,6 +242,14 @@ impl Model {
             ahead.entry(mr).or_default().extend(claims);
         }
         granted
+    }
+
+    fn has(&self, mr: &MrId, claim: &Claim) -> bool {
+        self.held.get(mr).into_iter().flatten().any(|held| match (held, claim) {
+            (Claim::Write(held), Claim::Write(id) | Claim::Read(id)) | (Claim::Read(held), Claim::Read(id)) => held == id,
+            (Claim::Share { of: held, n: most, .. }, Claim::Share { of, n, .. }) => held == of && most >= n,
+            _ => false,
+        })
     }
 
     fn fits(&self, claim: &Claim, others: &BTreeMap<MrId, BTreeSet<Claim>>) -> bool {
