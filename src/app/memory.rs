@@ -24,20 +24,24 @@ pub(super) fn standing(change: &Change, inputs: &[Input]) -> BTreeMap<StepId, Ve
     told.map(|step| (step, change.ledger().items(step).to_vec())).collect()
 }
 
+/// Items of steps that a turn has proven.
+pub(super) type Proven = BTreeMap<StepId, BTreeSet<u32>>;
+
 /// The items of each step that are proven now and were not before: what failed, or was left out, left nothing behind.
-fn newly(before: BTreeMap<StepId, Vec<At>>, ledger: &Ledger) -> impl Iterator<Item = (StepId, BTreeSet<u32>)> {
-    before.into_iter().map(|(step, before)| {
+pub(super) fn newly(before: BTreeMap<StepId, Vec<At>>, ledger: &Ledger) -> Proven {
+    let new = before.into_iter().map(|(step, before)| {
         let now = (0..).zip(ledger.items(step));
         let new = now.filter(|(item, at)| **at == At::Proven && before.get(*item as usize) != Some(&At::Proven));
         (step, new.map(|(item, _)| item).collect())
-    })
+    });
+    new.collect()
 }
 
 /// Keeps what the writes that were proven since leave behind in caches. Before the events themselves: they prove what has happened already, and twice is once.
-pub(super) async fn keep(world: &World, change: &Change, upto: u64, before: BTreeMap<StepId, Vec<At>>) -> Result<(), String> {
+pub(super) async fn keep(world: &World, change: &Change, upto: u64, proven: &Proven) -> Result<(), String> {
     let (mr, plan) = (change.mr(), change.ledger().plan());
     let kinds = |id: &_| kind(&world.targets, id);
-    let left: Vec<Remembered> = newly(before, change.ledger()).flat_map(|(step, items)| Remembered::of(plan, (step, &items), mr, world.clock.now(), &kinds)).collect();
+    let left: Vec<Remembered> = proven.iter().flat_map(|(step, items)| Remembered::of(plan, (*step, items), mr, world.clock.now(), &kinds)).collect();
     for (n, row) in (0..).zip(left) {
         let key = rows(mr).num(mr.number).num(upto).num(n);
         world.store.write(Batch::new().set(&key, &row)).await.map_err(|error| error.to_string())?.ok();

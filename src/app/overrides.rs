@@ -1,11 +1,11 @@
 //! The book of overrides: keeps them in a journal of their own, which any server over the store may write by comparing where it ends.
 
+use super::memory::Proven;
 use crate::{
     core::{
         drift::{Override, OverrideEvent, Overrides, WrittenOver},
         model::{MrId, ResourceId, Time, Value},
-        plan::Plan,
-        run::{Event, MergeAnswer, StreamId},
+        run::{Change, Event, MergeAnswer, StreamId},
     },
     ports::Clock,
     stores::{AppendError, Batch, RowKey, Store},
@@ -86,16 +86,15 @@ impl OverrideBook {
         Err(Err("too many write overrides at once; try again".to_owned()))
     }
 
-    /// Those that a turn makes over: what it wrote, or merged, was the next change of their resources.
-    pub async fn covering(&self, plan: Option<&Plan>, events: &[Event]) -> Vec<Override> {
-        let Some(plan) = plan else { return Vec::new() };
+    /// Those that a turn makes over: what it proved of its writes, or merged, was the next change of their resources.
+    pub async fn covering(&self, change: &Change, proven: &Proven, events: &[Event]) -> Vec<Override> {
         let mut over: BTreeMap<&ResourceId, Option<&Value>> = BTreeMap::new();
-        for event in events {
-            if let Event::Proven { step, .. } = event {
-                over.extend(plan.steps.get(step).into_iter().flat_map(|step| step.writes()).map(|write| (&write.id, write.from.as_ref())));
-            } else if let Event::MergeAnswered { answer: MergeAnswer::Merged { .. }, .. } = event {
-                over.extend(plan.deltas.iter().map(|delta| (&delta.id, delta.from.as_ref())));
-            }
+        for (step, items) in proven {
+            let writes = change.ledger().plan().steps.get(step).into_iter().flat_map(|step| (0..).zip(step.writes()));
+            over.extend(writes.filter(|(item, _)| items.contains(item)).map(|(_, write)| (&write.id, write.from.as_ref())));
+        }
+        if events.iter().any(|event| matches!(event, Event::MergeAnswered { answer: MergeAnswer::Merged { .. }, .. })) {
+            over.extend(change.plan().into_iter().flat_map(|plan| &plan.deltas).map(|delta| (&delta.id, delta.from.as_ref())));
         }
         if over.is_empty() {
             return Vec::new();

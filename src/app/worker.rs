@@ -348,10 +348,11 @@ impl Worker {
         let proving = memory::standing(&self.change, &inputs);
         let mut turn = self.change.handle(self.world.clock.now(), &inputs);
         let card = turn.card.clone();
-        let over = self.world.overrides.covering(self.change.plan().map(|plan| &**plan), &turn.events).await;
+        let proven = memory::newly(proving, self.change.ledger());
+        let over = self.world.overrides.covering(&self.change, &proven, &turn.events).await;
         let ends = !over.is_empty();
         let beside = OverrideBook::beside(&self.mr, self.upto, over);
-        let remembered = memory::keep(&self.world, &self.change, self.upto, proving).await;
+        let remembered = memory::keep(&self.world, &self.change, self.upto, &proven).await;
         remembered.inspect_err(|why| self.world.trouble.said(why.clone()))?;
         faults::point("before append");
         let appended = self.world.store.append_taking(&StreamId::Change(self.mr.clone()), self.upto, Some(&self.fence), &turn, &taken, beside).await;
