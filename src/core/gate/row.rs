@@ -20,6 +20,8 @@ pub(super) struct Row {
     last: Option<Time>,
     /// When the last good sample was asked for: what it saw is no older.
     seen: Option<Time>,
+    /// When it was answered.
+    good_at: Option<Time>,
     /// The question under way.
     asked: Option<(u64, Time)>,
     spent: Span,
@@ -43,7 +45,7 @@ impl Row {
     fn of(policy: &Policy, every: Span, window: Span, deadline: Span) -> Self {
         let every = Span(every.0.max(LEAST_INTERVAL.0));
         let needed = u32::try_from(window.0.div_ceil(every.0)).unwrap_or(u32::MAX).saturating_add(1);
-        Self { every, max_age: policy.max_age, deadline, needed, good: 0, held: false, last: None, seen: None, asked: None, spent: Span(0) }
+        Self { every, max_age: policy.max_age, deadline, needed, good: 0, held: false, last: None, seen: None, good_at: None, asked: None, spent: Span(0) }
     }
 
     /// One good sample is enough: nothing was written, so there is nothing to settle.
@@ -89,6 +91,11 @@ impl Row {
             // What it saw is too old to say anything about now.
             return self.lose();
         }
+        // Two silences, neither of them too long, are a gap together.
+        if !self.held && self.good_at.is_some_and(|last| (asked - last).0 > self.gap().0) {
+            self.good = 0;
+        }
+        self.good_at = Some(at);
         self.seen = Some(asked);
         self.good = self.good.saturating_add(1);
         self.held |= self.good >= self.needed;
@@ -114,7 +121,7 @@ impl Row {
     }
 
     fn lose(&mut self) {
-        (self.good, self.held, self.seen) = (0, false, None);
+        (self.good, self.held, self.seen, self.good_at) = (0, false, None, None);
     }
 
     fn spend(&mut self, stretch: Span) {
