@@ -6,7 +6,7 @@ use super::{
     words::count,
 };
 use crate::core::{
-    diff::{Delta, Op},
+    diff::{Delta, Op, Reason},
     model::{Place, Policy, Refusal, RefusalKind, Str, Unit},
     plan::Scope,
 };
@@ -52,7 +52,7 @@ fn protected(scope: &Scope<'_>, delta: &Delta, patterns: &Patterns) -> Option<Re
 /// The deletes of each unit that has a budget, with how many it has room for: a share of what all open changes delete there (I5).
 pub(super) fn shares(scope: &Scope<'_>, deltas: &[Delta], sizes: &BTreeMap<(Str, Unit), u64>) -> BTreeMap<(Str, Unit), (u32, u32)> {
     let mut deletes: BTreeMap<(Str, Unit), u32> = BTreeMap::new();
-    for delta in deltas.iter().filter(|delta| delta.op == Op::Delete) {
+    for delta in deltas.iter().filter(|delta| delta.op == Op::Delete || done_before(scope, delta) && delta.to.is_none()) {
         *deletes.entry((delta.id.target.clone(), (scope.kinds)(&delta.id).unit(&delta.id))).or_default() += 1;
     }
     let mut counted = None;
@@ -71,7 +71,7 @@ pub(super) fn shares(scope: &Scope<'_>, deltas: &[Delta], sizes: &BTreeMap<(Str,
 fn budgets(scope: &Scope<'_>, deltas: &[Delta], sizes: &BTreeMap<(Str, Unit), u64>) -> Vec<Refusal> {
     let mut tallies: BTreeMap<(Str, Unit), Tally<'_>> = BTreeMap::new();
     let sent = deltas.iter().filter(|delta| writes(delta)).count() as u64;
-    for delta in deltas.iter().filter(|delta| writes(delta) && delta.from.is_some()) {
+    for delta in deltas.iter().filter(|delta| writes(delta) && delta.from.is_some() || done_before(scope, delta)) {
         let unit = (scope.kinds)(&delta.id).unit(&delta.id);
         let tally = tallies.entry((delta.id.target.clone(), unit)).or_insert(Tally { changes: 0, deletes: 0, place: &delta.place });
         tally.changes += 1;
@@ -99,6 +99,11 @@ fn budgets(scope: &Scope<'_>, deltas: &[Delta], sizes: &BTreeMap<(Str, Unit), u6
         faults.extend(percentages(scope.policy, target, unit, tally, size));
     }
     faults
+}
+
+/// Whether an earlier run of the same change did it, to what base asks for: a merge request that is amended in pieces has one budget.
+fn done_before(scope: &Scope<'_>, delta: &Delta) -> bool {
+    delta.op == Op::Keep && delta.reason == Reason::Continues && scope.base.resources.get(&delta.id).is_some_and(|base| Some(&base.value) != delta.to.as_ref())
 }
 
 /// Judges one unit; deletes are named rather than changes when both are too many.
