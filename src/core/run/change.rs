@@ -40,6 +40,8 @@ pub struct Change {
     pub(super) owed: BTreeMap<CommentId, VecDeque<Owed>>,
     pub(super) look: bool,
     pub(super) vouched: Option<CommitId>,
+    /// Since when the head is known that was last seen.
+    pub(super) head_since: Option<Time>,
 
     // The plan and its approvals.
     pub(super) asked: Option<PlanAsk>,
@@ -50,6 +52,8 @@ pub struct Change {
     pub(super) standings: Vec<RuleStanding>,
     /// The plan that the forge shows, and since when by its own clock.
     pub(super) published: Option<(Digest, Time)>,
+    /// When approvals were last used up, or taken back by a stop: what was said before is for no later run.
+    pub(super) spent: Option<Time>,
     /// Approvals without a digest that wait until it is known what stood there.
     pub(super) spoken: Vec<Spoken>,
     pub(super) said_start: bool,
@@ -195,6 +199,8 @@ impl Change {
             approvals: Vec::new(),
             standings: Vec::new(),
             published: None,
+            spent: None,
+            head_since: None,
             spoken: Vec::new(),
             said_start: false,
             refusals: Vec::new(),
@@ -363,6 +369,19 @@ impl Change {
     pub fn claims(&self) -> BTreeSet<Claim> {
         let plan = self.desk.iter().flat_map(|desk| desk.plan.steps.values()).flat_map(|step| step.claims.iter().cloned());
         plan.chain(self.ledger.written.keys().cloned().map(Claim::Write)).collect()
+    }
+
+    /// Whether it has stopped and keeps what it wrote to itself, but wants nothing more.
+    pub(super) fn keeps_only(&self) -> bool {
+        matches!(self.stage, Phase::Closed | Phase::Refused | Phase::Conflicted | Phase::Failed) && self.wrote()
+    }
+
+    /// What is asked of the board now: for which plan, what, and whether it is an incident. What it holds it keeps.
+    pub(super) fn needs(&self) -> (Option<Digest>, BTreeSet<Claim>, bool) {
+        match self.keeps_only() {
+            true => (None, BTreeSet::new(), false),
+            false => (self.digest(), self.claims(), self.is_incident()),
+        }
     }
 
     pub fn holds_claims(&self) -> bool {

@@ -10,6 +10,12 @@ use crate::core::{
 use std::collections::BTreeSet;
 
 impl Change {
+    /// No later run is approved by what was said so far; the forge shows reviews for ever.
+    pub(super) fn spend_approvals(&mut self) {
+        self.approvals.clear();
+        self.spent = Some(self.clock);
+    }
+
     pub(super) fn restored(&mut self, at: Time) {
         let left: Vec<_> = self.desk.iter().filter(|desk| desk.restore).flat_map(|desk| desk.plan.left.clone()).collect();
         if !left.is_empty() {
@@ -18,7 +24,7 @@ impl Change {
         self.stage = Phase::Restored;
         self.ledger.written.clear();
         self.forget_given_up();
-        self.approvals.clear();
+        self.spend_approvals();
         self.judge_approvals();
         self.times.ended = Some(at);
     }
@@ -30,7 +36,7 @@ impl Change {
         self.refusals = left.into_iter().map(|left| left.why).collect();
         (self.stage, self.trouble, self.window) = (Phase::Failed, None, None);
         self.let_go_again();
-        self.approvals.clear();
+        self.spend_approvals();
         self.judge_approvals();
     }
 
@@ -42,12 +48,12 @@ impl Change {
         match why {
             Stop::Abort(_) => {
                 (self.stage, self.aborted, self.said_start, self.asked) = (Phase::Failed, true, false, None);
-                self.approvals.clear();
+                self.spend_approvals();
             }
             Stop::Restore(_) => (self.stage, self.asked) = (Phase::Restoring, None),
             Stop::Close => {
                 (self.stage, self.asked, self.paused) = (Phase::Closed, None, None);
-                self.approvals.clear();
+                self.spend_approvals();
                 self.times.ended = Some(at);
             }
             Stop::Alarm(what) => (self.stage, self.alarm, self.trouble, self.asked) = (Phase::Failed, true, Some(what), None),

@@ -48,6 +48,9 @@ impl Change {
                 self.look = false;
                 self.times.opened.get_or_insert(*at);
                 self.retargeted |= self.sighting.as_ref().is_some_and(|known| known.base_branch != sighting.base_branch);
+                if self.sighting.as_ref().is_none_or(|known| known.head != sighting.head) {
+                    self.head_since = Some(*at);
+                }
                 self.sighting = Some(sighting.clone());
                 self.judge_approvals();
                 self.settle();
@@ -125,7 +128,7 @@ impl Change {
             Event::ClaimAsked { n } => {
                 must(*n == self.claims_asked + 1 && !matches!(self.claim, ClaimState::Asked | ClaimState::Freeing), "one claim at a time, numbered one by one")?;
                 (self.claim, self.claims_asked) = (ClaimState::Asked, *n);
-                (self.claims_for, self.claims_asked_for, self.claims_incident) = (self.digest(), self.claims(), self.is_incident());
+                (self.claims_for, self.claims_asked_for, self.claims_incident) = self.needs();
             }
             Event::Claimed { n, answer } => {
                 must(*n == self.claims_asked && !matches!(self.claim, ClaimState::Free | ClaimState::Freeing), "it answers no open claim")?;
@@ -353,7 +356,7 @@ impl Change {
         }
         if ask.restore {
             self.take_up_again();
-            self.approvals.clear();
+            self.spend_approvals();
             self.said_start = false;
         }
         (self.start_asked, self.start_again, self.replan_at, self.merge_again) = (None, None, None, None);

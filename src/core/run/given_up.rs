@@ -17,7 +17,7 @@ impl Change {
         if self.stage == Phase::Failed {
             self.refusals.clear();
         }
-        self.approvals.clear();
+        self.spend_approvals();
         self.judge_approvals();
         Ok(())
     }

@@ -22,7 +22,13 @@ impl Change {
             | Phase::Restoring
             | Phase::Restored => self.paused.is_some(),
         };
-        stopped && self.claim == ClaimState::Granted
+        let holds = match self.claim {
+            ClaimState::Granted => true,
+            // What was granted before it asked for more.
+            ClaimState::Asked | ClaimState::Queued(_) => self.wrote(),
+            ClaimState::Free | ClaimState::Freeing => false,
+        };
+        stopped && holds
     }
 
     /// Keeps since when it is so; asked after every event.
@@ -53,6 +59,6 @@ impl Change {
     /// What its owner, and everybody who looks, is told.
     pub(super) fn overdue_sentence(&self) -> Option<String> {
         let owner = self.answers_for()?;
-        Some(words::overdue(&owner, self.claims_asked_for.len(), self.overdue()?))
+        Some(words::overdue(&owner, self.claims_asked_for.len().max(self.ledger.written.len()), self.overdue()?))
     }
 }

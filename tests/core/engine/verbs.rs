@@ -18,6 +18,8 @@ pub fn run(world: &mut World, line: &str) -> Vec<String> {
     match *verb {
         "see" => see(world, rest),
         "say" => world.comment(rest[0], &format!("/trueup {}", name_digest(world, &rest[1..].join(" ")))),
+        // Written before, and read with the next look.
+        "said" => world.comment_at(Time(world.now.0 - span(rest[1])), rest[0], &format!("/trueup {}", rest[2..].join(" "))),
         "page" => page(world, rest, world.change.digest()),
         // Kept in the inbox while another plan came.
         "late" => page(world, rest, Some(Digest([7; 32]))),
@@ -93,6 +95,8 @@ fn see(world: &mut World, words: &[&str]) {
             "threads" => sighting.unresolved_threads = is.parse().expect("a number"),
             "trusted" => sighting.author_trusted = is == "yes",
             "pusher" => drop(sighting.pushers.insert(User::new(is))),
+            "review" if is == "none" => sighting.reviews.clear(),
+            "unread" => sighting.unread = (is != "none").then(|| is.into()).into_iter().collect(),
             "review" => sighting.reviews.push(Review { by: User::new(is), right: right(is), at: world.now, head: sighting.head.clone() }),
             "state" => {
                 sighting.state = match is {

@@ -216,9 +216,14 @@ impl World {
     }
 
     pub fn comment(&mut self, who: &str, body: &str) {
-        self.comments += 1;
-        self.sighting.comments.push(Comment { id: CommentId(self.comments), by: User::new(who), right: right(who), body: body.to_owned(), at: self.now });
+        self.comment_at(self.now, who, body);
         self.see();
+    }
+
+    /// Written at some time, and not seen yet.
+    pub fn comment_at(&mut self, at: Time, who: &str, body: &str) {
+        self.comments += 1;
+        self.sighting.comments.push(Comment { id: CommentId(self.comments), by: User::new(who), right: right(who), body: body.to_owned(), at });
     }
 
     pub fn plan(&mut self, result: PlanResult) {

@@ -1,8 +1,8 @@
 //! Answers to commands.
 
-use super::{code, count, list, phase_words, steps_list};
+use super::{code, count, list, phase_words, short, steps_list};
 use crate::core::{
-    model::{Digest, StepId, Str, User},
+    model::{CommitId, Digest, StepId, Str, User},
     review::{Phase, command},
 };
 use serde::{Deserialize, Serialize};
@@ -29,6 +29,10 @@ pub enum Answer {
     /// It names no digest, and was said before the forge showed the plan that stands now.
     NotRead {
         now: Digest,
+    },
+    /// A stranger's head that came after it was written, or may have.
+    HeadIsNew {
+        head: CommitId,
     },
     /// Another plan stands than the one it was said of.
     PlanChanged {
@@ -151,6 +155,7 @@ impl Answer {
             Self::OwnChange { .. } | Self::NotAllowed { .. } | Self::NotNamed { .. } => Upshot::Denied,
             Self::StaleDigest { .. }
             | Self::NotRead { .. }
+            | Self::HeadIsNew { .. }
             | Self::PlanChanged { .. }
             | Self::NoSuchStep { .. }
             | Self::NothingToApprove
@@ -184,7 +189,15 @@ impl fmt::Display for Answer {
                 write!(f, "Not approved: {} is not the plan shown now. Read it again, then say `/trueup approve {}`.", code(asked), now.short())
             }
             Self::NotRead { now } => {
-                write!(f, "Not approved: the plan `{}` was shown only after you wrote that. Read it, then say `/trueup approve {}`.", now.short(), now.short())
+                write!(
+                    f,
+                    "Not approved: the plan `{}` was shown, or this change was stopped, only after you wrote that. Read it, then say `/trueup approve {}`.",
+                    now.short(),
+                    now.short()
+                )
+            }
+            Self::HeadIsNew { head } => {
+                write!(f, "Not planned: the head is {} by now, and may have been pushed after you wrote that. Look at it, then say `/trueup plan` again.", code(short(head)))
             }
             Self::PlanChanged { command, now } => {
                 let now = now.map_or_else(|| "there is no plan now".to_owned(), |now| format!("the plan is `{}` now", now.short()));

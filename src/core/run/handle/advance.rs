@@ -158,7 +158,7 @@ impl Pass<'_> {
         }
     }
 
-    fn claim(&mut self) {
+    pub(super) fn claim(&mut self) {
         let n = self.change.claims_asked + 1;
         self.emit(Event::ClaimAsked { n });
     }

@@ -110,6 +110,9 @@ impl Pass<'_> {
         };
         if over && !self.change.running {
             self.give_back();
+        } else if self.change.keeps_only() && !self.change.running && matches!(self.change.claim, ClaimState::Queued(_)) {
+            // Whoever is granted what it waited for would be kept out of it by one that does nothing. What it holds it keeps.
+            self.claim();
         }
     }
 }

@@ -3,12 +3,16 @@
 use super::Pass;
 use crate::core::{
     drift::OverrideAsk,
-    review::{Answer, Command, Comment, CommentId, MrState, Phase, Sighting, Upshot, command},
+    model::{CommitId, Span, Str},
+    review::{Answer, Command, Comment, CommentId, MrState, Phase, Sighting, Upshot, command, words::list},
     run::{Event, PlanWhy, Stop},
 };
 
 /// Commands of one comment that are heard. More in one breath is no person's, and each is answered and kept in the journal.
 const COMMANDS: usize = 20;
+
+/// How old a comment may be where a change is seen for the first time: a repository that was renamed, or a store that was lost, has a past.
+const FRESH: Span = Span::mins(60);
 
 /// Characters of an answer; forges refuse more than about 65,000, and a reason may be as long as a comment.
 const ANSWER: usize = 50_000;
@@ -18,6 +22,7 @@ impl Pass<'_> {
         if sighting.mr != self.change.mr {
             return;
         }
+        let first = self.change.sighting.is_none();
         let was_open = self.change.sighting.as_ref().is_some_and(|seen| seen.state == MrState::Open);
         let bare = Sighting { comments: Vec::new(), edited: Vec::new(), altered: None, ..sighting.clone() };
         if self.change.look || self.change.sighting.as_deref() != Some(&bare) {
@@ -28,10 +33,23 @@ impl Pass<'_> {
             self.merged_on_the_way_back();
         }
         self.reviews();
+        let mut old = Vec::new();
         for comment in &sighting.comments {
-            if self.change.heard.is_none_or(|heard| heard < comment.id) {
-                self.heard(comment);
+            match self.change.heard.is_none_or(|heard| heard < comment.id) {
+                // Said to a server that is no more, or to nobody: what it was about is long over.
+                true if first && comment.at + FRESH < self.now => {
+                    self.emit(Event::Heard { comment: comment.id });
+                    old.extend(command::parse(&comment.body).first().map(|said| Str::from(format!("/trueup {}", said.verb()))));
+                }
+                true => self.heard(comment),
+                false => {}
             }
+        }
+        if !old.is_empty() {
+            old.dedup();
+            old.truncate(COMMANDS);
+            let text = format!("Said here before this server knew of the merge request, and not carried out: {}. Say again what still holds.", list(&old, "and"));
+            self.emit(Event::Replying { to: CommentId::NOBODY, text, overrides: Vec::new(), upshot: None });
         }
         self.consider_plan();
     }
@@ -76,7 +94,19 @@ impl Pass<'_> {
         {
             return Some(Answer::PlanChanged { command: said.verb().to_owned(), now: Some(desk.digest) });
         }
+        if matches!(said, Command::Plan)
+            && let Some(head) = self.unseen_head(comment)
+        {
+            return Some(Answer::HeadIsNew { head });
+        }
         Some(self.command(&comment.by, comment.right, said))
+    }
+
+    /// The head of somebody whom nobody vouched for, where it may have come after the comment was written: its writer looked at another one (I10).
+    fn unseen_head(&self, comment: &Comment) -> Option<CommitId> {
+        let change = &*self.change;
+        let sighting = change.sighting.as_ref().filter(|sighting| !sighting.author_trusted && change.vouched.as_ref() != Some(&sighting.head))?;
+        change.head_since.is_none_or(|since| comment.at < since).then(|| sighting.head.clone())
     }
 
     /// Follows the merge request's own state.
@@ -160,7 +190,7 @@ impl Pass<'_> {
             Phase::Rolling => new_head,
             Phase::Restoring | Phase::Merged | Phase::Paused => false,
             Phase::Restored => new_head,
-            Phase::Failed => (new_head || new_base && !change.wrote()) && !change.alarm,
+            Phase::Failed => (new_head || new_base && !change.wrote() && !change.aborted) && !change.alarm,
             Phase::Closed => true,
             Phase::Planning | Phase::AwaitingApproval | Phase::Queued | Phase::Verifying | Phase::Merging | Phase::Empty | Phase::Refused | Phase::Conflicted => {
                 new_head || new_base

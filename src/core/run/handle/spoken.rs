@@ -10,6 +10,9 @@ use crate::core::{
 impl Change {
     /// Whether whoever wrote then could read the plan on the desk; `None`: the forge does not show it yet, as far as is known.
     fn could_read(&self, at: Time) -> Option<bool> {
+        if self.spent.is_some_and(|spent| at < spent) {
+            return Some(false);
+        }
         let (published, since) = self.published?;
         (self.digest()? == published).then_some(since <= at)
     }
@@ -69,11 +72,27 @@ impl Pass<'_> {
     pub(super) fn reviews(&mut self) {
         let change = &*self.change;
         let (Some(sighting), Some(desk)) = (&change.sighting, &change.desk) else { return };
-        let stands = |by: &User| sighting.reviews.iter().any(|review| review.by == *by);
+        // What could not be read now was not withdrawn; nothing starts or merges meanwhile.
+        let stands = |by: &User| !sighting.unread.is_empty() || sighting.reviews.iter().any(|review| review.by == *by);
         let gone: Vec<_> = change.approvals.iter().filter(|given| given.review && !stands(&given.by)).map(|given| given.by.clone()).collect();
-        let counts = desk.policy.reviews_count && !change.aborted && matches!(change.stage, Phase::AwaitingApproval | Phase::Empty);
+        let wants = match change.stage {
+            Phase::AwaitingApproval | Phase::Empty => true,
+            // One that was withdrawn on the way may be given again.
+            Phase::Rolling | Phase::Verifying | Phase::Merging => change.missing() > 0,
+            Phase::Planning
+            | Phase::Queued
+            | Phase::Merged
+            | Phase::Refused
+            | Phase::Conflicted
+            | Phase::Paused
+            | Phase::Failed
+            | Phase::Restoring
+            | Phase::Restored
+            | Phase::Closed => false,
+        };
+        let counts = desk.policy.reviews_count && !change.aborted && wants;
         // What the forge does not show yet nobody reviewed, and whoever reviews in the moment in which it is shown did not read it.
-        let since = change.published.filter(|(digest, _)| counts && *digest == desk.digest).map(|(_, since)| since);
+        let since = change.published.filter(|(digest, _)| counts && *digest == desk.digest).map(|(_, since)| change.spent.map_or(since, |spent| since.max(spent)));
         let judged = |sighting: &Sighting, early: bool| -> Vec<(User, Time)> {
             let fits = |at: Time| since.is_some_and(|since| (at <= since) == early);
             let fit = sighting.reviews.iter().filter(|review| fits(review.at) && review.right >= Right::Approve && review.head == desk.key.head && !change.own(&review.by));
@@ -98,12 +117,17 @@ impl Pass<'_> {
             return;
         }
         let who: Vec<_> = early.iter().map(|(by, _)| by.as_str().into()).collect();
-        let text = format!(
-            "{} approved before the plan `{}` was shown, so that does not count: read it, then approve again, or say `/trueup approve {}`.",
-            list(&who, "and"),
-            digest.short(),
-            digest.short()
-        );
+        let who = list(&who, "and");
+        let shown = self.change.published.map(|(_, since)| since);
+        let text = match early.iter().any(|(_, given)| shown.is_some_and(|shown| *given > shown)) {
+            // Shown before it was given: it was for a run that is over.
+            true => format!("What {who} approved was used up when this change was stopped: approve it again, or say `/trueup approve {}`.", digest.short()),
+            false => format!(
+                "{who} approved before the plan `{}` was shown, so that does not count: read it, then approve again, or say `/trueup approve {}`.",
+                digest.short(),
+                digest.short()
+            ),
+        };
         for (by, given) in early {
             self.emit(Event::ReviewEarly { by, given, at: self.now });
         }
