@@ -5,7 +5,7 @@ use crate::{
     core::{
         model::{ApprovalRule, CommitId, Policy, Refusal, Str, TreeId},
         plan::{Between, Note, Template},
-        review::TEAM,
+        review::{TEAM, team_of},
     },
     formats::codeowners::{Asked, CodeOwners, Owner},
     ports::{Changed, Merge, Mode, RepoError},
@@ -73,6 +73,9 @@ pub(super) fn spell_out(repo: &Repository, base: &TreeId, changed: &[Changed], p
     let asked = |changed: &[&str]| owners.as_ref().map(|owners| owners.asked(changed.iter().copied())).unwrap_or_default();
     let (own, others): (Vec<&str>, Vec<&str>) = changed.iter().map(|change| &*change.path).partition(|path| is_one(repo, path));
     let mut notes = Vec::new();
+    if let Some(how) = &repo.people.guessed {
+        notes.push(remark(format!("code owners are read by the rules of {}: {how}", repo.people.dialect.said())));
+    }
     match &owners {
         None => notes.push(remark(format!("policy asks code owners, and the base branch has no file of them (`{}`)", repo.people.dialect.places().join("`, `")))),
         Some(owners) => notes.extend(owners.faults.iter().take(TOLD).map(|fault| remark(format!("on the base branch, {fault}")))),
@@ -95,9 +98,14 @@ pub(super) fn spell_out(repo: &Repository, base: &TreeId, changed: &[Changed], p
         notes.push(remark(format!("{place} asks {count} of {} for `{file}`{also}", by.join(", "))));
         (count, by)
     };
-    let people: Vec<(u32, Vec<Str>)> = asked(&others).into_iter().map(&mut whom).collect();
+    let mut people: Vec<(u32, Vec<Str>)> = asked(&others).into_iter().map(&mut whom).collect();
     // Whoever could change who is asked could ask nobody: that is asked for whatever else the rules' conditions say, and nobody else's word stands in for it.
     let mut always: Vec<(u32, Vec<Str>)> = asked(&own).into_iter().map(&mut whom).collect();
+    // Lines that the forge reads and we do not may ask anybody, for any file.
+    if let Some(unread) = owners.as_ref().and_then(|owners| owners.unread.as_ref()) {
+        notes.push(remark(format!("whom the base branch asks from {unread} on is not known: an admin approves, too")));
+        people.push((1, governing::first_approvers(repo)));
+    }
     if let Some(own) = own.iter().find(|path| !owners.as_ref().is_some_and(|owners| owners.owns(path))) {
         notes.push(remark(format!("`{own}` says who owns what, and nobody owns it: an admin approves a change of it")));
         always.push((1, governing::first_approvers(repo)));
@@ -160,11 +168,8 @@ fn owning(repo: &Repository, [judge, base, head]: &[CommitId; 3]) -> Result<BTre
     let Some(owners) = file(repo, &base)? else { return Ok(BTreeSet::new()) };
     let changed = repo.state.changed(&base, &tree)?;
     let asked = owners.asked(changed.iter().map(|change| &*change.path));
-    let team = |owner: Owner| match owner {
-        Owner::Team(name) => Some(name),
-        Owner::Login(_) | Owner::Mail(_) => None,
-    };
-    Ok(asked.into_iter().flat_map(|asked| asked.owners).filter_map(team).collect())
+    let named = asked.into_iter().flat_map(|asked| asked.owners).map(|owner| repo.people.owner(&owner));
+    Ok(named.filter_map(|name| team_of(&name).map(Str::from)).collect())
 }
 
 impl super::world::Known {
@@ -172,7 +177,7 @@ impl super::world::Known {
     pub(super) fn nobody<'a>(&self, owner: &'a Owner) -> Option<&'a Str> {
         match owner {
             Owner::Mail(mail) if !self.mails.contains_key(&*mail.to_ascii_lowercase()) => Some(mail),
-            Owner::Mail(_) | Owner::Login(_) | Owner::Team(_) => None,
+            Owner::Mail(_) | Owner::Login(_) | Owner::Either(_) | Owner::Team(_) => None,
         }
     }
 
@@ -181,6 +186,8 @@ impl super::world::Known {
         let known = |name: &Str| self.users.iter().find(|user| user.eq_ignore_ascii_case(name)).cloned();
         match owner {
             Owner::Login(login) => known(login).unwrap_or_else(|| login.clone()),
+            // The forge says whether it is somebody, or who is in it.
+            Owner::Either(name) => known(name).unwrap_or_else(|| format!("{TEAM}@{name}").into()),
             Owner::Team(team) => format!("{TEAM}{team}").into(),
             Owner::Mail(mail) => self.mails.get(&*mail.to_ascii_lowercase()).cloned().unwrap_or_else(|| mail.clone()),
         }

@@ -232,8 +232,22 @@ async fn sight(world: &World, mr: &MrId, since: Option<CommentId>) -> Result<Sig
     Ok(seen)
 }
 
-/// Says once of each edited comment with commands that what it says now is not heard.
-async fn tell_edited(world: &World, mr: &MrId, edited: Vec<CommentId>) {
+/// The edited ones among what was read after `since` that nobody `heard` meanwhile: another look took these as they were written. Where an edit tells its own time, the next
+/// look tells of it; where our own answer to a command counts as one (GitLab), nobody edited anything.
+pub fn unheard(edited: Vec<CommentId>, since: Option<CommentId>, heard: Option<CommentId>) -> Vec<CommentId> {
+    edited.into_iter().filter(|id| since.is_some_and(|since| *id <= since) || heard.is_none_or(|heard| *id > heard)).collect()
+}
+
+/// Says once of each edited comment with commands that what it says now is not heard; beside what else there is to do, as the forge may be slow.
+pub fn tell_edited(world: &Arc<World>, mr: &MrId, edited: Vec<CommentId>) {
+    if edited.is_empty() {
+        return;
+    }
+    let (world, mr) = (world.clone(), mr.clone());
+    tokio::spawn(async move { say_edited(&world, &mr, edited).await });
+}
+
+async fn say_edited(world: &World, mr: &MrId, edited: Vec<CommentId>) {
     for id in edited.into_iter().filter(|id| world.news.tells(mr, *id)) {
         let text = "A comment with a command was edited (on GitLab a reaction counts as that), and edited comments are no commands. What it said before may have been done: the answers here say so. What it says now is not: for that, write a new comment.";
         if let Err(error) = world.forge.tell(mr, &format!("edited {}", id.0), text).await {
@@ -287,8 +301,7 @@ pub async fn look(world: &World, mr: &MrId, last_comment: Option<CommentId>) -> 
     let (mut wait, mut told) = (FORGE_WAIT, false);
     loop {
         match sight(world, mr, last_comment).await {
-            Ok(mut sighting) => {
-                tell_edited(world, mr, std::mem::take(&mut sighting.edited)).await;
+            Ok(sighting) => {
                 if let Some(altered) = sighting.altered {
                     let text = "Somebody edited the server's own comment, or set a status in its name. It is made right again; read it again before you approve.";
                     if let Err(error) = world.forge.tell(mr, &format!("altered {altered}"), text).await {
@@ -399,7 +412,23 @@ async fn reply(hands: &Hands, to: CommentId, text: &str) {
     }
 }
 
-/// Whether the forge knows the merge request no more.
+/// Whether the forge knows the merge request no more. A whole repository that it knows no more is another matter while the configuration names it: an app that is not
+/// let in there any longer, or an account that was taken out of it, hears the same, and is let in again.
 async fn is_gone(world: &World, mr: &MrId) -> bool {
-    matches!(world.forge.look(mr, Some(CommentId(u64::MAX))).await, Err(error) if error.kind == ForgeErrorKind::NotFound)
+    let gone = matches!(world.forge.look(mr, Some(CommentId(u64::MAX))).await, Err(error) if error.kind == ForgeErrorKind::NotFound);
+    gone && world.forge.open(&mr.repo).await.is_ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_command_that_another_look_took_as_it_was_written_is_not_told_as_edited() {
+        let of = |all: &[u64]| all.iter().map(|id| CommentId(*id)).collect::<Vec<_>>();
+        let left = |since: Option<u64>, heard: Option<u64>| unheard(of(&[3, 5, 7]), since.map(CommentId), heard.map(CommentId));
+        assert_eq!(left(Some(4), Some(5)), of(&[3, 7]), "3 was heard long before: its edit tells its own time");
+        assert_eq!(left(None, Some(5)), of(&[7]));
+        assert_eq!((left(Some(4), Some(4)), left(None, None)), (of(&[3, 5, 7]), of(&[3, 5, 7])));
+    }
 }

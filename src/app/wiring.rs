@@ -257,6 +257,22 @@ impl Checkout {
     pub fn parted(&self, one: &CommitId, other: &CommitId) -> Result<bool, RepoError> {
         self.git.parted(one, other)
     }
+
+    /// The host that it was cloned from, where it says so.
+    pub fn host(&self) -> Result<Option<String>, RepoError> {
+        Ok(self.git.origin()?.and_then(|url| host_of(&url)))
+    }
+}
+
+/// The host of an address as git takes them: `https://host/path`, `ssh://git@host:22/path`, `git@host:path`.
+fn host_of(url: &str) -> Option<String> {
+    let (address, ends): (&str, &[char]) = match url.split_once("://") {
+        Some((scheme, _)) if scheme == "file" => return None,
+        Some((_, rest)) => (rest, &['/', ':']),
+        None => (url.split_once(':').filter(|(host, _)| !host.contains('/'))?.0, &[]),
+    };
+    let host = address.split(['/']).next()?.rsplit('@').next()?.split(ends).next()?;
+    (!host.is_empty()).then(|| host.to_owned())
 }
 
 /// The repository that a folder is in, by itself.
@@ -291,6 +307,7 @@ pub(super) fn governed(server: &config::Server, named: &config::Repository, path
                 Some(config::ForgeKind::Gitlab) => Dialect::GitLab,
                 Some(config::ForgeKind::Gitea | config::ForgeKind::Forgejo) => Dialect::Gitea,
             },
+            guessed: None,
             mails: server.users.iter().flat_map(|user| user.emails.iter().map(|mail| (mail.to_ascii_lowercase().into(), user.name.clone()))).collect(),
         }),
         teams: Mutex::default(),

@@ -18,7 +18,7 @@ use super::{
 use crate::{
     core::{
         model::{MrId, ResourceId, StepId, Time, Token, Value},
-        review::{Answer, MrState, Phase, Sighting, View},
+        review::{Answer, CommentId, MrState, Phase, Sighting, View},
         run::{Ask, Card, Change, Effect, Event, Input, StreamId},
     },
     ports::Fence,
@@ -44,6 +44,7 @@ pub enum Mail {
     /// A look has ended; none when the forge does not know the merge request.
     Looked {
         n: u64,
+        since: Option<CommentId>,
         seen: Option<Box<Sighting>>,
     },
     /// Answer with everything there is to show.
@@ -247,8 +248,10 @@ impl Worker {
                         let n = looks.hinted();
                         self.look(n);
                     }
-                    Mail::Looked { n, seen } => {
+                    Mail::Looked { n, since, mut seen } => {
                         let ended = looks.ended(n);
+                        let edited = seen.as_mut().map(|seen| std::mem::take(&mut seen.edited)).unwrap_or_default();
+                        perform::tell_edited(&self.world, &self.mr, perform::unheard(edited, since, self.change.last_comment()));
                         if seen.is_some() {
                             self.face.known();
                         }
@@ -414,7 +417,7 @@ impl Worker {
             let gone = perform::unbacked(&desk, &mr, plan.as_deref()).await;
             let owners = perform::owners_moved(&world, &mr, into.as_ref()).await;
             let seen = perform::look(&world, &mr, last).await;
-            let _ = own.send(Mail::Looked { n, seen });
+            let _ = own.send(Mail::Looked { n, since: last, seen });
             if let Some(gone) = gone {
                 let _ = own.send(Mail::Input(Box::new(Input::Unbacked(gone))));
             }

@@ -180,6 +180,8 @@ pub struct Known {
     pub teams: bool,
     /// How its forge writes who owns which files.
     pub dialect: Dialect,
+    /// How that is known where no configuration says it.
+    pub guessed: Option<Str>,
     /// Users by their mail addresses, in small letters.
     pub mails: BTreeMap<Str, Str>,
 }

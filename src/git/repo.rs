@@ -48,6 +48,11 @@ impl GitRepo {
         &self.dir
     }
 
+    /// The address of `origin`; `None`: there is none.
+    pub fn origin(&self) -> Result<Option<String>, RepoError> {
+        self.with_repo(|repo| Ok(repo.find_remote("origin").ok().and_then(|remote| remote.url().ok().map(str::to_owned))))
+    }
+
     /// Runs `work` with a handle of its own.
     pub fn with_repo<T>(&self, work: impl FnOnce(&Repository) -> Result<T, RepoError>) -> Result<T, RepoError> {
         let pooled = self.lock().pop();

@@ -5,7 +5,7 @@ use crate::{
         code_owners::OwningTeams,
         planning::{self, Request, Sighted},
         targets::{Target, Targets},
-        wiring,
+        wiring::{self, Checkout},
         world::{Known, Repository},
     },
     core::{
@@ -14,7 +14,10 @@ use crate::{
         render::Kinds,
         run::{Item, Outcome, PlanResult},
     },
-    formats::trueup_yaml::{self, FILE},
+    formats::{
+        codeowners::Dialect,
+        trueup_yaml::{self, FILE},
+    },
     git::{Pointers, UnitCache},
     ports::{Cx, Driver, Fut, Merge, ObserveError, ObserveErrorKind, Precondition, RepoError, StateRepo},
 };
@@ -64,7 +67,9 @@ pub enum AloneError {
 const DEEPEN: &str = "fetch all of the history: `git fetch --no-tags --unshallow origin` (actions/checkout on GitHub and Gitea: `fetch-depth: 0`; GitLab: `GIT_DEPTH: \"0\"` and `GIT_STRATEGY: clone`)";
 
 /// Compares what base asks for with what merging `head` into it would ask for.
-pub async fn alone(path: &Path, base: &str, head: &str) -> Result<Alone, AloneError> {
+///
+/// `job`: the forge that a job of CI runs for, and how that is known.
+pub async fn alone(path: &Path, base: &str, head: &str, job: Option<(Dialect, &str)>) -> Result<Alone, AloneError> {
     let checkout = wiring::checkout_alone(path)?;
     let (base, head) = (found(&*checkout.state, base, checkout.shallow)?, found(&*checkout.state, head, checkout.shallow)?);
     if checkout.shallow && !checkout.parted(&base, &head)? {
@@ -73,7 +78,8 @@ pub async fn alone(path: &Path, base: &str, head: &str) -> Result<Alone, AloneEr
     }
     let targets = named(&*checkout.state, &base, &head)?;
     let kinds = wiring::kinds(&targets);
-    let repo = Arc::new(ungoverned(checkout.state, &targets));
+    let people = owned_by(&checkout, &base, job)?;
+    let repo = Arc::new(ungoverned(checkout.state, &targets, people));
     let request = Request::afresh(repo.id.clone(), base.clone(), head.clone());
     let (_, result) = planning::compile_for(repo, &targets, Sighted::Offline, request).await;
     let found = match result {
@@ -124,6 +130,24 @@ fn named(state: &dyn StateRepo, base: &CommitId, head: &CommitId) -> Result<Targ
     Ok(targets)
 }
 
+/// By whose rules the file of code owners is read: what CI says is sure; then its own place, and the host that the checkout came from.
+fn owned_by(checkout: &Checkout, base: &CommitId, job: Option<(Dialect, &str)>) -> Result<Known, RepoError> {
+    let tree = checkout.state.tree(base)?;
+    let mut placed = None;
+    for path in [Dialect::GitHub, Dialect::GitLab, Dialect::Gitea].iter().flat_map(|dialect| dialect.places()) {
+        if placed.is_none() && Dialect::of_place(path).is_some() && checkout.state.entry(&tree, path)?.is_some() {
+            placed = Dialect::of_place(path).map(|dialect| (dialect, format!("base has `{path}`")));
+        }
+    }
+    let host = || -> Result<Option<(Dialect, String)>, RepoError> { Ok(checkout.host()?.and_then(|host| Some((Dialect::of_host(&host)?, format!("`origin` is on {host}"))))) };
+    let (dialect, guessed) = match (job, placed) {
+        (Some((dialect, how)), _) => (dialect, how.to_owned()),
+        (None, Some(placed)) => placed,
+        (None, None) => host()?.unwrap_or_else(|| (Dialect::default(), "nothing in the checkout tells which forge it is for".to_owned())),
+    };
+    Ok(Known { dialect, guessed: Some(guessed.into()), ..Known::default() })
+}
+
 fn root(state: &dyn StateRepo, tree: &TreeId) -> Option<trueup_yaml::Repository> {
     let entry = state.entry(tree, FILE).ok()??;
     let bytes = state.blob(&entry.id, FILE_BYTES).ok()?;
@@ -131,7 +155,7 @@ fn root(state: &dyn StateRepo, tree: &TreeId) -> Option<trueup_yaml::Repository>
 }
 
 /// The repository where nobody says what it may touch: all that it names. A server's grants are narrower, and it says so when it plans.
-fn ungoverned(state: Arc<dyn StateRepo>, targets: &Targets) -> Repository {
+fn ungoverned(state: Arc<dyn StateRepo>, targets: &Targets, people: Known) -> Repository {
     Repository {
         id: RepoId::new("this repository"),
         governed: "".into(),
@@ -146,7 +170,7 @@ fn ungoverned(state: Arc<dyn StateRepo>, targets: &Targets) -> Repository {
         secrets: Vec::new(),
         probes: ProbeGrant::default(),
         claim_ttl: Policy::default().claim_ttl.unwrap_or(Span(0)),
-        people: Arc::new(Known::default()),
+        people: Arc::new(people),
         teams: Mutex::default(),
         owning: OwningTeams::default(),
         units: UnitCache::default(),

@@ -1,5 +1,6 @@
 //! What a job of CI says of itself: which CI it is, and which merge request it is about.
 
+use crate::formats::codeowners::Dialect;
 use serde_json::Value;
 
 /// Where the variables of a job are read from.
@@ -36,6 +37,8 @@ pub struct Job {
     pub base: Option<String>,
     /// The folder that paths of annotations start at.
     pub workspace: Option<String>,
+    /// It runs for a Gitea or a Forgejo.
+    pub gitea: bool,
 }
 
 /// How a CI is spoken to.
@@ -45,6 +48,9 @@ pub enum Ci {
     Actions,
     GitLab,
 }
+
+/// The variables by which runners of Gitea and Forgejo say that they are none of GitHub's.
+const GITEA: [&str; 2] = ["GITEA_ACTIONS", "FORGEJO_ACTIONS"];
 
 impl Job {
     pub fn read(from: &dyn Environment) -> Self {
@@ -59,6 +65,7 @@ impl Job {
                 head: from.var("CI_MERGE_REQUEST_SOURCE_BRANCH_SHA").or_else(|| from.var("CI_COMMIT_SHA")),
                 base: from.var("CI_MERGE_REQUEST_TARGET_BRANCH_NAME"),
                 workspace: from.var("CI_PROJECT_DIR"),
+                gitea: false,
             };
         }
         Self::default()
@@ -75,6 +82,16 @@ impl Job {
             head: text(&request["head"]["sha"]).or_else(|| from.var("GITHUB_SHA")),
             base: text(&request["base"]["ref"]).or_else(|| from.var("GITHUB_BASE_REF")),
             workspace: from.var("GITHUB_WORKSPACE"),
+            gitea: GITEA.iter().any(|name| from.var(name).is_some()),
+        }
+    }
+
+    /// The forge that it runs for, and how that is known; `None`: it is no job, or one that may run for several.
+    pub fn forge(&self) -> Option<(Dialect, &'static str)> {
+        match (self.ci?, self.gitea) {
+            (Ci::GitLab, _) => Some((Dialect::GitLab, "this is a job of GitLab CI")),
+            (Ci::Actions, true) => Some((Dialect::Gitea, "this is a job of Gitea's or Forgejo's Actions")),
+            (Ci::Actions, false) => Some((Dialect::GitHub, "this is a job of GitHub Actions")),
         }
     }
 }

@@ -118,7 +118,7 @@ async fn told(args: &PreviewArgs, job: &Job, color: Color) -> anyhow::Result<Tol
 /// From the checkout alone.
 async fn alone(args: &PreviewArgs, job: &Job, color: Color) -> anyhow::Result<Told> {
     let base = args.base.clone().unwrap_or_else(|| format!("origin/{}", job.base.as_deref().unwrap_or("main")));
-    let found = preview::alone(&args.repo, &base, args.head.as_deref().unwrap_or("HEAD")).await?;
+    let found = preview::alone(&args.repo, &base, args.head.as_deref().unwrap_or("HEAD"), job.forge()).await?;
     let back = found.found.as_ref().ok().map(|plan| plan.forecast_reverse());
     let preview = Preview {
         mr: None,

@@ -1,6 +1,9 @@
 //! The ticket without which nothing merges.
 
-use crate::core::model::{CommitId, Digest, MrId, Str, TreeId};
+use crate::core::{
+    model::{CommitId, Digest, MrId, Str, TreeId},
+    run::MergeAnswer,
+};
 use serde::{Deserialize, Serialize};
 
 /// What one merge is pinned to; the journal keeps it so that a ticket can be issued again after a crash.
@@ -21,12 +24,28 @@ pub struct Pin {
 pub struct MergeTicket {
     mr: MrId,
     pin: Pin,
+    only_reads: bool,
 }
 
 impl MergeTicket {
     /// Only `core::gate` may call this.
     pub(in crate::core::gate) fn new(mr: MrId, pin: Pin) -> Self {
-        Self { mr, pin }
+        Self { mr, pin, only_reads: false }
+    }
+
+    /// The same to read back what became of an earlier one: it merges nothing.
+    pub(in crate::core::gate) fn to_read(self) -> Self {
+        Self { only_reads: true, ..self }
+    }
+
+    /// Whether nothing may be merged by it: the request was merged or closed when it was made, and the gate was not asked since.
+    pub fn only_reads(&self) -> bool {
+        self.only_reads
+    }
+
+    /// What is answered where an earlier merge is to be read back and there is none.
+    pub fn nothing_to_read(&self) -> Option<MergeAnswer> {
+        self.only_reads.then(|| MergeAnswer::Moved { why: format!("{} was not merged by the server", self.mr) })
     }
 
     pub fn mr(&self) -> &MrId {

@@ -312,9 +312,9 @@ impl Change {
         planned || self.stage == Phase::Restoring || matches!(self.stopping, Some(Stop::Restore(_)))
     }
 
-    /// The merge of ours that the forge may be showing: its answer was lost, or never came.
+    /// The merge of ours that the forge may be showing: its answer was lost, or never came. What landed in another branch is shown as closed.
     pub(super) fn lost(&self) -> Option<&Pin> {
-        let seen = self.sighting.as_ref().filter(|seen| matches!(seen.state, MrState::Merged { with: None, .. }))?;
+        let seen = self.sighting.as_ref().filter(|seen| matches!(seen.state, MrState::Merged { with: None, .. } | MrState::Closed))?;
         let waits = self.merge.is_none() && !self.running && self.stopping.is_none() && !self.stage.is_over() && !self.alarm && !self.goes_back();
         self.sent.as_ref().filter(|sent| waits && sent.head == seen.head)
     }

@@ -9,7 +9,7 @@ use crate::core::{
     gate::{Window, reissue},
     model::{Fact, Fingerprint, ResourceId, Time, Want},
     plan::{Act, Guard, Proof, Step},
-    review::{CommentId, Phase},
+    review::{CommentId, MrState, Phase},
 };
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
@@ -82,7 +82,10 @@ impl Change {
                 Some(Effect::Observe { ask: Ask::Sample { n }, wants: self.step_wants(step), facts: Vec::new(), health: true })
             }
             Due::Probe(step, key) => self.probe_under_way(step, key).map(|(n, probe)| Effect::Probe { n, probe: Box::new(probe) }),
-            Due::Merge => self.merge.as_ref().map(|pin| Effect::Merge(reissue(&self.mr, pin))),
+            Due::Merge => {
+                let open = self.sighting.as_ref().is_none_or(|seen| seen.state == MrState::Open);
+                self.merge.as_ref().map(|pin| Effect::Merge(reissue(&self.mr, pin, open)))
+            }
             Due::Reply(to) => {
                 self.owed.get(&to).and_then(VecDeque::front).map(|owed| Effect::Reply { to, text: owed.text.clone(), overrides: owed.overrides.clone(), upshot: owed.upshot })
             }

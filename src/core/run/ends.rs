@@ -72,10 +72,10 @@ impl Change {
     }
 
     pub(super) fn merge_answered(&mut self, answer: &MergeAnswer, pin: &Pin, at: Time) {
-        let read_back = self.sighting.as_ref().is_some_and(|seen| matches!(seen.state, MrState::Merged { .. }));
+        let read_back = self.sighting.as_ref().is_some_and(|seen| seen.state != MrState::Open);
         self.sent = match answer {
             MergeAnswer::Merged { .. } | MergeAnswer::Elsewhere { .. } | MergeAnswer::Refused { transient: false, .. } => None,
-            // It is merged, and not by this.
+            // It is merged or closed, and not by this.
             MergeAnswer::Moved { .. } if read_back => None,
             MergeAnswer::Moved { .. } | MergeAnswer::Refused { transient: true, .. } | MergeAnswer::Waits { .. } => Some(pin.clone()),
         };

@@ -26,7 +26,7 @@ impl Gitea {
         let mut tries = 0;
         loop {
             let pull = self.pull(place, ticket.mr().number).await?;
-            if let Some(answer) = self.stands(place, ticket, &pull).await? {
+            if let Some(answer) = self.stands(place, ticket, &pull).await?.or_else(|| ticket.nothing_to_read()) {
                 return Ok(answer);
             }
             let Err(error) = self.send_merge(place, ticket, &pull).await else {

@@ -74,6 +74,7 @@ impl GitHub {
             needs.push(fault("branch", &error, &format!("push the branch `{}`", place.project.branch)));
         }
         needs.extend(self.protection(repo, place, &repository, app.as_ref().map(|(_, told)| told.id)).await);
+        needs.extend(self.to_come(repo, place).await);
         match (&wish.hook, &app) {
             (Some(hook), Some((app, told))) => needs.extend(self.app_hook(&about("webhook"), app, told, hook).await),
             (Some(hook), None) => needs.push(self.hook(&about("webhook"), place, hook).await),
@@ -81,6 +82,29 @@ impl GitHub {
         }
         needs.extend(self.labels(&about("labels"), place, &wish.labels).await);
         needs
+    }
+
+    /// Whether branches to come of a pattern are protected from the moment they are made. A branch's own protection is made when it is there; rulesets alone speak of more.
+    async fn to_come(&self, repo: &RepoId, place: &Place) -> Option<Need> {
+        let pattern = place.project.branch.pattern()?;
+        let about = format!("repository {repo}: branches to come");
+        // Rules are told of names that no branch has yet.
+        let sample = format!("{}trueup-asks{}", pattern.beginning(), pattern.end());
+        let rules: Vec<Rule> = match place.api.whole(&place.path(format!("/rules/branches/{}?per_page=100", encoded_path(&sample))), 5).await {
+            Ok(rules) => rules,
+            Err(error) if error.kind == ForgeErrorKind::NotFound => Vec::new(),
+            Err(error) => return Some(Need::seen(Exam::warn(about, error.to_string(), "try again"))),
+        };
+        let pattern = pattern.as_str();
+        if rules.iter().any(|rule| rule.kind == "update") && rules.iter().flat_map(Rule::contexts).any(|context| context == CONVERGED) {
+            return Some(Need::seen(Exam::ok(about, format!("a ruleset keeps `{pattern}`, those to come among them"))));
+        }
+        let bot = self.bot().await.map(|bot| bot.to_string()).unwrap_or_default();
+        let said = format!("no ruleset keeps `{pattern}`: a branch that is made is open to everybody who may write until it has its own rule");
+        let next = format!(
+            "make a ruleset for `{pattern}` in the repository's settings: restrict updates, with `{bot}` alone to bypass it, and require the status `{CONVERGED}`; or run `trueup forge setup` after each new branch"
+        );
+        Some(Need::seen(Exam::warn(about, said, next)))
     }
 
     /// Whether nobody but us moves the branch, and nothing is merged before it is true. GitHub keeps two kinds of rules; either may say it.

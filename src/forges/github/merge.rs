@@ -23,7 +23,7 @@ impl GitHub {
         let place = self.place(&mr.repo)?;
         let _alone = place.merging.lock().await;
         let pull = self.pull(place, mr.number).await?;
-        if let Some(answer) = self.before(place, ticket, &pull).await? {
+        if let Some(answer) = self.before(place, ticket, &pull).await?.or_else(|| ticket.nothing_to_read()) {
             return Ok(answer);
         }
         let repository: Repository = place.api.get(&place.path("")).await?;

@@ -27,10 +27,12 @@ impl GitHub {
         let there: CheckRuns = place.api.get(&place.path(format!("/commits/{}/check-runs?app_id={}&filter=latest&per_page=100", face.head, me.id))).await?;
         for status in &face.statuses {
             let known = there.check_runs.iter().filter(|run| *run.name == *status.context).max_by_key(|run| run.id);
-            if known.is_some_and(|run| says(run, status)) {
+            let about = about(mr, status, face);
+            if known.is_some_and(|run| says(run, status, &about)) {
                 continue;
             }
             let mut body = said(status, face, link);
+            body["external_id"] = about.into();
             match known {
                 // What is over stays over: another begins, and the newest of a name counts.
                 Some(run) if !(run.is_over() && status.state == StatusState::Pending) => {
@@ -39,7 +41,6 @@ impl GitHub {
                 Some(_) | None => {
                     body["name"] = (*status.context).into();
                     body["head_sha"] = face.head.as_str().into();
-                    body["external_id"] = mr.to_string().into();
                     place.api.send(Weight::Status, Method::POST, &place.path("/check-runs"), &body).await?;
                 }
             }
@@ -48,9 +49,21 @@ impl GitHub {
     }
 }
 
+/// What a run speaks of: the change; of the one that holds the plan, which plan, too, as two plans of one head may have the same title.
+fn about(mr: &MrId, status: &Status, face: &Face) -> String {
+    match (&*status.context, face.plan) {
+        (PLAN, Some(digest)) => format!("{mr} {digest}"),
+        _ => mr.to_string(),
+    }
+}
+
 /// Whether a run says what is wanted of it.
-fn says(run: &CheckRun, status: &Status) -> bool {
+fn says(run: &CheckRun, status: &Status, about: &str) -> bool {
     let (state, conclusion) = words(status.state);
+    // Of the others, the state and the title are all there is.
+    if &*status.context == PLAN && run.external_id.as_deref() != Some(about) {
+        return false;
+    }
     run.status == state && run.conclusion.as_deref() == conclusion && run.output.as_ref().and_then(|output| output.title.as_deref()) == Some(&*title(status))
 }
 
@@ -87,6 +100,26 @@ fn said(status: &Status, face: &Face, link: &str) -> Json {
 mod tests {
     use super::*;
     use crate::core::model::CommitId;
+
+    #[test]
+    fn another_plan_of_the_same_title_is_said_anew() {
+        let mr = MrId { repo: crate::core::model::RepoId::new("dns"), number: 7 };
+        let face = |plan: &str| Face {
+            head: CommitId::new("1"),
+            plan: Some(crate::core::model::Digest::of("plan", &[plan.as_bytes()])),
+            comment: String::new(),
+            statuses: Vec::new(),
+            labels: Vec::new(),
+            deployments: Vec::new(),
+        };
+        let status = |context: &str| Status { context: context.into(), state: StatusState::Success, text: "1 update".into() };
+        let told = |context: &str| {
+            let run = CheckRun { external_id: Some(about(&mr, &status(context), &face("one"))), status: "completed".into(), conclusion: Some("success".into()), ..CheckRun::default() };
+            CheckRun { output: serde_json::from_value(json!({ "title": "1 update" })).unwrap(), ..run }
+        };
+        let stands = |context: &str, plan: &str| says(&told(context), &status(context), &about(&mr, &status(context), &face(plan)));
+        assert_eq!([stands(PLAN, "one"), stands(PLAN, "another"), stands("trueup/converged", "another")], [true, false, true]);
+    }
 
     #[test]
     fn the_plan_stands_in_its_own_run_without_our_mark_and_within_what_github_takes() {

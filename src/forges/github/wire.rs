@@ -234,6 +234,9 @@ pub struct CheckRun {
     pub name: String,
     pub status: String,
     pub conclusion: Option<String>,
+    /// Our own word: of which change and plan it speaks.
+    #[serde(default)]
+    pub external_id: Option<String>,
     #[serde(default)]
     pub output: Option<CheckOutput>,
     /// Whose it is.

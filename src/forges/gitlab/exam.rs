@@ -60,7 +60,7 @@ impl GitLab {
         if let Err(error) = self.tip(place, &place.project.branch.said()).await {
             needs.push(fault("branch", &error, &format!("push the branch `{}`", place.project.branch)));
         }
-        needs.push(self.protection(about("protected branch"), place, &me).await);
+        needs.extend(self.protection(&about("protected branch"), place, &me).await);
         needs.push(required(about("required status"), place, &project));
         if let Some(hook) = &wish.hook {
             needs.push(self.hook(&about("webhook"), place, hook).await);
@@ -70,9 +70,23 @@ impl GitLab {
         needs
     }
 
-    /// Whether nobody but us moves the branch.
-    async fn protection(&self, about: String, place: &Place, me: &Account) -> Need {
-        let branch = &place.project.branch.said();
+    /// Whether nobody but us moves the branch; of several that are named alike, those to come, too.
+    async fn protection(&self, about: &str, place: &Place, me: &Account) -> Vec<Need> {
+        let branch = &place.project.branch;
+        let Some(pattern) = branch.pattern() else {
+            return vec![self.rule(about.to_owned(), place, me, &branch.said(), true).await].into_iter().flatten().collect();
+        };
+        let all = self.rule(about.to_owned(), place, me, pattern.as_str(), true).await;
+        // Of several rules GitLab lets whatever one of them lets: one of the newest alone may undo what all of them say.
+        let newest = match branch.now() {
+            Some(now) => self.rule(format!("{about} {now}"), place, me, &now, false).await,
+            None => None,
+        };
+        all.into_iter().chain(newest).collect()
+    }
+
+    /// The rule of a branch or of a pattern; `None`: there is none, and none `must` be.
+    async fn rule(&self, about: String, place: &Place, me: &Account, branch: &str, must: bool) -> Option<Need> {
         let rules = place.path("/protected_branches");
         let path = format!("{rules}/{}", encoded(branch));
         let by_hand = format!(
@@ -81,9 +95,12 @@ impl GitLab {
         );
         let found: Option<Protected> = match self.api.find(&path).await {
             Ok(found) => found,
-            Err(error) => return Need::seen(Exam::warn(about, error.to_string(), "make the account a maintainer of the project, or look yourself who may push and merge")),
+            Err(error) => return Some(Need::seen(Exam::warn(about, error.to_string(), "make the account a maintainer of the project, or look yourself who may push and merge"))),
         };
         let Some(rule) = found else {
+            if !must {
+                return None;
+            }
             let said = format!("`{branch}` is not protected: everybody who may write can push and merge past the server");
             let mend = Mend {
                 does: format!("protect `{branch}`: nobody pushes, only `{}` merges", me.username),
@@ -92,7 +109,7 @@ impl GitLab {
                 body: json!({ "name": branch, "push_access_level": 0, "allowed_to_merge": [{ "user_id": me.id }], "allow_force_push": false }),
             };
             let exam = Exam::fail(&*about, said, "`trueup forge setup` protects it: nobody pushes, and only the server's account merges");
-            return Need { about, exams: vec![exam], mends: vec![mend], by_hand };
+            return Some(Need { about, exams: vec![exam], mends: vec![mend], by_hand });
         };
         // Level 0 is nobody; a person or group that is named stands alone.
         let others = |levels: &[Level]| levels.iter().filter(|level| level.access_level != Some(0) && level.user_id != Some(me.id)).cloned().collect::<Vec<_>>();
@@ -109,11 +126,11 @@ impl GitLab {
             }
         }
         if exams.is_empty() {
-            return Need::seen(Exam::ok(&*about, format!("`{branch}` is moved by the server alone")));
+            return Some(Need::seen(Exam::ok(&*about, format!("`{branch}` is moved by the server alone"))));
         }
         let does = format!("edit the rule for `{branch}`: nobody pushes, only `{}` merges", me.username);
         let mend = Mend { does, method: Method::PATCH, path, body };
-        Need { about, exams, mends: vec![mend], by_hand }
+        Some(Need { about, exams, mends: vec![mend], by_hand })
     }
 }
 

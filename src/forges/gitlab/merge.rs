@@ -18,7 +18,7 @@ impl GitLab {
         let _alone = place.merging.lock().await;
         let number = ticket.mr().number;
         let request = self.request(place, number).await?;
-        if let Some(answer) = self.before(place, ticket, &request).await? {
+        if let Some(answer) = self.before(place, ticket, &request).await?.or_else(|| ticket.nothing_to_read()) {
             return Ok(answer);
         }
         // One line, so that it cannot add trailers.

@@ -154,6 +154,27 @@ impl GitLab {
     }
 }
 
+impl GitLab {
+    /// Who is meant by `@name`: users and groups share one space of names, and whoever is no user is a group.
+    async fn either(&self, name: &str) -> Result<BTreeSet<User>, NetError> {
+        let users: Vec<Account> = self.api.get(&format!("/users?username={}", encoded(name))).await?;
+        let is = |account: &&Account| account.username.eq_ignore_ascii_case(name);
+        match users.iter().find(is) {
+            Some(account) => Ok([self.user(Some(account))].into()),
+            None => self.in_group(name).await.map_err(|error| match error.kind {
+                ForgeErrorKind::NotFound => NetError { what: format!("`{name}` is neither a user nor a group that the server's account sees"), ..error },
+                _ => error,
+            }),
+        }
+    }
+
+    async fn in_group(&self, path: &str) -> Result<BTreeSet<User>, NetError> {
+        let all: Vec<GroupMember> = self.api.whole(&format!("/groups/{}/members?per_page=100", encoded(path)), MEMBER_PAGES).await?;
+        let counts = all.iter().filter(|member| member.access_level >= DEVELOPER && member.state == "active");
+        Ok(counts.map(|member| self.people.by_login(&member.username)).collect())
+    }
+}
+
 impl Teamed for GitLab {
     fn known_teams(&self) -> &KnownTeams {
         &self.teams
@@ -162,10 +183,11 @@ impl Teamed for GitLab {
     /// A group's own members who may push; those of the groups above it are the forge's administrators.
     fn members<'a>(&'a self, repo: &'a RepoId, team: &'a str) -> Fut<'a, Result<BTreeSet<User>, NetError>> {
         Box::pin(async move {
+            if let Some(name) = team.strip_prefix('@') {
+                return self.either(name).await;
+            }
             let (of, name) = parts(team, &self.place(repo)?.project.path)?;
-            let all: Vec<GroupMember> = self.api.whole(&format!("/groups/{}/members?per_page=100", encoded(&format!("{of}/{name}"))), MEMBER_PAGES).await?;
-            let counts = all.iter().filter(|member| member.access_level >= DEVELOPER && member.state == "active");
-            Ok(counts.map(|member| self.people.by_login(&member.username)).collect())
+            self.in_group(&format!("{of}/{name}")).await
         })
     }
 }

@@ -67,6 +67,7 @@ impl LocalForge {
         };
         let answer = match prepared {
             Prepared::Answer(answer) => answer,
+            Prepared::Commit(_) if let Some(answer) = ticket.nothing_to_read() => answer,
             // Nothing of ours is on the branch, and somebody merged it: asked again, it is only read.
             Prepared::Commit(_) if matches!(row.state, MrState::Merged { .. }) => MergeAnswer::Moved { why: format!("{mr} is merged, and not by this") },
             // A wait between them: whoever waits here may go away for good, because the change is somebody else's by now.

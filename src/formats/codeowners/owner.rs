@@ -8,6 +8,8 @@ use crate::core::model::Str;
 pub enum Owner {
     /// An account of the forge.
     Login(Str),
+    /// An account of GitLab or a group of its own, which share one space of names: the forge alone tells which.
+    Either(Str),
     /// A team or group, by its whole name: `platform/sre`.
     Team(Str),
     /// A mail address: whose it is, the server's configuration may know.
@@ -34,7 +36,11 @@ impl Owner {
         if !name.split('/').all(fits) || parts > 2 && dialect != Dialect::GitLab {
             return Err("no name of a person or a team");
         }
-        Ok(if parts == 1 { Self::Login(name.into()) } else { Self::Team(name.into()) })
+        Ok(match (parts, dialect) {
+            (1, Dialect::GitLab) => Self::Either(name.into()),
+            (1, Dialect::GitHub | Dialect::Gitea) => Self::Login(name.into()),
+            _ => Self::Team(name.into()),
+        })
     }
 }
 
@@ -47,7 +53,7 @@ mod tests {
         let login = |name: &str| Ok(Owner::Login(name.into()));
         let team = |name: &str| Ok(Owner::Team(name.into()));
         for dialect in [Dialect::GitHub, Dialect::GitLab, Dialect::Gitea] {
-            assert_eq!(Owner::read("@ana", dialect), login("ana"));
+            assert_eq!(Owner::read("@ana", dialect), if dialect == Dialect::GitLab { Ok(Owner::Either("ana".into())) } else { login("ana") });
             assert_eq!(Owner::read("@platform/sre", dialect), team("platform/sre"));
             for word in ["@", "@/sre", "@platform/", "@@maintainer", "@a b", "a@b@c", "@@", "x@"] {
                 assert!(Owner::read(word, dialect).is_err(), "{word}");

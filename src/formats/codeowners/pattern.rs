@@ -6,18 +6,37 @@ use regex::{Regex, RegexBuilder};
 /// What one pattern may take of memory: a path of folders with wildcards takes a few kilobytes.
 const MOST: usize = 256 << 10;
 
+/// Why a pattern is not read.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Unread {
+    /// It takes more memory than one pattern may; its forge may still read it.
+    Long,
+    /// It says nothing.
+    Wrong(String),
+}
+
+impl Unread {
+    /// A lowercase fragment.
+    pub fn said(&self) -> &str {
+        match self {
+            Self::Long => "it is too long",
+            Self::Wrong(why) => why,
+        }
+    }
+}
+
 /// Reads a pattern with its escapes as the file has them; the error says what is wrong with it.
-pub fn pattern(text: &str, dialect: Dialect) -> Result<Regex, String> {
+pub fn pattern(text: &str, dialect: Dialect) -> Result<Regex, Unread> {
     let expression = match dialect {
-        Dialect::GitHub => ignored(text)?,
-        Dialect::GitLab => globbed(text)?,
+        Dialect::GitHub => ignored(text).map_err(Unread::Wrong)?,
+        Dialect::GitLab => globbed(text).map_err(Unread::Wrong)?,
         // As Gitea builds it: around the whole, whatever alternatives it holds.
         Dialect::Gitea => format!("^{text}$"),
     };
     let built = RegexBuilder::new(&expression).dot_matches_new_line(true).size_limit(MOST).dfa_size_limit(MOST).build();
     built.map_err(|error| match error {
-        regex::Error::CompiledTooBig(_) => "it is too long".to_owned(),
-        _ => "it is no regular expression".to_owned(),
+        regex::Error::CompiledTooBig(_) => Unread::Long,
+        _ => Unread::Wrong("it is no regular expression".to_owned()),
     })
 }
 
@@ -116,7 +135,7 @@ mod tests {
 
     /// What a pattern means of some paths.
     fn means<'a>(dialect: Dialect, text: &str, paths: &[&'a str]) -> Vec<&'a str> {
-        let pattern = pattern(text, dialect).unwrap_or_else(|why| panic!("{text}: {why}"));
+        let pattern = pattern(text, dialect).unwrap_or_else(|why| panic!("{text}: {}", why.said()));
         paths.iter().copied().filter(|path| pattern.is_match(path)).collect()
     }
 
@@ -166,6 +185,6 @@ mod tests {
         assert_eq!(means(".*\\.go", &["main.go", "x/y.go", "x.gox"]), ["main.go", "x/y.go"]);
         assert_eq!(means("docs/(aws|google)/[^/]*\\.md", &["docs/aws/a.md", "docs/aws/x/a.md", "docs/azure/a.md"]), ["docs/aws/a.md"]);
         assert!(pattern("(", Dialect::Gitea).is_err());
-        assert_eq!(pattern(&"(a{1,1000}){1,1000}".repeat(20), Dialect::Gitea).unwrap_err(), "it is too long");
+        assert_eq!(pattern(&"(a{1,1000}){1,1000}".repeat(20), Dialect::Gitea).unwrap_err(), Unread::Long);
     }
 }

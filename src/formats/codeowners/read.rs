@@ -1,6 +1,9 @@
 //! A whole file: lines, sections, and who is asked for what changed.
 
-use super::{Owner, pattern::pattern};
+use super::{
+    Owner,
+    pattern::{Unread, pattern},
+};
 use crate::core::model::{Place, Refusal, RefusalKind, Str};
 use regex::Regex;
 use std::collections::BTreeSet;
@@ -20,6 +23,37 @@ pub enum Dialect {
 }
 
 impl Dialect {
+    /// Whose rules these are, for people.
+    pub fn said(self) -> &'static str {
+        match self {
+            Self::GitHub => "GitHub",
+            Self::GitLab => "GitLab",
+            Self::Gitea => "Gitea",
+        }
+    }
+
+    /// The forge that alone looks for its file there.
+    pub fn of_place(path: &str) -> Option<Self> {
+        match path {
+            ".github/CODEOWNERS" => Some(Self::GitHub),
+            ".gitlab/CODEOWNERS" => Some(Self::GitLab),
+            ".gitea/CODEOWNERS" | ".forgejo/CODEOWNERS" => Some(Self::Gitea),
+            _ => None,
+        }
+    }
+
+    /// The forge that a host is named after: those of the public, and what people call their own.
+    pub fn of_host(host: &str) -> Option<Self> {
+        let host = host.to_ascii_lowercase();
+        let is = |names: &[&str]| names.iter().any(|name| host.split(['.', '-']).any(|part| part == *name));
+        match () {
+            () if is(&["gitlab"]) => Some(Self::GitLab),
+            () if is(&["gitea", "forgejo", "codeberg"]) => Some(Self::Gitea),
+            () if is(&["github"]) => Some(Self::GitHub),
+            () => None,
+        }
+    }
+
     /// Where the file is looked for; the first that is there holds.
     pub fn places(self) -> &'static [&'static str] {
         match self {
@@ -38,6 +72,8 @@ pub struct CodeOwners {
     sections: Vec<Section>,
     /// Lines that say nothing, each with its place: they are passed by, as the forge does.
     pub faults: Vec<Refusal>,
+    /// The first line that the forge may read and nobody here did: whom it asks is not known, nor whom those before it still ask.
+    pub unread: Option<Place>,
 }
 
 /// Lines of which one decides for a file; GitHub and Gitea know one section alone.
@@ -54,7 +90,8 @@ struct Section {
 #[derive(Clone, Debug)]
 struct Line {
     at: u32,
-    pattern: Regex,
+    /// None: newer forges may read it and we cannot, so every file may be meant.
+    pattern: Option<Regex>,
     /// Files that it matches are none of the section's, on GitLab; those that it does not match are meant, on Gitea.
     not: bool,
     named: Named,
@@ -90,7 +127,7 @@ pub struct Asked {
 impl CodeOwners {
     /// Reads a file; whatever stands in it, something comes of it.
     pub fn read(path: &str, bytes: &[u8], dialect: Dialect) -> Self {
-        let mut read = Self { path: path.into(), dialect, sections: vec![Section { count: 1, ..Section::default() }], faults: Vec::new() };
+        let mut read = Self { path: path.into(), dialect, sections: vec![Section { count: 1, ..Section::default() }], faults: Vec::new(), unread: None };
         let text = String::from_utf8_lossy(bytes);
         let (mut section, mut lines) = (0, 0);
         for (n, line) in text.lines().enumerate() {
@@ -105,7 +142,8 @@ impl CodeOwners {
             }
             lines += 1;
             if lines > MOST {
-                read.fault(at, format!("more than {MOST} patterns; what follows is not read"), "name folders instead of files");
+                read.fault(at, format!("more than {MOST} patterns; what follows is not read, so an admin approves whatever owners are asked for"), "name folders instead of files");
+                read.unread(at);
                 break;
             }
             read.line(section, at, first, rest);
@@ -153,14 +191,14 @@ impl CodeOwners {
 
     /// The lines of a section that decide for a path.
     fn decides<'a>(&self, section: &'a Section, path: &str) -> Vec<&'a Line> {
-        let matches = |line: &&Line| line.pattern.is_match(path);
+        let matches = |line: &&Line| line.pattern.as_ref().is_some_and(|pattern| pattern.is_match(path));
         match self.dialect {
             Dialect::GitHub => section.lines.iter().rfind(matches).into_iter().collect(),
             Dialect::GitLab => match section.lines.iter().filter(|line| line.not).any(|line| matches(&line)) {
                 true => Vec::new(),
                 false => section.lines.iter().filter(|line| !line.not).rfind(matches).into_iter().collect(),
             },
-            Dialect::Gitea => section.lines.iter().filter(|line| matches(line) != line.not).collect(),
+            Dialect::Gitea => section.lines.iter().filter(|line| line.pattern.is_none() || matches(line) != line.not).collect(),
         }
     }
 
@@ -172,11 +210,20 @@ impl CodeOwners {
         if self.dialect == Dialect::Gitea && rest.is_empty() {
             return self.fault(at, "it names no owner".to_owned(), "write whom to ask after the pattern: `@ana`");
         }
+        let shown = crate::core::review::escape::cut(first, 80);
         let pattern = match pattern(text, self.dialect) {
-            Ok(pattern) => pattern,
-            Err(why) => {
-                return self.fault(at, format!("`{}` matches nothing: {why}", crate::core::review::escape::cut(first, 80)), "mend the pattern; until then the line asks nobody");
+            Ok(pattern) => Some(pattern),
+            // Newer ones take what looks around and back, which ours does not: every line that matches asks, so the stricter reading is that all do.
+            Err(why) if self.dialect == Dialect::Gitea => {
+                let what = format!("which files `{shown}` means is not known here: {}", why.said());
+                self.fault(at, what, "write it without lookarounds and back references; until then the line asks its owners for every file");
+                None
             }
+            Err(Unread::Long) => {
+                self.fault(at, format!("which files `{shown}` means is not known here: it is too long"), "shorten it; until then an admin approves whatever owners are asked for");
+                return self.unread(at);
+            }
+            Err(Unread::Wrong(why)) => return self.fault(at, format!("`{shown}` matches nothing: {why}"), "mend the pattern; until then the line asks nobody"),
         };
         let named = self.named(at, rest);
         if let Some(section) = self.sections.get_mut(section) {
@@ -239,6 +286,11 @@ impl CodeOwners {
 
     fn place(&self, line: u32) -> Place {
         Place::new(self.path.clone(), line, 1)
+    }
+
+    fn unread(&mut self, line: u32) {
+        let place = self.place(line);
+        self.unread.get_or_insert(place);
     }
 
     fn fault(&mut self, line: u32, what: String, advice: &str) {

@@ -96,6 +96,7 @@ fn effect(effect: &Effect) -> Option<String> {
         Effect::Unclaim => "→ unclaim".to_owned(),
         Effect::Halt(on) => format!("→ halt the server: {on}"),
         Effect::Reply { to, text, .. } => format!("→ reply {}: {}", to.0, text.lines().next().unwrap_or_default()),
+        Effect::Merge(ticket) if ticket.only_reads() => format!("→ read back the merge of {} on {}", ticket.head(), ticket.base()),
         Effect::Merge(ticket) => format!("→ merge {} on {} as {}", ticket.head(), ticket.base(), ticket.tree()),
         Effect::Show(_) | Effect::Wake(_) => return None,
     })

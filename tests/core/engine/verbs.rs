@@ -7,7 +7,7 @@ use super::{
 };
 use trueup::core::{
     model::{CommitId, Digest, Health, MrId, Place, Refusal, RefusalKind, RepoId, Saw, Span, Time, TreeId, User},
-    review::{Check, Depended, Dependency, MrState, Review, command},
+    review::{Check, Depended, Dependency, MrState, Review, Team, command, team_of},
     run::{ClaimAnswer, Effect, Input, MergeAnswer, PlanResult},
 };
 
@@ -84,6 +84,11 @@ fn see(world: &mut World, words: &[&str]) {
         let (key, is) = word.split_once('=').expect("key=value");
         let sighting = &mut world.sighting;
         match key {
+            // `team:platform/sre=carl,dan`; `=?` where the forge does not tell.
+            team if let Some(team) = team_of(team) => {
+                let told = if is == "?" { Team::Unread("404".into()) } else { Team::Members(is.split(',').map(User::new).collect()) };
+                sighting.teams.insert(team.into(), told);
+            }
             "head" => sighting.head = CommitId::new(is),
             "base" => sighting.base = CommitId::new(is),
             "into" => sighting.base_branch = is.into(),

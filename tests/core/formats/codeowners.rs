@@ -4,7 +4,7 @@ use trueup::formats::codeowners::{Asked, CodeOwners, Dialect, Owner};
 
 fn said(owner: &Owner) -> String {
     match owner {
-        Owner::Login(name) => format!("@{name}"),
+        Owner::Login(name) | Owner::Either(name) => format!("@{name}"),
         Owner::Team(name) => format!("team {name}"),
         Owner::Mail(mail) => mail.to_string(),
     }
@@ -76,6 +76,24 @@ fn on_gitea_every_expression_that_matches_asks() {
     assert_eq!(asked(&["path with space"]), ["5: team org1/team3 x1", "6: @user5 x1"]);
     assert_eq!(asked(&["dir/with#hashtag"]), ["5: team org1/team3 x1", "7: @user1 x1"]);
     assert!(faults(Dialect::Gitea, text).is_empty());
+}
+
+#[test]
+fn what_a_newer_gitea_reads_and_we_do_not_asks_its_owners_for_every_file() {
+    let text = "(?!docs/).* @sre\n!(?<=x)a @dba\ndocs/.* @docs\n";
+    assert_eq!(asked(Dialect::Gitea, text, &["docs/a"]), ["1: @sre x1", "2: @dba x1", "3: @docs x1"], "rather one too many than nobody");
+    assert_eq!(asked(Dialect::Gitea, text, &["x"]), ["1: @sre x1", "2: @dba x1"]);
+    let told = faults(Dialect::Gitea, text);
+    assert!(told.len() == 2 && told[0].contains("CODEOWNERS:1") && told[0].contains("for every file"), "{told:?}");
+}
+
+#[test]
+fn lines_that_the_forge_reads_and_we_do_not_are_told_apart_from_those_that_say_nothing() {
+    let unread = |dialect, text: &str| CodeOwners::read("CODEOWNERS", text.as_bytes(), dialect).unread.map(|place| place.line);
+    let long = format!("* @ana\n{} @ben\n", "/*/a".repeat(30_000));
+    assert_eq!([Dialect::GitHub, Dialect::GitLab].map(|dialect| unread(dialect, &long)), [Some(2); 2]);
+    assert_eq!([Dialect::GitHub, Dialect::GitLab, Dialect::Gitea].map(|dialect| unread(dialect, &".* @ana\n".repeat(3_002))), [Some(3_001); 3]);
+    assert_eq!(unread(Dialect::GitHub, "v[0-9] @ana\n* @ana\n"), None, "that one is nothing at the forge, too");
 }
 
 #[test]

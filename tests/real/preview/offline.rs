@@ -111,6 +111,34 @@ fn the_first_merge_request_is_previewed_with_what_the_server_will_make_of_it() {
 }
 
 #[test]
+fn owners_are_read_by_the_rules_of_the_forge_that_the_checkout_is_for_and_it_says_which() {
+    let root = "sources:\n  - {path: zones, format: octodns, targets: [inside]}\npolicy:\n  approvals: [{by: [codeowners]}]\n";
+    let told = |places: &[(&str, &str)], origin: Option<&str>, job: Job| {
+        let scratch = Scratch::new();
+        let zone = zone("192.0.2.1");
+        let mut puts = vec![Put::File("trueup.yaml", root), Put::File("zones/example.com.yaml", &zone)];
+        puts.extend(places.iter().map(|(path, text)| Put::File(path, text)));
+        let main = scratch.commit("main", None, &puts);
+        scratch.commit("change", Some(&main), &[Put::File("zones/example.com.yaml", &self::zone("192.0.2.7"))]);
+        if let Some(origin) = origin {
+            git(scratch.path(), &["remote", "add", "origin", origin]);
+        }
+        let ran = preview(&job, &scratch, &["--format", "markdown"]);
+        assert_eq!(ran.code, 2, "{ran:?}");
+        ran.out
+    };
+    let file = "[Zones] @dba\nzones/\n";
+    let placed = told(&[(".gitlab/CODEOWNERS", file)], None, Job::new());
+    assert!(placed.contains("by the rules of GitLab: base has") && placed.contains("dba"), "{placed}");
+    let hosted = told(&[("CODEOWNERS", file)], Some("git@gitlab.example.com:platform/dns.git"), Job::new());
+    assert!(hosted.contains("by the rules of GitLab") && hosted.contains("is on gitlab.example.com") && hosted.contains("dba"), "{hosted}");
+    let gitea = told(&[("CODEOWNERS", "zones/.* @dba\n")], Some("https://git.example.com/platform/dns"), Job::new().with("GITHUB_ACTIONS", "true").with("GITEA_ACTIONS", "true"));
+    assert!(gitea.contains("by the rules of Gitea") && gitea.contains("dba"), "{gitea}");
+    let nobody = told(&[("CODEOWNERS", "/zones/ @dba\n")], None, Job::new());
+    assert!(nobody.contains("by the rules of GitHub") && nobody.contains("nothing in the checkout tells"), "{nobody}");
+}
+
+#[test]
 fn a_shallow_clone_is_told_exactly_what_to_fetch() {
     let (scratch, _) = repository(&[Put::File("zones/example.com.yaml", &zone("192.0.2.7"))]);
     scratch.commit("main", None, &[Put::File("README.md", "main went on\n")]);

@@ -124,7 +124,7 @@ impl Pass<'_> {
             MrState::Closed => {
                 // What was merged elsewhere is closed as far as we are concerned, and stays an alarm.
                 let elsewhere = change.alarm && change.merged.is_some();
-                let going = elsewhere || matches!(change.stopping, Some(Stop::Close)) || change.goes_back();
+                let going = elsewhere || matches!(change.stopping, Some(Stop::Close)) || change.goes_back() || change.lost().is_some();
                 if !change.stage.is_over() && !going && change.merge.is_none() {
                     self.stop(Stop::Close);
                 }

@@ -256,6 +256,7 @@ pub struct CheckRun {
     pub title: Option<String>,
     pub summary: String,
     pub link: Option<String>,
+    pub external_id: Option<String>,
     pub at: i64,
 }
 
@@ -341,7 +342,7 @@ impl State {
     /// A program runs on a commit, or ran.
     pub fn run(&mut self, path: &str, commit: &str, app: &str, name: &str, conclusion: Option<&str>) {
         let (conclusion, at) = (conclusion.map(str::to_owned), self.at());
-        let run = CheckRun { id: self.id(), app: app.into(), name: name.into(), conclusion, title: None, summary: String::new(), link: None, at };
+        let run = CheckRun { id: self.id(), app: app.into(), name: name.into(), conclusion, title: None, summary: String::new(), link: None, external_id: None, at };
         self.project_mut(path).runs.entry(commit.to_owned()).or_default().push(run);
     }
 

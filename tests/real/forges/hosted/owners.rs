@@ -61,6 +61,21 @@ fn a_change_of_the_owners_is_approved_by_those_of_base(wire: Wire) {
     town.until_phase(number, "merged");
 }
 
+/// One space of names holds both there, so that a name alone says nothing.
+#[test]
+fn on_gitlab_the_forge_says_whether_a_bare_name_is_somebody_or_a_group() {
+    let town = Town::with_policy(Wire::GitLab, POLICY);
+    town.fake.team("platform", &["root"]);
+    town.fake.push(PATH, "root", "main", &[("CODEOWNERS", "/zones/ @platform\n/CODEOWNERS @Ben\n")]);
+    let (number, _) = town.propose("move-www", "192.0.2.93");
+    town.until("who is asked", |town| town.sticky(number).0.contains("team:@platform"));
+    let ben = town.comment(number, "ben", "/trueup approve");
+    town.until("ben's answer", |town| town.marks(number, ben).len() == 2);
+    assert_eq!(town.phase(number), "awaiting_approval", "he is not in the group");
+    town.comment(number, "root", "/trueup approve");
+    town.until_phase(number, "merged");
+}
+
 told_on_both! {
     whoever_base_names_approves_what_is_changed,
     a_change_of_the_owners_is_approved_by_those_of_base,

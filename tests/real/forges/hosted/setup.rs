@@ -69,6 +69,33 @@ async fn everything_is_made_once_and_doctor_sees_it(wire: Wire) {
     assert_eq!(writes(&office), 0, "the second time nothing is left to do");
 }
 
+async fn branches_to_come_are_protected_by_their_pattern_or_told_to_be_open(wire: Wire) {
+    let office = furnished(wire).await;
+    office.fake.push(PATH, "root", "next/1", &[("zone", "2\n")]);
+    let next = RepoId::new("dns@next");
+    let done = office.hub.furnish(&next, &wish(false), false).await;
+    assert_eq!(of(&done, "protected branch").outcome, Outcome::Made, "{done:#?}");
+    let rules = Protection { required_statuses: ["trueup/converged".to_owned()].into(), ..Protection::default() };
+    match wire {
+        Wire::GitLab => {
+            assert!(office.fake.state().project(PATH).protection["next/*"].may_push.iter().eq(["trueup"]));
+            // GitLab lets whatever one of the rules lets.
+            office.fake.protect(PATH, "next/1", rules);
+            let exams = office.hub.examine(&next, &wish(false)).await;
+            assert!(exams.iter().any(|exam| exam.about.ends_with("next/1") && exam.found == Found::Warn), "{exams:#?}");
+            let mended = office.hub.furnish(&next, &wish(false), false).await;
+            assert_eq!(of(&mended, "next/1").outcome, Outcome::Made, "{mended:#?}");
+        }
+        Wire::GitHub => {
+            assert!(office.fake.state().project(PATH).protection["next/1"].may_push.iter().eq(["trueup"]));
+            let open = of(&done, "branches to come");
+            assert!(open.outcome == Outcome::Lacks && open.next.as_deref().is_some_and(|next| next.contains("ruleset") && next.contains("next/*")), "{open:#?}");
+            office.fake.protect(PATH, "next/*", rules);
+            assert_eq!(of(&office.hub.furnish(&next, &wish(false), false).await, "branches to come").outcome, Outcome::Stands);
+        }
+    }
+}
+
 async fn what_people_set_stays_and_what_they_undid_is_mended(wire: Wire) {
     let office = furnished(wire).await;
     let rules = Protection { required_statuses: ["ci/test".to_owned()].into(), required_approvals: 2, for_admins: true, ..Protection::default() };
@@ -159,6 +186,7 @@ async fn the_command_says_what_it_would_do_does_it_and_ends_with_a_code(wire: Wi
 
 super::on_both! {
     everything_is_made_once_and_doctor_sees_it,
+    branches_to_come_are_protected_by_their_pattern_or_told_to_be_open,
     what_people_set_stays_and_what_they_undid_is_mended,
     what_may_not_be_done_is_said_with_why_and_what_a_person_does,
     the_command_says_what_it_would_do_does_it_and_ends_with_a_code,

@@ -56,8 +56,15 @@ fn repository(state: &mut State, ask: &Ask<'_>, path: &str, rest: &[&str]) -> An
         ("GET", ["collaborators", login, "permission"]) => needs(state, ask, path, Role::Write, || permission(state, path, login)),
         ("GET", ["activity"]) => activity(state, ask, path),
         ("GET", ["rules", "branches", branch]) => {
-            let queued = state.project(path).protection.get(*branch).is_some_and(|rules| rules.queue);
-            Answer::ok(if queued { json!([{ "type": "merge_queue" }]) } else { json!([]) })
+            let protection = &state.project(path).protection;
+            let queued = protection.get(*branch).filter(|rules| rules.queue).map(|_| json!({ "type": "merge_queue" }));
+            // A pattern has no protection here: what is kept under one is a ruleset.
+            let rulesets = protection.iter().filter(|(name, _)| name.strip_suffix('*').is_some_and(|start| branch.starts_with(start)));
+            let rules = rulesets.flat_map(|(_, rules)| {
+                let contexts: Vec<Value> = rules.required_statuses.iter().map(|context| json!({ "context": context })).collect();
+                [json!({ "type": "update" }), json!({ "type": "required_status_checks", "parameters": { "required_status_checks": contexts } })]
+            });
+            Answer::ok(queued.into_iter().chain(rules).collect())
         }
         (_, ["check-runs", ..]) => runs::answer(state, ask, path, &rest[1..]),
         (_, ["deployments", ..]) => deploy::answer(state, ask, path, &rest[1..]),

@@ -112,7 +112,7 @@ pub fn run(state: &State, run: &CheckRun, head: &str) -> Value {
     let app = state.app.as_ref().filter(|app| app.slug == run.app).map_or(1, |app| app.id);
     let status = if run.conclusion.is_some() { "completed" } else { "in_progress" };
     json!({
-        "id": run.id, "head_sha": head, "name": run.name, "status": status, "conclusion": run.conclusion, "started_at": time(run.at),
+        "id": run.id, "head_sha": head, "name": run.name, "status": status, "conclusion": run.conclusion, "started_at": time(run.at), "external_id": run.external_id,
         "app": { "id": app, "slug": run.app, "name": run.app }, "details_url": run.link,
         "output": { "title": run.title, "summary": run.summary, "text": null, "annotations_count": 0, "annotations_url": "" },
     })

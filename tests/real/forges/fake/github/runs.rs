@@ -55,6 +55,7 @@ fn change(state: &mut State, ask: &Ask<'_>, path: &str, meant: impl Fn((&String,
     run.title = text(&output["title"]);
     run.summary = text(&output["summary"]).unwrap_or_default();
     run.link = text(&ask.body["details_url"]);
+    run.external_id = text(&ask.body["external_id"]).or(run.external_id.take());
     let (sha, run) = (sha.clone(), run.clone());
     Answer::new(status, json::run(state, &run, &sha))
 }
