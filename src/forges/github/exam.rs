@@ -1,14 +1,13 @@
 //! What must stand at a GitHub: an account that may write, and a branch that nobody else moves before it is true. `trueup doctor` reads it, `trueup forge setup` makes it.
 
 use super::{
-    api::encoded_path,
     forge::{GitHub, Place},
     setup,
     wire::{Protection, Repository, Rule},
 };
 use crate::{
     core::model::RepoId,
-    forges::net::{Furnishes, Mend, Need, NetError, Weight},
+    forges::net::{Furnishes, Mend, Need, NetError, Weight, encoded},
     ports::{Exam, ForgeErrorKind, Fut, Wish},
 };
 use reqwest::Method;
@@ -90,7 +89,7 @@ impl GitHub {
         let about = format!("repository {repo}: branches to come");
         // Rules are told of names that no branch has yet.
         let sample = format!("{}trueup-asks{}", pattern.beginning(), pattern.end());
-        let rules: Vec<Rule> = match place.api.whole(&place.path(format!("/rules/branches/{}?per_page=100", encoded_path(&sample))), 5).await {
+        let rules: Vec<Rule> = match place.api.whole(&place.path(format!("/rules/branches/{}?per_page=100", encoded(&sample))), 5).await {
             Ok(rules) => rules,
             Err(error) if error.kind == ForgeErrorKind::NotFound => Vec::new(),
             Err(error) => return Some(Need::seen(Exam::warn(about, error.to_string(), "try again"))),
@@ -111,7 +110,7 @@ impl GitHub {
     async fn protection(&self, repo: &RepoId, place: &Place, repository: &Repository, app: Option<u64>) -> Vec<Need> {
         let branch = &place.project.branch.said();
         let about = format!("repository {repo}: protected branch");
-        let rules: Vec<Rule> = match place.api.whole(&place.path(format!("/rules/branches/{}?per_page=100", encoded_path(branch))), 5).await {
+        let rules: Vec<Rule> = match place.api.whole(&place.path(format!("/rules/branches/{}?per_page=100", encoded(branch))), 5).await {
             Ok(rules) => rules,
             // Older Enterprise servers have none.
             Err(error) if error.kind == ForgeErrorKind::NotFound => Vec::new(),
@@ -122,7 +121,7 @@ impl GitHub {
             let said = format!("`{branch}` has a merge queue, which lands other commits than those that were proven");
             needs.push(Need::seen(Exam::fail(format!("repository {repo}: merge queue"), said, "take the merge queue off this branch: the server is one")));
         }
-        let path = place.path(format!("/branches/{}/protection", encoded_path(branch)));
+        let path = place.path(format!("/branches/{}/protection", encoded(branch)));
         let found: Option<Json> = match place.api.find(&path).await {
             Ok(found) => found,
             Err(error) if error.kind == ForgeErrorKind::Denied && rules.is_empty() => {
