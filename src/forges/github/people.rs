@@ -79,9 +79,9 @@ impl GitHub {
         })?;
         let mut found = BTreeSet::new();
         for push in activity {
-            match &*push.activity_type {
-                "push" | "force_push" | "branch_creation" => drop(found.insert(self.user(push.actor.as_ref()))),
-                _ => {}
+            // Also whoever merged another request into it, by hand or by a queue, and whatever is thought of next.
+            if push.activity_type != "branch_deletion" {
+                found.insert(self.user(push.actor.as_ref()));
             }
             // Newest first: what is older was another branch of this name, unless it was made anew under an open request.
             if push.activity_type == "branch_creation" && push.timestamp <= pull.created_at {

@@ -2,7 +2,7 @@
 
 use super::{
     forge::{GitLab, Place},
-    wire::{Account, Approvals, Event, GroupMember, LabelEvent, Note, Request, Reviewer, Version},
+    wire::{Account, Approvals, Event, GroupMember, LabelEvent, Note, Push, Request, Reviewer, Version},
 };
 use crate::{
     core::{
@@ -16,7 +16,7 @@ use crate::{
 use std::collections::BTreeSet;
 
 /// Pages of a project's pushes that are searched for a branch's.
-const PUSHES: usize = 5;
+const PUSHES: usize = 10;
 
 /// Addresses of commits that are asked for; each is a question.
 const ADDRESSES: usize = 30;
@@ -44,7 +44,7 @@ impl GitLab {
         let pushed = notes.iter().filter(|note| note.system && note.body.starts_with("added ") && note.body.contains(" commit"));
         found.extend(pushed.map(|note| self.user(note.author.as_ref())));
         if let Some(project) = request.source_project_id {
-            let pushed = self.who_pushed(project, &request.source_branch).await;
+            let pushed = self.who_pushed(project, &request.source_branch, unread).await;
             let closed = |error: &NetError| matches!(error.kind, ForgeErrorKind::NotFound | ForgeErrorKind::Denied);
             match pushed {
                 // A fork may be closed to us; what was pushed since the request was opened stands among its notes.
@@ -59,11 +59,8 @@ impl GitLab {
     pub(super) async fn made(&self, place: &Place, from: &str, request: &Request, base: &CommitId, unread: &mut Unread) -> Result<BTreeSet<User>, NetError> {
         let brings = place.mirror.standing(&format!("refs/heads/{from}"), base)?;
         let mut found = unread.part(self.authors(brings.map(|brings| brings.authors).unwrap_or_default()).await)?;
-        let branch = &request.target_branch;
-        match unread.part(self.who_pushed(request.target_project_id, branch).await.map(Some))? {
-            Some(pushed) if pushed.is_empty() => unread.say(format!("who pushed `{branch}` is not known, because GitLab tells of no push to it; push it anew")),
-            pushed => found.extend(pushed.into_iter().flatten()),
-        }
+        let pushed = self.who_pushed(request.target_project_id, &request.target_branch, unread).await;
+        found.extend(unread.part(pushed)?);
         Ok(found)
     }
 
@@ -88,22 +85,37 @@ impl GitLab {
     }
 
     /// Who pushed to a branch since it was made. Not to know that is no answer: whoever may approve may have pushed (I2).
-    async fn who_pushed(&self, project: u64, branch: &str) -> Result<BTreeSet<User>, NetError> {
+    async fn who_pushed(&self, project: u64, branch: &str, unread: &mut Unread) -> Result<BTreeSet<User>, NetError> {
         let told = self.api.pages(&format!("/projects/{project}/events?action=pushed&sort=desc&per_page=100"), PUSHES).await;
-        let (events, _): (Vec<Event>, bool) = told.map_err(|error| {
+        let (events, whole): (Vec<Event>, bool) = told.map_err(|error| {
             let what = format!("who pushed `{branch}` is not told ({}); let the server's account read the project's activity", error.what);
             NetError { what, ..error }
         })?;
+        let (read, mut unnamed, mut made) = (events.len(), false, false);
         let mut found = BTreeSet::new();
         for event in events {
-            let Some(push) = event.push_data.filter(|push| push.ref_type == "branch" && push.name.as_deref() == Some(branch)) else { continue };
+            // Of many branches that are pushed at once GitLab names none: any of them may be this one.
+            let may_be = |push: &Push| push.ref_type == "branch" && push.name.as_ref().is_none_or(|name| name == branch);
+            let Some(push) = event.push_data.filter(may_be) else { continue };
             if push.action != "removed" {
-                found.extend(event.author_username.map(|login| self.people.by_login(&login)));
+                match event.author_username {
+                    Some(login) => drop(found.insert(self.people.by_login(&login))),
+                    None => unnamed = true,
+                }
             }
             // Newest first: what is older was another branch of this name.
-            if push.action == "created" {
+            if push.action == "created" && push.name.is_some() {
+                made = true;
                 break;
             }
+        }
+        if unnamed {
+            unread.say(format!("who pushed `{branch}` is not known, because GitLab does not name everybody who did; push it anew under another name"));
+        } else if !made && !whole {
+            let why = format!("it is not among the last {read} pushes to the project that it was made");
+            unread.say(format!("who pushed `{branch}` is not known, because {why}; push it anew under another name"));
+        } else if found.is_empty() {
+            unread.say(format!("who pushed `{branch}` is not known, because GitLab tells of no push to it; push it anew"));
         }
         Ok(found)
     }

@@ -138,6 +138,7 @@ pub struct Push {
     /// `created`, `pushed` or `removed`.
     pub action: String,
     pub ref_type: String,
+    /// None: several were pushed at once, and which is not told.
     #[serde(rename = "ref")]
     pub name: Option<String>,
 }

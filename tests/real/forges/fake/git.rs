@@ -1,6 +1,6 @@
 //! The bare repositories below a fake forge: made, pushed to, merged, and brought to what the requests show.
 
-use super::state::{Merged, Method, Project, Push, Request, State, Verdict, What};
+use super::state::{How, Merged, Method, Project, Push, Request, State, Verdict, What};
 use std::{
     fs,
     path::Path,
@@ -92,7 +92,7 @@ pub fn refresh(state: &mut State) {
             let Some(branch) = name.strip_prefix("refs/heads/") else { continue };
             let new = before.bytes().all(|byte| byte == b'0');
             let forced = !new && asked(&dir, &["merge-base", "--is-ancestor", before, after]).is_none();
-            let push = Push { id: state.id(), by: by.into(), branch: branch.into(), before: before.into(), after: after.into(), forced, at: state.at() };
+            let push = Push { id: state.id(), by: by.into(), branch: branch.into(), before: before.into(), after: after.into(), forced, how: How::Pushed, at: state.at() };
             note_push(state, path, push);
         }
     }
@@ -173,9 +173,12 @@ pub fn merge(state: &mut State, path: &str, number: u64, by: &str, method: Metho
     if method == Method::Merge {
         args.extend(["-p", &request.head]);
     }
-    let commit = git(&dir, by, &args);
+    // What is squashed carries its author's name, whoever pressed the button.
+    let commit = git(&dir, if method == Method::Squash { &request.author } else { by }, &args);
     git(&dir, by, &["update-ref", &format!("refs/heads/{}", request.target), &commit, &base]);
     land(state, path, number, by, &commit);
+    let push = Push { id: state.id(), by: by.into(), branch: request.target.clone(), before: base, after: commit.clone(), forced: false, how: How::Merged, at: state.at() };
+    note_push(state, path, push);
     if state.project(path).tidy {
         let from = state.project(&request.source_project).dir.clone();
         git(&from, by, &["update-ref", "-d", &format!("refs/heads/{}", request.source)]);

@@ -4,7 +4,7 @@ use super::{
     apps::App,
     door::{FakeForge, Wire},
     git,
-    state::{Account, Method, Project, Protection, Request, Role, State, Thread, Verdict, What},
+    state::{Account, How, Method, Project, Protection, Request, Role, State, Thread, Verdict, What},
 };
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -73,6 +73,14 @@ impl FakeForge {
     /// The same, with another's name in the commit.
     pub fn push_as(&self, path: &str, by: &str, author: &str, branch: &str, files: &[(&str, &str)]) -> String {
         self.pushed(path, by, author, branch, files, false)
+    }
+
+    /// Somebody pushes many new branches with one commit each at once, in another's name.
+    pub fn push_at_once(&self, path: &str, by: &str, author: &str, branches: &[&str], files: &[(&str, &str)]) {
+        branches.iter().for_each(|branch| drop(self.push_as(path, by, author, branch, files)));
+        let mut state = self.state();
+        let number = state.id();
+        state.project_mut(path).pushes.iter_mut().rev().take(branches.len()).for_each(|push| push.how = How::AtOnce(number));
     }
 
     /// Somebody makes a branch anew from `main` and pushes it over what was there.
@@ -235,6 +243,11 @@ impl FakeForge {
     /// Somebody merges past everything.
     pub fn merge(&self, path: &str, number: u64, by: &str) -> String {
         git::merge(&mut self.state(), path, number, by, Method::Merge, "merged by hand").expect("it merges")
+    }
+
+    /// Somebody presses the other button, which makes one commit in the name of whoever opened it.
+    pub fn squash(&self, path: &str, number: u64, by: &str) -> String {
+        git::merge(&mut self.state(), path, number, by, Method::Squash, "squashed by hand").expect("it merges")
     }
 
     pub fn protect(&self, path: &str, branch: &str, rules: Protection) {

@@ -260,6 +260,16 @@ pub struct CheckRun {
     pub at: i64,
 }
 
+/// How a branch came to be where it is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum How {
+    Pushed,
+    /// With so many others that nobody is told which; all of one push have its number.
+    AtOnce(u64),
+    /// Another request was merged into it.
+    Merged,
+}
+
 /// One branch pushed.
 #[derive(Clone, Debug)]
 pub struct Push {
@@ -269,6 +279,7 @@ pub struct Push {
     pub before: String,
     pub after: String,
     pub forced: bool,
+    pub how: How,
     pub at: i64,
 }
 

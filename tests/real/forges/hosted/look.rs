@@ -1,7 +1,7 @@
 //! What a look at a request tells.
 
 use super::{
-    super::fake::{Fault, Role, Verdict, Wire},
+    super::fake::{Fault, Push, Role, Verdict, Wire},
     office::{Office, PATH, driver},
 };
 use std::sync::Arc;
@@ -39,6 +39,61 @@ async fn everybody_whose_hand_is_in_it_is_a_pusher(wire: Wire) {
     // What root pushed is gone from the branch; root had a hand in it all the same.
     office.fake.force_push(PATH, "ada", "mr", &[("zone", "4\n")]);
     assert!(office.look().await.pushers.contains(&User::new("root")));
+}
+
+async fn who_merges_another_request_into_its_branch_is_a_pusher(wire: Wire) {
+    let office = Office::furnished(wire).await;
+    office.fake.push(PATH, "ci", "part", &[("part", "1\n")]);
+    let part = office.fake.open_from(PATH, PATH, "ci", "part", "A part", "");
+    office.fake.retarget(PATH, part, "ci", "mr");
+    // Its commit carries ci's name.
+    office.fake.squash(PATH, part, "root");
+    let seen = office.look().await;
+    assert!(seen.head == office.head() && seen.pushers.is_superset(&users(&["ada", "ci", "root"])), "{:?}", seen.pushers);
+    assert!(seen.unread.is_empty(), "{:?}", seen.unread);
+}
+
+async fn who_pushes_many_branches_at_once_is_a_pusher_of_each(wire: Wire) {
+    let office = Office::empty(wire).await;
+    let pushes = |by: &str, branches: [&str; 4]| office.fake.push_at_once(PATH, by, "ada", &branches, &[("zone", "2\n")]);
+    pushes("root", ["one", "two", "three", "mr"]);
+    office.fake.open(PATH, "ada", "mr", "Move www");
+    let seen = office.look().await;
+    assert!(seen.unread.is_empty() && seen.pushers.contains(&User::new("root")), "{seen:?}");
+    // What was pushed before a branch was made is not on it.
+    pushes("grace", ["four", "five", "six", "seven"]);
+    office.fake.push(PATH, "ada", "other", &[("zone", "3\n")]);
+    let other = office.fake.open(PATH, "ada", "other", "Move mail");
+    let seen = office.hub.look(&office.mr(other), None).await.unwrap();
+    assert!(seen.unread.is_empty() && !seen.pushers.contains(&User::new("grace")), "{seen:?}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn who_pushed_and_is_not_among_what_gitlab_tells_is_said_not_to_be_known() {
+    let unread = async |office: &Office| office.look().await.unread;
+    let office = Office::furnished(Wire::GitLab).await;
+    assert!(unread(&office).await.is_empty());
+    // A thousand pushes to the project are read.
+    let busy = |count: usize| {
+        let mut state = office.fake.state();
+        let other = Push { branch: "other".into(), before: "1".repeat(40), ..state.project(PATH).pushes[0].clone() };
+        state.project_mut(PATH).pushes.extend(std::iter::repeat_n(other, count));
+    };
+    busy(999);
+    assert!(unread(&office).await.is_empty());
+    busy(1);
+    let told = unread(&office).await;
+    assert!(told.len() == 1 && told[0].contains("who pushed `mr`") && told[0].contains("push it anew under another name"), "{told:?}");
+    // As after an import: there are requests, and nobody pushed.
+    let office = Office::furnished(Wire::GitLab).await;
+    office.fake.state().project_mut(PATH).pushes.clear();
+    let told = unread(&office).await;
+    assert!(told.len() == 1 && told[0].contains("no push to it; push it anew"), "{told:?}");
+    // Whoever has no account any more.
+    let office = Office::furnished(Wire::GitLab).await;
+    office.fake.state().project_mut(PATH).pushes.last_mut().unwrap().by.clear();
+    let told = unread(&office).await;
+    assert!(told.len() == 1 && told[0].contains("does not name everybody"), "{told:?}");
 }
 
 async fn a_branch_of_the_same_name_that_was_deleted_leaves_no_pushers(wire: Wire) {
@@ -322,6 +377,8 @@ super::on_both! {
     changes_that_a_writer_asks_for_block_until_the_same_person_approves,
     a_pull_request_is_seen_whole_with_its_commits_in_the_mirror,
     everybody_whose_hand_is_in_it_is_a_pusher,
+    who_merges_another_request_into_its_branch_is_a_pusher,
+    who_pushes_many_branches_at_once_is_a_pusher_of_each,
     a_branch_of_the_same_name_that_was_deleted_leaves_no_pushers,
     a_branch_that_is_made_anew_under_an_open_request_forgets_nobody,
     approvals_count_at_this_head_while_they_stand,

@@ -1,6 +1,6 @@
 //! Which request is answered by what, after GitHub's own rule on who may see and do it.
 
-use super::super::state::{Role, State};
+use super::super::state::{How, Role, State};
 use super::{
     super::door::{Answer, Ask, paged},
     deploy, git, json, pulls, runs, setup,
@@ -129,11 +129,12 @@ fn activity(state: &State, ask: &Ask<'_>, path: &str) -> Answer {
     let wanted = ask.asks("ref").map(|name| name.trim_start_matches("refs/heads/").to_owned());
     let zero = "0".repeat(40);
     let all = state.project(path).pushes.iter().rev().filter(|push| wanted.as_ref().is_none_or(|wanted| *wanted == push.branch)).map(|push| {
-        let kind = match (push.before == zero, push.after == zero, push.forced) {
-            (true, _, _) => "branch_creation",
-            (_, true, _) => "branch_deletion",
-            (_, _, true) => "force_push",
-            (false, false, false) => "push",
+        let kind = match (push.before == zero, push.after == zero, push.forced, push.how) {
+            (true, _, _, _) => "branch_creation",
+            (_, true, _, _) => "branch_deletion",
+            (_, _, true, _) => "force_push",
+            (false, false, false, How::Merged) => "pr_merge",
+            (false, false, false, How::Pushed | How::AtOnce(_)) => "push",
         };
         json!({
             "id": push.id, "before": push.before, "after": push.after, "ref": format!("refs/heads/{}", push.branch), "timestamp": json::time(push.at),

@@ -3,7 +3,7 @@
 use super::super::{
     door::{Answer, Ask},
     git,
-    state::{Push, Role, State},
+    state::{How, Push, Role, State},
 };
 use base64::{Engine as _, engine::general_purpose::STANDARD};
 use serde_json::{Value, json};
@@ -136,7 +136,7 @@ fn move_to(state: &mut State, ask: &Ask<'_>, path: &str, name: &str, sha: &str, 
         return Answer::refused(422, "Object does not exist");
     }
     let branch = name.trim_start_matches("refs/heads/").to_owned();
-    let push = Push { id: state.id(), by: ask.who.clone(), branch, before, after: sha.into(), forced: there, at: state.at() };
+    let push = Push { id: state.id(), by: ask.who.clone(), branch, before, after: sha.into(), forced: there, how: How::Pushed, at: state.at() };
     git::note_push(state, path, push);
     Answer::new(if there { 200 } else { 201 }, reference(name.trim_start_matches("refs/"), sha))
 }

@@ -4,14 +4,14 @@ use super::{
     super::{
         door::{Answer, Ask, paged},
         git,
-        state::{Role, State},
+        state::{How, Push, Role, State},
     },
     deploy, json,
     requests::{self, API},
     setup,
 };
 use serde_json::{Value, json};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// Answers one request below `/api/v4`.
 pub fn answer(state: &mut State, ask: &Ask<'_>) -> Answer {
@@ -92,23 +92,37 @@ fn project(state: &mut State, ask: &Ask<'_>, path: &str, rest: &[&str]) -> Answe
             None => missing(),
         },
         ("POST", ["statuses", sha]) => set_status(state, ask, path, sha),
-        ("GET", ["events"]) => {
-            let zero = "0".repeat(40);
-            let event = |push: &super::super::state::Push| {
-                let action = match (push.before == zero, push.after == zero) {
-                    (true, _) => "created",
-                    (_, true) => "removed",
-                    (false, false) => "pushed",
-                };
-                json!({
-                    "id": push.id, "action_name": "pushed to", "author_username": push.by, "created_at": json::time(push.at),
-                    "push_data": { "commit_count": 1, "action": action, "ref_type": "branch", "commit_from": push.before, "commit_to": push.after, "ref": push.branch },
-                })
-            };
-            paged(ask, API, state.project(path).pushes.iter().rev().map(event).collect())
-        }
+        ("GET", ["events"]) => paged(ask, API, events(state, path)),
         _ => missing(),
     }
+}
+
+/// Who pushed what, newest first. What was pushed with many others is one event that names none of them.
+fn events(state: &State, path: &str) -> Vec<Value> {
+    let zero = "0".repeat(40);
+    let action = |push: &Push| match (push.before == zero, push.after == zero) {
+        (true, _) => "created",
+        (_, true) => "removed",
+        (false, false) => "pushed",
+    };
+    let mut told = BTreeSet::new();
+    let event = |push: &Push| {
+        let pushed = match push.how {
+            How::Pushed | How::Merged => json!({ "commit_count": 1, "commit_from": push.before, "commit_to": push.after, "ref": push.branch, "ref_count": null }),
+            How::AtOnce(n) if told.insert((n, action(push))) => {
+                let count = state.project(path).pushes.iter().filter(|other| other.how == push.how && action(other) == action(push)).count();
+                json!({ "commit_count": 0, "commit_from": null, "commit_to": null, "ref": null, "commit_title": null, "ref_count": count })
+            }
+            How::AtOnce(_) => return None,
+        };
+        let mut event = json!({ "id": push.id, "action_name": "pushed to", "author_username": push.by, "created_at": json::time(push.at), "push_data": pushed });
+        (event["push_data"]["action"], event["push_data"]["ref_type"]) = (action(push).into(), "branch".into());
+        if push.by.is_empty() {
+            event["author_username"] = Value::Null;
+        }
+        Some(event)
+    };
+    state.project(path).pushes.iter().rev().filter_map(event).collect()
 }
 
 fn set_status(state: &mut State, ask: &Ask<'_>, path: &str, sha: &str) -> Answer {
