@@ -2,6 +2,7 @@
 
 use super::{
     forge::{GitHub, Place},
+    merge::{methods, no_method},
     setup,
     wire::{Protection, Repository, Rule},
 };
@@ -89,9 +90,8 @@ impl GitHub {
         let about = format!("repository {repo}: branches to come");
         // Rules are told of names that no branch has yet.
         let sample = format!("{}trueup-asks{}", pattern.beginning(), pattern.end());
-        let rules: Vec<Rule> = match place.api.whole(&place.path(format!("/rules/branches/{}?per_page=100", encoded(&sample))), 5).await {
+        let rules = match self.rules(place, &sample).await {
             Ok(rules) => rules,
-            Err(error) if error.kind == ForgeErrorKind::NotFound => Vec::new(),
             Err(error) => return Some(Need::seen(Exam::warn(about, error.to_string(), "try again"))),
         };
         let pattern = pattern.as_str();
@@ -110,13 +110,12 @@ impl GitHub {
     async fn protection(&self, repo: &RepoId, place: &Place, repository: &Repository, app: Option<u64>) -> Vec<Need> {
         let branch = &place.project.branch.said();
         let about = format!("repository {repo}: protected branch");
-        let rules: Vec<Rule> = match place.api.whole(&place.path(format!("/rules/branches/{}?per_page=100", encoded(branch))), 5).await {
+        let rules = match self.rules(place, branch).await {
             Ok(rules) => rules,
-            // Older Enterprise servers have none.
-            Err(error) if error.kind == ForgeErrorKind::NotFound => Vec::new(),
             Err(error) => return vec![Need::seen(Exam::fail(about, error.to_string(), "try again"))],
         };
         let mut needs = Vec::new();
+        let way = |linear: bool| way(&format!("repository {repo}: merges"), branch, &methods(repository, &rules), linear);
         if rules.iter().any(|rule| rule.kind == "merge_queue") {
             let said = format!("`{branch}` has a merge queue, which lands other commits than those that were proven");
             needs.push(Need::seen(Exam::fail(format!("repository {repo}: merge queue"), said, "take the merge queue off this branch: the server is one")));
@@ -127,7 +126,7 @@ impl GitHub {
             Err(error) if error.kind == ForgeErrorKind::Denied && rules.is_empty() => {
                 let next = "let the account administer the repository while doctor or setup looks";
                 let said = format!("the account may not read the protection of `{branch}`: {}", error.message);
-                needs.push(Need::seen(Exam::warn(about, said, next)));
+                needs.extend([Need::seen(Exam::warn(about, said, next)), way(false)]);
                 return needs;
             }
             Err(error) if error.kind == ForgeErrorKind::Denied => None,
@@ -137,6 +136,7 @@ impl GitHub {
             Ok(protection) => protection,
             Err(error) => return vec![Need::seen(Exam::fail(about, format!("the protection of `{branch}` cannot be read: {error}"), "look at it yourself"))],
         };
+        needs.push(way(protection.as_ref().and_then(|rules| rules.required_linear_history).is_some_and(|on| on.enabled)));
         let Ok(bot) = self.bot().await else { return needs };
         let restricted = protection.as_ref().and_then(|rules| rules.restrictions.as_ref());
         let us = bot.as_str().strip_suffix("[bot]");
@@ -184,6 +184,15 @@ impl GitHub {
     }
 }
 
+/// By which method what is true is merged. `linear`: the older kind of rule forbids merge commits.
+fn way(about: &str, branch: &str, allowed: &[&str], linear: bool) -> Need {
+    let first = allowed.iter().find(|method| !(linear && **method == "merge"));
+    Need::seen(match first {
+        Some(method) => Exam::ok(about, format!("what goes to `{branch}` is merged by the method `{method}`")),
+        None => Exam::fail(about, format!("nothing can be merged to `{branch}`"), no_method(branch)),
+    })
+}
+
 /// `app`: what we may is said by the installation.
 fn rights(about: &str, found: &Repository, app: bool) -> Vec<Exam> {
     let may = found.permissions.unwrap_or_default();
@@ -194,9 +203,6 @@ fn rights(about: &str, found: &Repository, app: bool) -> Vec<Exam> {
     }));
     if found.archived {
         exams.push(Exam::fail(about, "the repository is archived", "take it out of the archive, or out of the configuration"));
-    }
-    if [found.allow_merge_commit, found.allow_squash_merge, found.allow_rebase_merge].iter().all(|allowed| *allowed == Some(false)) {
-        exams.push(Exam::fail(about, "the repository allows no way to merge", "allow merge commits in its settings"));
     }
     exams
 }

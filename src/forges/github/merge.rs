@@ -2,7 +2,7 @@
 
 use super::{
     forge::{GitHub, Place},
-    wire::{GitCommit, Merged, Pull, Repository},
+    wire::{GitCommit, Merged, Pull, Repository, Rule},
 };
 use crate::{
     core::{
@@ -17,6 +17,9 @@ use crate::{
 use reqwest::Method;
 use serde_json::json;
 
+/// Pages of a branch's rules.
+const RULES: usize = 5;
+
 impl GitHub {
     pub(super) async fn merge_ticket(&self, ticket: &MergeTicket) -> Result<MergeAnswer, NetError> {
         let mr = ticket.mr();
@@ -27,26 +30,47 @@ impl GitHub {
             return Ok(answer);
         }
         let repository: Repository = place.api.get(&place.path("")).await?;
-        let Some(method) = method(&repository) else {
-            let why = "the repository allows neither merge commits nor squashing nor rebasing; allow one in its settings".to_owned();
-            return Ok(MergeAnswer::Refused { transient: true, why });
+        let rules = match self.rules(place, &pull.base.name).await {
+            // Then its answer to the merge says what they do not let pass.
+            Err(error) if error.kind == ForgeErrorKind::Denied => Vec::new(),
+            told => told?,
         };
         // One line, so that it cannot add trailers.
         let title: String = pull.title.chars().filter(|c| !c.is_control()).collect();
-        let body = json!({
-            "sha": ticket.head(),
-            "merge_method": method,
-            "commit_title": format!("{title} (#{})", mr.number),
-            "commit_message": format!("Trueup-Change: {mr}\nTrueup-Digest: {}", ticket.digest()),
-        });
-        match place.api.send(Weight::Merge, Method::PUT, &place.path(format!("/pulls/{}/merge", mr.number)), &body).await {
-            Ok(answer) => {
-                let merged: Merged = answer.json()?;
-                // GitHub takes the branch to which the request goes at that instant, whichever it is.
-                let pull = self.pull(place, mr.number).await?;
-                self.read_back(place, ticket, &pull, &merged.sha).await
+        let mut refused = None;
+        for method in methods(&repository, &rules) {
+            let body = json!({
+                "sha": ticket.head(),
+                "merge_method": method,
+                "commit_title": format!("{title} (#{})", mr.number),
+                "commit_message": format!("Trueup-Change: {mr}\nTrueup-Digest: {}", ticket.digest()),
+            });
+            match place.api.send(Weight::Merge, Method::PUT, &place.path(format!("/pulls/{}/merge", mr.number)), &body).await {
+                Ok(answer) => {
+                    let merged: Merged = answer.json()?;
+                    // GitHub takes the branch to which the request goes at that instant, whichever it is.
+                    let pull = self.pull(place, mr.number).await?;
+                    return self.read_back(place, ticket, &pull, &merged.sha).await;
+                }
+                // A switch or a rule that we may not read: the next method may be allowed.
+                Err(error) if is_about_methods(&error) => {
+                    refused.get_or_insert(error);
+                }
+                Err(error) => return self.refused(place, ticket, error).await,
             }
-            Err(error) => self.refused(place, ticket, error).await,
+        }
+        match refused {
+            Some(error) => self.refused(place, ticket, error).await,
+            None => Ok(MergeAnswer::Refused { transient: true, why: no_method(&pull.base.name) }),
+        }
+    }
+
+    /// The rules of a branch, of all sets that hold for it. Of the older kind only administrators are told.
+    pub(super) async fn rules(&self, place: &Place, branch: &str) -> Result<Vec<Rule>, NetError> {
+        match place.api.whole(&place.path(format!("/rules/branches/{}?per_page=100", encoded(branch))), RULES).await {
+            // Older Enterprise servers have none.
+            Err(error) if error.kind == ForgeErrorKind::NotFound => Ok(Vec::new()),
+            told => told,
         }
     }
 
@@ -92,7 +116,7 @@ impl GitHub {
         Ok(match (error.kind, error.status) {
             (ForgeErrorKind::Conflict, Some(405)) if error.message.contains("Base branch was modified") => MergeAnswer::Moved { why: error.message.clone() },
             // A rule of the repository that people or our own statuses on their way can meet: asked again, with the reason told.
-            (ForgeErrorKind::Conflict, Some(405)) => again(true),
+            (ForgeErrorKind::Conflict, Some(405)) | (ForgeErrorKind::Invalid, Some(422)) => again(true),
             (ForgeErrorKind::Conflict, _) => MergeAnswer::Moved { why: error.message.clone() },
             (ForgeErrorKind::NotFound | ForgeErrorKind::Denied | ForgeErrorKind::Invalid, _) => again(false),
             // Whoever is not let in may be again: a new token, an app that is no more suspended.
@@ -124,30 +148,70 @@ impl GitHub {
     }
 }
 
-/// The first method that the repository allows. Where the token may not see them, GitHub's own default is asked for and GitHub refuses it.
-fn method(repository: &Repository) -> Option<&'static str> {
+/// The methods that repository and rules allow, in the order in which they are asked for. A switch that the token may not see counts as on: GitHub refuses it then.
+pub(super) fn methods(repository: &Repository, rules: &[Rule]) -> Vec<&'static str> {
+    let linear = rules.iter().any(|rule| rule.kind == "required_linear_history");
     let allowed = [("merge", repository.allow_merge_commit), ("squash", repository.allow_squash_merge), ("rebase", repository.allow_rebase_merge)];
-    allowed.into_iter().find(|(_, allowed)| allowed.unwrap_or(true)).map(|(method, _)| method)
+    let ruled = |method: &str| rules.iter().filter_map(Rule::methods).all(|allowed| allowed.iter().any(|one| one == method));
+    let fits = |(method, on): (&'static str, Option<bool>)| (on.unwrap_or(true) && !(linear && method == "merge") && ruled(method)).then_some(method);
+    allowed.into_iter().filter_map(fits).collect()
+}
+
+/// What to do where none is left.
+pub(super) fn no_method(branch: &str) -> String {
+    format!("the repository's settings and the rules of `{branch}` leave no way to merge; allow merge commits, squashing or rebasing in both")
+}
+
+/// Whether GitHub refuses this way to merge, and not the merge: a request that is not mergeable *yet* must not be squashed where merge commits are meant.
+fn is_about_methods(error: &NetError) -> bool {
+    let said = error.message.to_lowercase();
+    error.status == Some(405) && ["merge commit", "linear history", "merge method", "squash merge", "rebase merge"].iter().any(|words| said.contains(words))
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::forges::github::wire::RuleParameters;
+
+    fn repository(merge: Option<bool>, squash: Option<bool>, rebase: Option<bool>) -> Repository {
+        Repository { archived: false, permissions: None, owner: None, allow_merge_commit: merge, allow_squash_merge: squash, allow_rebase_merge: rebase }
+    }
 
     #[test]
-    fn the_repository_s_own_method_is_taken() {
-        let repository = |merge, squash, rebase| Repository {
-            archived: false,
-            permissions: None,
-            owner: None,
-            allow_merge_commit: merge,
-            allow_squash_merge: squash,
-            allow_rebase_merge: rebase,
+    fn the_repository_s_own_methods_are_taken() {
+        let first = |merge, squash, rebase| methods(&repository(merge, squash, rebase), &[]).first().copied();
+        assert_eq!(first(Some(true), Some(true), Some(true)), Some("merge"));
+        assert_eq!(first(Some(false), Some(true), Some(true)), Some("squash"));
+        assert_eq!(first(Some(false), Some(false), Some(true)), Some("rebase"));
+        assert_eq!(first(Some(false), Some(false), Some(false)), None);
+        assert_eq!(first(None, None, None), Some("merge"));
+    }
+
+    #[test]
+    fn rules_of_the_branch_take_methods_away() {
+        let rule = |kind: &str, allowed: Option<&[&str]>| {
+            let allowed = allowed.map(|allowed| allowed.iter().map(|one| (*one).to_owned()).collect());
+            Rule { kind: kind.into(), parameters: Some(RuleParameters { required_status_checks: Vec::new(), allowed_merge_methods: allowed }) }
         };
-        assert_eq!(method(&repository(Some(true), Some(true), Some(true))), Some("merge"));
-        assert_eq!(method(&repository(Some(false), Some(true), Some(true))), Some("squash"));
-        assert_eq!(method(&repository(Some(false), Some(false), Some(true))), Some("rebase"));
-        assert_eq!(method(&repository(Some(false), Some(false), Some(false))), None);
-        assert_eq!(method(&repository(None, None, None)), Some("merge"));
+        let linear = rule("required_linear_history", None);
+        let all = repository(Some(true), Some(true), Some(true));
+        assert_eq!(methods(&all, std::slice::from_ref(&linear)), ["squash", "rebase"]);
+        // Each rule set has a say.
+        let (two, one) = (rule("pull_request", Some(&["merge", "rebase"])), rule("pull_request", Some(&["rebase", "squash"])));
+        assert_eq!(methods(&all, std::slice::from_ref(&two)), ["merge", "rebase"]);
+        assert_eq!(methods(&all, &[two, one]), ["rebase"]);
+        assert_eq!(methods(&all, &[rule("pull_request", None)]), ["merge", "squash", "rebase"], "a server that does not say allows all");
+        assert_eq!(methods(&repository(Some(true), Some(false), Some(false)), &[linear]), [""; 0]);
+    }
+
+    #[test]
+    fn only_what_is_refused_for_the_way_it_is_merged_is_tried_another_way() {
+        let about = |said: &str| is_about_methods(&NetError::refused("hub", "PUT /merge", 405, format!("{{\"message\":\"{said}\"}}").as_bytes()));
+        for said in ["This branch must not contain merge commits.", "Merge commits are not allowed on this repository.", "Squash merges are not allowed on this repository."] {
+            assert!(about(said), "{said}");
+        }
+        for said in ["Pull Request is not mergeable", "Base branch was modified. Review and try the merge again.", "Required status check is expected."] {
+            assert!(!about(said), "{said}");
+        }
     }
 }

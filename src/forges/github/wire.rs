@@ -366,6 +366,9 @@ pub struct Rule {
 pub struct RuleParameters {
     #[serde(default)]
     pub required_status_checks: Vec<RequiredCheck>,
+    /// How what goes there may be merged.
+    #[serde(default)]
+    pub allowed_merge_methods: Option<Vec<String>>,
 }
 
 #[derive(Clone, Debug, Deserialize)]
@@ -374,6 +377,11 @@ pub struct RequiredCheck {
 }
 
 impl Rule {
+    /// The ways to merge that it leaves, where it has a say in that.
+    pub fn methods(&self) -> Option<&[String]> {
+        self.parameters.as_ref()?.allowed_merge_methods.as_deref()
+    }
+
     /// The checks that it asks for.
     pub fn contexts(&self) -> impl Iterator<Item = &str> {
         self.parameters.iter().flat_map(|parameters| &parameters.required_status_checks).map(|check| &*check.context)
@@ -389,6 +397,8 @@ pub struct Protection {
     pub enforce_admins: Option<Enabled>,
     #[serde(default)]
     pub restrictions: Option<Restrictions>,
+    #[serde(default)]
+    pub required_linear_history: Option<Enabled>,
 }
 
 #[derive(Clone, Debug, Deserialize)]

@@ -15,4 +15,4 @@ pub use door::{FakeForge, Wire};
 pub use fault::{Fault, met};
 pub use openapi::Description;
 pub use people::push_on;
-pub use state::{Call, Method, Protection, Push, Role, Verdict};
+pub use state::{Call, Linear, Method, Protection, Push, Role, Verdict};

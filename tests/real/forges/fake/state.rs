@@ -138,6 +138,20 @@ pub struct Protection {
     pub for_admins: bool,
     /// What is merged goes through a queue of the forge's own.
     pub queue: bool,
+    pub linear: Linear,
+    /// How may be merged there; empty: as the project says.
+    pub ways: BTreeSet<Method>,
+}
+
+/// Whether merge commits are refused.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Linear {
+    #[default]
+    No,
+    /// By a rule that everybody may read.
+    Told,
+    /// By one that administrators alone may.
+    Untold,
 }
 
 /// A merge request, pull request, change: whatever they call it.

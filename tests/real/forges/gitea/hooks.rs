@@ -81,6 +81,10 @@ fn what_a_lost_webhook_told_is_found_by_the_sweep_and_counted() {
     town.approve(first, "ben");
     town.until_phase(first, "merged");
     town.until("the count of what was lost", |town| town.number("trueup_news_swept_total", "") > 0);
+    // How late news is, is told of both ways in which it comes.
+    for by in ["webhook", "sweep"] {
+        assert!(town.number("trueup_news_late_seconds_count", &format!("by=\"{by}\"")) > 0, "{by}");
+    }
     let told = carrier.letters().len();
     // The same where Gitea sends nothing any more.
     town.project.ask("trueup", "PATCH", &format!("/hooks/{hook}"), Some(json!({ "active": false, "events": EVENTS })));

@@ -1,7 +1,7 @@
 //! What doctor sees of a hosted forge.
 
 use super::{
-    super::fake::{Protection, Role, Wire},
+    super::fake::{Linear, Method, Protection, Role, Wire},
     office::{Office, PATH},
 };
 use trueup::{
@@ -38,6 +38,26 @@ async fn a_branch_that_others_move_and_a_queue_that_lands_something_else_are_tol
     let open = told(&office).await;
     assert!(has(&open, "fail", "lands other commits") || has(&open, "fail", "land other commits"), "{open:#?}");
     assert!(has(&open, "warn", "may "), "{open:#?}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn by_which_method_is_merged_is_told_and_that_none_is_left() {
+    let office = Office::furnished(Wire::GitHub).await;
+    office.fake.state().project_mut(PATH).roles.insert("trueup".into(), Role::Admin);
+    let with = async |rules: Protection| {
+        office.fake.protect(PATH, "main", rules);
+        told(&office).await
+    };
+    let free = with(Protection::default()).await;
+    assert!(has(&free, "ok", "by the method `merge`"), "{free:#?}");
+    for linear in [Linear::Told, Linear::Untold] {
+        let squashed = with(Protection { linear, ..Protection::default() }).await;
+        assert!(has(&squashed, "ok", "by the method `squash`"), "{squashed:#?}");
+        office.fake.state().project_mut(PATH).methods = [Method::Merge].into();
+        let none = with(Protection { linear, ..Protection::default() }).await;
+        assert!(has(&none, "fail", "nothing can be merged to `main`"), "{none:#?}");
+        office.fake.state().project_mut(PATH).methods.insert(Method::Squash);
+    }
 }
 
 async fn a_token_that_may_not_write_or_that_nobody_knows_is_told(wire: Wire) {

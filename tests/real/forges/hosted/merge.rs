@@ -1,7 +1,7 @@
 //! Merging: pinned, by the repository's method, once, with every refusal told.
 
 use super::{
-    super::fake::{Fault, Method, Protection, Wire, push_on},
+    super::fake::{Call, Fault, Linear, Method, Protection, Wire, push_on},
     office::{Office, PATH},
 };
 use trueup::{
@@ -107,25 +107,68 @@ async fn a_rule_of_the_repository_is_told_and_asked_again() {
     let ticket = office.ticket().await;
     let MergeAnswer::Refused { transient: true, why } = office.hub.merge(ticket.clone()).await.unwrap() else { panic!("it lacks a status") };
     assert!(why.contains("Required status check \"trueup/converged\" is expected."), "{why}");
+    assert_eq!(asked(&office.fake.calls()), ["merge"], "another way would be refused as well, or be another than is meant");
     let head = office.head();
     office.fake.state().status(PATH, head.as_str(), "trueup", "trueup/converged", "success", "", None);
     assert!(matches!(office.hub.merge(ticket).await.unwrap(), MergeAnswer::Merged { .. }));
 }
 
+/// The methods by which GitHub was asked to merge.
+fn asked(calls: &[Call]) -> Vec<&str> {
+    calls.iter().filter(|call| call.method == "PUT" && call.path.ends_with("/merge")).filter_map(|call| call.body["merge_method"].as_str()).collect()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_branch_that_takes_no_merge_commits_is_merged_by_another_way_that_it_allows() {
+    let told = Protection { linear: Linear::Told, ..Protection::default() };
+    let untold = Protection { linear: Linear::Untold, ..Protection::default() };
+    let ways = Protection { ways: [Method::Squash].into(), ..Protection::default() };
+    for (rules, wanted) in [(told.clone(), &["squash"][..]), (untold, &["merge", "squash"]), (ways, &["squash"])] {
+        let office = Office::furnished(Wire::GitHub).await;
+        office.fake.protect(PATH, "main", rules.clone());
+        let ticket = office.ticket().await;
+        let MergeAnswer::Merged { parents, tree, .. } = office.hub.merge(ticket.clone()).await.unwrap() else { panic!("{rules:?}: it was merged") };
+        assert_eq!((parents, &tree), (vec![ticket.base().clone()], ticket.tree()), "{rules:?}");
+        assert_eq!(asked(&office.fake.calls()), wanted, "{rules:?}");
+    }
+    let office = Office::furnished(Wire::GitHub).await;
+    office.fake.protect(PATH, "main", told);
+    office.fake.state().project_mut(PATH).methods = [Method::Merge].into();
+    let ticket = office.ticket().await;
+    let MergeAnswer::Refused { transient: true, why } = office.hub.merge(ticket).await.unwrap() else { panic!("no way is left") };
+    assert!(why.contains("the rules of `main` leave no way to merge; allow"), "{why}");
+    assert_eq!(asked(&office.fake.calls()), [""; 0]);
+}
+
+/// What a forge says to a merge, and where that leads: `None` is on to planning, else whether it is asked again.
+async fn leads(wire: Wire, status: u16, transient: Option<bool>) {
+    let office = Office::furnished(wire).await;
+    let ticket = office.ticket().await;
+    office.fake.fail(Fault::status(status).on("PUT", "/merge"));
+    match (office.hub.merge(ticket).await.unwrap(), transient) {
+        (MergeAnswer::Moved { .. }, None) => {}
+        (MergeAnswer::Refused { transient, why }, Some(wanted)) => {
+            assert_eq!(transient, wanted, "{status}: {why}");
+            assert!(why.contains(&status.to_string()), "{why}");
+        }
+        (other, _) => panic!("{status}: {other:?}"),
+    }
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn what_github_says_to_a_merge_leads_where_it_should() {
-    for (status, transient) in [(403, Some(false)), (404, Some(false)), (405, Some(true)), (409, None), (422, Some(false)), (429, Some(true)), (503, Some(true))] {
-        let office = Office::furnished(Wire::GitHub).await;
-        let ticket = office.ticket().await;
-        office.fake.fail(Fault::status(status).on("PUT", "/merge"));
-        match (office.hub.merge(ticket).await.unwrap(), transient) {
-            (MergeAnswer::Moved { .. }, None) => {}
-            (MergeAnswer::Refused { transient, why }, Some(wanted)) => {
-                assert_eq!(transient, wanted, "{status}: {why}");
-                assert!(why.contains(&status.to_string()), "{why}");
-            }
-            (other, _) => panic!("{status}: {other:?}"),
-        }
+    for (status, transient) in [(403, Some(false)), (404, Some(false)), (405, Some(true)), (409, None), (422, Some(true)), (429, Some(true)), (503, Some(true))] {
+        leads(Wire::GitHub, status, transient).await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_gitlab_says_to_a_merge_leads_where_it_should() {
+    // It says 401 to an account that it knows and that may not merge there.
+    for (status, transient) in
+        [(400, Some(false)), (401, Some(false)), (403, Some(false)), (404, Some(false)), (405, Some(true)), (409, None), (422, Some(true)), (429, Some(true)), (503, Some(true))]
+    {
+        leads(Wire::GitLab, status, transient).await;
     }
 }
 

@@ -1,6 +1,6 @@
 //! Which request is answered by what, after GitHub's own rule on who may see and do it.
 
-use super::super::state::{How, Role, State};
+use super::super::state::{How, Linear, Method, Protection, Role, State};
 use super::{
     super::door::{Answer, Ask, paged},
     deploy, git, json, pulls, runs, setup,
@@ -57,14 +57,13 @@ fn repository(state: &mut State, ask: &Ask<'_>, path: &str, rest: &[&str]) -> An
         ("GET", ["activity"]) => activity(state, ask, path),
         ("GET", ["rules", "branches", branch]) => {
             let protection = &state.project(path).protection;
-            let queued = protection.get(*branch).filter(|rules| rules.queue).map(|_| json!({ "type": "merge_queue" }));
             // A pattern has no protection here: what is kept under one is a ruleset.
             let rulesets = protection.iter().filter(|(name, _)| name.strip_suffix('*').is_some_and(|start| branch.starts_with(start)));
-            let rules = rulesets.flat_map(|(_, rules)| {
+            let rulesets = rulesets.flat_map(|(_, rules)| {
                 let contexts: Vec<Value> = rules.required_statuses.iter().map(|context| json!({ "context": context })).collect();
                 [json!({ "type": "update" }), json!({ "type": "required_status_checks", "parameters": { "required_status_checks": contexts } })]
             });
-            Answer::ok(queued.into_iter().chain(rules).collect())
+            Answer::ok(protection.get(*branch).map_or_else(Vec::new, rules).into_iter().chain(rulesets).collect())
         }
         (_, ["check-runs", ..]) => runs::answer(state, ask, path, &rest[1..]),
         (_, ["deployments", ..]) => deploy::answer(state, ask, path, &rest[1..]),
@@ -107,6 +106,21 @@ fn repository(state: &mut State, ask: &Ask<'_>, path: &str, rest: &[&str]) -> An
         (_, ["git", ..]) => git::answer(state, ask, path, &rest[1..]),
         _ => Answer::refused(404, "Not Found"),
     }
+}
+
+/// The rules that everybody may read.
+fn rules(of: &Protection) -> Vec<Value> {
+    let queue = of.queue.then(|| json!({ "type": "merge_queue" }));
+    let linear = (of.linear == Linear::Told).then(|| json!({ "type": "required_linear_history" }));
+    let ways: Vec<&str> = of.ways.iter().map(|way| if *way == Method::Squash { "squash" } else { "merge" }).collect();
+    let ways = (!ways.is_empty()).then(|| {
+        let parameters = json!({
+            "allowed_merge_methods": ways, "dismiss_stale_reviews_on_push": false, "require_code_owner_review": false, "require_last_push_approval": false,
+            "required_approving_review_count": 0, "required_review_thread_resolution": false,
+        });
+        json!({ "type": "pull_request", "parameters": parameters })
+    });
+    queue.into_iter().chain(linear).chain(ways).collect()
 }
 
 fn permission(state: &State, path: &str, login: &str) -> Answer {

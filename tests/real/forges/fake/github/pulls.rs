@@ -4,7 +4,7 @@ use super::{
     super::{
         door::{Answer, Ask, paged},
         git, people,
-        state::{Method, Request, Role, State, Verdict, What},
+        state::{Linear, Method, Request, Role, State, Verdict, What},
     },
     answer::API,
     json,
@@ -138,6 +138,12 @@ fn against(state: &State, ask: &Ask<'_>, path: &str, request: &Request) -> Optio
     let rules = project.protection.get(&request.target)?;
     if state.role(path, &ask.who) == Role::Admin && !rules.for_admins {
         return None;
+    }
+    if method == "merge" && rules.linear != Linear::No {
+        return Some((405, "This branch must not contain merge commits.".into()));
+    }
+    if !rules.ways.is_empty() && !rules.ways.contains(if method == "squash" { &Method::Squash } else { &Method::Merge }) {
+        return Some((405, "Repository rule violations found".into()));
     }
     let by_status = |context: &String| project.statuses.get(&request.head).into_iter().flatten().rfind(|status| status.context == *context).map(|status| status.state == "success");
     let by_run = |context: &String| {

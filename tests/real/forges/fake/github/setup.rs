@@ -4,7 +4,7 @@ use super::{
     super::{
         door::{Answer, Ask, paged},
         git,
-        state::{Hook, Protection, Role, State},
+        state::{Hook, Linear, Protection, Role, State},
     },
     answer::{API, needs},
     json,
@@ -47,6 +47,7 @@ pub fn answer(state: &mut State, ask: &Ask<'_>, path: &str, rest: &[&str]) -> An
             let texts = |list: &Value| list.as_array().into_iter().flatten().filter_map(|one| one.as_str().map(str::to_owned)).collect::<BTreeSet<_>>();
             let checks = ask.body["required_status_checks"]["checks"].as_array().into_iter().flatten();
             let bound = checks.filter_map(|check| Some((check["context"].as_str()?.to_owned(), check["app_id"].as_u64()?)));
+            let known = state.project(path).protection.get(*branch).cloned().unwrap_or_default();
             let rules = Protection {
                 required_statuses: texts(&ask.body["required_status_checks"]["contexts"]),
                 required_approvals: ask.body["required_pull_request_reviews"]["required_approving_review_count"].as_u64().unwrap_or(0) as usize,
@@ -54,7 +55,14 @@ pub fn answer(state: &mut State, ask: &Ask<'_>, path: &str, rest: &[&str]) -> An
                 may_push: texts(&ask.body["restrictions"]["users"]).into_iter().chain(texts(&ask.body["restrictions"]["apps"]).iter().map(|slug| format!("{slug}[bot]"))).collect(),
                 bound: bound.collect(),
                 for_admins: ask.body["enforce_admins"] == true,
-                queue: state.project(path).protection.get(*branch).is_some_and(|rules| rules.queue),
+                linear: match (ask.body["required_linear_history"] == true, known.linear) {
+                    (true, Linear::No | Linear::Untold) => Linear::Untold,
+                    (false, Linear::No | Linear::Untold) => Linear::No,
+                    // Of another set of rules.
+                    (_, Linear::Told) => Linear::Told,
+                },
+                queue: known.queue,
+                ways: known.ways,
             };
             state.project_mut(path).protection.insert((*branch).to_owned(), rules);
             git::guard(state, path);
@@ -98,6 +106,9 @@ fn protection(state: &State, path: &str, branch: &str) -> Answer {
         "required_status_checks": { "strict": false, "contexts": rules.required_statuses, "checks": checks }, "enforce_admins": { "enabled": rules.for_admins },
         "required_pull_request_reviews": { "dismiss_stale_reviews": rules.dismiss_stale, "required_approving_review_count": rules.required_approvals },
     });
+    if rules.linear == Linear::Untold {
+        out["required_linear_history"] = json!({ "enabled": true });
+    }
     if !rules.may_push.is_empty() {
         let users: Vec<Value> = rules.may_push.iter().filter(|login| !login.ends_with("[bot]")).map(|login| json::user(state, login)).collect();
         let apps: Vec<Value> = rules.may_push.iter().filter_map(|login| Some(json!({ "slug": login.strip_suffix("[bot]")? }))).collect();
