@@ -186,10 +186,10 @@ pub async fn sweep(service: Service, every: Span, mut stop: watch::Receiver<bool
                         if found.stray.is_some() && matches!(world.store.card(&found.mr).await, Ok(None)) {
                             continue;
                         }
-                        // What is over here and there is left alone.
+                        // What is over here and there is left alone, unless people may still say what becomes of what it wrote.
                         let moved = match known.get(&found.mr) {
                             Some(card) => is_news(card, &found),
-                            None => !matches!(world.store.card(&found.mr).await, Ok(Some(card)) if card.phase.is_over()),
+                            None => !matches!(world.store.card(&found.mr).await, Ok(Some(card)) if card.phase.is_over() && !card.ahead),
                         };
                         if moved {
                             news.push(found.mr);
