@@ -76,6 +76,41 @@ fn a_team_of_the_forge_approves_as_it_is_when_it_approves(wire: Wire) {
     assert!(town.leads_to("192.0.2.81"));
 }
 
+fn a_takeover_is_approved_by_the_team_that_the_branch_which_governs_names(wire: Wire) {
+    let town = Town::of_releases(wire);
+    let names = |release: &str, team: &str| {
+        let policy = format!(
+            "sources:\n  - path: zones\n    format: octodns\n    targets: [inside]\npolicy:\n  window: 2s\n  every: 2s\n  approvals:\n  - by: [\"team:platform/{team}\"]\n"
+        );
+        town.fake.push(PATH, "root", release, &[("trueup.yaml", &policy)]);
+    };
+    town.fake.team("platform/old", &["ben"]);
+    town.fake.team("platform/new", &["cleo"]);
+    names("release/202611", "old");
+    let show =
+        |number: u64| -> serde_json::Value { serde_json::from_str(&town.trueup("ana", &["mr", "show", &number.to_string(), "--repo", "dns@release", "--json"])).expect("json") };
+    // Which one governs is said when the first is seen.
+    town.push("first", "192.0.2.90");
+    let first = town.fake.open(PATH, "ana", "first", "first");
+    town.fake.retarget(PATH, first, "ana", "release/202611");
+    let comes = |number: u64, phase: &str| town.until(&format!("phase {phase} of {number}"), |town| town.knows("dns@release", number) && show(number)["phase"] == phase);
+    comes(first, "awaiting_approval");
+    names("release/202612", "new");
+    town.push("next", "192.0.2.91");
+    let next = town.fake.open(PATH, "ana", "next", "next");
+    town.fake.retarget(PATH, next, "ana", "release/202612");
+    // It may be planned anew when it is heard which branch governs.
+    let asks = |number: u64| {
+        let shown = if town.knows("dns@release", number) { show(number) } else { serde_json::Value::Null };
+        shown["phase"] == "awaiting_approval" && shown["waits_for"].as_str().is_some_and(|waits| waits.contains("platform/old"))
+    };
+    town.until("the team of the branch that governs", |_| asks(next));
+    town.until("ben's approval", |town| asks(next) && town.tries("ben", &["mr", "approve", &next.to_string(), "--repo", "dns@release"]));
+    comes(next, "merged");
+    assert!(town.leads_to("192.0.2.91"));
+    comes(first, "refused");
+}
+
 fn a_forge_that_is_down_delays_the_merge_and_stops_no_run(wire: Wire) {
     let town = Town::start(wire);
     let (number, _) = town.propose("move-www", "192.0.2.79");
@@ -193,6 +228,7 @@ told_on_both! {
     a_token_revoked_in_between_is_told_and_a_new_one_goes_on,
     a_protected_branch_takes_the_merge_once_converged_is_green,
     a_team_of_the_forge_approves_as_it_is_when_it_approves,
+    a_takeover_is_approved_by_the_team_that_the_branch_which_governs_names,
     what_lands_on_a_base_that_moved_at_the_last_moment_is_an_alarm,
     a_review_that_came_before_the_plan_is_told_not_to_count,
     who_pushed_cannot_be_told_and_nothing_starts_until_it_is,

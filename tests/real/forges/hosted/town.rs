@@ -50,15 +50,22 @@ impl Town {
 
     /// And with more keys of `server.yaml`.
     pub fn with(wire: Wire, policy: &str, more: &str) -> Self {
-        Self::with_account(wire, policy, more, false)
+        Self::with_account(wire, policy, more, false, |text| text)
+    }
+
+    /// Where the newest `release/*` governs the zone, as `dns@release`, and `main` nothing that is there.
+    pub fn of_releases(wire: Wire) -> Self {
+        let branches =
+            "    grants: [{ target: inside, units: [other.test.] }]\n    branches:\n      - pattern: release/*\n        grants:\n          - target: inside\n            units";
+        Self::with_account(wire, "", "", false, |text| text.replace("    grants:\n      - target: inside\n        units", branches))
     }
 
     /// On GitHub as an app `trueup`, which `platform` installed.
     pub fn as_app(policy: &str) -> Self {
-        Self::with_account(Wire::GitHub, policy, "", true)
+        Self::with_account(Wire::GitHub, policy, "", true, |text| text)
     }
 
-    fn with_account(wire: Wire, policy: &str, more: &str, app: bool) -> Self {
+    fn with_account(wire: Wire, policy: &str, more: &str, app: bool, edit: impl Fn(String) -> String) -> Self {
         let threads = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().expect("threads can be started");
         let fake = threads.block_on(FakeForge::start(wire));
         let dns = DnsServer::bind();
@@ -93,7 +100,7 @@ impl Town {
             url = fake.url,
             addr = dns.addr,
         );
-        write("server.yaml", &config);
+        write("server.yaml", &edit(config));
         let config = at.join("server.yaml").display().to_string();
         let server = Process::start("trueup", at, TRUEUP, &["serve", "--config", &config]);
         server.until_ready(|| std::net::TcpStream::connect_timeout(&([127, 0, 0, 1], port).into(), Duration::from_secs(5)).is_ok());
@@ -188,6 +195,12 @@ impl Town {
         answer.filter(|(status, _)| *status == 200).and_then(|(_, text)| serde_json::from_str(&text).ok()).unwrap_or_default()
     }
 
+    /// Whether the server has seen it as a change of this repository.
+    pub fn knows(&self, repo: &str, number: u64) -> bool {
+        let url = format!("http://127.0.0.1:{}/api/v1/repos/{}/mrs/{number}", self.port, repo.replace('@', "%40"));
+        send("GET", &url, Some("Bearer ana-token"), None).is_some_and(|(status, _)| status == 200)
+    }
+
     pub fn phase(&self, number: u64) -> String {
         self.show(number)["phase"].as_str().unwrap_or_default().to_owned()
     }
@@ -227,6 +240,11 @@ impl Town {
     fn run(&self, person: &str, args: &[&str]) -> Output {
         let server = format!("http://127.0.0.1:{}", self.port);
         Command::new(TRUEUP).args(args).current_dir(self.dir.path()).env("TRUEUP_SERVER", server).env("TRUEUP_TOKEN", format!("{person}-token")).output().expect("the program runs")
+    }
+
+    /// Runs the program as a person against the server; whether it succeeded.
+    pub fn tries(&self, person: &str, args: &[&str]) -> bool {
+        self.run(person, args).status.success()
     }
 
     /// Runs the program as a person against the server; it must succeed.
