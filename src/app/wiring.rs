@@ -267,7 +267,7 @@ impl Checkout {
 /// The host of an address as git takes them: `https://host/path`, `ssh://git@host:22/path`, `git@host:path`.
 fn host_of(url: &str) -> Option<String> {
     let (address, ends): (&str, &[char]) = match url.split_once("://") {
-        Some((scheme, _)) if scheme == "file" => return None,
+        Some(("file", _)) => return None,
         Some((_, rest)) => (rest, &['/', ':']),
         None => (url.split_once(':').filter(|(host, _)| !host.contains('/'))?.0, &[]),
     };

@@ -44,5 +44,5 @@ impl MergeGate<'_> {
 /// Issues the ticket of a merge that the gate allowed before, for one that is `open` and was not answered yet, or to read back what became of it; only the engine's fold knows such a pin.
 pub(in crate::core) fn reissue(mr: &MrId, pin: &Pin, open: bool) -> MergeTicket {
     let ticket = MergeTicket::new(mr.clone(), pin.clone());
-    if open { ticket } else { ticket.to_read() }
+    if open { ticket } else { ticket.for_reading() }
 }

@@ -34,7 +34,7 @@ impl MergeTicket {
     }
 
     /// The same to read back what became of an earlier one: it merges nothing.
-    pub(in crate::core::gate) fn to_read(self) -> Self {
+    pub(in crate::core::gate) fn for_reading(self) -> Self {
         Self { only_reads: true, ..self }
     }
 

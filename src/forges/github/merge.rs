@@ -11,7 +11,7 @@ use crate::{
         review::MrState,
         run::MergeAnswer,
     },
-    forges::net::{NetError, Weight},
+    forges::net::{NetError, Weight, encoded},
     ports::{ForgeErrorKind, Merge, StateRepo as _},
 };
 use reqwest::Method;

@@ -114,7 +114,8 @@ mod tests {
         };
         let status = |context: &str| Status { context: context.into(), state: StatusState::Success, text: "1 update".into() };
         let told = |context: &str| {
-            let run = CheckRun { external_id: Some(about(&mr, &status(context), &face("one"))), status: "completed".into(), conclusion: Some("success".into()), ..CheckRun::default() };
+            let run =
+                CheckRun { external_id: Some(about(&mr, &status(context), &face("one"))), status: "completed".into(), conclusion: Some("success".into()), ..CheckRun::default() };
             CheckRun { output: serde_json::from_value(json!({ "title": "1 update" })).unwrap(), ..run }
         };
         let stands = |context: &str, plan: &str| says(&told(context), &status(context), &about(&mr, &status(context), &face(plan)));
