@@ -147,7 +147,7 @@ impl Target {
     }
 
     async fn read(&self, secrets: &dyn Secrets, wants: &[Want], facts: &[Fact]) -> Seen {
-        let cx = Cx { fence: None, deadline: Instant::now() + READ_DEADLINE, cancel: Cancel::default(), together: false, secrets };
+        let cx = Cx { fence: None, deadline: Instant::now() + READ_DEADLINE, cancel: Cancel::default(), together: false, sensitive: &[], secrets };
         match tokio::time::timeout(READ_DEADLINE, self.driver.observe(&cx, wants, facts)).await {
             Ok(answer) => answer,
             Err(_) => Err(ObserveError {
@@ -169,7 +169,7 @@ impl Target {
         let fault = |what: String, kind| ObserveError { target: self.name.to_string(), what, kind, about: Vec::new() };
         let census = self.driver.census().ok_or_else(|| fault("this kind of target cannot list what it holds".into(), ObserveErrorKind::Broken))?;
         let _slot = self.slot().await;
-        let cx = Cx { fence: None, deadline: Instant::now() + READ_DEADLINE, cancel: Cancel::default(), together: false, secrets };
+        let cx = Cx { fence: None, deadline: Instant::now() + READ_DEADLINE, cancel: Cancel::default(), together: false, sensitive: &[], secrets };
         census.list_below(&cx, unit, prefix).await
     }
 
@@ -177,12 +177,12 @@ impl Target {
     pub async fn probe(&self, secrets: &dyn Secrets, units: &[Unit], granted: &[Str]) -> Vec<Exam> {
         let about = format!("target {}", self.name);
         let Some(prober) = self.driver.prober() else { return vec![Exam::warn(about, "this kind of target cannot be examined", "make a plan to see whether it answers")] };
-        let cx = Cx { fence: None, deadline: Instant::now() + READ_DEADLINE, cancel: Cancel::default(), together: false, secrets };
+        let cx = Cx { fence: None, deadline: Instant::now() + READ_DEADLINE, cancel: Cancel::default(), together: false, sensitive: &[], secrets };
         prober.probe(&cx, units, granted).await
     }
 
-    /// Does one step with plain values: `Safe::act` is what calls this. An act that outlives its deadline, or the time for which the change is certainly ours, has an unknown outcome: only observing tells.
-    pub(super) async fn act(&self, secrets: &dyn Secrets, owned: Owned<'_>, step: &Step, skip: &BTreeSet<u32>, tokens: &[Token]) -> Outcome {
+    /// Does one step with plain values: `Safe::act` is what calls this, and says which items are `sensitive`. An act that outlives its deadline, or the time for which the change is certainly ours, has an unknown outcome: only observing tells.
+    pub(super) async fn act(&self, secrets: &dyn Secrets, owned: Owned<'_>, step: &Step, skip: &BTreeSet<u32>, tokens: &[Token], sensitive: &[u32]) -> Outcome {
         let _slot = self.slot().await;
         // Only now: waiting for the slot may have taken longer than the lease.
         let end = Instant::now() + step.deadline.std();
@@ -194,7 +194,7 @@ impl Target {
                 return Outcome::all(step.items() as usize, Item::Failed { transient: true, why });
             }
         };
-        let cx = Cx { fence: Some(owned.fence), deadline: end, cancel: Cancel::default(), together: step.together.is_some(), secrets };
+        let cx = Cx { fence: Some(owned.fence), deadline: end, cancel: Cancel::default(), together: step.together.is_some(), sensitive, secrets };
         let _over = GivenUp(cx.cancel.clone());
         let started = Instant::now();
         match before(end, owned.stands, self.driver.act(&cx, &step.act, skip, tokens)).await {
@@ -446,7 +446,7 @@ mod tests {
         let (alive, ended): (_, Receiver<()>) = channel();
         let waits = Arc::new(AtomicBool::new(false));
         let (gate, stands_at_it) = (Mutex::new((may_go, alive)), waits.clone());
-        let driver = Directory::syncing(Config { target: "files".into(), path: dir.path().to_owned() }, move |_| {
+        let driver = Directory::syncing(Config { target: "files".into(), path: dir.path().to_owned(), mode: 0o644 }, move |_| {
             stands_at_it.store(true, Ordering::SeqCst);
             // Until the test lets it go, once and for all.
             let _ = gate.lock().unwrap().0.recv();
@@ -455,7 +455,7 @@ mod tests {
         let target = Target::new("files", Arc::new(driver), 1);
         let acting = tokio::spawn(async move {
             let fence = Fence { key: Vec::new(), rev: 1, session: SessionId(1) };
-            target.act(&Nobody, Owned { fence: &fence, stands: &|| Stands::Always }, &step, &BTreeSet::new(), &[]).await
+            target.act(&Nobody, Owned { fence: &fence, stands: &|| Stands::Always }, &step, &BTreeSet::new(), &[], &[]).await
         });
         while !waits.load(Ordering::SeqCst) {
             tokio::task::yield_now().await;
@@ -474,13 +474,13 @@ mod tests {
         let step = files(dir.path());
         let deadline = Instant::now() + Duration::from_millis(300);
         // As in a process that is stopped in the middle: the thread that wakes hears of nothing.
-        let driver = Directory::syncing(Config { target: "files".into(), path: dir.path().to_owned() }, move |_| {
+        let driver = Directory::syncing(Config { target: "files".into(), path: dir.path().to_owned(), mode: 0o644 }, move |_| {
             while Instant::now() < deadline {
                 std::thread::yield_now();
             }
             Ok(())
         });
-        let cx = Cx { fence: None, deadline, cancel: Cancel::default(), together: false, secrets: &Nobody };
+        let cx = Cx { fence: None, deadline, cancel: Cancel::default(), together: false, sensitive: &[], secrets: &Nobody };
         let outcome = driver.act(&cx, &step.act, &BTreeSet::new(), &[]).await;
         assert_eq!((outcome.items, holds(dir.path())), (vec![Item::NotTried; 3], untouched()));
     }

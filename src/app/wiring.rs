@@ -128,7 +128,8 @@ pub async fn targets(server: &config::Server, secrets: &dyn Secrets) -> anyhow::
             config::TargetKind::ConfigConsul => Arc::new(consul(name, target, secrets).await?),
             config::TargetKind::ConfigDirectory => {
                 let path = target.path.clone().with_context(|| format!("target {name} has no `path`"))?;
-                Arc::new(directory::Directory::new(directory::Config { target: name.to_string(), path }))
+                let mode = target.mode.unwrap_or_default().bits();
+                Arc::new(directory::Directory::new(directory::Config { target: name.to_string(), path, mode }))
             }
         };
         targets.insert(name.clone(), Arc::new(Target::new(name.clone(), driver, target.in_flight as usize)));

@@ -1,7 +1,7 @@
 //! `trueup serve`: the server.
 
 use super::{Exit, args::runtime, load::load};
-use crate::web::serve;
+use crate::{app::wiring, web::serve};
 use std::{io::Write as _, path::PathBuf};
 use tokio::signal::unix::{SignalKind, signal};
 
@@ -13,6 +13,9 @@ use tokio::signal::unix::{SignalKind, signal};
 server.yaml names people, repositories and live systems; docs/configuration.md explains every key, and the smallest one is in
 README.md. Pages, API and git are all at the address that is printed.
 
+A store that `trueup store migrate` has moved is refused, so that nothing goes on from what is of the past by now. --reopen takes that back, for good:
+say it once, by hand, and not in a unit file.
+
 Stops cleanly on Ctrl-C or SIGTERM: every change finishes its turn, the rest is in its journal and goes on at the next start.
 
 The log's level comes from TRUEUP_LOG (`info`, `trueup=debug`); TRUEUP_LOG_FORMAT=json writes one JSON object a line.
@@ -22,6 +25,9 @@ pub struct ServeArgs {
     /// The server's configuration; `trueup schema server` describes it.
     #[arg(long, env = "TRUEUP_CONFIG", value_name = "FILE")]
     pub config: PathBuf,
+    /// Serve from a store that was moved elsewhere, once and from now on; what happened there since then is not in it.
+    #[arg(long)]
+    pub reopen: bool,
     /// Stop when standard input ends, too: for a program that runs a server of its own and may be killed.
     #[arg(long, hide = true)]
     pub until_eof: bool,
@@ -30,8 +36,11 @@ pub struct ServeArgs {
 pub fn run(args: &ServeArgs) -> anyhow::Result<Exit> {
     log();
     let server = load(&args.config)?;
-    let until_eof = args.until_eof;
+    let (until_eof, reopen) = (args.until_eof, args.reopen);
     runtime()?.block_on(async {
+        if reopen && let Some(to) = wiring::store::reopen(&server).await? {
+            tracing::warn!("this store was moved to {to}, and is served from again: what happened there since is not in it");
+        }
         let running = serve::start(server).await?;
         println!("{}", serde_json::json!({ "listening": running.addr.to_string() }));
         std::io::stdout().flush()?;

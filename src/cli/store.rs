@@ -40,8 +40,8 @@ pub struct ExamineArgs {
 #[command(after_help = "Example:
   trueup store migrate --from server.yaml --to server-etcd.yaml
 
-Stop every server first: a store in use is refused, and a server that starts meanwhile is. The old store stays as it is.
-Interrupted, it goes on where it was when it is started again; until it ended well no server takes the new store. A new
+Stop every server first: a store in use is refused, and a server that starts meanwhile is. The old store keeps what it
+holds and is refused to servers from then on (`trueup serve --reopen` takes that back). Interrupted, it goes on where it was when it is started again; until it ended well no server takes the new store. A new
 store that holds anything else is refused. At the end every journal is read in both, its chain verified, and counted.
 
 The local forge's repositories are folders beside the store and stay where they are: both configurations name the same.

@@ -94,6 +94,8 @@ pub struct Cx<'a> {
     pub cancel: Cancel,
     /// The items of this act are written all or none: one that cannot be written keeps the others from being.
     pub together: bool,
+    /// The items of this act whose values nobody but those who need them may read.
+    pub sensitive: &'a [u32],
     pub secrets: &'a dyn Secrets,
 }
 

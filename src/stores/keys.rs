@@ -183,6 +183,11 @@ pub(super) fn closed() -> Key {
     path(&["closed"])
 }
 
+/// Stands in a store that was moved to another, and stays.
+pub(super) fn moved() -> Key {
+    path(&["moved"])
+}
+
 /// Whether a key belongs to a session, and so to a process and to no other store.
 pub(super) fn is_of_a_session(key: &[u8]) -> bool {
     [path(&["lease"]), members(), path(&["letter"]), closed()].iter().any(|prefix| key.starts_with(prefix))

@@ -63,6 +63,10 @@ impl Store {
             let from = serde_json::from_slice::<Filling>(&row.value).map_or_else(|_| "another store".to_owned(), |filling| filling.from);
             return Err(busy(format!("this store is being filled from {from} and is not whole; run `trueup store migrate` again, it goes on where it was")));
         }
+        if let Some(to) = self.moved_to().await? {
+            let next = "start the server with that configuration; what this store holds is of the past, and `trueup serve --reopen` serves from it all the same";
+            return Err(busy(format!("this store was moved to {to}; {next}")));
+        }
         match self.at(&keys::closed()).await? {
             Some(row) => Err(busy(format!("this store is being moved to {}; wait for `trueup store migrate` to end", String::from_utf8_lossy(&row.value)))),
             None => Ok(()),
@@ -70,16 +74,37 @@ impl Store {
     }
 }
 
-/// Moves everything. `names`: what people call the two. Both are kept from servers meanwhile; an interrupted run is gone on with by the same call.
+impl Store {
+    /// The store that this one was moved to.
+    async fn moved_to(&self) -> Result<Option<String>, KvError> {
+        Ok(self.at(&keys::moved()).await?.map(|row| String::from_utf8_lossy(&row.value).into_owned()))
+    }
+
+    /// Lets servers use this store although it was moved elsewhere: what happened there since is not in it. Inside: where it was moved to.
+    pub async fn reopen(&self) -> Result<Option<String>, KvError> {
+        let to = self.moved_to().await?;
+        if to.is_some() {
+            self.0.kv.commit(Vec::new(), vec![Put::Del(keys::moved())]).await?.ok();
+        }
+        Ok(to)
+    }
+}
+
+/// Moves everything. `names`: what people call the two. Both are kept from servers meanwhile, and the old one from then on; an interrupted run is gone on with by the same call.
 pub async fn migrate(from: &Store, to: &Store, names: (&str, &str)) -> Result<Migrated, MigrateError> {
+    // One that was interrupted at its very end is gone on with; what was moved elsewhere is of the past.
+    if let Some(other) = from.moved_to().await?.filter(|to| to != names.1) {
+        return Err(MigrateError::Refused(format!("this store was moved to {other}; move that one on, or start a server on this one with `trueup serve --reopen` first")));
+    }
     close(from, names.1).await?;
     open_for_filling(to, names.0).await?;
     let mut moving = Moving { from, to, written: 0, rows: 0, referred: BTreeSet::new(), blobs: BTreeSet::new() };
     moving.rows().await?;
     moving.blobs().await?;
     let migrated = moving.verify().await?;
+    // In this order, so that at no instant both are served.
+    from.0.kv.commit(Vec::new(), vec![Put::Set(keys::moved(), names.1.as_bytes().to_vec(), None), Put::Del(keys::closed())]).await?.ok();
     to.0.kv.commit(Vec::new(), vec![Put::Del(keys::filling())]).await?.ok();
-    from.0.kv.commit(Vec::new(), vec![Put::Del(keys::closed())]).await?.ok();
     Ok(migrated)
 }
 
@@ -315,7 +340,7 @@ async fn blobs_of(store: &Store) -> Result<BTreeSet<BlobId>, KvError> {
 
 /// Whether a row is moved as a row: blobs are moved whole, and what belongs to a session stays with it.
 fn moves(key: &Key) -> bool {
-    !(keys::is_of_a_session(key) || key.starts_with(&keys::blobs()) || *key == keys::filling())
+    !(keys::is_of_a_session(key) || key.starts_with(&keys::blobs()) || [keys::filling(), keys::moved()].contains(key))
 }
 
 /// The first line of a row, and what follows it.

@@ -125,7 +125,7 @@ fn content(n: usize) -> String {
 }
 
 fn cx() -> Cx<'static> {
-    Cx { fence: None, deadline: Instant::now() + Duration::from_secs(300), cancel: Cancel::default(), together: false, secrets: &NoSecrets }
+    Cx { fence: None, deadline: Instant::now() + Duration::from_secs(300), cancel: Cancel::default(), together: false, sensitive: &[], secrets: &NoSecrets }
 }
 
 async fn bench(name: &str, driver: &dyn Driver, step: usize, addr: SocketAddr, rounds: usize, body: fn(&str, usize, &[usize]) -> (&'static str, String), sent: &dyn Fn() -> u64) {

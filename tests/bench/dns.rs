@@ -142,7 +142,7 @@ fn address(n: usize, version: u8) -> String {
 
 /// Observe, act in steps as a plan cuts them, observe again: what a run does without its journal.
 async fn ours_by(driver: &Rfc2136, zone: &str, change: Change) -> [Duration; 3] {
-    let cx = Cx { fence: None, deadline: Instant::now() + Duration::from_secs(300), cancel: Cancel::default(), together: false, secrets: &NoSecrets };
+    let cx = Cx { fence: None, deadline: Instant::now() + Duration::from_secs(300), cancel: Cancel::default(), together: false, sensitive: &[], secrets: &NoSecrets };
     let value = |n, version| Value::map([("ttl", Value::Int(300)), ("values", Value::List(vec![Value::str(address(n, version))]))]);
     let want = |n| Want {
         id: ResourceId::new("dns", "rrset", format!("{zone}/host-{n}/A")),

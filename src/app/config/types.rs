@@ -1,6 +1,6 @@
 //! The keys of `server.yaml`; the doc of each field is its line in docs/configuration.md.
 
-use super::{Branch, Ci, Forge, Probes, SecretSource, SecretSources, Sops, TokenSource, Vault};
+use super::{Branch, Ci, FileMode, Forge, Probes, SecretSource, SecretSources, Sops, TokenSource, Vault};
 use crate::core::model::{Grant, ProbeGrant, SecretRef, Span, Str};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -246,6 +246,10 @@ pub struct Target {
     /// `config/directory`: the folder on this machine whose files are the keys.
     #[serde(default)]
     pub path: Option<PathBuf>,
+    /// `config/directory`: what new files may be used for, as `chmod` has it, in quotes; without it `"0644"`. They get the group of their folder, or, where the
+    /// server's user may not give it to them, no more for their group than for others. Of a sensitive value nothing is given to others. Files that are there keep owner, group and mode.
+    #[serde(default)]
+    pub mode: Option<FileMode>,
     /// `config/etcd`, `config/consul`: the members' URLs (`https://etcd1.example.com:2379`, `https://consul1.example.com:8501`), asked in this order.
     #[serde(default)]
     pub endpoints: Vec<Str>,
@@ -333,7 +337,7 @@ impl TargetKind {
     pub(super) fn keys(self) -> (&'static [&'static str], &'static [&'static str]) {
         match self {
             Self::DnsRfc2136 => (&["address"], &["nameservers", "tsig", "connect_timeout", "answer_timeout"]),
-            Self::ConfigDirectory => (&["path"], &[]),
+            Self::ConfigDirectory => (&["path"], &["mode"]),
             Self::ConfigEtcd => (&["endpoints"], &["user", "password", "tls", "max_txn_ops", "max_request_bytes", "answer_timeout"]),
             Self::ConfigConsul => (&["endpoints"], &["token", "datacenter", "tls", "max_txn_ops", "max_request_bytes", "answer_timeout"]),
         }

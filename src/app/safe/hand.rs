@@ -15,9 +15,9 @@ impl Safe {
     /// Does one step. When a secret of it cannot be had, nothing of it is sent.
     pub async fn act(&self, target: &Target, owned: Owned<'_>, step: &Step, skip: &BTreeSet<u32>, tokens: &[Token]) -> Outcome {
         let hides = |write: &Write| write.from.iter().chain(&write.to).any(|value| value.hidden().is_some());
-        let Act::Write(writes) = &step.act else { return target.act(self.secrets(), owned, step, skip, tokens).await };
+        let Act::Write(writes) = &step.act else { return target.act(self.secrets(), owned, step, skip, tokens, &[]).await };
         if !writes.iter().any(hides) {
-            return target.act(self.secrets(), owned, step, skip, tokens).await;
+            return target.act(self.secrets(), owned, step, skip, tokens, &[]).await;
         }
         let mut hand = Hand { safe: self, kind: target.kind(), read: BTreeMap::new() };
         let (mut opened, mut failed) = (Vec::with_capacity(writes.len()), BTreeMap::new());
@@ -33,8 +33,9 @@ impl Safe {
         }
         let mut scrub = Scrub::default();
         opened.iter().zip(writes).filter(|(_, write)| hides(write)).flat_map(|(plain, _)| plain.from.iter().chain(&plain.to)).for_each(|value| scrub.add(value));
+        let sensitive: Vec<u32> = (0..).zip(writes).filter(|(_, write)| hides(write)).map(|(at, _)| at).collect();
         let plain = Step { act: Act::Write(opened), ..step.clone() };
-        let Outcome { items, report } = target.act(self.secrets(), owned, &plain, skip, tokens).await;
+        let Outcome { items, report } = target.act(self.secrets(), owned, &plain, skip, tokens, &sensitive).await;
         let items = items.into_iter().zip(writes).map(|(item, write)| if hides(write) { self.told(&write.id, item, &mut scrub) } else { told_beside(item, &scrub) }).collect();
         Outcome { items, report: report.map(|said| scrub.clean(said)) }
     }

@@ -32,6 +32,15 @@ pub async fn open(server: &config::Server, secrets: &dyn Secrets) -> anyhow::Res
     Ok(store)
 }
 
+/// Lets servers use a store again that was moved elsewhere; inside: where to.
+pub async fn reopen(server: &config::Server) -> anyhow::Result<Option<String>> {
+    let kv = kv(server, &*super::secrets(server).await?).await?;
+    let store = Store::open_for(kv, &format!("reopening, pid {}", std::process::id()), server.store.lease).await.context("the store cannot be opened")?;
+    let moved = store.reopen().await;
+    let _ = store.leave().await;
+    Ok(moved?)
+}
+
 /// Moves everything from one configuration's store to another's; no server may use either.
 pub async fn migrate(from: &config::Server, to: &config::Server) -> anyhow::Result<Migrated> {
     let names = (name(from), name(to));

@@ -27,7 +27,7 @@ impl Secrets for NoSecrets {
 }
 
 pub fn cx() -> Cx<'static> {
-    Cx { fence: None, deadline: Instant::now() + PATIENCE, cancel: Cancel::default(), together: false, secrets: &NoSecrets }
+    Cx { fence: None, deadline: Instant::now() + PATIENCE, cancel: Cancel::default(), together: false, sensitive: &[], secrets: &NoSecrets }
 }
 
 /// What shall be: ids with their values, `None` for absent.

@@ -7,19 +7,21 @@ use super::{
     world::{Lost, World},
 };
 use std::{
+    collections::BTreeSet,
     fs,
-    os::unix::fs::{PermissionsExt as _, symlink},
+    os::unix::fs::{MetadataExt as _, PermissionsExt as _, chown, symlink},
     path::{Path, PathBuf},
 };
 use tempfile::TempDir;
 use trueup::{
     core::{
         model::{Kind as _, Reading, ResourceId, Unit, Value},
+        plan::{Act, Undo, Write},
         run::Item,
     },
     drivers::config::directory::{Config, Directory},
     kinds::config::{KEYS, key_id, value},
-    ports::{Driver, ObserveErrorKind, Precondition},
+    ports::{Cx, Driver, Found, ObserveErrorKind, Precondition},
 };
 
 struct Folder {
@@ -34,7 +36,7 @@ impl Folder {
         fs::create_dir(dir.path().join("outside")).expect("it is writable");
         fs::write(dir.path().join("outside/file"), "theirs").expect("it is writable");
         symlink("../outside", dir.path().join("keys/link")).expect("links can be made");
-        let driver = Directory::new(Config { target: "files".into(), path: dir.path().join("keys") });
+        let driver = Directory::new(Config { target: "files".into(), path: dir.path().join("keys"), mode: 0o644 });
         Self { dir, driver }
     }
 
@@ -206,8 +208,87 @@ async fn a_file_that_is_written_over_keeps_who_may_read_it() {
 }
 
 #[tokio::test]
+async fn a_file_that_is_written_over_keeps_owner_and_group() {
+    let world = Folder::new();
+    apply(&world, &vec![(id("a"), Some(Value::str("1")))]).await;
+    let path = world.path("a");
+    // Only root may give files away; anybody may give them to a group of theirs.
+    let groups = rustix::process::getgroups().expect("they can be read");
+    let (user, group) = match rustix::process::geteuid().is_root() {
+        true => (Some(4242), Some(4343)),
+        false => (None, groups.last().map(|group| group.as_raw())),
+    };
+    chown(&path, user, group).expect("it may be given to them");
+    let of = |path: &Path| fs::metadata(path).map(|stat| (stat.uid(), stat.gid(), stat.mode() & 0o7777)).expect("it is there");
+    fs::set_permissions(&path, fs::Permissions::from_mode(0o640)).expect("it is ours, or we are root");
+    let before = of(&path);
+    apply(&world, &vec![(id("a"), Some(Value::str("2")))]).await;
+    assert_eq!((fs::read(&path).expect("it can be read"), of(&path)), (b"2".to_vec(), before));
+}
+
+#[tokio::test]
+async fn new_files_are_for_whom_the_operators_say_and_sensitive_ones_never_for_others() {
+    let world = Folder::new();
+    let closed = Directory::new(Config { target: "files".into(), path: world.path(""), mode: 0o640 });
+    let write = |key: &str| Write { id: id(key), from: None, to: Some(Value::str("1")), undo: Undo::To(None) };
+    let open = [write("d/plain"), write("d/secret")];
+    let outcome = world.driver.act(&Cx { sensitive: &[1], ..cx() }, &Act::Write(open.into()), &BTreeSet::new(), &[]).await;
+    assert_eq!(outcome.items, [Item::Done, Item::Done]);
+    let outcome = closed.act(&cx(), &Act::Write(vec![write("e/plain")]), &BTreeSet::new(), &[]).await;
+    assert_eq!(outcome.items, [Item::Done]);
+    let modes = ["d", "d/plain", "d/secret", "e", "e/plain"].map(|key| fs::metadata(world.path(key)).expect("it is there").mode() & 0o777);
+    assert_eq!(modes.map(|mode| format!("{mode:o}")), ["755", "644", "640", "750", "640"]);
+    // What is there keeps what it had, whatever becomes of its value.
+    let over = Write { from: Some(Value::str("1")), to: Some(Value::str("2")), ..write("d/plain") };
+    world.driver.act(&Cx { sensitive: &[0], ..cx() }, &Act::Write(vec![over]), &BTreeSet::new(), &[]).await;
+    assert_eq!(fs::metadata(world.path("d/plain")).expect("it is there").mode() & 0o777, 0o644);
+}
+
+#[tokio::test]
+async fn a_list_looks_below_its_prefix_alone_and_names_what_it_cannot_read_there() {
+    let world = Folder::new();
+    for key in ["app/a", "app/ab/c", "apple", "other/x"] {
+        world.by_hand(&id(key), Some(&Value::str("1")));
+    }
+    for key in ["other/big", "other/bigger"] {
+        fs::write(world.path(key), vec![b'x'; (1 << 20) + 1]).expect("it is writable");
+    }
+    let census = world.driver.census().expect("folders can be listed");
+    let names = async |prefix: &str| {
+        let listed = census.list_below(&cx(), &world.unit(), prefix).await?;
+        Ok::<_, trueup::ports::ObserveError>(listed.into_iter().map(|one| one.id.name.to_string()).collect::<Vec<_>>())
+    };
+    for (prefix, found) in [
+        ("app/", &["app/a", "app/ab/c"][..]),
+        ("app", &["app/a", "app/ab/c", "apple"]),
+        ("app/a", &["app/a", "app/ab/c"]),
+        ("none/", &[]),
+        ("link/", &[]),
+        ("app/../other/", &[]),
+        ("/", &[]),
+    ] {
+        assert_eq!(names(prefix).await.expect(prefix), found, "{prefix}");
+    }
+    for prefix in ["", "other/"] {
+        let error = names(prefix).await.expect_err("half a list is none");
+        assert_eq!(error.about, [id("other/big"), id("other/bigger")]);
+        assert!(error.what.contains("`other/big` has 1048577 bytes") && error.what.ends_with("nor can `other/bigger` be read"), "{error}");
+    }
+    // A folder gives way to a file when all it holds goes, whatever else cannot be read.
+    let desired = vec![(id("app"), Some(Value::str("file"))), (id("app/a"), None), (id("app/ab/c"), None)];
+    apply(&world, &desired).await;
+    assert_settled(&world, &desired).await;
+    // Doctor looks at what is granted.
+    let probe = world.driver.prober().expect("folders can be examined");
+    let failed =
+        async |granted: &str| probe.probe(&cx(), &[], &[granted.into()]).await.into_iter().filter(|exam| exam.found == Found::Fail).map(|exam| exam.said).collect::<Vec<_>>();
+    assert_eq!(failed("app*").await, [""; 0]);
+    assert_eq!(failed("other/*").await.len(), 2);
+}
+
+#[tokio::test]
 async fn a_folder_that_is_not_there_is_said_with_what_to_do() {
-    let driver = Directory::new(Config { target: "files".into(), path: "/nonexistent/keys".into() });
+    let driver = Directory::new(Config { target: "files".into(), path: "/nonexistent/keys".into(), mode: 0o644 });
     let wants = super::climb::wants(&vec![(id("a"), None)]);
     let error = driver.observe(&cx(), &wants, &[]).await.expect_err("it is not there");
     assert_eq!(error.kind, ObserveErrorKind::Missing);

@@ -31,7 +31,7 @@ fn keys(n: usize, value: &str) -> Desired {
 
 /// Patience for clusters that elect.
 fn patient() -> Cx<'static> {
-    Cx { fence: None, deadline: Instant::now() + Duration::from_secs(120), cancel: Cancel::default(), together: false, secrets: &NoSecrets }
+    Cx { fence: None, deadline: Instant::now() + Duration::from_secs(120), cancel: Cancel::default(), together: false, sensitive: &[], secrets: &NoSecrets }
 }
 
 async fn missing(driver: &Etcd, desired: &Desired) -> Vec<Write> {

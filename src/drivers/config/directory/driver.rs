@@ -3,6 +3,7 @@
 use super::{
     folder::{Folder, Found, Trouble},
     probe,
+    rights::Rights,
     write::Writing,
 };
 use crate::{
@@ -28,12 +29,17 @@ use std::{
 /// Values stand in plans and journals as they are; what is larger is no configuration.
 const VALUE_BYTES: usize = 1 << 20;
 
+/// So many keys that cannot be read are named beside the first.
+const NAMED: usize = 5;
+
 /// One folder, as the operators configured it.
 #[derive(Clone, Debug)]
 pub struct Config {
     /// The target's name, for texts and ids.
     pub target: String,
     pub path: PathBuf,
+    /// What new files may be used for: `0o644`. Of sensitive ones nothing is given to others.
+    pub mode: u32,
 }
 
 /// Keeps keys as files of one folder.
@@ -52,13 +58,13 @@ struct Inner {
 impl Directory {
     /// Makes a driver; the folder is not touched before the first call.
     pub fn new(config: Config) -> Self {
-        Self::over(&config.target, Folder::new(config.path, VALUE_BYTES as u64))
+        Self::over(&config.target, Folder::new(config.path, VALUE_BYTES as u64, config.mode))
     }
 
     /// The same with another way to make files and folders last.
     #[cfg(test)]
     pub(crate) fn syncing(config: Config, sync: impl Fn(BorrowedFd<'_>) -> Result<(), Errno> + Send + Sync + 'static) -> Self {
-        let mut folder = Folder::new(config.path, VALUE_BYTES as u64);
+        let mut folder = Folder::new(config.path, VALUE_BYTES as u64, config.mode);
         folder.sync = Box::new(sync);
         Self::over(&config.target, folder)
     }
@@ -85,7 +91,7 @@ impl Inner {
     fn error(&self, trouble: &Trouble, about: Vec<ResourceId>) -> ObserveError {
         let kind = match trouble {
             Trouble::NoRoot(_) => ObserveErrorKind::Missing,
-            Trouble::Denied(_) => ObserveErrorKind::Denied,
+            Trouble::Denied(_) | Trouble::Owner(..) => ObserveErrorKind::Denied,
             Trouble::Blocked(_) | Trouble::Large(..) | Trouble::Full | Trouble::Unsure(..) | Trouble::Over(_) | Trouble::Other(..) => ObserveErrorKind::Broken,
         };
         ObserveError { target: self.target.clone(), what: trouble.to_string(), kind, about }
@@ -107,7 +113,7 @@ impl Inner {
             match self.folder.read(key) {
                 Ok(Found::File(bytes)) => live = Some(value(&bytes)),
                 Ok(Found::Absent) => {}
-                Ok(Found::Folder) if want.merged.is_none() || self.empties(key, goes)? => {}
+                Ok(Found::Folder) if want.merged.is_none() || self.folder.goes_with(key, goes).map_err(|trouble| self.error(&trouble, vec![want.id.clone()]))? => {}
                 Ok(Found::Folder) => {
                     merged = Err(blocked(format!("`{key}` is a folder in {}", self.folder.path().display()), "rename the key, or remove what is in the folder first"))
                 }
@@ -128,14 +134,33 @@ impl Inner {
         Ok(observed(want.id.clone(), Reading::Seen { live, base, merged }))
     }
 
-    /// Whether a folder holds keys, and all of them are asked to be gone, so that it goes with the last.
-    fn empties(&self, key: &str, goes: &BTreeSet<&str>) -> Result<bool, ObserveError> {
-        let all = self.folder.all().map_err(|trouble| self.error(&trouble, Vec::new()))?;
-        let mut below = all.iter().map(|(key, _)| &**key).filter(|other| other.strip_prefix(key).is_some_and(|rest| rest.starts_with('/'))).peekable();
-        Ok(below.peek().is_some() && below.all(|other| goes.contains(other)))
+    /// Everything that starts so; an error that names what could not be read of it: without that it would be half a list.
+    fn list(&self, prefix: &str) -> Result<Vec<Observed>, ObserveError> {
+        let (mut found, mut unread) = (Vec::new(), Vec::new());
+        let each = |key: String, read: Result<(Vec<u8>, Rights), Trouble>| match read {
+            Ok((bytes, _)) => {
+                let live: Option<Value> = Some(value(&bytes));
+                found.push(observed(key_id(&self.target, &key), Reading::Seen { live, base: None, merged: Ok(None) }));
+            }
+            Err(trouble) => unread.push((key_id(&self.target, &key), trouble)),
+        };
+        self.folder.walk(prefix, each).map_err(|trouble| self.error(&trouble, Vec::new()))?;
+        unread.sort_by(|a, b| a.0.cmp(&b.0));
+        if let Some((_, first)) = unread.first() {
+            let mut error = self.error(first, unread.iter().map(|(id, _)| id.clone()).collect());
+            if let [_, more @ ..] = &*unread
+                && !more.is_empty()
+            {
+                let names: Vec<String> = more.iter().take(NAMED).map(|(id, _)| format!("`{}`", id.name)).collect();
+                error.what = format!("{}; nor can {}{} be read", error.what, names.join(", "), if more.len() > NAMED { " and others" } else { "" });
+            }
+            return Err(error);
+        }
+        found.sort_by(|a, b| a.id.cmp(&b.id));
+        Ok(found)
     }
 
-    fn write(&self, writes: &[Write], skip: &BTreeSet<u32>, leave: &Leave) -> Vec<Item> {
+    fn write(&self, writes: &[Write], skip: &BTreeSet<u32>, sensitive: &[u32], leave: &Leave) -> Vec<Item> {
         let mut items = vec![Item::NotTried; writes.len()];
         let (gone, come): (Vec<_>, Vec<_>) = writes.iter().enumerate().filter(|(at, _)| !skip.contains(&(*at as u32))).partition(|(_, write)| write.to.is_none());
         let mut writing = Writing::new(&self.folder, leave);
@@ -144,12 +169,12 @@ impl Inner {
             if !leave.stands() {
                 break;
             }
-            items[at] = self.item(write, &mut writing);
+            items[at] = self.item(write, sensitive.contains(&(at as u32)), &mut writing);
         }
         items
     }
 
-    fn item(&self, write: &Write, writing: &mut Writing<'_>) -> Item {
+    fn item(&self, write: &Write, sensitive: bool, writing: &mut Writing<'_>) -> Item {
         let key = &*write.id.name;
         let to = match self.kind.holds(&write.id).and_then(|()| write.to.as_ref().map(bytes).transpose()) {
             Ok(to) => to,
@@ -168,7 +193,7 @@ impl Inner {
             return Item::Moved(found);
         }
         let done = match &to {
-            Some(bytes) => writing.put(key, bytes),
+            Some(bytes) => writing.put(key, bytes, sensitive),
             None => writing.delete(key),
         };
         if matches!(done, Err(Trouble::Over(_))) {
@@ -182,7 +207,7 @@ impl Inner {
 fn failed(trouble: &Trouble) -> Item {
     let why = trouble.to_string();
     match trouble {
-        Trouble::Blocked(_) | Trouble::Large(..) => {
+        Trouble::Blocked(_) | Trouble::Large(..) | Trouble::Owner(..) => {
             let (what, advice) = why.split_once("; ").unwrap_or((&why, "look at it on the server"));
             Item::Refused(Refusal::new(RefusalKind::Target, what).advice(advice))
         }
@@ -224,8 +249,8 @@ impl Driver for Directory {
                     return Outcome::all(1, Item::Refused(refusal));
                 }
             };
-            let (count, skip, leave) = (writes.len(), skip.clone(), cx.leave());
-            match self.blocking(move |inner| inner.write(&writes, &skip, &leave)).await {
+            let (count, skip, sensitive, leave) = (writes.len(), skip.clone(), cx.sensitive.to_vec(), cx.leave());
+            match self.blocking(move |inner| inner.write(&writes, &skip, &sensitive, &leave)).await {
                 Ok(items) => Outcome { items, report: None },
                 Err(why) => Outcome { items: vec![Item::Unknown; count], report: Some(why) },
             }
@@ -252,15 +277,15 @@ impl Probe for Directory {
 }
 
 impl Census for Directory {
-    fn list<'a>(&'a self, _cx: &'a Cx<'a>, _unit: &'a Unit) -> Fut<'a, Result<Vec<Observed>, ObserveError>> {
+    fn list<'a>(&'a self, cx: &'a Cx<'a>, unit: &'a Unit) -> Fut<'a, Result<Vec<Observed>, ObserveError>> {
+        self.list_below(cx, unit, "")
+    }
+
+    fn list_below<'a>(&'a self, _cx: &'a Cx<'a>, _unit: &'a Unit, prefix: &'a str) -> Fut<'a, Result<Vec<Observed>, ObserveError>> {
         Box::pin(async move {
+            let prefix = prefix.to_owned();
             let broken = |what| ObserveError { target: self.inner.target.clone(), what, kind: ObserveErrorKind::Broken, about: Vec::new() };
-            let listed = self.blocking(|inner| inner.folder.all().map_err(|trouble| inner.error(&trouble, Vec::new()))).await.map_err(broken)??;
-            let seen = |(key, bytes): (String, Vec<u8>)| {
-                let live: Option<Value> = Some(value(&bytes));
-                observed(key_id(&self.inner.target, &key), Reading::Seen { live, base: None, merged: Ok(None) })
-            };
-            Ok(listed.into_iter().map(seen).collect())
+            self.blocking(move |inner| inner.list(&prefix)).await.map_err(broken)?
         })
     }
 }

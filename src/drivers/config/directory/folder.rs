@@ -1,9 +1,10 @@
 //! Files below one folder, reached step by step so that no link leads out of it.
 
+use super::rights::{Rights, made};
 use crate::ports::Leave;
 use rustix::{
     fd::{AsFd, BorrowedFd, OwnedFd},
-    fs::{self, AtFlags, Dir, FileType, Mode, OFlags},
+    fs::{self, AtFlags, Dir, FileType, Gid, Mode, OFlags, Uid},
     io::Errno,
 };
 use std::{
@@ -37,6 +38,11 @@ pub(super) enum Trouble {
     Blocked(String),
     #[error("`{0}` has {1} bytes, more than is read; remove it, or keep it out of the folder")]
     Large(String, u64),
+    #[error(
+        "`{0}` belongs to user {uid} and group {gid}, and the server's user may not give a file to them; run trueup as a user that may, or give the file to the server's user and a group of its own",
+        uid = .1.uid, gid = .1.gid
+    )]
+    Owner(String, Rights),
     #[error("`{0}` may not be touched by the server's user; give it the right to")]
     Denied(String),
     /// It was written, and whether a crash would take it back is not known.
@@ -53,12 +59,19 @@ pub(super) enum Trouble {
 /// Makes a file or a folder last.
 pub(super) type Sync = Box<dyn Fn(BorrowedFd<'_>) -> Result<(), Errno> + Send + std::marker::Sync>;
 
+/// Gives a file to a user, where it is to be another, and to a group.
+pub(super) type Own = Box<dyn Fn(BorrowedFd<'_>, Option<u32>, u32) -> Result<(), Errno> + Send + std::marker::Sync>;
+
 pub(super) struct Folder {
     root: PathBuf,
     /// The largest file that is read.
     most: u64,
     /// Makes a file, or what stands in a folder, last; tests put one here that fails or waits.
     pub(super) sync: Sync,
+    /// Gives a file to a user and a group; tests put one here that may not.
+    pub(super) own: Own,
+    /// What new files may be used for.
+    pub(super) mode: u32,
     /// Keys whose folder could not be synced after they were written or removed: before they are read, it must be.
     unsure: Mutex<BTreeSet<String>>,
 }
@@ -80,8 +93,9 @@ pub(super) enum End {
 const FOLDER: OFlags = OFlags::RDONLY.union(OFlags::DIRECTORY).union(OFlags::NOFOLLOW).union(OFlags::CLOEXEC);
 
 impl Folder {
-    pub fn new(root: PathBuf, most: u64) -> Self {
-        Self { root, most, sync: Box::new(|file| fs::fsync(file)), unsure: Mutex::default() }
+    pub fn new(root: PathBuf, most: u64, mode: u32) -> Self {
+        let own: Own = Box::new(|file, user, group| fs::fchown(file, user.map(Uid::from_raw), Some(Gid::from_raw(group))));
+        Self { root, most, sync: Box::new(|file| fs::fsync(file)), own, mode, unsure: Mutex::default() }
     }
 
     /// Syncs a folder in which a key was just written or removed.
@@ -107,24 +121,38 @@ impl Folder {
         })
     }
 
+    /// An error where the folder itself cannot be listed.
+    pub fn is_there(&self) -> Result<(), Trouble> {
+        Dir::read_from(self.root()?.as_fd()).map(drop).map_err(|error| trouble(&self.root.display().to_string(), error))
+    }
+
     /// Goes down to the folder of a key. `make`: folders that are missing are made and synced, while that leave stands.
     pub(super) fn way(&self, above: &[&str], make: Option<&Leave>) -> Result<End, Trouble> {
         let mut folders = vec![self.root()?];
         for (depth, part) in above.iter().enumerate() {
             let here = &folders[depth];
             let path = || above[..=depth].join("/");
+            let mut new = false;
             if let Some(leave) = make {
                 if !leave.stands() {
                     return Err(Trouble::Over(path()));
                 }
-                match fs::mkdirat(here, *part, Mode::from_raw_mode(0o755)) {
-                    Ok(()) => (self.sync)(here.as_fd()).map_err(|error| trouble(&path(), error))?,
+                match fs::mkdirat(here, *part, Mode::from_raw_mode(of_folders(self.mode))) {
+                    Ok(()) => {
+                        new = true;
+                        (self.sync)(here.as_fd()).map_err(|error| trouble(&path(), error))?;
+                    }
                     Err(Errno::EXIST) => {}
                     Err(error) => return Err(trouble(&path(), error)),
                 }
             }
             match fs::openat(here, *part, FOLDER, Mode::empty()) {
-                Ok(next) => folders.push(next),
+                Ok(next) => {
+                    if new {
+                        made(self, next.as_fd(), here.as_fd(), of_folders(self.mode)).map_err(|error| trouble(&path(), error))?;
+                    }
+                    folders.push(next);
+                }
                 Err(Errno::NOENT) => return Ok(End::Missing),
                 Err(Errno::NOTDIR | Errno::LOOP) => {
                     let kind = fs::statat(here, *part, AtFlags::SYMLINK_NOFOLLOW).map(|stat| FileType::from_raw_mode(stat.st_mode));
@@ -155,7 +183,7 @@ impl Folder {
         self.read_at(way.last(), name, key).map(|found| found.map_or(Found::Absent, |(found, _)| found))
     }
 
-    pub(super) fn read_at(&self, folder: &OwnedFd, name: &str, key: &str) -> Result<Option<(Found, u32)>, Trouble> {
+    pub(super) fn read_at(&self, folder: &OwnedFd, name: &str, key: &str) -> Result<Option<(Found, Rights)>, Trouble> {
         let file = match fs::openat(folder, name, OFlags::RDONLY | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::CLOEXEC, Mode::empty()) {
             Ok(file) => file,
             Err(Errno::NOENT) => return Ok(None),
@@ -165,7 +193,7 @@ impl Folder {
         let stat = fs::fstat(&file).map_err(|error| trouble(key, error))?;
         match FileType::from_raw_mode(stat.st_mode) {
             FileType::RegularFile => {}
-            FileType::Directory => return Ok(Some((Found::Folder, stat.st_mode))),
+            FileType::Directory => return Ok(Some((Found::Folder, Rights::of(&stat)))),
             _ => return Err(Trouble::Blocked(key.to_owned())),
         }
         let mut bytes = Vec::new();
@@ -173,35 +201,81 @@ impl Folder {
         if bytes.len() as u64 > self.most {
             return Err(Trouble::Large(key.to_owned(), u64::try_from(stat.st_size).unwrap_or(u64::MAX)));
         }
-        Ok(Some((Found::File(bytes), stat.st_mode)))
+        Ok(Some((Found::File(bytes), Rights::of(&stat))))
     }
 
-    /// Every key with its bytes, sorted; links and what is no file are passed over.
-    pub fn all(&self) -> Result<Vec<(String, Vec<u8>)>, Trouble> {
-        let mut found = Vec::new();
-        let mut waiting = vec![(self.root()?, String::new())];
-        while let Some((folder, path)) = waiting.pop() {
-            for entry in Dir::read_from(folder.as_fd()).map_err(|error| trouble(&path, error))? {
-                let entry = entry.map_err(|error| trouble(&path, error))?;
+    /// Every file whose key starts so, and every one that could not be read; links and what is no file are passed over. Nothing else is looked at.
+    pub fn walk(&self, prefix: &str, mut each: impl FnMut(String, Result<(Vec<u8>, Rights), Trouble>)) -> Result<(), Trouble> {
+        let (above, start) = parts(prefix);
+        // No key has such a part, and none of these is a folder below the root.
+        if above.iter().any(|part| ["", ".", ".."].contains(part)) {
+            return Ok(());
+        }
+        let mut way = match self.way(&above, None) {
+            Ok(End::There(way)) => way,
+            Ok(End::Missing | End::File(_)) | Err(Trouble::Blocked(_)) => return Ok(()),
+            Err(other) => return Err(other),
+        };
+        let Some(last) = way.folders.pop() else { return Ok(()) };
+        let mut waiting = vec![(last, above.join("/"), start)];
+        while let Some((folder, path, start)) = waiting.pop() {
+            let entries = match Dir::read_from(folder.as_fd()).and_then(|entries| entries.collect::<Result<Vec<_>, _>>()) {
+                Ok(entries) => entries,
+                Err(error) => {
+                    each(path.clone(), Err(trouble(&path, error)));
+                    continue;
+                }
+            };
+            for entry in entries {
                 let Ok(name) = entry.file_name().to_str() else { continue };
-                if name == "." || name == ".." || name.starts_with(HALF_WRITTEN) {
+                if name == "." || name == ".." || name.starts_with(HALF_WRITTEN) || !name.starts_with(start) {
                     continue;
                 }
                 let key = if path.is_empty() { name.to_owned() } else { format!("{path}/{name}") };
                 match self.read_at(&folder, name, &key) {
-                    Ok(Some((Found::File(bytes), _))) => found.push((key, bytes)),
+                    Ok(Some((Found::File(bytes), rights))) => each(key, Ok((bytes, rights))),
                     Ok(Some((Found::Folder, _))) => match fs::openat(&folder, name, FOLDER, Mode::empty()) {
-                        Ok(below) => waiting.push((below, key)),
+                        Ok(below) => waiting.push((below, key, "")),
                         Err(Errno::NOENT | Errno::NOTDIR | Errno::LOOP) => {}
-                        Err(error) => return Err(trouble(&key, error)),
+                        Err(error) => each(key.clone(), Err(trouble(&key, error))),
                     },
                     Ok(Some((Found::Absent | Found::Below(_), _)) | None) | Err(Trouble::Blocked(_)) => {}
-                    Err(other) => return Err(other),
+                    Err(other) => each(key, Err(other)),
                 }
             }
         }
-        found.sort();
-        Ok(found)
+        Ok(())
+    }
+
+    /// Whether the folder of that name goes when these keys go: it holds their files, however deep, and nothing else.
+    pub fn goes_with(&self, key: &str, goes: &BTreeSet<&str>) -> Result<bool, Trouble> {
+        let End::There(mut way) = self.way(&key.split('/').collect::<Vec<_>>(), None)? else { return Ok(false) };
+        let mut waiting: Vec<(OwnedFd, String)> = way.folders.pop().into_iter().map(|folder| (folder, key.to_owned())).collect();
+        while let Some((folder, path)) = waiting.pop() {
+            let mut empty = true;
+            for entry in Dir::read_from(folder.as_fd()).map_err(|error| trouble(&path, error))? {
+                let entry = entry.map_err(|error| trouble(&path, error))?;
+                let name = entry.file_name().to_string_lossy();
+                if name == "." || name == ".." {
+                    continue;
+                }
+                empty = false;
+                let below = format!("{path}/{name}");
+                let kind = fs::statat(&folder, &*name, AtFlags::SYMLINK_NOFOLLOW).map(|stat| FileType::from_raw_mode(stat.st_mode));
+                match kind {
+                    Ok(FileType::RegularFile) if goes.contains(&*below) => {}
+                    Ok(FileType::Directory) => {
+                        let next = fs::openat(&folder, &*name, FOLDER, Mode::empty()).map_err(|error| trouble(&below, error))?;
+                        waiting.push((next, below));
+                    }
+                    _ => return Ok(false),
+                }
+            }
+            if empty {
+                return Ok(false);
+            }
+        }
+        Ok(true)
     }
 
     pub fn path(&self) -> &Path {
@@ -213,6 +287,11 @@ impl Way {
     pub fn last(&self) -> &OwnedFd {
         self.folders.last().expect("a way starts with the root")
     }
+}
+
+/// Whoever may read a folder's files may go into it.
+fn of_folders(mode: u32) -> u32 {
+    0o700 | mode & 0o066 | (mode & 0o044) >> 2
 }
 
 /// The folders above a key's file, and its name.

@@ -6,6 +6,7 @@
 mod driver;
 mod folder;
 mod probe;
+mod rights;
 mod write;
 
 pub use driver::{Config, Directory};

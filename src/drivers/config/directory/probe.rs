@@ -1,9 +1,15 @@
 //! What a folder lets be seen of itself without a write: whether it is there, may be read, may be written where granted, and has room.
 
-use super::folder::Folder;
+use super::{
+    folder::{Folder, Trouble},
+    rights::Rights,
+};
 use crate::{core::model::Str, ports::Exam};
 use rustix::fs::{Access, access, statvfs};
-use std::path::Path;
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    path::Path,
+};
 
 /// Below this a merge request of large values may not fit.
 const ROOM: u64 = 64 << 20;
@@ -13,14 +19,42 @@ pub(super) fn probe(target: &str, folder: &Folder, granted: &[Str]) -> Vec<Exam>
     let about = |what: &str| format!("target {target}: {what}");
     let root = folder.path();
     let mut exams = Vec::new();
-    match folder.all() {
-        Ok(all) => exams.push(Exam::ok(about("folder"), format!("{} can be read: {} keys", root.display(), all.len()))),
-        Err(trouble) => {
-            let text = trouble.to_string();
-            let (what, next) = text.split_once("; ").unwrap_or((&text, "run this as the server's user"));
-            exams.push(Exam::fail(about("folder"), what, next));
+    let (mut keys, mut unread, mut foreign) = (BTreeSet::new(), BTreeMap::new(), BTreeSet::new());
+    if let Err(trouble) = folder.is_there() {
+        exams.push(failed(about("folder"), &trouble));
+        return exams;
+    }
+    for pattern in granted.iter().map(|pattern| &**pattern) {
+        let each = |key: String, read: Result<(Vec<u8>, Rights), Trouble>| match read {
+            // One key is granted, and not what starts so.
+            _ if !pattern.ends_with('*') && key != pattern => {}
+            Ok((_, rights)) => {
+                if !rights.can_be_given() {
+                    foreign.insert(key.clone());
+                }
+                keys.insert(key);
+            }
+            Err(trouble) => drop(unread.insert(key, trouble)),
+        };
+        if let Err(trouble) = folder.walk(pattern.strip_suffix('*').unwrap_or(pattern), each) {
+            exams.push(failed(about("folder"), &trouble));
             return exams;
         }
+    }
+    match unread.first_key_value() {
+        None => exams.push(Exam::ok(about("folder"), format!("{} can be read: {} keys that are granted", root.display(), keys.len()))),
+        Some((_, first)) => {
+            exams.push(failed(about("folder"), first));
+            exams.extend(unread.values().skip(1).map(|trouble| failed(about("folder"), trouble)));
+        }
+    }
+    if let Some(first) = foreign.first() {
+        let said = format!("`{first}` and {} more belong to users and groups to whom this user may not be able to give what replaces them", foreign.len() - 1);
+        exams.push(Exam::warn(
+            about("owners"),
+            said,
+            "run the server as a user that may, or give the files to its user and a group of its own: changing them is refused otherwise",
+        ));
     }
     if granted.is_empty() {
         exams.push(Exam::warn(about("rights"), "no repository is granted anything here", "nothing to do, unless one should: add the target under `grants:`"));
@@ -39,6 +73,12 @@ pub(super) fn probe(target: &str, folder: &Folder, granted: &[Str]) -> Vec<Exam>
     }
     exams.extend(room(about("room"), root));
     exams
+}
+
+fn failed(about: String, trouble: &Trouble) -> Exam {
+    let text = trouble.to_string();
+    let (what, next) = text.split_once("; ").unwrap_or((&text, "run this as the server's user"));
+    Exam::fail(about, what, next)
 }
 
 fn room(about: String, root: &Path) -> Option<Exam> {

@@ -1,6 +1,9 @@
 //! Writing and removing the files of one act, while it may.
 
-use super::folder::{End, Folder, HALF_WRITTEN, Trouble, errno, parts, trouble};
+use super::{
+    folder::{End, Folder, HALF_WRITTEN, Trouble, errno, parts, trouble},
+    rights::{kept, made},
+};
 use crate::ports::Leave;
 use rustix::{
     fd::{AsFd, OwnedFd},
@@ -30,17 +33,19 @@ impl<'a> Writing<'a> {
     }
 
     /// Puts the bytes under the key. On return they are on disk, and at every instant before the key held the old bytes or the new ones.
-    pub fn put(&mut self, key: &str, bytes: &[u8]) -> Result<(), Trouble> {
+    ///
+    /// A file that is written over keeps owner, group and mode; a new one has them by rule: what is `sensitive` is not for others.
+    pub fn put(&mut self, key: &str, bytes: &[u8], sensitive: bool) -> Result<(), Trouble> {
         let mut round = 1;
         loop {
-            match self.put_once(key, bytes) {
+            match self.put_once(key, bytes, sensitive) {
                 Err(Trouble::Other(_, Errno::NOENT)) if round < ROUNDS => round += 1,
                 done => return done,
             }
         }
     }
 
-    fn put_once(&mut self, key: &str, bytes: &[u8]) -> Result<(), Trouble> {
+    fn put_once(&mut self, key: &str, bytes: &[u8], sensitive: bool) -> Result<(), Trouble> {
         let (above, name) = parts(key);
         let way = match self.folder.way(&above, Some(self.leave))? {
             End::There(way) => way,
@@ -48,14 +53,21 @@ impl<'a> Writing<'a> {
             End::File(path) => return Err(Trouble::Blocked(path)),
         };
         let folder = way.last();
-        // A file that is written over keeps who may read it.
-        let mode = self.folder.read_at(folder, name, key)?.map_or(0o644, |(_, mode)| mode & 0o7777);
+        let there = self.folder.read_at(folder, name, key)?;
         if self.swept.insert(above.join("/")) {
             sweep(folder);
         }
         self.stands(key)?;
         let half = Half::create(folder).map_err(|error| trouble(key, error))?;
-        half.fill(bytes, mode).and_then(|()| (self.folder.sync)(half.file.as_fd())).map_err(|error| trouble(key, error))?;
+        match there {
+            Some((_, rights)) => kept(self.folder, half.file.as_fd(), rights, key)?,
+            None => {
+                let mode = if sensitive { self.folder.mode & !0o007 } else { self.folder.mode };
+                made(self.folder, half.file.as_fd(), folder.as_fd(), mode).map_err(|error| trouble(key, error))?;
+            }
+        }
+        (&half.file).write_all(bytes).map_err(|error| trouble(key, errno(&error)))?;
+        (self.folder.sync)(half.file.as_fd()).map_err(|error| trouble(key, error))?;
         // Syncing may have taken longer than we may write.
         self.stands(key)?;
         half.becomes(name).map_err(|error| trouble(key, error))?;
@@ -104,11 +116,6 @@ impl<'a> Half<'a> {
         }
     }
 
-    fn fill(&self, bytes: &[u8], mode: u32) -> Result<(), Errno> {
-        (&self.file).write_all(bytes).map_err(|error| errno(&error))?;
-        fs::fchmod(&self.file, Mode::from_raw_mode(mode))
-    }
-
     fn becomes(mut self, name: &str) -> Result<(), Errno> {
         fs::renameat(self.folder, &*self.name, self.folder, name)?;
         self.moved = true;
@@ -142,9 +149,9 @@ fn sweep(folder: &OwnedFd) {
 
 #[cfg(test)]
 mod tests {
-    use super::{Errno, Folder, Trouble, Writing};
+    use super::{AsFd as _, Errno, Folder, Trouble, Writing, kept};
     use crate::{
-        drivers::config::directory::folder::Found,
+        drivers::config::directory::{folder::Found, rights::Rights},
         ports::{Cancel, Cx, Fut, SecretError, SecretText, Secrets},
     };
     use rustix::fs::{FileType, fstat};
@@ -167,22 +174,22 @@ mod tests {
     }
 
     fn cx(cancel: &Cancel) -> Cx<'static> {
-        Cx { fence: None, deadline: Instant::now() + Duration::from_secs(600), cancel: cancel.clone(), together: false, secrets: &Nobody }
+        Cx { fence: None, deadline: Instant::now() + Duration::from_secs(600), cancel: cancel.clone(), together: false, sensitive: &[], secrets: &Nobody }
     }
 
     #[test]
     fn what_could_not_be_synced_is_unsure_until_it_is() {
         let dir = tempfile::tempdir().unwrap();
-        let mut folder = Folder::new(dir.path().to_owned(), 100);
+        let mut folder = Folder::new(dir.path().to_owned(), 100, 0o644);
         folder.sync = Box::new(|file| {
             let is_folder = FileType::from_raw_mode(fstat(file).unwrap().st_mode) == FileType::Directory;
             if is_folder && BROKEN.get() { Err(Errno::IO) } else { Ok(()) }
         });
         let leave = cx(&Cancel::default()).leave();
         let mut writing = Writing::new(&folder, &leave);
-        writing.put("app/a", b"1").unwrap();
+        writing.put("app/a", b"1", false).unwrap();
         BROKEN.set(true);
-        assert!(matches!(writing.put("app/a", b"2"), Err(Trouble::Unsure(..))));
+        assert!(matches!(writing.put("app/a", b"2", false), Err(Trouble::Unsure(..))));
         assert!(matches!(folder.read("app/a"), Err(Trouble::Unsure(..))), "neither the old nor the new is sure");
         BROKEN.set(false);
         assert_eq!(folder.read("app/a").unwrap(), Found::File(b"2".to_vec()));
@@ -200,7 +207,7 @@ mod tests {
         let (go, may_go) = channel::<()>();
         // The first write waits once its bytes are in the file, the second goes through.
         let gate = Mutex::new(Some((at_it, may_go)));
-        let mut folder = Folder::new(dir.path().to_owned(), 100);
+        let mut folder = Folder::new(dir.path().to_owned(), 100, 0o644);
         folder.sync = Box::new(move |_| {
             let gate = gate.lock().unwrap().take();
             if let Some((at_it, may_go)) = gate {
@@ -213,16 +220,42 @@ mod tests {
         let cancel = Cancel::default();
         let first = {
             let (folder, leave) = (folder.clone(), cx(&cancel).leave());
-            std::thread::spawn(move || Writing::new(&folder, &leave).put("a", b"one"))
+            std::thread::spawn(move || Writing::new(&folder, &leave).put("a", b"one", false))
         };
         stands_at_it.recv().unwrap();
         let leave = cx(&Cancel::default()).leave();
-        Writing::new(&folder, &leave).put("a", b"two, and longer").unwrap();
+        Writing::new(&folder, &leave).put("a", b"two, and longer", false).unwrap();
         assert_eq!(folder.read("a").unwrap(), Found::File(b"two, and longer".to_vec()));
         cancel.cancel();
         drop(go);
         assert!(matches!(first.join().unwrap(), Err(Trouble::Over(_))));
         assert_eq!(folder.read("a").unwrap(), Found::File(b"two, and longer".to_vec()));
         assert_eq!(std::fs::read_dir(dir.path()).unwrap().count(), 1, "neither leaves anything half written");
+    }
+
+    #[test]
+    fn an_owner_that_cannot_be_kept_is_refused_and_a_group_that_cannot_be_given_reads_no_more_than_others() {
+        let dir = tempfile::tempdir().unwrap();
+        let mut folder = Folder::new(dir.path().to_owned(), 100, 0o644);
+        folder.own = Box::new(|_, _, _| Err(Errno::PERM));
+        let theirs = Rights { mode: 0o640, uid: 4242, gid: 4343 };
+        let file = std::fs::File::create(dir.path().join("a")).unwrap();
+        let refused = kept(&folder, file.as_fd(), theirs, "a").unwrap_err();
+        assert!(matches!(&refused, Trouble::Owner(key, rights) if key == "a" && *rights == theirs));
+        assert!(refused.to_string().starts_with("`a` belongs to user 4242 and group 4343, and the server's user may not give a file to them; run trueup as"), "{refused}");
+        // Whoever may give files away sees the whole of it: the file stays as it was, and nothing beside it.
+        if rustix::process::geteuid().is_root() {
+            std::os::unix::fs::chown(dir.path().join("a"), Some(4242), Some(4343)).unwrap();
+            let leave = cx(&Cancel::default()).leave();
+            assert!(matches!(Writing::new(&folder, &leave).put("a", b"1", false), Err(Trouble::Owner(..))));
+            assert_eq!((std::fs::read(dir.path().join("a")).unwrap(), std::fs::read_dir(dir.path()).unwrap().count()), (Vec::new(), 1));
+            // Into a folder of another group.
+            std::fs::create_dir(dir.path().join("d")).unwrap();
+            std::os::unix::fs::chown(dir.path().join("d"), None, Some(4343)).unwrap();
+            Writing::new(&folder, &leave).put("d/secret", b"1", true).unwrap();
+            Writing::new(&folder, &leave).put("d/plain", b"1", false).unwrap();
+            let mode = |name: &str| fstat(std::fs::File::open(dir.path().join(name)).unwrap()).unwrap().st_mode & 0o777;
+            assert_eq!((mode("d/secret"), mode("d/plain")), (0o600, 0o644));
+        }
     }
 }
