@@ -1,6 +1,6 @@
 //! The book of overrides: keeps them in a journal of their own, which any server over the store may write by comparing where it ends.
 
-use super::memory::Proven;
+use super::{faults, memory::Proven, world::World};
 use crate::{
     core::{
         drift::{Override, OverrideEvent, Overrides, WrittenOver},
@@ -28,6 +28,14 @@ pub struct OverrideBook {
     /// One write at a time, so that this server is never in its own way.
     writing: tokio::sync::Mutex<()>,
     news: tokio::sync::Notify,
+}
+
+/// Ends what a change has written over, once that is on disk.
+pub async fn settle(world: Arc<World>, mr: MrId) {
+    faults::point("overrides end");
+    if let Err(why) = world.overrides.settle().await {
+        tracing::warn!(change = %mr, "the overrides it ended are not kept as over, which is tried again: {why}");
+    }
 }
 
 impl OverrideBook {

@@ -9,7 +9,7 @@ use super::{
     looks::Looks,
     memory,
     orders::{self, Asker, Order, Unasked},
-    overrides::OverrideBook,
+    overrides::{self, OverrideBook},
     perform,
     replan::Questions,
     rounds,
@@ -378,13 +378,7 @@ impl Worker {
             tokio::spawn(rounds::look_all(self.world.clone(), self.desk.clone(), self.mr.clone()));
         }
         if ends {
-            let (world, mr) = (self.world.clone(), self.mr.clone());
-            tokio::spawn(async move {
-                faults::point("overrides end");
-                if let Err(why) = world.overrides.settle().await {
-                    tracing::warn!(change = %mr, "the overrides it ended are not kept as over, which is tried again: {why}");
-                }
-            });
+            tokio::spawn(overrides::settle(self.world.clone(), self.mr.clone()));
         }
         if matches!(card.phase, Phase::Restored | Phase::Merged) && self.change.sighting().is_some_and(|sighting| sighting.proposed.is_some()) {
             // What it proposed is gone, one way or the other: whoever proposed it looks again.
