@@ -52,6 +52,8 @@ impl Yard {
     /// The first commit of `main`, by root.
     pub fn first(&self, files: &[(&str, &str)]) {
         self.checkout.first(files);
+        // Gitea tells of a branch when its queue has come to the push.
+        assert!(crate::harness::wait_for(Duration::from_secs(60), || self.tip("main").is_some()), "the first push was never told");
     }
 
     pub fn ask(&self, who: &str, method: &str, path: &str, body: Value) -> Value {
