@@ -7,7 +7,7 @@ use super::{
     replan::{Asked, Question, replan},
     safe::Look,
     service::Service,
-    starting::{Starts, start},
+    starting::{Outdated, Starts, start},
     targets::{Owned, observe_all},
     worker::{Mail, Tokens},
     world::{Repository, World},
@@ -195,20 +195,26 @@ pub async fn owners_moved(world: &Arc<World>, mr: &MrId, into: Option<&Str>) -> 
 }
 
 /// Whether the merge request is not what the change knows any more: its base moved while nobody looked, say. Nothing starts on that.
-async fn outdated(hands: &Hands) -> Option<String> {
+async fn outdated(hands: &Hands) -> Option<Outdated> {
     if owners_moved(&hands.world, &hands.mr, hands.into.as_ref()).await {
-        return Some("what another repository or branch asks for has changed".to_owned());
+        return Some(Outdated { moved: false, why: "what another repository or branch asks for has changed".to_owned() });
     }
     let known = hands.known.as_ref()?;
     match sight(&hands.world, &hands.mr, Some(CommentId(u64::MAX))).await {
         // What is only told, and not judged, is no news.
-        Ok(now) => (Sighting { edited: Vec::new(), altered: None, ..now } != *known).then(|| "the merge request or its base moved since it was last looked at".to_owned()),
-        // The forge being away stops no run (I14); the branch itself is as near as the repository.
-        Err(error) if error.kind.passes() || error.kind == ForgeErrorKind::Stranger => {
-            hands.world.base(&hands.mr.repo).filter(|base| *base != known.base).map(|base| format!("base is {base} by now, and the forge does not answer"))
+        Ok(now) => {
+            let moved = now.base != known.base;
+            let why = || "the merge request or its base moved since it was last looked at".to_owned();
+            (Sighting { edited: Vec::new(), altered: None, ..now } != *known).then(|| Outdated { moved, why: why() })
         }
+        // The forge being away stops no run (I14); the branch itself is as near as the repository.
+        Err(error) if error.kind.passes() || error.kind == ForgeErrorKind::Stranger => hands
+            .world
+            .base(&hands.mr.repo)
+            .filter(|base| *base != known.base)
+            .map(|base| Outdated { moved: true, why: format!("base is {base} by now, and the forge does not answer") }),
         // It answers, and the merge request cannot be read: somebody may have seen to that.
-        Err(error) => Some(format!("the merge request cannot be read: {error}")),
+        Err(error) => Some(Outdated { moved: false, why: format!("the merge request cannot be read: {error}") }),
     }
 }
 

@@ -15,19 +15,28 @@ const LATE: u32 = 4;
 #[derive(Clone, Debug, Default)]
 pub struct Starts(Arc<AtomicU32>);
 
+/// Why nothing starts on what was planned.
+pub(super) struct Outdated {
+    /// Base moved, which another try in its own turn mends; anything else would keep others waiting for nothing.
+    pub moved: bool,
+    pub why: String,
+}
+
 /// Reads for a start what `read` reads, if nothing is `outdated`; else why nothing starts. From the fifth time on this process merges nothing into its branch while
 /// it plans anew and looks: then it starts, unless somebody else moves the branch.
-pub(super) async fn start<T>(turns: &Turns, mr: &MrId, starts: &Starts, outdated: impl Future<Output = Option<String>>, read: impl Future<Output = T>) -> Result<T, String> {
+pub(super) async fn start<T>(turns: &Turns, mr: &MrId, starts: &Starts, outdated: impl Future<Output = Option<Outdated>>, read: impl Future<Output = T>) -> Result<T, String> {
     let turn = if starts.0.load(Ordering::SeqCst) < LATE {
         None
     } else {
         let why = "base moved each time that it was about to start; it has its place among those that merge, and starts when its turn comes";
         Some(turns.take(mr).await.map_err(|_away| why.to_owned())?)
     };
-    if let Some(why) = outdated.await {
-        starts.0.fetch_add(1, Ordering::SeqCst);
-        // For the plan that follows, and the next try.
-        turn.into_iter().for_each(Turn::keep);
+    if let Some(Outdated { moved, why }) = outdated.await {
+        if moved {
+            starts.0.fetch_add(1, Ordering::SeqCst);
+            // For the plan that follows, and the next try.
+            turn.into_iter().for_each(Turn::keep);
+        }
         return Err(why);
     }
     let read = read.await;
@@ -40,6 +49,17 @@ mod tests {
     use super::*;
     use crate::core::model::RepoId;
     use std::sync::atomic::{AtomicBool, AtomicU64};
+
+    #[tokio::test]
+    async fn what_cannot_be_read_keeps_the_turn_from_nobody() {
+        let mr = |number| MrId { repo: RepoId::new("infra"), number };
+        let (turns, starts) = (Arc::new(Turns::default()), Starts::default());
+        let outdated = |moved| async move { Some(Outdated { moved, why: "it is not what was planned".to_owned() }) };
+        for moved in [true, true, true, true, false, false] {
+            assert!(start(&turns, &mr(1), &starts, outdated(moved), async {}).await.is_err());
+        }
+        assert!(turns.take(&mr(2)).await.is_ok(), "it is the next one's turn at once");
+    }
 
     #[tokio::test]
     async fn whoever_wants_to_start_does_after_a_few_plans_however_busy_its_branch_is_and_never_with_a_stale_one() {
@@ -73,7 +93,7 @@ mod tests {
                 }
                 turns.plans(&mr(1), false);
             }
-            let outdated = async { (now() != planned).then(|| "base moved".to_owned()) };
+            let outdated = async { (now() != planned).then(|| Outdated { moved: true, why: "base moved".to_owned() }) };
             if let Ok(at) = start(&turns, &mr(1), &starts, outdated, async { now() }).await {
                 assert_eq!(at, planned, "a stale plan never starts");
                 break;
