@@ -16,6 +16,8 @@ use std::collections::BTreeMap;
 struct Tally<'a> {
     changes: u64,
     deletes: u64,
+    /// Something is sent still. What is done is not refused because base has shrunk since.
+    sends: bool,
     /// The first delete, or the first change when there is none.
     place: &'a Place,
 }
@@ -73,7 +75,8 @@ fn budgets(scope: &Scope<'_>, deltas: &[Delta], sizes: &BTreeMap<(Str, Unit), u6
     let sent = deltas.iter().filter(|delta| writes(delta)).count() as u64;
     for delta in deltas.iter().filter(|delta| writes(delta) && delta.from.is_some() || done_before(scope, delta)) {
         let unit = (scope.kinds)(&delta.id).unit(&delta.id);
-        let tally = tallies.entry((delta.id.target.clone(), unit)).or_insert(Tally { changes: 0, deletes: 0, place: &delta.place });
+        let tally = tallies.entry((delta.id.target.clone(), unit)).or_insert(Tally { changes: 0, deletes: 0, sends: false, place: &delta.place });
+        tally.sends |= writes(delta);
         tally.changes += 1;
         if delta.to.is_none() {
             if tally.deletes == 0 {
@@ -90,7 +93,7 @@ fn budgets(scope: &Scope<'_>, deltas: &[Delta], sizes: &BTreeMap<(Str, Unit), u6
         faults.push(Refusal::new(RefusalKind::Budget, what).at(place).advice("split the merge request, or raise `policy.budgets.writes` on base first"));
     }
     let mut counted = None;
-    for ((target, unit), tally) in &tallies {
+    for ((target, unit), tally) in tallies.iter().filter(|(_, tally)| tally.sends) {
         let key = (target.clone(), unit.clone());
         let size = match sizes.get(&key) {
             Some(size) => *size,

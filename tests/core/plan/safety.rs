@@ -28,6 +28,23 @@ fn too_many_changes_in_a_unit_are_refused() {
 }
 
 #[test]
+fn a_change_amended_in_pieces_has_one_budget_and_what_is_done_is_not_refused() {
+    let amended = |kept: usize, done: usize| {
+        let mut world = World::new(&boxes(0..20), &boxes(kept..20));
+        for n in 0..done {
+            let gone = format!("box/t{n:02}");
+            world = world.live(&gone, None);
+            world.ours.insert(id(&gone), None);
+        }
+        world
+    };
+    amended(6, 4).plan();
+    assert_eq!(amended(7, 4).refused()[0].kind, RefusalKind::Budget, "four are gone and three more would go");
+    // Base or policy changed after it ran.
+    amended(7, 7).plan();
+}
+
+#[test]
 fn small_units_and_new_resources_are_free_of_percentages() {
     World::new(&boxes(0..9), "").plan();
     World::new(&boxes(0..10), &boxes(0..100)).plan();
