@@ -91,8 +91,8 @@ impl Row {
             // What it saw is too old to say anything about now.
             return self.lose();
         }
-        // Two silences, neither of them too long, are a gap together.
-        if !self.held && self.good_at.is_some_and(|last| (asked - last).0 > self.gap().0) {
+        // Two silences, neither of them too long, are a gap together; one is none, however late the timers are.
+        if !self.held && self.good_at.is_some_and(|last| (asked - last).0 > self.gap().0.saturating_add(self.every.0 / 2)) {
             self.good = 0;
         }
         self.good_at = Some(at);
