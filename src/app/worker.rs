@@ -326,7 +326,8 @@ impl Worker {
             }
             return Ok(());
         }
-        let order = orders::read(&self.world.store, n).await.map_err(|error| error.to_string())?;
+        // A number that is free is used again, by another replica for another change even.
+        let order = orders::read(&self.world.store, n).await.map_err(|error| error.to_string())?.filter(|order| order.mr == self.mr);
         match (self.unasked.take(n), answer) {
             (Some(said), Some(answer)) if order.is_none() => drop(answer.send(said)),
             (_, answer) => self.hear(heard, n, order, answer),
@@ -335,8 +336,7 @@ impl Worker {
     }
 
     fn hear(&self, heard: &mut Heard, n: u64, order: Option<Order>, answer: Option<oneshot::Sender<Answer>>) {
-        // A number that is free is used again, by another replica for another change even.
-        if let Some(Order { mr: _, by, right, command, plan, asker }) = order.filter(|order| order.mr == self.mr) {
+        if let Some(Order { mr: _, by, right, command, plan, asker }) = order {
             heard.inputs.push(Input::Command { by, right, command, plan });
             heard.asked.push((answer, asker));
             heard.taken.push(n);

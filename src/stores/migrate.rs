@@ -39,7 +39,7 @@ pub struct Migrated {
     pub written: u64,
 }
 
-/// Why a migration stopped. Nothing is lost: the old store is as it was.
+/// Why a migration stopped. Nothing is lost: one of the two stores is whole.
 #[derive(Debug, thiserror::Error)]
 pub enum MigrateError {
     #[error("{0}")]

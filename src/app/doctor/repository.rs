@@ -126,7 +126,7 @@ fn owners(repo: &Repository, tree: &TreeId, about: &str) -> Result<Vec<Exam>, Re
         let said = format!("policy asks them, and there is no file of them (`{}`)", repo.people.dialect.places().join("`, `"));
         return Ok(vec![Exam::warn(about, said, "add one, or take `codeowners` out of `policy.approvals`")]);
     };
-    let mut exams: Vec<Exam> = found.faults.iter().map(|fault| Exam::warn(about, fault.to_string(), "mend the line; until then it asks nobody")).collect();
+    let mut exams: Vec<Exam> = found.faults.iter().map(|fault| Exam::warn(about, fault.to_string(), "mend the line")).collect();
     let nobody = found.owners().into_iter().filter_map(|owner| repo.people.nobody(owner));
     exams.extend(nobody.map(|mail| Exam::warn(about, format!("nobody is known by `{mail}`"), "give somebody this address under `emails:` in the server's configuration")));
     if exams.is_empty() {

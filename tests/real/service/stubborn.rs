@@ -69,11 +69,14 @@ impl Stubborn {
     pub fn merged_once(&mut self, at: &str, merges: u64) {
         let (work, url) = (self.world.work(), self.world.url("ana"));
         // What was told as merged may have died since.
+        let started = Instant::now();
         loop {
             self.revive();
-            if self.world.git(&work, &["fetch", "-q", &url, "+main:refs/remotes/origin/main"]).code == 0 {
+            let said = self.world.git(&work, &["fetch", "-q", &url, "+main:refs/remotes/origin/main"]);
+            if said.code == 0 {
                 break;
             }
+            assert!(started.elapsed() < Duration::from_secs(180), "{at}: main is not told: {}", said.err);
         }
         let counted = self.world.git(&work, &["rev-list", "--merges", "--count", "origin/main"]).ok();
         assert_eq!(counted.trim(), merges.to_string(), "{at}: merged exactly once");
