@@ -42,6 +42,8 @@ pub struct Change {
     pub(super) vouched: Option<CommitId>,
     /// Since when the head is known that was last seen.
     pub(super) head_since: Option<Time>,
+    /// Whether the merge under way only reads back what became of an earlier one.
+    pub(super) reads: bool,
 
     // The plan and its approvals.
     pub(super) asked: Option<PlanAsk>,
@@ -201,6 +203,7 @@ impl Change {
             published: None,
             spent: None,
             head_since: None,
+            reads: false,
             spoken: Vec::new(),
             said_start: false,
             refusals: Vec::new(),

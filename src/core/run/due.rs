@@ -83,7 +83,8 @@ impl Change {
             }
             Due::Probe(step, key) => self.probe_under_way(step, key).map(|(n, probe)| Effect::Probe { n, probe: Box::new(probe) }),
             Due::Merge => {
-                let open = self.sighting.as_ref().is_none_or(|seen| seen.state == MrState::Open);
+                // One that was asked to read back merges nothing, even where it is open again by now: no gate was asked.
+                let open = !self.reads && self.sighting.as_ref().is_none_or(|seen| seen.state == MrState::Open);
                 self.merge.as_ref().map(|pin| Effect::Merge(reissue(&self.mr, pin, open)))
             }
             Due::Reply(to) => {
@@ -213,7 +214,7 @@ impl Change {
         let timer = timer.filter(|_| self.running).map(|(at, _)| *at);
         let replan = self.replan_at.map(|(at, _)| at).into_iter().chain(self.page_at()).min();
         // A timer that nothing would answer must not ring: it would ring for ever.
-        let merge = self.merge_again.filter(|_| !self.look && (self.lost().is_some() || self.stage == Phase::Merging && self.paused.is_none()));
+        let merge = self.merge_again.filter(|_| !self.look && (self.lost().is_some() || self.stage == Phase::Merging && self.window.is_some() && self.paused.is_none()));
         let held = self.held_until.filter(|_| self.paused.is_none());
         [timer, replan, self.start_again, merge, self.sample_at(), self.probe_at(), self.step_health_at(), held].into_iter().flatten().min().map(|at| at.max(self.clock))
     }

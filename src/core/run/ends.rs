@@ -72,7 +72,7 @@ impl Change {
     }
 
     pub(super) fn merge_answered(&mut self, answer: &MergeAnswer, pin: &Pin, at: Time) {
-        let read_back = self.sighting.as_ref().is_some_and(|seen| seen.state != MrState::Open);
+        let read_back = self.reads || self.sighting.as_ref().is_some_and(|seen| seen.state != MrState::Open);
         self.sent = match answer {
             MergeAnswer::Merged { .. } | MergeAnswer::Elsewhere { .. } | MergeAnswer::Refused { transient: false, .. } => None,
             // It is merged or closed, and not by this.

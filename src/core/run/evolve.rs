@@ -240,7 +240,9 @@ impl Change {
                 let again = self.lost() == Some(&**pin);
                 must(self.merge.is_none() && (self.stage == Phase::Merging || again), "one merge at a time, from the merge gate or to read one back")?;
                 self.tell(*at);
-                self.stage = Phase::Merging;
+                self.reads = again;
+                // What was aborted stays so while it is read back.
+                self.stage = if self.aborted { self.stage } else { Phase::Merging };
                 (self.merge, self.merge_again, self.merge_after) = (Some((**pin).clone()), None, None);
                 (self.held, self.held_until) = (Vec::new(), None);
             }
@@ -466,7 +468,7 @@ impl Change {
         let back = |at: Time| Time(at.0.saturating_sub_unsigned(by.0));
         self.clock = now;
         self.replan_at = self.replan_at.map(|(at, restore)| (back(at), restore));
-        self.start_again = self.start_again.map(back);
+        (self.start_again, self.spent, self.head_since) = (self.start_again.map(back), self.spent.map(back), self.head_since.map(back));
         self.merge_again = self.merge_again.map(back);
         self.idle_since = self.idle_since.map(back);
         self.ledger.clock_back(by);

@@ -7,6 +7,7 @@ use crate::core::{
     review::{Answer, Command, Comment, CommentId, MrState, Phase, Sighting, Upshot, command, words::list},
     run::{Event, PlanWhy, Stop},
 };
+use std::collections::BTreeSet;
 
 /// Commands of one comment that are heard. More in one breath is no person's, and each is answered and kept in the journal.
 const COMMANDS: usize = 20;
@@ -33,7 +34,7 @@ impl Pass<'_> {
             self.merged_on_the_way_back();
         }
         self.reviews();
-        let mut old = Vec::new();
+        let mut old = BTreeSet::new();
         for comment in &sighting.comments {
             match self.change.heard.is_none_or(|heard| heard < comment.id) {
                 // Said to a server that is no more, or to nobody: what it was about is long over.
@@ -45,10 +46,9 @@ impl Pass<'_> {
                 false => {}
             }
         }
-        if !old.is_empty() {
-            old.dedup();
-            old.truncate(COMMANDS);
-            let text = format!("Said here before this server knew of the merge request, and not carried out: {}. Say again what still holds.", list(&old, "and"));
+        if !old.is_empty() && sighting.state == MrState::Open {
+            let old: Vec<Str> = old.into_iter().collect();
+            let text = format!("Said here before this server knew of the merge request, and not carried out by it: {}. Say again what still holds.", list(&old, "and"));
             self.emit(Event::Replying { to: CommentId::NOBODY, text, overrides: Vec::new(), upshot: None });
         }
         self.consider_plan();
@@ -86,6 +86,16 @@ impl Pass<'_> {
 
     /// A command in a comment; `None`: it is answered later. One about a plan is of the plan that stood when it was written, never of a newer one.
     fn said_in(&mut self, comment: &Comment, said: &Command) -> Option<Answer> {
+        // What would vouch for the head that is seen now.
+        let vouches = matches!(said, Command::Plan | Command::Retry) || matches!(said, Command::Approve { .. }) && self.change.stage == Phase::Failed;
+        if vouches && let Some(head) = self.unseen_head(comment) {
+            return Some(Answer::HeadIsNew { head });
+        }
+        if let (Command::Approve { digest: Some(_), .. }, Some(now)) = (said, self.change.digest())
+            && self.change.spent.is_some_and(|spent| comment.at < spent)
+        {
+            return Some(Answer::NotRead { now });
+        }
         if let Command::Approve { digest: None, steps } = said {
             return self.approve_shown(comment, steps);
         }
@@ -93,11 +103,6 @@ impl Pass<'_> {
             && let Some(desk) = self.change.desk.as_ref().filter(|desk| desk.at > comment.at)
         {
             return Some(Answer::PlanChanged { command: said.verb().to_owned(), now: Some(desk.digest) });
-        }
-        if matches!(said, Command::Plan)
-            && let Some(head) = self.unseen_head(comment)
-        {
-            return Some(Answer::HeadIsNew { head });
         }
         Some(self.command(&comment.by, comment.right, said))
     }
