@@ -34,6 +34,15 @@ pub struct House {
     edit: Box<dyn Fn(String) -> String>,
 }
 
+impl Drop for House {
+    fn drop(&mut self) {
+        // A replica that is held does not end.
+        for at in 0..self.replicas.len() {
+            let _not_held = fs::remove_file(self.world.dir.path().join(format!("hold-{at}")));
+        }
+    }
+}
+
 impl House {
     pub fn start(count: usize) -> Self {
         Self::start_over(count, EtcdServer::open(&[]))

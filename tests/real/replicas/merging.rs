@@ -43,34 +43,6 @@ fn a_replica_stopped_right_before_its_merge_merges_nothing_after_another_took_ov
 }
 
 #[test]
-fn two_replicas_merge_into_one_branch_one_after_the_other() {
-    let mut house = House::start(2);
-    house.kill(1);
-    house.holds_at(0, "merge checked");
-    house.fetch_from_here();
-    let first = house.propose_address("first", "192.0.2.1", "192.0.2.77");
-    house.reaches(first, "awaiting_approval");
-    house.serve(1);
-    house.speak_to(1);
-    house.fetch_from_here();
-    let second = house.propose_address("second", "192.0.2.2", "192.0.2.78");
-    house.reaches(second, "awaiting_approval");
-    assert_eq!((house.owner(first), house.owner(second)), (Some(0), Some(1)));
-    house.world.approve(first);
-    house.is_held(0, "merge checked");
-    house.world.approve(second);
-    let says = |house: &House| house.world.show(second)["waits_for"].as_str().unwrap_or_default().to_owned();
-    house.until("it says whom it waits for", || says(&house).contains("waits for its turn to merge: `another replica (pid "));
-    house.fetch_from_here();
-    assert_eq!((house.merges().as_str(), house.phase(second).as_str()), ("0", "merging"), "the first merges still");
-    house.let_go(0);
-    house.reaches(first, "merged");
-    house.reaches(second, "merged");
-    house.fetch_from_here();
-    assert_eq!(house.merges(), "2");
-}
-
-#[test]
 fn of_two_repositories_at_two_replicas_that_claim_a_record_at_once_one_gets_it() {
     let mut house = House::start_in(shared(), 2, EtcdServer::open(&[]), |text| text);
     house.fetch_from_here();
