@@ -204,8 +204,8 @@ async fn outdated(hands: &Hands) -> Option<Outdated> {
         // What is only told, and not judged, is no news.
         Ok(now) => {
             let moved = now.base != known.base;
-            let why = || "the merge request or its base moved since it was last looked at".to_owned();
-            (Sighting { edited: Vec::new(), altered: None, ..now } != *known).then(|| Outdated { moved, why: why() })
+            let same = Sighting { edited: Vec::new(), altered: None, ..now } == *known;
+            (!same).then(|| Outdated { moved, why: "the merge request or its base moved since it was last looked at".to_owned() })
         }
         // The forge being away stops no run (I14); the branch itself is as near as the repository.
         Err(error) if error.kind.passes() || error.kind == ForgeErrorKind::Stranger => hands

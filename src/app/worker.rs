@@ -390,8 +390,8 @@ impl Worker {
             match asked {
                 Some(asked) => drop(asked.send(answer)),
                 None => {
-                    self.unasked.keep(n, answer.clone());
                     asker.into_iter().for_each(|asker| self.desk.tell(asker, answer.clone()));
+                    self.unasked.keep(n, answer);
                 }
             }
         }

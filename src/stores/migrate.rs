@@ -72,9 +72,7 @@ impl Store {
             None => Ok(()),
         }
     }
-}
 
-impl Store {
     /// The store that this one was moved to.
     async fn moved_to(&self) -> Result<Option<String>, KvError> {
         Ok(self.at(&keys::moved()).await?.map(|row| String::from_utf8_lossy(&row.value).into_owned()))

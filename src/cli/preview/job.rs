@@ -86,7 +86,7 @@ impl Job {
         }
     }
 
-    /// The forge that it runs for, and how that is known; `None`: it is no job, or one that may run for several.
+    /// The forge that it runs for, and how that is known; `None`: it is no job.
     pub fn forge(&self) -> Option<(Dialect, &'static str)> {
         match (self.ci?, self.gitea) {
             (Ci::GitLab, _) => Some((Dialect::GitLab, "this is a job of GitLab CI")),

@@ -92,7 +92,7 @@ impl Pass<'_> {
             return Some(Answer::HeadIsNew { head });
         }
         if let (Command::Approve { digest: Some(_), .. }, Some(now)) = (said, self.change.digest())
-            && self.change.spent.is_some_and(|spent| comment.at < spent)
+            && self.change.is_spent(comment.at)
         {
             return Some(Answer::NotRead { now });
         }

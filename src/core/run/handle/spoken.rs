@@ -10,11 +10,16 @@ use crate::core::{
 impl Change {
     /// Whether whoever wrote then could read the plan on the desk; `None`: the forge does not show it yet, as far as is known.
     fn could_read(&self, at: Time) -> Option<bool> {
-        if self.spent.is_some_and(|spent| at < spent) {
+        if self.is_spent(at) {
             return Some(false);
         }
         let (published, since) = self.published?;
         (self.digest()? == published).then_some(since <= at)
+    }
+
+    /// Whether what was said then was for a run that was stopped since.
+    pub(super) fn is_spent(&self, at: Time) -> bool {
+        self.spent.is_some_and(|spent| at < spent)
     }
 
     /// Whether what was planned is of another head or base than what is refused now, so that nobody is shown it.
