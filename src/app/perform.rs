@@ -196,10 +196,11 @@ pub async fn owners_moved(world: &Arc<World>, mr: &MrId, into: Option<&Str>) -> 
 
 /// Whether the merge request is not what the change knows any more: its base moved while nobody looked, say. Nothing starts on that.
 async fn outdated(hands: &Hands) -> Option<Outdated> {
+    // A way back starts whatever became of the merge request and of what others ask for: it asks for nothing that could be theirs by now.
+    let known = hands.known.as_ref()?;
     if owners_moved(&hands.world, &hands.mr, hands.into.as_ref()).await {
         return Some(Outdated { moved: false, why: "what another repository or branch asks for has changed".to_owned() });
     }
-    let known = hands.known.as_ref()?;
     match sight(&hands.world, &hands.mr, Some(CommentId(u64::MAX))).await {
         // What is only told, and not judged, is no news.
         Ok(now) => {

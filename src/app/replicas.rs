@@ -13,7 +13,6 @@ use crate::{
 use serde::{Deserialize, Serialize};
 use std::{
     collections::{BTreeMap, BTreeSet},
-    sync::atomic::Ordering,
     time::Duration,
 };
 use tokio::sync::watch;
@@ -99,10 +98,7 @@ impl Attending {
         }
         world.board.hear(desk).await?;
         if round.is_multiple_of(ROLL_CALL) {
-            let halted = Service::kept_halt(world).await.map_err(failed)?;
-            if world.halted.swap(halted, Ordering::SeqCst) != halted {
-                desk.send_all(&Input::Halt(halted));
-            }
+            Service::hear_halt(world, desk).await.map_err(failed)?;
             let members: BTreeSet<String> = world.store.members().await.map_err(failed)?.into_iter().collect();
             metrics::gauge!("trueup_replicas").set(u32::try_from(members.len()).unwrap_or(u32::MAX));
             let left = self.members.difference(&members).count() > 0;

@@ -340,9 +340,15 @@ impl Service {
         }
     }
 
-    /// Whether the store keeps that the server is halted, for every replica.
-    pub async fn kept_halt(world: &World) -> Result<bool, KvError> {
-        Ok(world.store.row::<bool>(&Self::halt_row()).await?.is_some_and(|row| row.value))
+    /// Does as the store keeps: another replica may have been told to halt, or to go on.
+    pub(super) async fn hear_halt(world: &World, desk: &Desk) -> Result<(), KvError> {
+        // What is read here must not undo what this server is told meanwhile.
+        let _one_at_a_time = world.halting.lock().await;
+        let on = world.store.row::<bool>(&Self::halt_row()).await?.is_some_and(|row| row.value);
+        if world.halted.swap(on, Ordering::SeqCst) != on {
+            desk.send_all(&Input::Halt(on));
+        }
+        Ok(())
     }
 
     /// Does this replica's part among the others until told to stop; where there is one server alone there is none.
@@ -377,6 +383,7 @@ impl Service {
 
     /// Halts the server, or lifts the halt.
     pub(super) async fn set_halt(world: &World, desk: &Desk, on: bool) -> Result<(), KvError> {
+        let _one_at_a_time = world.halting.lock().await;
         // Kept first: a server that restarts stays halted, and workers that start later hear of it.
         world.store.write(Batch::new().set(&Self::halt_row(), &on)).await?.ok();
         world.halted.store(on, Ordering::SeqCst);

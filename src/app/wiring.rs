@@ -422,6 +422,7 @@ pub async fn service_over(server: config::Server, targets: Targets) -> anyhow::R
         trouble: Trouble::default(),
         news: News::default(),
         halted: AtomicBool::new(halted),
+        halting: tokio::sync::Mutex::new(()),
         url: server.url.clone().unwrap_or_default(),
     };
     let world = Arc::new(world);

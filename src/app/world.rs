@@ -57,6 +57,8 @@ pub struct World {
     pub kinds: Kinds,
     /// Whether new writes are stopped on the whole server.
     pub halted: AtomicBool,
+    /// Whoever reads or writes that holds it, so that what was read first is not done last.
+    pub halting: tokio::sync::Mutex<()>,
     /// What keeps journals from being written, while it does.
     pub trouble: Trouble,
     /// What the forge last showed.

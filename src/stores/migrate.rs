@@ -64,7 +64,7 @@ impl Store {
             return Err(busy(format!("this store is being filled from {from} and is not whole; run `trueup store migrate` again, it goes on where it was")));
         }
         if let Some(to) = self.moved_to().await? {
-            let next = "start the server with that configuration; what this store holds is of the past, and `trueup serve --reopen` serves from it all the same";
+            let next = "start the server with that configuration (if it says that its store is not whole, run `trueup store migrate` again); what this store holds is of the past, and `trueup serve --reopen` serves from it all the same";
             return Err(busy(format!("this store was moved to {to}; {next}")));
         }
         match self.at(&keys::closed()).await? {

@@ -98,9 +98,15 @@ fn name(server: &config::Server) -> String {
     match server.store.kind {
         config::StoreKind::Redb => format!("redb in {}", folder.display()),
         config::StoreKind::Sled => format!("sled in {}", folder.display()),
-        config::StoreKind::Etcd => format!("etcd at {} below `{}`", server.store.endpoints.join(", "), server.store.prefix),
+        config::StoreKind::Etcd => etcd_name(&server.store.endpoints, &server.store.prefix),
         config::StoreKind::Memory => "a store in memory".to_owned(),
     }
+}
+
+/// The same cluster whichever member is named first: a migration that goes on is of the same two stores.
+fn etcd_name(endpoints: &[Str], prefix: &str) -> String {
+    let endpoints: BTreeSet<&str> = endpoints.iter().map(|endpoint| endpoint.trim_end_matches('/')).collect();
+    format!("etcd at {} below `{prefix}`", endpoints.into_iter().collect::<Vec<_>>().join(", "))
 }
 
 /// The key space of the store.
@@ -180,4 +186,16 @@ pub async fn examine(server: &config::Server, secrets: &dyn Secrets) -> Option<E
         Err(error) if error.kind == KvErrorKind::Full => Exam::fail(about, error.to_string(), "until then nothing is started"),
         Err(error) => Exam::fail(about, error.to_string(), "check `store.endpoints`, `store.user` and that the members are up"),
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_store_has_one_name_in_whichever_order_its_members_are_told() {
+        let named = |endpoints: &[&str]| etcd_name(&endpoints.iter().map(|text| Str::from(*text)).collect::<Vec<_>>(), "trueup");
+        assert_eq!(named(&["http://b:2379/", "http://a:2379"]), named(&["http://a:2379", "http://b:2379"]));
+        assert_ne!(named(&["http://a:2379"]), named(&["http://b:2379"]));
+    }
 }

@@ -358,8 +358,11 @@ impl Change {
         }
         if ask.restore {
             self.take_up_again();
-            self.spend_approvals();
-            self.said_start = false;
+            // One that is only planned anew keeps what was said of it: approvals bind to what is written.
+            if ask.why != PlanWhy::Moved {
+                self.spend_approvals();
+                self.said_start = false;
+            }
         }
         (self.start_asked, self.start_again, self.replan_at, self.merge_again) = (None, None, None, None);
         (self.held, self.held_until) = (Vec::new(), None);

@@ -10,7 +10,7 @@ impl Change {
         if self.wrote() {
             self.ledger.given_up = std::mem::take(&mut self.ledger.written);
             self.freed = Some((by.clone(), reason.to_owned()));
-            if self.is_restore() && self.stage == Phase::AwaitingApproval {
+            if self.waits_to_go_back() {
                 (self.stage, self.desk) = (Phase::Failed, None);
             }
         }

@@ -1,6 +1,6 @@
 //! Providers of secrets: Vault's API as its documentation says it, and the real `sops`.
 
-mod sops;
+pub mod sops;
 pub mod twin;
 mod vault;
 

@@ -10,16 +10,16 @@ use trueup::{
 
 /// An age key pair of these tests alone.
 const PUBLIC: &str = "age1nqp84u7cwnp0dw85qf9f3sl4r7dw7xn0kta896zyspugfudz2dmsk32c6r";
-const KEY: &str = "AGE-SECRET-KEY-16PAYHHRDKWE8WQN5AMGZGPW5W7H74Q8TUC9DAS0A2U0X79Z4CDDSSQ7XER";
+pub const KEY: &str = "AGE-SECRET-KEY-16PAYHHRDKWE8WQN5AMGZGPW5W7H74Q8TUC9DAS0A2U0X79Z4CDDSSQ7XER";
 /// A well-formed key for which nothing was encrypted: another one's last characters would not pass its checksum.
 const NO_KEY: &str = "AGE-SECRET-KEY-1QQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQQ";
 
-fn program() -> PathBuf {
+pub fn program() -> PathBuf {
     crate::harness::built("sops", "3.13.3")
 }
 
 /// A folder with `name` encrypted.
-fn encrypted(name: &str, plain: &str) -> TempDir {
+pub fn encrypted(name: &str, plain: &str) -> TempDir {
     let folder = tempfile::tempdir().expect("a temporary folder");
     let path = folder.path().join(name);
     std::fs::create_dir_all(path.parent().expect("it stands in a folder")).expect("the folder is writable");

@@ -29,7 +29,7 @@ use trueup::{
 
 /// Answers each look with what it held when it was asked, and only when it is let go.
 #[derive(Default)]
-struct Late {
+pub(super) struct Late {
     title: Mutex<String>,
     waiting: Mutex<Vec<oneshot::Sender<()>>>,
 }
@@ -152,7 +152,7 @@ async fn settle() {
 }
 
 /// A world without targets and repositories.
-async fn world(forge: &Arc<Late>, kv: Arc<dyn Kv>) -> Arc<World> {
+pub(super) async fn world(forge: &Arc<Late>, kv: Arc<dyn Kv>) -> Arc<World> {
     let clock = Arc::new(TestClock::at(Time(1_000_000)));
     let store = Arc::new(Store::open(kv, "tests").await.expect("opens"));
     Arc::new(World {
@@ -178,6 +178,7 @@ async fn world(forge: &Arc<Late>, kv: Arc<dyn Kv>) -> Arc<World> {
         trouble: Trouble::default(),
         news: News::default(),
         halted: AtomicBool::new(false),
+        halting: tokio::sync::Mutex::new(()),
         url: "".into(),
     })
 }

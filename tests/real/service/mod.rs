@@ -1,6 +1,7 @@
 //! The whole service against a real name server.
 
 mod adopt;
+mod boardroom;
 pub mod branches;
 mod canary;
 mod centers;
@@ -12,10 +13,12 @@ mod doctor;
 mod drift;
 mod drift_mr;
 mod health;
+mod held;
 mod http;
 mod import;
 mod input;
 mod looks;
+mod moved;
 pub mod moves;
 mod others;
 mod overrides;

@@ -147,11 +147,16 @@ impl World {
 
     /// Starts the server and waits until it says that it listens.
     pub fn serve(&mut self) {
+        self.serve_with(&[]);
+    }
+
+    /// The same with more arguments.
+    pub fn serve_with(&mut self, more: &[&str]) {
         let config = self.config();
         // `env` becomes the program, so the process is the server's own.
         let config = config.display().to_string();
         let mut args: Vec<String> = self.env.iter().map(|(key, value)| format!("{key}={value}")).collect();
-        args.extend([TRUEUP, "serve", "--config", &config].map(str::to_owned));
+        args.extend([TRUEUP, "serve", "--config", &config].iter().chain(more).map(|arg| (*arg).to_owned()));
         let args: Vec<&str> = args.iter().map(String::as_str).collect();
         let server = Process::start("trueup", self.dir.path(), "env", &args);
         let port = self.port;
@@ -171,6 +176,11 @@ impl World {
         {
             Command::new("kill").args(["-9", &server.pid().to_string()]).status().expect("kill runs");
         }
+    }
+
+    /// The server's process.
+    pub fn pid(&self) -> u32 {
+        self.server.as_ref().map(Process::pid).expect("the server runs")
     }
 
     /// The most memory that the server had so far, in MiB.
@@ -326,6 +336,14 @@ impl World {
     pub fn say_by_api(&self, person: &str, path: &str, body: &serde_json::Value) -> (u16, String) {
         let url = format!("http://127.0.0.1:{}/api/v1/repos/{path}", self.port);
         answer(async { reqwest::Client::new().post(url).bearer_auth(format!("{person}-token")).json(body).send().await })
+    }
+
+    /// Brings a webhook of a forge; the status code.
+    pub fn deliver(&self, forge: &str, headers: &[(&'static str, &'static str)], body: &'static str) -> u16 {
+        let url = format!("http://127.0.0.1:{}/hooks/{forge}", self.port);
+        let request = reqwest::Client::new().post(url).header("content-type", "application/json").body(body);
+        let request = headers.iter().fold(request, |request, (name, value)| request.header(*name, *value));
+        answer(request.send()).0
     }
 
     /// Sets `ci/test` green on a head, as a CI's user would; the status code.

@@ -57,7 +57,7 @@ impl Pass<'_> {
         };
         let busy = change.running || change.asked.is_some() || change.stopping.is_some() || change.merge.is_some();
         if planned && !busy && !change.counts_on().is_disjoint(gone) {
-            self.replan(PlanWhy::Moved);
+            self.replan_same_way();
         }
     }
 
@@ -72,7 +72,7 @@ impl Pass<'_> {
         let busy = change.running || change.asked.is_some() || change.stopping.is_some() || change.merge.is_some();
         let trusted = change.sighting.as_ref().is_some_and(|seen| seen.author_trusted || change.vouched.as_ref() == Some(&seen.head));
         if judged && !busy && trusted {
-            self.replan(PlanWhy::Moved);
+            self.replan_same_way();
         }
     }
 

@@ -189,8 +189,12 @@ impl Pass<'_> {
         let tried = asked.or(change.answered.as_ref().map(|key| (&key.base, &key.head))).or(planned);
         let new_head = tried.is_none_or(|(_, known)| known != head);
         let new_base = change.retargeted || tried.is_none_or(|(known, _)| known != base);
-        let trusted = sighting.author_trusted || change.vouched.as_ref() == Some(head);
+        // A way back asks for nothing of the head, and so for nobody's word on it.
+        let back = change.waits_to_go_back();
+        let trusted = back || sighting.author_trusted || change.vouched.as_ref() == Some(head);
         let wanted = match change.stage {
+            // It is planned from what base asks for; a push is planned when it is over.
+            Phase::AwaitingApproval if back => new_base,
             // A run goes on over a new base: it is planned again at its end. A new head amends it.
             Phase::Rolling => new_head,
             Phase::Restoring | Phase::Merged | Phase::Paused => false,
@@ -207,7 +211,15 @@ impl Pass<'_> {
         if change.running {
             return self.stop(Stop::Amend);
         }
-        self.replan(PlanWhy::Moved);
+        self.replan_same_way();
+    }
+
+    /// Asks for the plan that waits for approval anew, whichever way it goes: nobody is shown another one under their hands than they asked for.
+    pub(super) fn replan_same_way(&mut self) {
+        let change = &*self.change;
+        let (Some(sighting), Some(desk)) = (&change.sighting, change.desk.as_ref().filter(|_| change.waits_to_go_back())) else { return self.replan(PlanWhy::Moved) };
+        let (base, head) = (sighting.base.clone(), desk.key.head.clone());
+        self.emit(Event::ReplanAsked { base, head, restore: true, why: PlanWhy::Moved, at: Some(self.now) });
     }
 
     /// Asks for a plan of what the forge shows now.

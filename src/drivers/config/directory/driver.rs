@@ -110,23 +110,27 @@ impl Inner {
         // What is no path below the folder is never looked for.
         if self.kind.holds(&want.id).is_ok() {
             let blocked = |what: String, advice: &str| Refusal::new(RefusalKind::Target, what).advice(advice);
-            match self.folder.read(key) {
-                Ok(Found::File(bytes)) => live = Some(value(&bytes)),
-                Ok(Found::Absent) => {}
-                Ok(Found::Folder) if want.merged.is_none() || self.folder.goes_with(key, goes).map_err(|trouble| self.error(&trouble, vec![want.id.clone()]))? => {}
-                Ok(Found::Folder) => {
+            match self.folder.look(key).map(|(found, foreign)| (found, foreign.map(|rights| Trouble::Owner(key.to_owned(), rights)))) {
+                Ok((Found::File(bytes), foreign)) => {
+                    live = Some(value(&bytes));
+                    // What would be refused when it is written is refused before anybody approves it.
+                    if let (Some(trouble), Ok(Some(asked))) = (foreign, &merged)
+                        && live.as_ref() != Some(asked)
+                    {
+                        merged = Err(refused(&trouble));
+                    }
+                }
+                Ok((Found::Absent, _)) => {}
+                Ok((Found::Folder, _)) if want.merged.is_none() || self.folder.goes_with(key, goes).map_err(|trouble| self.error(&trouble, vec![want.id.clone()]))? => {}
+                Ok((Found::Folder, _)) => {
                     merged = Err(blocked(format!("`{key}` is a folder in {}", self.folder.path().display()), "rename the key, or remove what is in the folder first"))
                 }
-                Ok(Found::Below(file)) if want.merged.is_none() || goes.contains(&*file) => {}
-                Ok(Found::Below(file)) => {
+                Ok((Found::Below(file), _)) if want.merged.is_none() || goes.contains(&*file) => {}
+                Ok((Found::Below(file), _)) => {
                     let what = format!("`{file}` is a file in {}, and `{key}` would stand below it", self.folder.path().display());
                     merged = Err(blocked(what, "rename one of the two, or remove the file in the same merge request"));
                 }
-                Err(trouble @ (Trouble::Blocked(_) | Trouble::Large(..))) => {
-                    let text = trouble.to_string();
-                    let (what, advice) = text.split_once("; ").unwrap_or((&text, "look at it on the server"));
-                    merged = Err(blocked(what.to_owned(), advice));
-                }
+                Err(trouble @ (Trouble::Blocked(_) | Trouble::Large(..))) => merged = Err(refused(&trouble)),
                 Err(trouble) => return Err(self.error(&trouble, vec![want.id.clone()])),
             }
         }
@@ -204,13 +208,16 @@ impl Inner {
     }
 }
 
+fn refused(trouble: &Trouble) -> Refusal {
+    let text = trouble.to_string();
+    let (what, advice) = text.split_once("; ").unwrap_or((&text, "look at it on the server"));
+    Refusal::new(RefusalKind::Target, what).advice(advice)
+}
+
 fn failed(trouble: &Trouble) -> Item {
     let why = trouble.to_string();
     match trouble {
-        Trouble::Blocked(_) | Trouble::Large(..) | Trouble::Owner(..) => {
-            let (what, advice) = why.split_once("; ").unwrap_or((&why, "look at it on the server"));
-            Item::Refused(Refusal::new(RefusalKind::Target, what).advice(advice))
-        }
+        Trouble::Blocked(_) | Trouble::Large(..) | Trouble::Owner(..) => Item::Refused(refused(trouble)),
         Trouble::NoRoot(_) | Trouble::Denied(_) => Item::Failed { transient: false, why },
         // It stands there, and nobody knows whether it stays: reading tells what it came to.
         Trouble::Unsure(..) => Item::Unknown,
@@ -287,5 +294,30 @@ impl Census for Directory {
             let broken = |what| ObserveError { target: self.inner.target.clone(), what, kind: ObserveErrorKind::Broken, about: Vec::new() };
             self.blocking(move |inner| inner.list(&prefix)).await.map_err(broken)?
         })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_owner_that_cannot_be_kept_is_refused_when_it_is_planned_and_what_is_only_read_or_removed_is_not() {
+        let dir = tempfile::tempdir().unwrap();
+        std::fs::write(dir.path().join("a"), b"1").unwrap();
+        let asks = |gives: fn(Rights, Option<Rights>) -> bool, merged: Option<&[u8]>| {
+            let mut folder = Folder::new(dir.path().to_owned(), 100, 0o644);
+            folder.gives = gives;
+            let inner = Directory::over("files", folder).inner;
+            let want = Want { id: key_id("files", "a"), base: Some(value(b"1")), merged: merged.map(value), ours: None };
+            let Reading::Seen { live, merged, .. } = inner.see(&[want]).unwrap().remove(0).reading else { panic!("it was read") };
+            assert_eq!(live, Some(value(b"1")));
+            merged
+        };
+        let refused = asks(|_, _| false, Some(b"2")).unwrap_err();
+        assert!(refused.to_string().contains("`a` belongs to user"), "{refused}");
+        assert_eq!(asks(|_, _| false, Some(b"1")), Ok(Some(value(b"1"))));
+        assert_eq!(asks(|_, _| false, None), Ok(None));
+        assert_eq!(asks(|_, _| true, Some(b"2")), Ok(Some(value(b"2"))));
     }
 }

@@ -1,6 +1,9 @@
 //! Files below one folder, reached step by step so that no link leads out of it.
 
-use super::rights::{Rights, made};
+use super::{
+    rights::{Rights, made},
+    write::Half,
+};
 use crate::ports::Leave;
 use rustix::{
     fd::{AsFd, BorrowedFd, OwnedFd},
@@ -70,6 +73,8 @@ pub(super) struct Folder {
     pub(super) sync: Sync,
     /// Gives a file to a user and a group; tests put one here that may not.
     pub(super) own: Own,
+    /// Whether a new file can be given those rights, in a folder with these; tests put one here that says no.
+    pub(super) gives: fn(Rights, Option<Rights>) -> bool,
     /// What new files may be used for.
     pub(super) mode: u32,
     /// Keys whose folder could not be synced after they were written or removed: before they are read, it must be.
@@ -95,7 +100,7 @@ const FOLDER: OFlags = OFlags::RDONLY.union(OFlags::DIRECTORY).union(OFlags::NOF
 impl Folder {
     pub fn new(root: PathBuf, most: u64, mode: u32) -> Self {
         let own: Own = Box::new(|file, user, group| fs::fchown(file, user.map(Uid::from_raw), Some(Gid::from_raw(group))));
-        Self { root, most, sync: Box::new(|file| fs::fsync(file)), own, mode, unsure: Mutex::default() }
+        Self { root, most, sync: Box::new(|file| fs::fsync(file)), own, gives: Rights::can_be_given, mode, unsure: Mutex::default() }
     }
 
     /// Syncs a folder in which a key was just written or removed.
@@ -132,27 +137,16 @@ impl Folder {
         for (depth, part) in above.iter().enumerate() {
             let here = &folders[depth];
             let path = || above[..=depth].join("/");
-            let mut new = false;
-            if let Some(leave) = make {
+            let mut next = fs::openat(here, *part, FOLDER, Mode::empty());
+            if let (Some(leave), Err(Errno::NOENT)) = (make, &next) {
                 if !leave.stands() {
                     return Err(Trouble::Over(path()));
                 }
-                match fs::mkdirat(here, *part, Mode::from_raw_mode(of_folders(self.mode))) {
-                    Ok(()) => {
-                        new = true;
-                        (self.sync)(here.as_fd()).map_err(|error| trouble(&path(), error))?;
-                    }
-                    Err(Errno::EXIST) => {}
-                    Err(error) => return Err(trouble(&path(), error)),
-                }
+                self.make(here, part).map_err(|error| trouble(&path(), error))?;
+                next = fs::openat(here, *part, FOLDER, Mode::empty());
             }
-            match fs::openat(here, *part, FOLDER, Mode::empty()) {
-                Ok(next) => {
-                    if new {
-                        made(self, next.as_fd(), here.as_fd(), of_folders(self.mode)).map_err(|error| trouble(&path(), error))?;
-                    }
-                    folders.push(next);
-                }
+            match next {
+                Ok(next) => folders.push(next),
                 Err(Errno::NOENT) => return Ok(End::Missing),
                 Err(Errno::NOTDIR | Errno::LOOP) => {
                     let kind = fs::statat(here, *part, AtFlags::SYMLINK_NOFOLLOW).map(|stat| FileType::from_raw_mode(stat.st_mode));
@@ -164,8 +158,29 @@ impl Folder {
         Ok(End::There(Way { folders }))
     }
 
+    /// Makes a folder and makes it last; under its name it has its group and mode from the first moment, whenever this process dies.
+    fn make(&self, here: &OwnedFd, part: &str) -> Result<(), Errno> {
+        let half = Half::folder(here)?;
+        made(self, half.file.as_fd(), here.as_fd(), of_folders(self.mode))?;
+        match half.becomes(part) {
+            Ok(()) => {}
+            // Somebody else was faster.
+            Err(Errno::EXIST | Errno::NOTEMPTY | Errno::NOTDIR) => return Ok(()),
+            Err(error) => return Err(error),
+        }
+        (self.sync)(here.as_fd()).inspect_err(|_| {
+            // The next write makes it anew: one that is found there is taken to last.
+            let _ = fs::unlinkat(here, part, AtFlags::REMOVEDIR);
+        })
+    }
+
     /// What stands where the key would be.
     pub fn read(&self, key: &str) -> Result<Found, Trouble> {
+        self.look(key).map(|(found, _)| found)
+    }
+
+    /// The same, and whose a file is where what replaces it cannot be given to them.
+    pub fn look(&self, key: &str) -> Result<(Found, Option<Rights>), Trouble> {
         let (above, name) = parts(key);
         let way = self.way(&above, None)?;
         // What was not made to last is not said to be there, or gone.
@@ -177,10 +192,15 @@ impl Folder {
         }
         let way = match way {
             End::There(way) => way,
-            End::Missing => return Ok(Found::Absent),
-            End::File(path) => return Ok(Found::Below(path)),
+            End::Missing => return Ok((Found::Absent, None)),
+            End::File(path) => return Ok((Found::Below(path), None)),
         };
-        self.read_at(way.last(), name, key).map(|found| found.map_or(Found::Absent, |(found, _)| found))
+        let Some((found, rights)) = self.read_at(way.last(), name, key)? else { return Ok((Found::Absent, None)) };
+        let foreign = matches!(found, Found::File(_)) && {
+            let above = fs::fstat(way.last()).ok().map(|stat| Rights::of(&stat));
+            !(self.gives)(rights, above)
+        };
+        Ok((found, foreign.then_some(rights)))
     }
 
     pub(super) fn read_at(&self, folder: &OwnedFd, name: &str, key: &str) -> Result<Option<(Found, Rights)>, Trouble> {
@@ -256,7 +276,8 @@ impl Folder {
             for entry in Dir::read_from(folder.as_fd()).map_err(|error| trouble(&path, error))? {
                 let entry = entry.map_err(|error| trouble(&path, error))?;
                 let name = entry.file_name().to_string_lossy();
-                if name == "." || name == ".." {
+                // What a dead process left goes with the last key.
+                if name == "." || name == ".." || name.starts_with(HALF_WRITTEN) {
                     continue;
                 }
                 empty = false;

@@ -29,7 +29,7 @@ pub(super) fn probe(target: &str, folder: &Folder, granted: &[Str]) -> Vec<Exam>
             // One key is granted, and not what starts so.
             _ if !pattern.ends_with('*') && key != pattern => {}
             Ok((_, rights)) => {
-                if !rights.can_be_given() {
+                if !rights.can_be_given(None) {
                     foreign.insert(key.clone());
                 }
                 keys.insert(key);

@@ -7,12 +7,16 @@ use rustix::{
     io::Errno,
     process,
 };
+use std::sync::OnceLock;
 
 /// Bits of a mode that are a file's own: all but its type.
 const OWN: u32 = 0o7777;
 
 /// A folder with this bit gives its group to what is made in it, and the bit to folders.
 const SET_GROUP: u32 = 0o2000;
+
+/// The capability to give files away, capabilities(7).
+const CAP_CHOWN: u64 = 1;
 
 /// Whose a file is, and who may do what with it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -27,12 +31,23 @@ impl Rights {
         Self { mode: stat.st_mode & OWN, uid: stat.st_uid, gid: stat.st_gid }
     }
 
-    /// Whether this process, which may not be told all it may, can surely give them to a file of its own.
-    pub fn can_be_given(self) -> bool {
-        let (user, group) = (process::geteuid(), process::getegid());
+    /// Whether this process, which may not be told all it may, can give them to a new file of its own, in that folder where it is known.
+    pub fn can_be_given(self, above: Option<Rights>) -> bool {
+        let of_the_folder = || above.is_some_and(|above| above.mode & SET_GROUP != 0 && above.gid == self.gid);
         let member = || process::getgroups().is_ok_and(|groups| groups.iter().any(|group| group.as_raw() == self.gid));
-        user.is_root() || user.as_raw() == self.uid && (group.as_raw() == self.gid || member())
+        let own = process::geteuid().as_raw() == self.uid && (process::getegid().as_raw() == self.gid || of_the_folder() || member());
+        own || gives_away()
     }
+}
+
+/// Whether this process may give files to any user and group; as far as is known where the system does not tell.
+fn gives_away() -> bool {
+    static MAY: OnceLock<bool> = OnceLock::new();
+    *MAY.get_or_init(|| {
+        let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
+        let held = status.lines().find_map(|line| u64::from_str_radix(line.strip_prefix("CapEff:")?.trim(), 16).ok());
+        held.map_or_else(|| process::geteuid().is_root(), |held| held & CAP_CHOWN != 0)
+    })
 }
 
 /// Gives a file what the one had that it will replace.

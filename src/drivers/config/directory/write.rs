@@ -82,6 +82,9 @@ impl<'a> Writing<'a> {
         fs::unlinkat(way.last(), name, AtFlags::empty()).map_err(|error| trouble(key, error))?;
         self.folder.settle(way.last(), key)?;
         for (depth, part) in above.iter().enumerate().rev() {
+            if self.leave.stands() && self.swept.insert(above[..=depth].join("/")) {
+                sweep(&way.folders[depth + 1]);
+            }
             // Not empty, or gone by another hand: either way it is not ours to remove. Nor is it when our time is over.
             if !self.leave.stands() || fs::unlinkat(&way.folders[depth], *part, AtFlags::REMOVEDIR).is_err() {
                 break;
@@ -92,22 +95,35 @@ impl<'a> Writing<'a> {
     }
 }
 
-/// A file that is being written, under a name that nobody else has or ever will; locked, so that others see that somebody is at it.
-struct Half<'a> {
-    folder: &'a OwnedFd,
+/// A file that is being written, or a folder that is being made, under a name that nobody else has or ever will; locked, so that others see that somebody is at it.
+pub(super) struct Half<'a> {
+    above: &'a OwnedFd,
     name: String,
-    file: File,
+    pub file: File,
     moved: bool,
 }
 
 impl<'a> Half<'a> {
-    fn create(folder: &'a OwnedFd) -> Result<Self, Errno> {
+    fn create(above: &'a OwnedFd) -> Result<Self, Errno> {
+        let flags = OFlags::WRONLY | OFlags::CREATE | OFlags::EXCL | OFlags::NOFOLLOW | OFlags::CLOEXEC;
+        Self::named(above, |name| fs::openat(above, name, flags, Mode::from_raw_mode(0o600)))
+    }
+
+    /// The same for a folder, which nobody else may go into yet.
+    pub fn folder(above: &'a OwnedFd) -> Result<Self, Errno> {
+        let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
+        Self::named(above, |name| {
+            fs::mkdirat(above, name, Mode::from_raw_mode(0o700))?;
+            fs::openat(above, name, flags, Mode::empty())
+        })
+    }
+
+    fn named(above: &'a OwnedFd, make: impl FnOnce(&str) -> Result<OwnedFd, Errno>) -> Result<Self, Errno> {
         let mut own = [0; 12];
         getrandom::fill(&mut own).map_err(|_| Errno::IO)?;
         let name = format!("{HALF_WRITTEN}{}", own.iter().map(|byte| format!("{byte:02x}")).collect::<String>());
-        let flags = OFlags::WRONLY | OFlags::CREATE | OFlags::EXCL | OFlags::NOFOLLOW | OFlags::CLOEXEC;
-        let file = fs::openat(folder, &*name, flags, Mode::from_raw_mode(0o600))?;
-        let half = Self { folder, name, file: File::from(file), moved: false };
+        let file = File::from(make(&name)?);
+        let half = Self { above, name, file, moved: false };
         match fs::flock(&half.file, FlockOperation::NonBlockingLockExclusive) {
             // Somebody took it for a left-over one in this very moment, and removes it.
             Err(Errno::WOULDBLOCK) => Err(Errno::NOENT),
@@ -116,8 +132,8 @@ impl<'a> Half<'a> {
         }
     }
 
-    fn becomes(mut self, name: &str) -> Result<(), Errno> {
-        fs::renameat(self.folder, &*self.name, self.folder, name)?;
+    pub fn becomes(mut self, name: &str) -> Result<(), Errno> {
+        fs::renameat(self.above, &*self.name, self.above, name)?;
         self.moved = true;
         Ok(())
     }
@@ -127,8 +143,15 @@ impl Drop for Half<'_> {
     fn drop(&mut self) {
         if !self.moved {
             // What is left of it is no key; that it could not even be removed changes nothing about the fault.
-            let _ = fs::unlinkat(self.folder, &*self.name, AtFlags::empty());
+            remove(self.above, &*self.name);
         }
+    }
+}
+
+/// Removes a half-written file, or a folder that was about to be one.
+fn remove(above: &OwnedFd, name: impl rustix::path::Arg + Copy) {
+    if fs::unlinkat(above, name, AtFlags::empty()).is_err() {
+        let _ = fs::unlinkat(above, name, AtFlags::REMOVEDIR);
     }
 }
 
@@ -142,7 +165,7 @@ fn sweep(folder: &OwnedFd) {
         }
         let Ok(file) = fs::openat(folder, name, OFlags::RDONLY | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::CLOEXEC, Mode::empty()) else { continue };
         if fs::flock(&file, FlockOperation::NonBlockingLockExclusive).is_ok() {
-            let _ = fs::unlinkat(folder, name, AtFlags::empty());
+            remove(folder, name);
         }
     }
 }
@@ -231,6 +254,54 @@ mod tests {
         assert!(matches!(first.join().unwrap(), Err(Trouble::Over(_))));
         assert_eq!(folder.read("a").unwrap(), Found::File(b"two, and longer".to_vec()));
         assert_eq!(std::fs::read_dir(dir.path()).unwrap().count(), 1, "neither leaves anything half written");
+    }
+
+    #[test]
+    fn a_folder_has_its_mode_under_its_name_from_the_first_moment_and_one_that_does_not_last_is_made_anew() {
+        let dir = tempfile::tempdir().unwrap();
+        // Whatever the process' own mask takes away, it is not what these folders have.
+        let mode = |path: &std::path::Path| std::os::unix::fs::PermissionsExt::mode(&std::fs::metadata(path).unwrap().permissions()) & 0o777;
+        let (path, seen) = (dir.path().join("app"), Arc::new(Mutex::new(Vec::new())));
+        let mut folder = Folder::new(dir.path().to_owned(), 100, 0o666);
+        let (at, told) = (path.clone(), seen.clone());
+        folder.sync = Box::new(move |_| {
+            let mut told = told.lock().unwrap();
+            told.push(mode(&at));
+            if told.len() == 1 { Err(Errno::IO) } else { Ok(()) }
+        });
+        let leave = cx(&Cancel::default()).leave();
+        assert!(matches!(Writing::new(&folder, &leave).put("app/a", b"1", false), Err(Trouble::Other(..))));
+        assert_eq!(std::fs::read_dir(dir.path()).unwrap().count(), 0, "what may not last is not left for the next one to find");
+        Writing::new(&folder, &leave).put("app/a", b"1", false).unwrap();
+        assert!(seen.lock().unwrap().iter().all(|mode| *mode == 0o777), "{seen:?}");
+        assert_eq!(std::fs::read(path.join("a")).unwrap(), b"1");
+    }
+
+    #[test]
+    fn what_a_dead_process_left_goes_with_the_last_key_and_is_in_no_plans_way() {
+        let dir = tempfile::tempdir().unwrap();
+        let folder = Folder::new(dir.path().to_owned(), 100, 0o644);
+        let leave = cx(&Cancel::default()).leave();
+        Writing::new(&folder, &leave).put("app/deep/a", b"1", false).unwrap();
+        for left in ["app/.trueup-0a", "app/deep/.trueup-0b"] {
+            std::fs::write(dir.path().join(left), b"half").unwrap();
+        }
+        std::fs::create_dir(dir.path().join("app/.trueup-0c")).unwrap();
+        assert!(folder.goes_with("app", &["app/deep/a"].into()).unwrap(), "the plan sees what a list shows");
+        assert!(!folder.goes_with("app", &["app/deep/b"].into()).unwrap());
+        // Somebody is at this one.
+        let busy = std::fs::File::create(dir.path().join("app/.trueup-0d")).unwrap();
+        rustix::fs::flock(&busy, rustix::fs::FlockOperation::NonBlockingLockExclusive).unwrap();
+        let mut writing = Writing::new(&folder, &leave);
+        writing.delete("app/deep/a").unwrap();
+        let left: Vec<_> = std::fs::read_dir(dir.path().join("app")).unwrap().map(|entry| entry.unwrap().file_name()).collect();
+        assert_eq!(left, [".trueup-0d"]);
+        drop(busy);
+        Writing::new(&folder, &leave).put("app/b", b"1", false).unwrap();
+        let mut writing = Writing::new(&folder, &leave);
+        writing.delete("app/b").unwrap();
+        writing.put("app", b"2", false).unwrap();
+        assert_eq!(folder.read("app").unwrap(), Found::File(b"2".to_vec()));
     }
 
     #[test]
