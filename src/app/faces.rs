@@ -8,15 +8,18 @@ use super::{
 };
 use crate::{
     core::{
-        model::MrId,
+        model::{Digest, MrId},
         review::{Face, Phase},
         run::{Card, Input},
     },
     ports::{Fence, Shown},
 };
-use std::sync::{
-    Arc,
-    atomic::{AtomicBool, AtomicU64, Ordering},
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicBool, AtomicU64, Ordering},
+    },
+    time::Duration,
 };
 use tokio::sync::{mpsc, watch};
 
@@ -41,17 +44,104 @@ pub(super) fn tell(card: &Card) {
     }
 }
 
-/// Whether a face tells how far it is and nothing that waits for people or gates.
-fn is_progress(shown: &Shown, face: &Face) -> bool {
-    shown.face.as_ref().is_some_and(|last| (&last.head, &last.statuses, &last.labels, last.plan) == (&face.head, &face.statuses, &face.labels, face.plan))
-}
-
 /// A face as the configuration lets its forge have it.
 fn let_in(mut face: Face, deployments: bool) -> Face {
     if !deployments {
         face.deployments.clear();
     }
     face
+}
+
+/// What came of an attempt to show a face.
+enum Tried {
+    /// The forge shows it.
+    Shown,
+    /// The forge knows the merge request no more.
+    GivenUp,
+    /// It is tried again after this, or something newer is.
+    After(Duration),
+    /// The change is somebody else's now.
+    Over,
+}
+
+/// Where faces are shown.
+trait Wall: Send + 'static {
+    fn show(&mut self, n: u64, face: Face) -> impl Future<Output = Tried> + Send;
+}
+
+/// Shows the newest face until nobody sends any more and the last is shown. `pause`: the least time between two that differ in progress alone.
+async fn write(mut wall: impl Wall, mut faces: watch::Receiver<(u64, Option<Face>)>, pause: Duration) {
+    let mut shown: Option<(Face, tokio::time::Instant)> = None;
+    let mut over = false;
+    while faces.changed().await.is_ok() {
+        loop {
+            let (n, Some(face)) = faces.borrow_and_update().clone() else { break };
+            let rest = shown.as_ref().filter(|(last, _)| !over && face.goes_on(last)).map(|(_, at)| pause.saturating_sub(at.elapsed()));
+            if let Some(rest) = rest.filter(|rest| !rest.is_zero()) {
+                // What is more than progress is shown at once; whoever shows faces may be gone meanwhile.
+                over = matches!(tokio::time::timeout(rest, faces.changed()).await, Ok(Err(_)));
+                continue;
+            }
+            match wall.show(n, face.clone()).await {
+                Tried::Shown => {
+                    shown = Some((face, tokio::time::Instant::now()));
+                    break;
+                }
+                Tried::GivenUp => break,
+                Tried::After(wait) => tokio::time::sleep(wait).await,
+                Tried::Over => return,
+            }
+        }
+    }
+}
+
+/// A merge request at its forge.
+struct Request {
+    world: Arc<World>,
+    mr: MrId,
+    fence: Fence,
+    own: mpsc::UnboundedSender<Mail>,
+    shown: Shown,
+    /// The plan that the worker heard to be shown.
+    told: Option<Digest>,
+    patience: Patience,
+    /// See `FaceWriter`.
+    number: Arc<AtomicU64>,
+    given_up: Arc<AtomicBool>,
+}
+
+impl Wall for Request {
+    async fn show(&mut self, n: u64, face: Face) -> Tried {
+        let face = let_in(face, self.world.repositories.get(&self.mr.repo).is_some_and(|repo| repo.deployments));
+        if !is_ours(&self.world.store, &self.fence).await {
+            return Tried::Over;
+        }
+        match self.world.forge.show(&self.mr, &face, &self.shown).await {
+            Ok(now) => {
+                self.shown = now;
+                self.number.store(n, Ordering::SeqCst);
+                self.patience = Patience::new(FORGE_WAIT, FORGE_WAIT_MOST);
+                if let Some(digest) = face.plan.filter(|plan| self.told != Some(*plan)) {
+                    self.told = Some(digest);
+                    let at = self.shown.at.unwrap_or_else(|| self.world.clock.now());
+                    let _ = self.own.send(Mail::Input(Box::new(Input::Shown { digest, at })));
+                }
+                Tried::Shown
+            }
+            Err(error) => {
+                let Some(wait) = self.patience.after(error.kind) else {
+                    // The merge request, or its repository, was deleted: nobody is left to show it to.
+                    tracing::error!(change = %self.mr, "the forge knows it no more, and its face is given up: {error}");
+                    self.given_up.store(true, Ordering::SeqCst);
+                    self.number.store(n, Ordering::SeqCst);
+                    self.patience = Patience::new(FORGE_WAIT, FORGE_WAIT_MOST);
+                    return Tried::GivenUp;
+                };
+                tracing::warn!(change = %self.mr, "the face waits for the forge: {error}");
+                Tried::After(wait)
+            }
+        }
+    }
 }
 
 /// Makes the forge show the newest face; older ones that it never showed are dropped.
@@ -67,59 +157,12 @@ pub struct FaceWriter {
 impl FaceWriter {
     /// Starts the writer of one change; it ends when this handle is dropped and the last face is shown. Its worker hears which plan is shown since when.
     pub fn start(world: Arc<World>, mr: MrId, fence: Fence, own: mpsc::UnboundedSender<Mail>) -> Self {
-        let (newest, mut faces) = watch::channel((0, None::<Face>));
-        let number = Arc::new(AtomicU64::new(0));
-        let given_up = Arc::new(AtomicBool::new(false));
-        let (done, gone) = (number.clone(), given_up.clone());
-        tokio::spawn(async move {
-            let mut shown = Shown::default();
-            let mut told = None;
-            let pause = world.forge.abilities(&mr.repo).progress.std();
-            let mut edited: Option<tokio::time::Instant> = None;
-            while faces.changed().await.is_ok() {
-                let mut patience = Patience::new(FORGE_WAIT, FORGE_WAIT_MOST);
-                loop {
-                    let (n, Some(face)) = faces.borrow_and_update().clone() else { break };
-                    let face = let_in(face, world.repositories.get(&mr.repo).is_some_and(|repo| repo.deployments));
-                    let rest = edited.map(|at| pause.saturating_sub(at.elapsed())).filter(|rest| !rest.is_zero() && is_progress(&shown, &face));
-                    if let Some(rest) = rest {
-                        // What is more than progress is shown at once; whoever shows faces may be gone meanwhile.
-                        let newer = tokio::time::timeout(rest, faces.changed()).await;
-                        if matches!(newer, Ok(Err(_))) {
-                            edited = None;
-                        }
-                        continue;
-                    }
-                    if !is_ours(&world.store, &fence).await {
-                        return;
-                    }
-                    match world.forge.show(&mr, &face, &shown).await {
-                        Ok(now) => {
-                            edited = Some(tokio::time::Instant::now());
-                            shown = now;
-                            done.store(n, Ordering::SeqCst);
-                            if let Some(digest) = face.plan.filter(|plan| told != Some(*plan)) {
-                                told = Some(digest);
-                                let at = shown.at.unwrap_or_else(|| world.clock.now());
-                                let _ = own.send(Mail::Input(Box::new(Input::Shown { digest, at })));
-                            }
-                            break;
-                        }
-                        Err(error) => {
-                            let Some(wait) = patience.after(error.kind) else {
-                                // The merge request, or its repository, was deleted: nobody is left to show it to.
-                                tracing::error!(change = %mr, "the forge knows it no more, and its face is given up: {error}");
-                                gone.store(true, Ordering::SeqCst);
-                                done.store(n, Ordering::SeqCst);
-                                break;
-                            };
-                            tracing::warn!(change = %mr, "the face waits for the forge: {error}");
-                            tokio::time::sleep(wait).await;
-                        }
-                    }
-                }
-            }
-        });
+        let (newest, faces) = watch::channel((0, None::<Face>));
+        let pause = world.forge.abilities(&mr.repo).progress.std();
+        let (shown, told, patience) = (Shown::default(), None, Patience::new(FORGE_WAIT, FORGE_WAIT_MOST));
+        let (number, given_up) = (Arc::new(AtomicU64::new(0)), Arc::new(AtomicBool::new(false)));
+        let request = Request { world, mr, fence, own, shown, told, patience, number: number.clone(), given_up: given_up.clone() };
+        tokio::spawn(write(request, faces, pause));
         Self { newest, shown: number, given_up }
     }
 
@@ -156,8 +199,60 @@ mod tests {
     use super::*;
     use crate::core::{
         model::CommitId,
-        review::{Deployment, DeploymentState},
+        review::{Deployment, DeploymentState, Label, Status, StatusState},
     };
+    use std::sync::Mutex;
+
+    fn face(state: StatusState, text: &str) -> Face {
+        let status = Status { context: "trueup/rollout".into(), state, text: text.into() };
+        Face { head: CommitId::new("h"), comment: text.into(), plan: None, statuses: vec![status], labels: vec![Label("trueup: rolling".into())], deployments: Vec::new() }
+    }
+
+    /// Keeps what it was made to show.
+    #[derive(Clone, Default)]
+    struct Kept(Arc<Mutex<Vec<String>>>);
+
+    impl Wall for Kept {
+        async fn show(&mut self, _: u64, face: Face) -> Tried {
+            self.0.lock().unwrap().push(face.comment);
+            Tried::Shown
+        }
+    }
+
+    /// Lets everything happen that can: one thread, no disk, no network.
+    async fn settle() {
+        for _ in 0..50 {
+            tokio::task::yield_now().await;
+        }
+    }
+
+    #[tokio::test]
+    async fn how_far_a_run_is_waits_for_the_pause_and_what_is_more_is_shown_at_once() {
+        let (newest, faces) = watch::channel((0, None));
+        let kept = Kept::default();
+        let said = || kept.0.lock().unwrap().clone();
+        let writer = tokio::spawn(write(kept.clone(), faces, Duration::from_secs(3600)));
+        let show = |n: u64, face: Face| newest.send_replace((n, Some(face)));
+        for n in 0..100 {
+            show(n, face(StatusState::Pending, &format!("{n} of 100 written and proven")));
+            settle().await;
+        }
+        assert_eq!(said(), ["0 of 100 written and proven"], "a run alone is no reason for another edit, and for no status");
+        show(100, face(StatusState::Failure, "stopped at 99"));
+        settle().await;
+        assert_eq!(said()[1..], ["stopped at 99"]);
+        show(101, face(StatusState::Failure, "stopped at 98"));
+        settle().await;
+        assert_eq!(said()[2..], ["stopped at 98"], "why it stopped is no progress");
+        show(102, face(StatusState::Pending, "99 of 100 written and proven"));
+        settle().await;
+        show(103, face(StatusState::Pending, "100 of 100 written and proven"));
+        settle().await;
+        assert_eq!(said()[3..], ["99 of 100 written and proven"]);
+        drop(newest);
+        writer.await.unwrap();
+        assert_eq!(said()[4..], ["100 of 100 written and proven"], "the last is shown before it ends");
+    }
 
     #[test]
     fn runs_are_shown_among_the_deployments_unless_the_configuration_says_no() {

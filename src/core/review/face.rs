@@ -19,6 +19,17 @@ pub struct Face {
     pub deployments: Vec<Deployment>,
 }
 
+impl Face {
+    /// Whether it tells only how far the change is by now, beside what `last` told already: it waits for nothing else, and nothing stands otherwise.
+    ///
+    /// Words under a status that is pending are progress: a run of hours has thousands of them, and a forge takes 1,000 statuses of a name on a commit.
+    pub fn goes_on(&self, last: &Face) -> bool {
+        let alike = |(new, old): (&Status, &Status)| (&new.context, new.state) == (&old.context, old.state) && (new.state == StatusState::Pending || new.text == old.text);
+        let statuses = self.statuses.len() == last.statuses.len() && self.statuses.iter().zip(&last.statuses).all(alike);
+        statuses && (&self.head, &self.labels, self.plan) == (&last.head, &last.labels, last.plan)
+    }
+}
+
 /// The head's way to one environment, which is a target; forges that keep deployments show it among theirs.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Deployment {

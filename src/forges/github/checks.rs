@@ -30,12 +30,15 @@ pub struct Standing {
 }
 
 impl GitHub {
-    /// Every status on a commit, the newest of each context.
-    pub(super) async fn statuses(&self, place: &Place, head: &CommitId) -> Result<Vec<Status>, NetError> {
-        let all: Vec<Status> = place.api.whole(&place.path(format!("/commits/{head}/statuses?per_page=100")), PAGES).await?;
-        // Newest first.
+    /// Every status that was ever set on a commit, newest first.
+    pub(super) async fn all_statuses(&self, place: &Place, head: &CommitId) -> Result<Vec<Status>, NetError> {
+        place.api.whole(&place.path(format!("/commits/{head}/statuses?per_page=100")), PAGES).await
+    }
+
+    /// Of each context on a commit the newest.
+    async fn statuses(&self, place: &Place, head: &CommitId) -> Result<Vec<Status>, NetError> {
         let mut seen = BTreeSet::new();
-        Ok(all.into_iter().filter(|status| seen.insert(status.context.clone())).collect())
+        Ok(self.all_statuses(place, head).await?.into_iter().filter(|status| seen.insert(status.context.clone())).collect())
     }
 
     /// What others say of a head; ours, and what people who pushed it say of their own, is left out. With it what somebody else says in our name.

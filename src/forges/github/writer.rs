@@ -21,6 +21,15 @@ use std::collections::BTreeSet;
 /// GitHub cuts nothing: a longer description is refused.
 pub(super) const DESCRIPTION: usize = 140;
 
+/// Statuses of one name on one head after which the words of a pending one change no more: GitHub takes 1,000, and the last of them must be left for what it is in the end.
+const TALK: usize = 200;
+
+/// What a pending status says from then on.
+const ELSEWHERE: &str = "under way: the comment says how far";
+
+/// How GitHub says that a commit has had all the statuses of a name that it takes.
+const FULL: &str = "maximum number of statuses";
+
 impl ForgeWriter for GitHub {
     fn show<'a>(&'a self, mr: &'a MrId, face: &'a Face, last: &'a Shown) -> Fut<'a, Result<Shown, ForgeError>> {
         Box::pin(async move {
@@ -33,7 +42,7 @@ impl ForgeWriter for GitHub {
                 None => self.show_statuses(place, face, &link).await?,
             }
             self.show_labels(mr, place, face).await?;
-            let progress = before.is_some_and(|before| before.labels == face.labels && before.statuses == face.statuses);
+            let progress = before.is_some_and(|before| face.goes_on(before));
             if let Some(comment) = last.comment {
                 place.written.wrote(mr.number, comment, &face.comment);
             }
@@ -89,21 +98,32 @@ impl GitHub {
     /// Sets the statuses that differ from what is there.
     async fn show_statuses(&self, place: &Place, face: &Face, link: &str) -> Result<(), NetError> {
         let bot = self.bot().await?;
-        let there = self.statuses(place, &face.head).await?;
+        let all = self.all_statuses(place, &face.head).await?;
         for status in &face.statuses {
             let state = match status.state {
                 StatusState::Pending => "pending",
                 StatusState::Success => "success",
                 StatusState::Failure => "failure",
             };
-            let text: String = status.text.chars().take(DESCRIPTION).collect();
+            let mut there = all.iter().filter(|known| *known.context == *status.context);
+            let newest = there.next();
+            let text: String = match status.state {
+                StatusState::Pending if there.count() >= TALK => ELSEWHERE.to_owned(),
+                StatusState::Pending | StatusState::Success | StatusState::Failure => status.text.chars().take(DESCRIPTION).collect(),
+            };
             // What somebody else set under our name is overruled.
-            let is = |known: &wire::Status| *known.context == *status.context && known.state == state && known.description.as_deref() == Some(&*text);
-            if there.iter().any(|known| is(known) && self.user(known.creator.as_ref()) == *bot) {
+            let is = |known: &wire::Status| known.state == state && known.description.as_deref() == Some(&*text) && self.user(known.creator.as_ref()) == *bot;
+            if newest.is_some_and(is) {
                 continue;
             }
             let body = json!({ "state": state, "context": status.context, "description": text, "target_url": link });
-            place.api.send(Weight::Status, Method::POST, &place.path(format!("/statuses/{}", face.head)), &body).await?;
+            match place.api.send(Weight::Status, Method::POST, &place.path(format!("/statuses/{}", face.head)), &body).await {
+                // For good on this head: the comment and the other statuses are shown all the same.
+                Err(error) if error.message.contains(FULL) => {
+                    tracing::warn!(head = %face.head, "`{}` cannot become {state} on this head any more, push another commit: {error}", status.context);
+                }
+                sent => drop(sent?),
+            }
         }
         Ok(())
     }

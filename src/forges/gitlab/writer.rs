@@ -32,7 +32,7 @@ impl ForgeWriter for GitLab {
             // Read each time, whatever was shown last: another account may have spoken in our name since.
             self.show_statuses(mr, place, face).await?;
             self.show_labels(mr, place, face).await?;
-            let progress = before.is_some_and(|before| before.labels == face.labels && before.statuses == face.statuses);
+            let progress = before.is_some_and(|before| face.goes_on(before));
             if let Some(comment) = last.comment {
                 place.written.wrote(mr.number, comment, &face.comment);
             }

@@ -135,6 +135,42 @@ async fn a_status_that_another_account_set_in_our_name_is_overruled(wire: Wire) 
     assert_eq!(state.project(PATH).statuses[head.as_str()].last().unwrap().by, "trueup");
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn a_run_of_thousands_of_items_leaves_room_for_the_status_that_ends_it() {
+    let office = Office::furnished(Wire::GitHub).await;
+    let (mr, head) = (office.mr(1), office.head());
+    let at = |n: u32, state: StatusState| {
+        let mut face = office.face("rolling", state);
+        face.statuses[0].text = format!("{n} of 5000 written and proven");
+        face
+    };
+    let of_plan = || {
+        let state = office.fake.state();
+        let all = state.project(PATH).statuses.get(head.as_str()).into_iter().flatten();
+        all.map(|status| (status.state.clone(), status.text.clone())).collect::<Vec<_>>()
+    };
+    let mut shown = Shown::default();
+    for n in 0..195 {
+        office.fake.state().status(PATH, head.as_str(), "trueup", "trueup/plan", "pending", &format!("{n} of 5000 written and proven"), None);
+    }
+    for n in 195..208 {
+        shown = office.hub.show(&mr, &at(n, StatusState::Pending), &shown).await.unwrap();
+    }
+    let said = of_plan();
+    assert_eq!((said.len(), said[200].1.as_str(), said.last().unwrap().1.as_str()), (202, "200 of 5000 written and proven", "under way: the comment says how far"));
+    shown = office.hub.show(&mr, &at(5000, StatusState::Success), &shown).await.unwrap();
+    assert_eq!(of_plan().last().unwrap(), &("success".to_owned(), "5000 of 5000 written and proven".to_owned()));
+    // Whoever else sets it a thousand times: the rest is shown.
+    for n in 0..1000 {
+        office.fake.state().status(PATH, head.as_str(), "ci", "trueup/plan", "pending", &n.to_string(), None);
+    }
+    let last = Face { comment: "<!-- trueup:change dns!1 -->\nmerged".into(), ..at(5000, StatusState::Success) };
+    office.hub.show(&mr, &last, &shown).await.unwrap();
+    assert_eq!(ours(&office), ["merged"]);
+    // GitHub's description does not tell of it, its page does.
+    assert_eq!(office.fake.wrong().len(), 1);
+}
+
 async fn whatever_is_lost_on_the_way_nothing_is_said_twice(wire: Wire) {
     let office = Office::furnished(wire).await;
     let mr = office.mr(1);

@@ -96,7 +96,11 @@ fn repository(state: &mut State, ask: &Ask<'_>, path: &str, rest: &[&str]) -> An
             if text.chars().count() > 140 {
                 return Answer::refused(422, "Validation Failed: description is too long (maximum is 140 characters)");
             }
-            let status = state.status(path, sha, &ask.who, ask.says("context").unwrap_or("default"), ask.says("state").unwrap_or_default(), &text, link);
+            let context = ask.says("context").unwrap_or("default");
+            if state.project(path).statuses.get(*sha).into_iter().flatten().filter(|known| known.context == context).count() >= 1000 {
+                return Answer::refused(422, "Validation Failed: This SHA and context has reached the maximum number of statuses.");
+            }
+            let status = state.status(path, sha, &ask.who, context, ask.says("state").unwrap_or_default(), &text, link);
             Answer::new(201, json::status(state, &status))
         }
         ("GET", ["commits", sha]) => match git::commit_of(state, path, sha) {
