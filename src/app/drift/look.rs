@@ -11,7 +11,7 @@ use crate::{
     core::{
         diff::Asked,
         drift::{Ahead, Covered, Fault, Found, How, Overrides, Part, Row, Verdict, Writer, compare},
-        model::{CHANGED, CommitId, Desired, Fact, FactValue, Kind, MrId, Observed, Place, Reading, ResourceId, VEIL, Value, Want, Wanted},
+        model::{CHANGED, CommitId, Desired, Fact, FactValue, Kind, MrId, Observed, Place, Reading, Refusal, ResourceId, VEIL, Value, Want, Wanted},
         review::Phase,
     },
     ports::{ObserveError, ObserveErrorKind},
@@ -113,6 +113,8 @@ pub struct Looked {
     pub drifted: Vec<Drifted>,
     /// What was compared and is as asked.
     pub same: BTreeSet<ResourceId>,
+    /// What nobody can say now what it should be; each has a fault of its own.
+    pub unknown: BTreeSet<ResourceId>,
     /// The target is away: looking further costs as much and tells as little.
     pub away: bool,
 }
@@ -272,6 +274,8 @@ impl Looker<'_> {
             Value::Hidden(_) | Value::Secret(_) => value.clone(),
             plain => kind.canon(id, plain.clone()).unwrap_or_else(|_| plain.clone()),
         };
+        let lost = |wanted: &Wanted| if let Value::Secret(secret) = &wanted.value { hiding.nowhere(secret).cloned() } else { None };
+        let nowhere: BTreeMap<&ResourceId, Refusal> = resources.iter().filter_map(|(id, wanted)| Some((id, lost(wanted)?))).collect();
         let mut bases: BTreeMap<&ResourceId, Option<Value>> = resources.iter().map(|(id, wanted)| (id, base_of(wanted).map(|value| canon(id, value)))).collect();
         let asked: Vec<Want> = bases
             .iter()
@@ -287,8 +291,10 @@ impl Looker<'_> {
         let seen: Vec<Observed> = opened.iter().zip(seen).map(|(opened, seen)| look.close(opened, seen)).collect();
         drop((asked, plain, opened));
         for one in &seen {
-            // What a reference led to is compared; one that leads nowhere any more says nothing of what should be live.
-            if let (Some(base @ Some(Value::Secret(_))), Reading::Seen { base: asked, .. }) = (bases.get_mut(&one.id), &one.reading) {
+            // What a reference led to is compared. One that leads nowhere any more stays a reference, which equals nothing that is live.
+            if let (Some(base @ Some(Value::Secret(_))), Reading::Seen { base: asked, .. }) = (bases.get_mut(&one.id), &one.reading)
+                && !nowhere.contains_key(&one.id)
+            {
                 base.clone_from(asked);
             }
         }
@@ -314,6 +320,12 @@ impl Looker<'_> {
                 Verdict::Same => drop(looked.same.insert(one.id.clone())),
                 Verdict::Ahead(change) => *ahead.entry(change.to_string()).or_default() += 1,
                 Verdict::Writing(change) => *writing.entry(change.to_string()).or_default() += 1,
+                // What an open change has written is compared with that, whatever base asks for.
+                Verdict::Drifted(_) if nowhere.contains_key(&one.id) && !self.ahead.contains_key(&one.id) => {
+                    looked.rows.extend(nowhere.get(&one.id).map(|why| Row::Fault(unknown(kind, one, why))));
+                    looked.unknown.insert(one.id.clone());
+                    part.resources -= 1;
+                }
                 Verdict::Drifted(live) => {
                     let base = bases.get(&one.id).cloned().flatten();
                     let asked = Asked::new(&self.repo.id, base.as_ref(), self.ahead.get(&one.id));
@@ -347,6 +359,13 @@ impl Looker<'_> {
             Reading::Opaque { changes: Some(true) | None, covers: _, report: _ } | Reading::Later { until: _ } => Verdict::Drifted(None),
         }
     }
+}
+
+/// Says that nobody knows what a resource should be: neither that it drifted nor that it did not.
+fn unknown(kind: &dyn Kind, seen: &Observed, why: &Refusal) -> Fault {
+    let advice = why.advice.as_ref().map(|advice| format!("; {advice}")).unwrap_or_default();
+    let what = format!("what it should be is a secret that cannot be read, so whether it drifted is not known: {}{advice}", why.what);
+    Fault { target: seen.id.target.to_string(), area: kind.title(&seen.id), what }
 }
 
 /// One drifted resource in words.

@@ -78,11 +78,12 @@ impl Swept {
         self.found().filter(|found| found.covered.is_some()).count() as u64
     }
 
-    /// Takes in what a look at a part told.
+    /// Takes in what a look at a part told. Of what it could not tell, what was found before still counts: nobody saw that end.
     fn take(&mut self, part: &str, looked: &Looked, now: Time) {
-        self.parts.remove(part);
+        let before = self.parts.remove(part).unwrap_or_default();
         let room = KEPT.saturating_sub(self.found().count());
         let mut told = FoundIn { at: now, ..FoundIn::default() };
+        told.found.extend(before.found.into_iter().filter(|found| looked.unknown.contains(&found.id)).take(room));
         for row in &looked.rows {
             match row {
                 Row::Drift(found) if told.found.len() < room => told.found.push((**found).clone()),

@@ -16,6 +16,8 @@ use std::collections::{BTreeMap, BTreeSet};
 pub(in crate::app) struct Hiding {
     pub cover: Cover,
     pub plain: Plain,
+    /// References that lead nowhere, and why.
+    nowhere: BTreeMap<SecretRef, Refusal>,
 }
 
 /// The plain values behind what was hidden; they live as long as the planning of one change.
@@ -47,7 +49,7 @@ type PlaceOf<'a> = &'a (dyn Fn(&ResourceId) -> Place + Sync);
 impl Hiding {
     /// Hides both sides. Comes back with the plain secrets that the merge request itself writes where only references belong.
     pub fn new(safe: &Safe, policy: &Policy, repo: &Repository, kinds: KindOf<'_>, sides: Sides<'_>) -> (Self, Vec<Refusal>) {
-        let mut hiding = Self { cover: Cover::new(policy, &repo.grants), plain: Plain::default() };
+        let mut hiding = Self { cover: Cover::new(policy, &repo.grants), plain: Plain::default(), nowhere: BTreeMap::new() };
         let refers = |side: &Desired| side.resources.iter().filter(|(_, wanted)| matches!(wanted.value, Value::Secret(_))).map(|(id, _)| id.clone()).collect::<Vec<_>>();
         refers(sides.base).into_iter().chain(refers(sides.merged)).for_each(|id| hiding.cover.add(id));
         if hiding.cover.is_empty() {
@@ -73,19 +75,15 @@ impl Hiding {
 
     /// Resolves the references of what is planned. Only what the merged tree asks for must be there; a reference of base that leads nowhere any more is told.
     pub async fn resolve(&mut self, safe: &Safe, repo: &Repository, wants: &[Want], place: PlaceOf<'_>) -> Result<Vec<Note>, Unresolved> {
-        let (mut faults, mut notes, mut tried) = (Vec::new(), Vec::new(), BTreeMap::new());
+        let (mut faults, mut notes) = (Vec::new(), Vec::new());
         for want in wants {
             for (value, asked) in [(&want.base, false), (&want.merged, true)] {
                 let Some(Value::Secret(secret)) = value else { continue };
-                let fault = match tried.get(secret) {
-                    Some(known) => Option::clone(known),
-                    None => {
-                        let found = self.one(safe, repo, secret).await.map_err(|error| Unresolved::World { place: place(&want.id), error })?;
-                        tried.insert(secret.clone(), found.clone());
-                        found
-                    }
-                };
-                match fault {
+                if self.plain.of_secret(secret).is_none() && !self.nowhere.contains_key(secret) {
+                    let fault = self.one(safe, repo, secret).await.map_err(|error| Unresolved::World { place: place(&want.id), error })?;
+                    fault.into_iter().for_each(|fault| drop(self.nowhere.insert(secret.clone(), fault)));
+                }
+                match self.nowhere(secret).cloned() {
                     None => {}
                     Some(refusal) if asked => faults.push(refusal.at(place(&want.id))),
                     Some(refusal) => {
@@ -105,6 +103,11 @@ impl Hiding {
             }
         }
         if faults.is_empty() { Ok(notes) } else { Err(Unresolved::Refused(faults)) }
+    }
+
+    /// Why nobody can say what a reference stands for; none where it was resolved.
+    pub fn nowhere(&self, secret: &SecretRef) -> Option<&Refusal> {
+        self.nowhere.get(secret)
     }
 
     async fn one(&mut self, safe: &Safe, repo: &Repository, secret: &SecretRef) -> Result<Option<Refusal>, SecretError> {

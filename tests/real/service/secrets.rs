@@ -92,6 +92,47 @@ fn a_reference_is_written_as_its_secret_and_shown_as_the_reference() {
 }
 
 #[test]
+fn drift_of_what_a_lost_secret_should_be_is_neither_denied_nor_forgotten_and_ends_no_override() {
+    let mut world = start();
+    world.kill();
+    let text = fs::read_to_string(world.config()).expect("it is there");
+    fs::write(world.config(), format!("{text}drift: {{ every: 1s, reads: 6000 }}\n")).expect("the folder is writable");
+    world.serve();
+    let number = set(&world, "refer", "password: secret://file/app-one\nother: secret://file/app-two\nport: 5432\n");
+    world.wait(number, "awaiting_approval");
+    world.approve(number);
+    world.wait(number, "merged");
+    for name in ["password", "other"] {
+        fs::write(folder(&world).join("app/db").join(name), "canary-by-hand").expect("the folder is writable");
+    }
+    let drift = || world.trueup("ana", &["drift", "--repo", "dns", "--target", "files"]);
+    let overrides = || world.trueup("ana", &["override", "list", "--json"]).json()["overrides"].as_array().map(Vec::len);
+    world.trueup("ben", &["override", "claim", "files/key/app/db/other", "--repo", "dns", "--reason", "tonight", "--until", "1d"]).ok();
+    assert_eq!((drift().code, overrides()), (2, Some(1)));
+    let numbers = |world: &World| {
+        let told: serde_json::Value = serde_json::from_str(&world.get_as("ana", "api/v1/drift").1).expect("it is JSON");
+        let of = told["sweeps"].as_array().and_then(|all| all.iter().find(|of| of["target"] == "files")).cloned().unwrap_or_default();
+        (of["drifted"].as_u64(), of["faults"].as_array().map(Vec::len))
+    };
+    world.until(|world| numbers(world) == (Some(1), Some(0)));
+    for secret in ["app-one", "app-two"] {
+        fs::remove_file(world.dir.path().join(secret)).expect("it is there");
+    }
+    let said = drift();
+    assert!(said.code == 1 && said.out.contains("Not looked at: files app/db/password: what it should be is a secret that cannot be read"), "{}{}", said.out, said.err);
+    assert!(said.out.contains("no such file") && !said.out.contains("canary"), "{}", said.out);
+    world.until(|world| numbers(world).1 == Some(2));
+    assert_eq!(numbers(&world).0, Some(1), "what was found still counts: nobody saw it end");
+    assert_eq!(overrides(), Some(1), "nobody saw that live is what is asked for");
+    let claim = world.trueup("ben", &["override", "claim", "files/key/app/db/password", "--repo", "dns", "--reason", "tonight", "--until", "1d"]);
+    assert!(claim.code == 1 && claim.err.contains("cannot be read"), "{}{}", claim.out, claim.err);
+    keep(&world, "app-one", "canary-by-hand");
+    keep(&world, "app-two", "canary-two-77c1");
+    world.until(|world| numbers(world) == (Some(0), Some(0)));
+    assert!(drift().out.contains("1 overridden"), "{}", drift().out);
+}
+
+#[test]
 fn a_version_of_vault_is_planned_and_written_and_a_sealed_vault_is_waited_for() {
     let twin = Twin::start();
     let versions = [serde_json::json!({ "password": "canary-vault-1" }), serde_json::json!({ "password": "canary-vault-2" })];
