@@ -101,12 +101,22 @@ impl Api {
 
     /// Asks for a list, `most` pages at most; whether that was all of it.
     pub async fn pages<T: DeserializeOwned>(&self, path: &str, most: usize) -> Result<(Vec<T>, bool), NetError> {
+        self.until(path, most, |_| false).await
+    }
+
+    /// The same, up to the page with an entry that `ends` it.
+    pub async fn until<T: DeserializeOwned>(&self, path: &str, most: usize, ends: impl Fn(&T) -> bool) -> Result<(Vec<T>, bool), NetError> {
         let (mut all, mut next) = (Vec::new(), Some(path.to_owned()));
         for _ in 0..most {
             let Some(path) = next else { return Ok((all, true)) };
             let answer = self.call(None, Method::GET, &path, None).await?;
-            all.extend(answer.json::<Vec<T>>()?);
+            let page = answer.json::<Vec<T>>()?;
             next = self.client.next(&answer)?;
+            let ended = page.iter().any(&ends);
+            all.extend(page);
+            if ended {
+                break;
+            }
         }
         Ok((all, next.is_none()))
     }

@@ -2,6 +2,7 @@
 
 use super::{
     api::Api,
+    pushes::KnownPushes,
     wire::{self, Account},
 };
 use crate::{
@@ -23,6 +24,7 @@ pub struct GitLab {
     bot: OnceCell<User>,
     places: BTreeMap<RepoId, Place>,
     pub(super) teams: KnownTeams,
+    pub(super) pushes: KnownPushes,
 }
 
 /// One governed project.
@@ -51,7 +53,7 @@ impl GitLab {
         }
         let entrance = Entrance { name, api: api.clone(), token: Some(("private-token", "", token)), headers: vec![("accept", "application/json".to_owned())], ca, answer };
         let bot = OnceCell::new_with(bot.map(|bot| people.by_login(bot.as_str())));
-        Ok(Self { api: Api::new(Client::new(entrance, clock.clone())?, api), people, clock, bot, places, teams: KnownTeams::default() })
+        Ok(Self { api: Api::new(Client::new(entrance, clock.clone())?, api), people, clock, bot, places, teams: KnownTeams::default(), pushes: KnownPushes::default() })
     }
 
     pub(super) fn place(&self, repo: &RepoId) -> Result<&Place, NetError> {

@@ -50,7 +50,7 @@ impl GitLab {
         let notes = unread.talk(self.notes(place, mr.number).await)?;
         let author = self.user(request.author.as_ref());
         let authors = standing.as_ref().map(|standing| standing.authors.clone()).unwrap_or_default();
-        let mut pushers = self.pushers(&request, &notes, authors, &mut unread).await?;
+        let mut pushers = self.pushers(place, &request, &notes, authors, &mut unread).await?;
         let description = request.description.as_deref().unwrap_or_default();
         let proposed = ProposalNote::read(description).filter(|_| author == bot);
         let own_head = proposed.is_some() && only_ours(&pushers, &bot);

@@ -11,6 +11,7 @@ mod look;
 mod merge;
 mod people;
 mod propose;
+mod pushes;
 mod reader;
 mod setup;
 mod sweep;

@@ -2,7 +2,8 @@
 
 use super::{
     forge::{GitLab, Place},
-    wire::{Account, Approvals, Event, GroupMember, LabelEvent, Note, Push, Request, Reviewer, Version},
+    pushes::Of,
+    wire::{Account, Approvals, GroupMember, LabelEvent, Note, Request, Reviewer},
 };
 use crate::{
     core::{
@@ -15,17 +16,11 @@ use crate::{
 };
 use std::collections::BTreeSet;
 
-/// Pages of a project's pushes that are searched for a branch's.
-const PUSHES: usize = 10;
-
 /// Addresses of commits that are asked for; each is a question.
 const ADDRESSES: usize = 30;
 
 /// Pages of label events.
 const LABELS: usize = 10;
-
-/// Pages of what was pushed to a request.
-const VERSIONS: usize = 5;
 
 /// Whoever may less is in a group to see it.
 const DEVELOPER: u32 = 30;
@@ -37,14 +32,14 @@ impl GitLab {
     /// Everybody who authored, committed or pushed what the request holds, as far as GitLab tells.
     ///
     /// `authors` are those of the commits themselves, as `name <address>`.
-    pub(super) async fn pushers(&self, request: &Request, notes: &[Note], authors: BTreeSet<User>, unread: &mut Unread) -> Result<BTreeSet<User>, NetError> {
+    pub(super) async fn pushers(&self, place: &Place, request: &Request, notes: &[Note], authors: BTreeSet<User>, unread: &mut Unread) -> Result<BTreeSet<User>, NetError> {
         let mut found = unread.part(self.authors(authors).await)?;
         found.insert(self.user(request.author.as_ref()));
         // GitLab's own line of a push stands under the name of whoever pushed.
         let pushed = notes.iter().filter(|note| note.system && note.body.starts_with("added ") && note.body.contains(" commit"));
         found.extend(pushed.map(|note| self.user(note.author.as_ref())));
         if let Some(project) = request.source_project_id {
-            let pushed = self.who_pushed(project, &request.source_branch, unread).await;
+            let pushed = self.who_pushed(project, Of::Source(place, request), unread).await;
             let closed = |error: &NetError| matches!(error.kind, ForgeErrorKind::NotFound | ForgeErrorKind::Denied);
             match pushed {
                 // A fork may be closed to us; what was pushed since the request was opened stands among its notes.
@@ -59,7 +54,7 @@ impl GitLab {
     pub(super) async fn made(&self, place: &Place, from: &str, request: &Request, base: &CommitId, unread: &mut Unread) -> Result<BTreeSet<User>, NetError> {
         let brings = place.mirror.standing(&format!("refs/heads/{from}"), base)?;
         let mut found = unread.part(self.authors(brings.map(|brings| brings.authors).unwrap_or_default()).await)?;
-        let pushed = self.who_pushed(request.target_project_id, &request.target_branch, unread).await;
+        let pushed = self.who_pushed(request.target_project_id, Of::Target(request), unread).await;
         found.extend(unread.part(pushed)?);
         Ok(found)
     }
@@ -84,42 +79,6 @@ impl GitLab {
         Ok(found)
     }
 
-    /// Who pushed to a branch since it was made. Not to know that is no answer: whoever may approve may have pushed (I2).
-    async fn who_pushed(&self, project: u64, branch: &str, unread: &mut Unread) -> Result<BTreeSet<User>, NetError> {
-        let told = self.api.pages(&format!("/projects/{project}/events?action=pushed&sort=desc&per_page=100"), PUSHES).await;
-        let (events, whole): (Vec<Event>, bool) = told.map_err(|error| {
-            let what = format!("who pushed `{branch}` is not told ({}); let the server's account read the project's activity", error.what);
-            NetError { what, ..error }
-        })?;
-        let (read, mut unnamed, mut made) = (events.len(), false, false);
-        let mut found = BTreeSet::new();
-        for event in events {
-            // Of many branches that are pushed at once GitLab names none: any of them may be this one.
-            let may_be = |push: &Push| push.ref_type == "branch" && push.name.as_ref().is_none_or(|name| name == branch);
-            let Some(push) = event.push_data.filter(may_be) else { continue };
-            if push.action != "removed" {
-                match event.author_username {
-                    Some(login) => drop(found.insert(self.people.by_login(&login))),
-                    None => unnamed = true,
-                }
-            }
-            // Newest first: what is older was another branch of this name.
-            if push.action == "created" && push.name.is_some() {
-                made = true;
-                break;
-            }
-        }
-        if unnamed {
-            unread.say(format!("who pushed `{branch}` is not known, because GitLab does not name everybody who did; push it anew under another name"));
-        } else if !made && !whole {
-            let why = format!("it is not among the last {read} pushes to the project that it was made");
-            unread.say(format!("who pushed `{branch}` is not known, because {why}; push it anew under another name"));
-        } else if found.is_empty() {
-            unread.say(format!("who pushed `{branch}` is not known, because GitLab tells of no push to it; push it anew"));
-        }
-        Ok(found)
-    }
-
     /// Approvals that stand and were given at this head. GitLab keeps approvals over pushes unless told not to, and tells no head:
     /// one counts when it was given after the head was pushed.
     pub(super) async fn reviews(&self, repo: &RepoId, place: &Place, number: u64, head: &CommitId, notes: &[Note]) -> Result<Vec<Review>, NetError> {
@@ -127,7 +86,7 @@ impl GitLab {
         if approvals.approved_by.is_empty() {
             return Ok(Vec::new());
         }
-        let (versions, _): (Vec<Version>, bool) = self.api.pages(&place.request(number, "/versions?per_page=100"), VERSIONS).await?;
+        let (versions, _) = self.versions(place, number).await?;
         let Some(pushed) = versions.iter().filter(|version| version.head_commit_sha == head.as_str()).map(|version| version.created_at).max() else { return Ok(Vec::new()) };
         let mut found = Vec::new();
         for approver in approvals.approved_by {

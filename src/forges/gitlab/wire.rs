@@ -37,6 +37,8 @@ pub struct Request {
     #[serde(default)]
     pub squash: bool,
     #[serde(deserialize_with = "time")]
+    pub created_at: Time,
+    #[serde(deserialize_with = "time")]
     pub updated_at: Time,
 }
 
@@ -129,6 +131,8 @@ pub struct Label {
 #[derive(Clone, Debug, Deserialize)]
 pub struct Event {
     pub author_username: Option<String>,
+    #[serde(deserialize_with = "time")]
+    pub created_at: Time,
     #[serde(default)]
     pub push_data: Option<Push>,
 }
@@ -141,6 +145,8 @@ pub struct Push {
     /// None: several were pushed at once, and which is not told.
     #[serde(rename = "ref")]
     pub name: Option<String>,
+    #[serde(default)]
+    pub commit_to: Option<String>,
 }
 
 #[derive(Clone, Debug, Deserialize)]

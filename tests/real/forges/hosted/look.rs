@@ -68,27 +68,66 @@ async fn who_pushes_many_branches_at_once_is_a_pusher_of_each(wire: Wire) {
     assert!(seen.unread.is_empty() && !seen.pushers.contains(&User::new("grace")), "{seen:?}");
 }
 
+/// Others push to another branch, later than all that happened.
+fn busy(office: &Office, count: usize) {
+    let mut state = office.fake.state();
+    state.last_at += 3_600_000;
+    let (id, at) = (state.id(), state.at());
+    let other = Push { id, at, branch: "other".into(), before: "1".repeat(40), ..state.project(PATH).pushes[0].clone() };
+    state.project_mut(PATH).pushes.extend(std::iter::repeat_n(other, count));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn many_branches_pushed_at_once_are_not_this_one_where_it_did_not_move() {
+    let office = Office::furnished(Wire::GitLab).await;
+    let lead = User::new("root");
+    busy(&office, 1);
+    office.fake.push_at_once(PATH, "root", "ada", &["one", "two", "three", "four"], &[("zone", "2\n")]);
+    let seen = office.look().await;
+    assert!(seen.unread.is_empty() && !seen.pushers.contains(&lead), "{seen:?}");
+    // It moved under its own name since: that is whoever did's.
+    busy(&office, 1);
+    office.fake.push(PATH, "ada", "mr", &[("zone", "3\n")]);
+    let seen = office.look().await;
+    assert!(seen.head == office.head() && !seen.pushers.contains(&lead), "{seen:?}");
+    // Now it is one of many; a line of the push may come late.
+    busy(&office, 1);
+    let lines = office.fake.state().request_mut(PATH, 1).events.clone();
+    office.fake.push_at_once(PATH, "root", "ada", &["five", "six", "seven", "mr"], &[("zone", "4\n")]);
+    office.fake.state().request_mut(PATH, 1).events = lines;
+    assert!(office.look().await.pushers.contains(&lead));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_fork_whose_activity_is_empty_to_us_says_what_helps() {
+    let office = Office::empty(Wire::GitLab).await;
+    let fork = office.fake.fork(PATH, "eve");
+    office.fake.push(&fork, "eve", "mr", &[("zone", "2\n")]);
+    office.fake.open_from(PATH, &fork, "eve", "mr", "Move www", "");
+    assert!(office.look().await.unread.is_empty());
+    office.fake.state().project_mut(&fork).pushes.clear();
+    let told = office.fresh().look().await.unread;
+    assert!(told.len() == 1 && told[0].contains("let the server's account read the fork's repository"), "{told:?}");
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn who_pushed_and_is_not_among_what_gitlab_tells_is_said_not_to_be_known() {
     let unread = async |office: &Office| office.look().await.unread;
     let office = Office::furnished(Wire::GitLab).await;
     assert!(unread(&office).await.is_empty());
-    // A thousand pushes to the project are read.
-    let busy = |count: usize| {
-        let mut state = office.fake.state();
-        let other = Push { branch: "other".into(), before: "1".repeat(40), ..state.project(PATH).pushes[0].clone() };
-        state.project_mut(PATH).pushes.extend(std::iter::repeat_n(other, count));
-    };
-    busy(999);
-    assert!(unread(&office).await.is_empty());
-    busy(1);
-    let told = unread(&office).await;
-    assert!(told.len() == 1 && told[0].contains("who pushed `mr`") && told[0].contains("push it anew under another name"), "{told:?}");
+    // Five thousand pushes to the project are read, once.
+    busy(&office, 4999);
+    assert!(unread(&office.fresh()).await.is_empty());
+    busy(&office, 5000);
+    assert!(unread(&office).await.is_empty(), "what was known is read on from there");
+    busy(&office, 5000);
+    let told = unread(&office.fresh()).await;
+    assert!(told.len() == 1 && told[0].contains("who pushed `mr`") && told[0].contains("last 5000") && told[0].contains("push it anew under another name"), "{told:?}");
     // As after an import: there are requests, and nobody pushed.
     let office = Office::furnished(Wire::GitLab).await;
     office.fake.state().project_mut(PATH).pushes.clear();
     let told = unread(&office).await;
-    assert!(told.len() == 1 && told[0].contains("no push to it; push it anew"), "{told:?}");
+    assert!(told.len() == 1 && told[0].contains("no push to it; push a new commit to it"), "{told:?}");
     // Whoever has no account any more.
     let office = Office::furnished(Wire::GitLab).await;
     office.fake.state().project_mut(PATH).pushes.last_mut().unwrap().by.clear();
