@@ -1,10 +1,11 @@
-//! The tree that merging would give, by `git merge-tree --write-tree`: git's own merge, without a checkout.
+//! The tree that merging would give, by `git merge-tree --write-tree`: git's own merge, without a checkout; and the one that replaying would give.
 
-use super::program;
+use super::{program, tree::wrong};
 use crate::{
     core::model::{CommitId, Str, TreeId},
     ports::{Merge, RepoError},
 };
+use git2::{IndexConflict, Oid, Repository, Sort};
 use std::{collections::BTreeSet, path::Path};
 
 /// Merges `head` into `base`; only objects are written.
@@ -20,6 +21,33 @@ pub fn merge_tree(dir: &Path, base: &CommitId, head: &CommitId) -> Result<Merge,
         (Some(1), Some(_)) => Ok(Merge::Conflicts(conflicts(&ran.stdout))),
         _ => Err(RepoError::Git { what: said(&String::from_utf8_lossy(&ran.stderr), base, head) }),
     }
+}
+
+/// Sets what `head` brings onto `base` one commit after the other, as a rebase does: merges among them are left out. Only objects are written.
+///
+/// What is left may be another tree than a merge gives: a change and its taking back meet base each by itself.
+pub fn replay(repo: &Repository, base: Oid, head: Oid) -> Result<Merge, RepoError> {
+    let mut walk = repo.revwalk().map_err(wrong)?;
+    walk.set_sorting(Sort::TOPOLOGICAL | Sort::REVERSE).map_err(wrong)?;
+    walk.push(head).map_err(wrong)?;
+    walk.hide(base).map_err(wrong)?;
+    let mut onto = repo.find_commit(base).and_then(|base| base.tree()).map_err(wrong)?;
+    for id in walk {
+        let commit = repo.find_commit(id.map_err(wrong)?).map_err(wrong)?;
+        let before = match commit.parent_count() {
+            0 => repo.treebuilder(None).and_then(|empty| empty.write()).and_then(|id| repo.find_tree(id)).map_err(wrong)?,
+            1 => commit.parent(0).and_then(|parent| parent.tree()).map_err(wrong)?,
+            _ => continue,
+        };
+        let mut index = repo.merge_trees(&before, &onto, &commit.tree().map_err(wrong)?, None).map_err(wrong)?;
+        if index.has_conflicts() {
+            let sides = |conflict: IndexConflict| [conflict.ancestor, conflict.our, conflict.their].into_iter().flatten().map(|side| Str::from(String::from_utf8_lossy(&side.path)));
+            let paths: BTreeSet<Str> = index.conflicts().map_err(wrong)?.filter_map(Result::ok).flat_map(sides).collect();
+            return Ok(Merge::Conflicts(paths.into_iter().collect()));
+        }
+        onto = index.write_tree_to(repo).and_then(|id| repo.find_tree(id)).map_err(wrong)?;
+    }
+    Ok(Merge::Clean(TreeId::new(onto.id().to_string())))
 }
 
 /// The conflicted paths of merge-tree's answer, sorted.

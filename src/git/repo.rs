@@ -68,6 +68,12 @@ impl GitRepo {
         done
     }
 
+    /// The tree that setting what `head` brings onto `base`, commit by commit, would give.
+    pub fn replay(&self, base: &CommitId, head: &CommitId) -> Result<Merge, RepoError> {
+        let (base, head) = (oid(base.as_str())?, oid(head.as_str())?);
+        self.with_repo(|repo| merge::replay(repo, base, head))
+    }
+
     /// The parents of a commit, in its order.
     pub fn parents(&self, commit: &CommitId) -> Result<Vec<CommitId>, RepoError> {
         let id = oid(commit.as_str())?;

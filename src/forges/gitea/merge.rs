@@ -6,7 +6,7 @@ use super::{
 };
 use crate::{
     core::{gate::MergeTicket, model::CommitId, review::MrState, run::MergeAnswer},
-    forges::net::{NetError, Weight},
+    forges::net::{NetError, Weight, replays_otherwise},
     ports::{ForgeErrorKind, StateRepo as _},
 };
 use reqwest::Method;
@@ -29,15 +29,19 @@ impl Gitea {
             if let Some(answer) = self.stands(place, ticket, &pull).await?.or_else(|| ticket.nothing_to_read()) {
                 return Ok(answer);
             }
-            let Err(error) = self.send_merge(place, ticket, &pull).await else {
-                let pull = self.pull(place, ticket.mr().number).await?;
-                if let Some(answer) = self.landed_elsewhere(ticket, &pull).await? {
-                    return Ok(answer);
+            let error = match self.send_merge(place, ticket, &pull).await {
+                Ok(Some(answer)) => return Ok(answer),
+                Ok(None) => {
+                    let pull = self.pull(place, ticket.mr().number).await?;
+                    if let Some(answer) = self.landed_elsewhere(ticket, &pull).await? {
+                        return Ok(answer);
+                    }
+                    return match self.state(place, &pull) {
+                        MrState::Merged { commit, by: _, with: _ } => self.landed(place, &pull, commit).await,
+                        MrState::Open | MrState::Closed => Ok(refused("the forge took the merge and shows none yet".to_owned())),
+                    };
                 }
-                return match self.state(place, &pull) {
-                    MrState::Merged { commit, by: _, with: _ } => self.landed(place, &pull, commit).await,
-                    MrState::Open | MrState::Closed => Ok(refused("the forge took the merge and shows none yet".to_owned())),
-                };
+                Err(error) => error,
             };
             match error.kind {
                 ForgeErrorKind::Conflict if error.message.contains(COMPUTES) && tries < TRIES => {
@@ -90,13 +94,21 @@ impl Gitea {
         Ok(ours.then(|| MergeAnswer::Elsewhere { commit: landed, branch: (&*pull.base.label).into() }))
     }
 
-    async fn send_merge(&self, place: &Place, ticket: &MergeTicket, pull: &Pull) -> Result<(), NetError> {
+    /// Asks for the merge; an answer: it was not asked for, and why.
+    async fn send_merge(&self, place: &Place, ticket: &MergeTicket, pull: &Pull) -> Result<Option<MergeAnswer>, NetError> {
         let repository: wire::Repository = self.client.read_one(&place.api).await?;
         let method = match repository.default_merge_style.as_str() {
             style @ ("merge" | "rebase" | "rebase-merge" | "squash" | "fast-forward-only") => style,
             // What is merged by hand is merged by nobody here.
             _ => "merge",
         };
+        if method.starts_with("rebase") {
+            let (git, ticket) = (place.mirror.git().clone(), ticket.clone());
+            let otherwise = tokio::task::spawn_blocking(move || replays_otherwise(&git, &ticket)).await.map_err(ended_early)??;
+            if otherwise.is_some() {
+                return Ok(otherwise);
+            }
+        }
         let title: String = pull.title.chars().filter(|c| !c.is_control()).collect();
         let body = json!({
             "do": method,
@@ -104,7 +116,7 @@ impl Gitea {
             "merge_title_field": format!("Merge request #{}: {title}", pull.number),
             "merge_message_field": format!("Trueup-Change: {}\nTrueup-Digest: {}", ticket.mr(), ticket.digest()),
         });
-        self.client.send(Weight::Merge, Method::POST, &format!("{}/merge", place.pull(pull.number)), Some(&body)).await.map(drop)
+        self.client.send(Weight::Merge, Method::POST, &format!("{}/merge", place.pull(pull.number)), Some(&body)).await.map(|_| None)
     }
 
     /// What stands on the branch now: the commit, its parents and its tree.
@@ -116,9 +128,13 @@ impl Gitea {
         let git = place.mirror.git().clone();
         let at = merged.clone();
         let read = tokio::task::spawn_blocking(move || Ok::<_, crate::ports::RepoError>((git.parents(&at)?, git.tree(&at)?))).await;
-        let (parents, tree) = read.map_err(|stopped| NetError::new(ForgeErrorKind::Unavailable, format!("git work ended early: {stopped}")))??;
+        let (parents, tree) = read.map_err(ended_early)??;
         Ok(MergeAnswer::Merged { commit: merged, parents, tree })
     }
+}
+
+fn ended_early(stopped: tokio::task::JoinError) -> NetError {
+    NetError::new(ForgeErrorKind::Unavailable, format!("git work ended early: {stopped}"))
 }
 
 fn refused(why: String) -> MergeAnswer {

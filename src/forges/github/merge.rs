@@ -11,8 +11,9 @@ use crate::{
         review::MrState,
         run::MergeAnswer,
     },
-    forges::net::{NetError, Weight, encoded},
-    ports::{ForgeErrorKind, Merge, StateRepo as _},
+    forges::net::{NetError, Weight, encoded, replays_otherwise},
+    git::GitRepo,
+    ports::{ForgeErrorKind, Merge, RepoError, StateRepo as _},
 };
 use reqwest::Method;
 use serde_json::json;
@@ -39,6 +40,11 @@ impl GitHub {
         let title: String = pull.title.chars().filter(|c| !c.is_control()).collect();
         let mut refused = None;
         for method in methods(&repository, &rules) {
+            if method == "rebase"
+                && let Some(answer) = self.git(place, ticket, replays_otherwise).await?
+            {
+                return Ok(answer);
+            }
             let body = json!({
                 "sha": ticket.head(),
                 "merge_method": method,
@@ -98,16 +104,19 @@ impl GitHub {
             return moved(format!("`{}` is at {base}, not at {}", pull.base.name, ticket.base()));
         }
         place.follow(&pull.base.name, &base, Some((ticket.mr(), ticket.head()))).await?;
-        let repo = place.mirror.git().clone();
-        let (base, head) = (ticket.base().clone(), ticket.head().clone());
-        let merged = tokio::task::spawn_blocking(move || repo.merge(&base, &head)).await;
-        let merged = merged.map_err(|stopped| NetError::new(ForgeErrorKind::Unavailable, format!("git work ended early: {stopped}")))?;
         // The plan's tree again, from the two commits: what is asked for is what was planned.
-        Ok(match merged? {
+        Ok(match self.git(place, ticket, |repo, ticket| repo.merge(ticket.base(), ticket.head())).await? {
             Merge::Clean(tree) if tree == *ticket.tree() => None,
             Merge::Clean(tree) => Some(MergeAnswer::Refused { transient: false, why: format!("merging would give the tree {tree}, the plan was for {}", ticket.tree()) }),
             Merge::Conflicts(paths) => Some(MergeAnswer::Refused { transient: false, why: format!("merging conflicts in {}", paths.join(", ")) }),
         })
+    }
+
+    /// Git's own work on the mirror, where blocking is allowed.
+    async fn git<T: Send + 'static>(&self, place: &Place, ticket: &MergeTicket, work: fn(&GitRepo, &MergeTicket) -> Result<T, RepoError>) -> Result<T, NetError> {
+        let (repo, ticket) = (place.mirror.git().clone(), ticket.clone());
+        let done = tokio::task::spawn_blocking(move || work(&repo, &ticket)).await;
+        Ok(done.map_err(|stopped| NetError::new(ForgeErrorKind::Unavailable, format!("git work ended early: {stopped}")))??)
     }
 
     /// What a merge that GitHub did not confirm means.

@@ -75,3 +75,25 @@ fn a_commit_that_is_not_there_is_named() {
     assert_eq!(scratch.open().merge(&base, &gone), Err(RepoError::NoSuchRev { rev: gone.to_string() }));
     assert!(scratch.open().merge(&base, &trueup::core::model::CommitId::new("--help")).is_err());
 }
+
+#[test]
+fn what_a_rebase_would_leave_is_known_before_it() {
+    let scratch = Scratch::new();
+    let root = scratch.commit("main", None, &[Put::File("a", "1\n"), Put::File("b", "1\n")]);
+    let head = scratch.commit("plain", Some(&root), &[Put::File("b", "2\n")]);
+    let head = scratch.commit("plain", Some(&head), &[Put::File("c", "1\n")]);
+    // Changed and taken back: a merge sees nothing of it.
+    scratch.commit("back", Some(&root), &[Put::File("a", "2\n")]);
+    let back = scratch.commit("back", None, &[Put::File("a", "1\n"), Put::File("b", "2\n")]);
+    let base = scratch.commit("main", None, &[Put::File("a", "3\n")]);
+    let repo = scratch.open();
+    let merged = repo.merge(&base, &head).unwrap();
+    assert!(matches!(merged, Merge::Clean(_)) && repo.replay(&base, &head).unwrap() == merged, "each commit by itself leaves the same");
+    assert!(matches!(repo.merge(&base, &back).unwrap(), Merge::Clean(_)));
+    assert_eq!(repo.replay(&base, &back).unwrap(), Merge::Conflicts(vec!["a".into()]));
+    // The same change is on base by now, and is taken back there, too.
+    let base = scratch.commit("main", None, &[Put::File("a", "2\n")]);
+    let (Merge::Clean(merged), Merge::Clean(replayed)) = (repo.merge(&base, &back).unwrap(), repo.replay(&base, &back).unwrap()) else { panic!("conflict") };
+    let a = |tree| repo.blob(&repo.entry(tree, "a").unwrap().unwrap().id, 100).unwrap();
+    assert_eq!((a(&merged), a(&replayed)), (b"2\n".to_vec(), b"1\n".to_vec()));
+}

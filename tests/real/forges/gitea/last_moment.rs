@@ -3,6 +3,7 @@
 use super::house::{House, driver_by};
 use crate::forges::world::{ForgeWorld, Hands, run};
 use axum::{body::to_bytes, extract::Request, response::Response};
+use serde_json::json;
 use std::sync::{
     Arc,
     atomic::{AtomicBool, Ordering},
@@ -58,4 +59,21 @@ fn what_lands_on_a_base_that_moved_right_before_the_merge_is_told_as_it_landed()
         MergeAnswer::Moved { .. } | MergeAnswer::Refused { transient: true, .. } => {}
         other => panic!("{other:?}"),
     }
+}
+
+#[test]
+fn a_rebase_that_would_land_something_else_is_not_asked_for() {
+    let house = House::new();
+    let world: &dyn ForgeWorld = &house;
+    house.yard.ask("hand", "PATCH", "", json!({ "default_merge_style": "rebase", "allow_rebase": true }));
+    world.push("ana", "one", &[("zones/base.yaml", "base: 2\n")]);
+    world.push("ana", "one", &[("zones/base.yaml", "base: 1\n"), ("zones/more.yaml", "more: 1\n")]);
+    world.push("root", "main", &[("zones/base.yaml", "base: 2\n")]);
+    let number = world.open("ana", "one", "one", "");
+    let main = world.tip("main");
+    let MergeAnswer::Refused { transient: false, why } = world.merged(number, world.ticket(number)) else { panic!("the merge keeps `base: 2`, a rebase takes it back") };
+    assert!(why.contains("one by one and would give the tree") && world.tip("main") == main, "{why}");
+    // One commit leaves the same by both ways.
+    let (plain, _) = world.request("plain");
+    assert!(matches!(world.merged(plain, world.ticket(plain)), MergeAnswer::Merged { .. }));
 }
