@@ -55,11 +55,13 @@ impl Gitea {
         if let Err(error) = place.mirror.settle(&place.branch).await {
             needs.push(fault("branch", &error, "let the account read the repository"));
         }
-        if let Err(error) = self.client.read_one::<BranchTip>(&format!("{}/branches/{}", place.api, encoded(&place.branch.said()))).await {
-            needs.push(fault("branch", &error, &format!("push the branch `{}`", place.branch)));
+        let mut holds = String::new();
+        match self.client.read_one::<BranchTip>(&format!("{}/branches/{}", place.api, encoded(&place.branch.said()))).await {
+            Ok(tip) => holds = tip.effective_branch_protection_name,
+            Err(error) => needs.push(fault("branch", &error, &format!("push the branch `{}`", place.branch))),
         }
         match self.client.read_one::<Vec<Protection>>(&format!("{}/branch_protections", place.api)).await {
-            Ok(rules) => needs.extend(self.protection(about("protected branch"), place, &rules).await),
+            Ok(rules) => needs.extend(self.protection(about("protected branch"), place, &rules, &holds).await),
             Err(error) if error.kind == ForgeErrorKind::Denied => {
                 let exam = Exam::warn(about("protected branch"), "the account may not read the rules of branches", "let the account administer the repository");
                 needs.push(Need::seen(exam));
@@ -73,16 +75,19 @@ impl Gitea {
         needs
     }
 
-    /// Whether nobody but us moves the branch, and nothing is merged before it is true.
-    async fn protection(&self, about: String, place: &Place, rules: &[Protection]) -> Option<Need> {
+    /// Whether nobody but us moves the branch, and nothing is merged before it is true. `holds`: of several rules the one that Gitea goes by, where it tells; it goes by the first.
+    async fn protection(&self, about: String, place: &Place, rules: &[Protection], holds: &str) -> Option<Need> {
         let bot = self.bot().await.ok()?;
         let branch = &place.branch.said();
         let by_hand = format!(
             "settings, branches, rule for `{branch}`: no pushes, merges by `{bot}` alone, the status `{CONVERGED}` required, stale approvals dismissed, administrators bound by it"
         );
-        let rule = rules.iter().find(|rule| *rule.rule_name == **branch || place.branch.pattern().is_some_and(|all| rule.rule_name == all.as_str()));
-        let mend = mend(place, bot, rule);
-        let Some(rule) = rule else {
+        let own = rules.iter().find(|rule| *rule.rule_name == **branch || place.branch.pattern().is_some_and(|all| rule.rule_name == all.as_str()));
+        let first = rules.iter().find(|rule| rule.rule_name == holds);
+        // A rule of ours that comes after it says nothing.
+        let before = first.filter(|first| own.is_none_or(|own| own.rule_name != first.rule_name));
+        let mend = mend(place, bot, own);
+        let Some(rule) = before.or(own) else {
             let said = format!("no rule protects `{branch}`: everybody who may write can push and merge past the server");
             let next = "`trueup forge setup` protects it: no pushes, merges by the server's account alone, and `trueup/converged` as a required status";
             return Some(Need { exams: vec![Exam::fail(&*about, said, next)], about, mends: vec![mend], by_hand });
@@ -109,6 +114,18 @@ impl Gitea {
         }
         if !rule.block_admin_merge_override {
             wrong.push("admins may merge whatever its rules say".to_owned());
+        }
+        if let Some(first) = before {
+            let name = &first.rule_name;
+            if wrong.is_empty() {
+                return Some(Need::seen(Exam::ok(&*about, format!("`{branch}` is moved by the server alone, once `{CONVERGED}` is green, by the rule `{name}`"))));
+            }
+            let next = match own {
+                Some(own) => format!("in the settings of branches move the rule `{}` above `{name}`: Gitea goes by the first", own.rule_name),
+                None => format!("edit the rule `{name}` in the settings of branches, or make one for `{branch}` and move it above: Gitea goes by the first"),
+            };
+            let exams = wrong.into_iter().map(|said| Exam::warn(&*about, format!("`{branch}` is under the rule `{name}`: {said}"), next.clone())).collect();
+            return Some(Need { about, exams, mends: Vec::new(), by_hand: next });
         }
         if wrong.is_empty() {
             let exam = Exam::ok(&*about, format!("`{branch}` is moved by the server alone, once `{CONVERGED}` is green"));

@@ -179,6 +179,9 @@ pub struct Permission {
 #[derive(Clone, Debug, Deserialize)]
 pub struct BranchTip {
     pub commit: BranchCommit,
+    /// The rule that holds for it, as administrators are told.
+    #[serde(default)]
+    pub effective_branch_protection_name: String,
 }
 
 /// `PayloadCommit`.

@@ -12,6 +12,9 @@ use crate::{
 use reqwest::Method;
 use serde_json::{Value as Json, json};
 
+/// Pages of rules.
+const RULES: usize = 10;
+
 /// What a developer may: push branches, set statuses, comment.
 const DEVELOPER: u32 = 30;
 
@@ -70,68 +73,94 @@ impl GitLab {
         needs
     }
 
-    /// Whether nobody but us moves the branch; of several that are named alike, those to come, too.
+    /// Whether nobody but us moves the branch; of several that are named alike, those to come, too. Of several rules GitLab lets whatever one of them lets: each is looked at.
     async fn protection(&self, about: &str, place: &Place, me: &Account) -> Vec<Need> {
         let branch = &place.project.branch;
-        let Some(pattern) = branch.pattern() else {
-            return vec![self.rule(about.to_owned(), place, me, &branch.said(), true).await].into_iter().flatten().collect();
+        let path = place.path("/protected_branches?per_page=100");
+        let rules: Vec<Protected> = match self.api.whole(&path, RULES).await {
+            Ok(rules) => rules,
+            Err(error) => return vec![Need::seen(Exam::warn(about, error.to_string(), "make the account a maintainer of the project, or look yourself who may push and merge"))],
         };
-        let all = self.rule(about.to_owned(), place, me, pattern.as_str(), true).await;
-        // Of several rules GitLab lets whatever one of them lets: one of the newest alone may undo what all of them say.
-        let newest = match branch.now() {
-            Some(now) => self.rule(format!("{about} {now}"), place, me, &now, false).await,
-            None => None,
-        };
-        all.into_iter().chain(newest).collect()
-    }
-
-    /// The rule of a branch or of a pattern; `None`: there is none, and none `must` be.
-    async fn rule(&self, about: String, place: &Place, me: &Account, branch: &str, must: bool) -> Option<Need> {
-        let rules = place.path("/protected_branches");
-        let path = format!("{rules}/{}", encoded(branch));
-        let by_hand = format!(
-            "settings, repository, protected branches, `{branch}`: nobody pushes, only `{}` merges; where the plan of this GitLab cannot name accounts, make it the only maintainer",
-            me.username
-        );
-        let found: Option<Protected> = match self.api.find(&path).await {
-            Ok(found) => found,
-            Err(error) => return Some(Need::seen(Exam::warn(about, error.to_string(), "make the account a maintainer of the project, or look yourself who may push and merge"))),
-        };
-        let Some(rule) = found else {
-            if !must {
-                return None;
-            }
-            let said = format!("`{branch}` is not protected: everybody who may write can push and merge past the server");
+        let (now, pattern) = (branch.said(), branch.pattern());
+        let own: &str = pattern.map_or(&now, |pattern| pattern.as_str());
+        // Of those to come one stands for all.
+        let to_come = pattern.map(|pattern| format!("{}trueup-asks{}", pattern.beginning(), pattern.end()));
+        let covers = |rule: &Protected| rule.name == own || matches(&rule.name, to_come.as_deref().unwrap_or(&now));
+        let held = rules.iter().filter(|rule| covers(rule) || matches(&rule.name, &now));
+        let mut needs: Vec<Need> = held.map(|rule| rule_of(about, place, me, rule, own, &now)).collect();
+        if !rules.iter().any(covers) {
+            let said = format!("`{own}` is not protected: everybody who may write can push and merge past the server");
             let mend = Mend {
-                does: format!("protect `{branch}`: nobody pushes, only `{}` merges", me.username),
+                does: format!("protect `{own}`: nobody pushes, only `{}` merges", me.username),
                 method: Method::POST,
-                path: rules,
-                body: json!({ "name": branch, "push_access_level": 0, "allowed_to_merge": [{ "user_id": me.id }], "allow_force_push": false }),
+                path: place.path("/protected_branches"),
+                body: json!({ "name": own, "push_access_level": 0, "allowed_to_merge": [{ "user_id": me.id }], "allow_force_push": false }),
             };
-            let exam = Exam::fail(&*about, said, "`trueup forge setup` protects it: nobody pushes, and only the server's account merges");
-            return Some(Need { about, exams: vec![exam], mends: vec![mend], by_hand });
-        };
-        // Level 0 is nobody; a person or group that is named stands alone.
-        let others = |levels: &[Level]| levels.iter().filter(|level| level.access_level != Some(0) && level.user_id != Some(me.id)).cloned().collect::<Vec<_>>();
-        let next = "edit the rule, or let `trueup forge setup` do it: nobody pushes, and only the server's account merges";
-        let (mut exams, mut body) = (Vec::new(), json!({}));
-        for (what, key, levels) in [("push to it past the server", "allowed_to_push", &rule.push_access_levels), ("merge, too", "allowed_to_merge", &rule.merge_access_levels)] {
-            let others = others(levels);
-            if !others.is_empty() {
-                exams.push(Exam::warn(&*about, format!("`{branch}`: {} may {what}", others.iter().map(Level::said).collect::<Vec<_>>().join(", ")), next));
-                let mut levels: Vec<Json> = others.iter().map(|level| json!({ "id": level.id, "_destroy": true })).collect();
-                let instead = if key == "allowed_to_push" { json!({ "access_level": 0 }) } else { json!({ "user_id": me.id }) };
-                levels.push(instead);
-                body[key] = levels.into();
-            }
+            let exam = Exam::fail(about, said, "`trueup forge setup` protects it: nobody pushes, and only the server's account merges");
+            needs.insert(0, Need { about: about.to_owned(), exams: vec![exam], mends: vec![mend], by_hand: by_hand(own, me) });
         }
-        if exams.is_empty() {
-            return Some(Need::seen(Exam::ok(&*about, format!("`{branch}` is moved by the server alone"))));
-        }
-        let does = format!("edit the rule for `{branch}`: nobody pushes, only `{}` merges", me.username);
-        let mend = Mend { does, method: Method::PATCH, path, body };
-        Some(Need { about, exams, mends: vec![mend], by_hand })
+        needs
     }
+}
+
+/// How a person makes a rule right.
+fn by_hand(rule: &str, me: &Account) -> String {
+    format!(
+        "settings, repository, protected branches, `{rule}`: nobody pushes, only `{}` merges; where the plan of this GitLab cannot name accounts, make it the only maintainer",
+        me.username
+    )
+}
+
+/// One rule that holds for the branch. `own`: the rule that setup makes; `now`: the branch that governs. Another may hold for more than is ours, and is a person's to edit.
+fn rule_of(about: &str, place: &Place, me: &Account, rule: &Protected, own: &str, now: &str) -> Need {
+    let name = &*rule.name;
+    let about = if name == own && !rule.inherited { about.to_owned() } else { format!("{about} {name}") };
+    // Level 0 is nobody; a person or group that is named stands alone.
+    let others = |levels: &[Level]| levels.iter().filter(|level| level.access_level != Some(0) && level.user_id != Some(me.id)).cloned().collect::<Vec<_>>();
+    let (by_hand, next) = match (name == own || name == now, rule.inherited) {
+        (true, false) => {
+            let next = "edit the rule, or let `trueup forge setup` do it: nobody pushes, and only the server's account merges";
+            (by_hand(name, me), next.to_owned())
+        }
+        (_, inherited) => {
+            let whose = if inherited { "the group's settings" } else { "the project's settings" };
+            let next = format!("edit the rule `{name}` in {whose}, or name it so that it does not hold for `{now}`: of several rules GitLab lets whatever one of them lets");
+            (next.clone(), next)
+        }
+    };
+    let (mut exams, mut body) = (Vec::new(), json!({}));
+    for (what, key, levels) in [("push to it past the server", "allowed_to_push", &rule.push_access_levels), ("merge, too", "allowed_to_merge", &rule.merge_access_levels)] {
+        let others = others(levels);
+        if !others.is_empty() {
+            exams.push(Exam::warn(&*about, format!("`{name}`: {} may {what}", others.iter().map(Level::said).collect::<Vec<_>>().join(", ")), next.clone()));
+            let mut levels: Vec<Json> = others.iter().map(|level| json!({ "id": level.id, "_destroy": true })).collect();
+            let instead = if key == "allowed_to_push" { json!({ "access_level": 0 }) } else { json!({ "user_id": me.id }) };
+            levels.push(instead);
+            body[key] = levels.into();
+        }
+    }
+    if exams.is_empty() {
+        return Need::seen(Exam::ok(&*about, format!("`{name}` is moved by the server alone")));
+    }
+    if by_hand == next {
+        return Need { about, exams, mends: Vec::new(), by_hand };
+    }
+    let does = format!("edit the rule for `{name}`: nobody pushes, only `{}` merges", me.username);
+    let mend = Mend { does, method: Method::PATCH, path: place.path(format!("/protected_branches/{}", encoded(name))), body };
+    Need { about, exams, mends: vec![mend], by_hand }
+}
+
+/// Whether a rule is one for a branch: `*` is anything, a `/` among it.
+fn matches(rule: &str, branch: &str) -> bool {
+    let Some((first, rest)) = rule.split_once('*') else { return rule == branch };
+    let Some(mut left) = branch.strip_prefix(first) else { return false };
+    let mut parts: Vec<&str> = rest.split('*').collect();
+    let last = parts.pop().unwrap_or_default();
+    for part in parts {
+        let Some((_, after)) = left.split_once(part) else { return false };
+        left = after;
+    }
+    left.ends_with(last)
 }
 
 /// GitLab requires no status by its name; what it requires is that nothing on the head is red or pending, ours among it.
@@ -160,4 +189,20 @@ fn rights(about: &str, found: &Project) -> Vec<Exam> {
         exams.push(Exam::fail(about, "the project is archived", "take it out of the archive, or out of the configuration"));
     }
     exams
+}
+
+#[cfg(test)]
+mod tests {
+    use super::matches;
+
+    #[test]
+    fn a_star_in_a_rule_is_anything() {
+        for rule in ["main", "*", "m*", "*n", "m*n", "**", "*ai*", "main*"] {
+            assert!(matches(rule, "main"), "{rule}");
+        }
+        for rule in ["Main", "mai", "release/*", "m*m", "main*n", "*x*"] {
+            assert!(!matches(rule, "main"), "{rule}");
+        }
+        assert!(matches("release/*", "release/2026/11") && matches("*/11", "release/2026/11") && !matches("release/*/11", "release/11"));
+    }
 }

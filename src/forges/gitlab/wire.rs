@@ -248,6 +248,11 @@ pub struct Permissions {
 /// The rule of a protected branch.
 #[derive(Clone, Debug, Deserialize)]
 pub struct Protected {
+    /// A branch, or several: `release/*`.
+    pub name: String,
+    /// It is a group's.
+    #[serde(default)]
+    pub inherited: bool,
     #[serde(default)]
     pub push_access_levels: Vec<Level>,
     #[serde(default)]

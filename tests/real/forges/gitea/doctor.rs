@@ -32,6 +32,22 @@ fn a_branch_that_nothing_protects_fails_and_one_that_only_we_move_is_well() {
 }
 
 #[test]
+fn a_rule_that_comes_before_ours_is_the_one_that_holds() {
+    let house = House::new();
+    house.yard.ask("trueup", "POST", "/branch_protections", json!({ "rule_name": "**", "enable_push": true }));
+    let strict = json!({
+        "rule_name": "main", "enable_push": false, "enable_merge_whitelist": true, "merge_whitelist_usernames": ["trueup"], "enable_status_check": true,
+        "status_check_contexts": ["trueup/converged"], "block_admin_merge_override": true,
+    });
+    house.yard.ask("trueup", "POST", "/branch_protections", strict);
+    let found = exams(&house);
+    assert!(told(&found, Found::Warn).contains("`main` is under the rule `**`: everybody who may write may push to it past the server"), "{found:?}");
+    house.yard.ask("trueup", "DELETE", "/branch_protections/%2A%2A", json!(null));
+    let last = exams(&house);
+    assert!(last.iter().all(|exam| exam.found == Found::Ok), "{last:?}");
+}
+
+#[test]
 fn an_account_that_may_not_write_is_told() {
     let house = House::new();
     house.yard.ask("hand", "DELETE", "/collaborators/trueup", json!(null));

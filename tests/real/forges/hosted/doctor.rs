@@ -41,6 +41,24 @@ async fn a_branch_that_others_move_and_a_queue_that_lands_something_else_are_tol
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_wildcard_rule_that_lets_others_in_is_told_beside_the_branch_s_own() {
+    let office = Office::furnished(Wire::GitLab).await;
+    office.fake.state().project_mut(PATH).roles.insert("trueup".into(), Role::Admin);
+    let ours = || Protection { may_push: ["trueup".to_owned()].into(), for_admins: true, ..Protection::default() };
+    office.fake.protect(PATH, "main", ours());
+    office.fake.protect(PATH, "ma*", Protection::default());
+    office.fake.protect(PATH, "feature/*", Protection::default());
+    let open = told(&office).await;
+    assert!(has(&open, "ok", "`main` is moved by the server alone") && has(&open, "warn", "protected branch ma*: `ma*`: maintainers may merge, too"), "{open:#?}");
+    assert!(!open.iter().any(|line| line.contains("feature/")), "{open:#?}");
+    // One that holds alone does, where it lets nobody else in.
+    office.fake.protect(PATH, "ma*", ours());
+    office.fake.state().project_mut(PATH).protection.remove("main");
+    let kept = told(&office).await;
+    assert!(kept.iter().all(|line| line.starts_with("ok")) && has(&kept, "ok", "`ma*` is moved by the server alone"), "{kept:#?}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn by_which_method_is_merged_is_told_and_that_none_is_left() {
     let office = Office::furnished(Wire::GitHub).await;
     office.fake.state().project_mut(PATH).roles.insert("trueup".into(), Role::Admin);

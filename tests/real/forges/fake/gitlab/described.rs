@@ -119,7 +119,7 @@ const ALL: [Described; 45] = [
     get("/projects/:id/merge_requests/:iid/notes/:note/award_emoji", &[]),
     write("POST", "/projects/:id/merge_requests/:iid/notes/:note/award_emoji", &["name!"]),
     get("/projects/:id/jobs/:job", &[]),
-    get("/projects/:id/protected_branches/:branch", &[]),
+    get("/projects/:id/protected_branches", &["search"]),
     get("/projects/:id/labels", &["search", "with_counts"]),
     write("POST", "/projects/:id/labels", &["name!", "color!", "description", "priority"]),
     write(

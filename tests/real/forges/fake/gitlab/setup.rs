@@ -43,6 +43,7 @@ pub fn answer(state: &mut State, ask: &Ask<'_>, path: &str, rest: &[&str]) -> An
             }
             Answer::new(201, json!({ "name": name, "color": ask.says("color") }))
         }
+        ("GET", ["protected_branches"]) => paged(ask, API, state.project(path).protection.iter().map(|(branch, rules)| protected(state, branch, rules)).collect()),
         ("GET", ["protected_branches", branch]) => state.project(path).protection.get(*branch).map_or_else(missing, |rules| Answer::ok(protected(state, branch, rules))),
         ("POST", ["protected_branches"]) => {
             let branch = ask.says("name").unwrap_or_default().to_owned();
