@@ -133,12 +133,26 @@ pub(super) fn spell_out(repo: &Repository, base: &TreeId, changed: &[Changed], p
     Ok(notes)
 }
 
-/// The faults of the file that a merge request brings, where it changes one.
-pub(super) fn brought(repo: &Repository, tree: &TreeId, changed: &[Changed]) -> Result<Vec<Refusal>, RepoError> {
+/// The faults that a merge request brings into the file, where it changes one.
+pub(super) fn brought(repo: &Repository, base: &TreeId, tree: &TreeId, changed: &[Changed]) -> Result<Vec<Refusal>, RepoError> {
     if !changed.iter().any(|change| is_one(repo, &change.path)) {
         return Ok(Vec::new());
     }
-    Ok(file(repo, tree)?.map(|owners| owners.faults).unwrap_or_default())
+    let faults = |tree: &TreeId| Ok::<_, RepoError>(file(repo, tree)?.map(|owners| owners.faults).unwrap_or_default());
+    Ok(added(&faults(base)?, faults(tree)?))
+}
+
+/// The faults that were not there before, wherever their lines stand now: whoever edits another line need not mend them.
+fn added(before: &[Refusal], mut after: Vec<Refusal>) -> Vec<Refusal> {
+    let mut known: Vec<&str> = before.iter().map(|fault| &*fault.what).collect();
+    after.retain(|fault| match known.iter().position(|what| *what == fault.what) {
+        Some(at) => {
+            known.swap_remove(at);
+            false
+        }
+        None => true,
+    });
+    after
 }
 
 /// The teams that own what a merge request changes; none where policy asks no owners, where it cannot be merged, and where its commits are not here yet.
@@ -191,5 +205,20 @@ impl super::world::Known {
             Owner::Team(team) => format!("{TEAM}{team}").into(),
             Owner::Mail(mail) => self.mails.get(&*mail.to_ascii_lowercase()).cloned().unwrap_or_else(|| mail.clone()),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::core::model::{Place, RefusalKind};
+
+    #[test]
+    fn a_fault_that_stands_on_base_may_stay_and_another_of_its_kind_may_not_come() {
+        let fault = |line: u32, what: &str| Refusal::new(RefusalKind::Value, what).at(Place::new("CODEOWNERS", line, 1));
+        let base = [fault(1, "it names no owner"), fault(7, "`x(?=y)` is not read")];
+        assert_eq!(added(&base, vec![fault(3, "`x(?=y)` is not read"), fault(9, "it names no owner")]), []);
+        let twice = vec![fault(1, "it names no owner"), fault(2, "it names no owner"), fault(3, "`[` matches nothing")];
+        assert_eq!(added(&base, twice), [fault(2, "it names no owner"), fault(3, "`[` matches nothing")]);
     }
 }

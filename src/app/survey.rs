@@ -104,7 +104,7 @@ pub fn survey(repo: &Repository, targets: &Targets, (base, head): (&CommitId, &C
     }
     let rules = before.iter().chain(&after).flat_map(|root| &root.policy.approvals);
     if code_owners::asks(rules) {
-        faults.extend(code_owners::brought(repo, &tree, &changed)?);
+        faults.extend(code_owners::brought(repo, &base_tree, &tree, &changed)?);
     }
     let sources = Sides { base: before.as_ref().map(|root| root.sources.clone()).unwrap_or_default(), merged: after.map(|root| root.sources).unwrap_or_default() };
     let mut reader = Reader { repo, targets, policy: &policy, base_tree: &base_tree, tree: &tree, faults: Vec::new() };

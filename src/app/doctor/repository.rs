@@ -126,13 +126,19 @@ fn owners(repo: &Repository, tree: &TreeId, about: &str) -> Result<Vec<Exam>, Re
         let said = format!("policy asks them, and there is no file of them (`{}`)", repo.people.dialect.places().join("`, `"));
         return Ok(vec![Exam::warn(about, said, "add one, or take `codeowners` out of `policy.approvals`")]);
     };
-    let mut exams: Vec<Exam> = found.faults.iter().map(|fault| Exam::warn(about, fault.to_string(), "mend the line")).collect();
+    let mut exams: Vec<Exam> = found.faults.iter().map(|fault| fault_of(about, fault)).collect();
     let nobody = found.owners().into_iter().filter_map(|owner| repo.people.nobody(owner));
     exams.extend(nobody.map(|mail| Exam::warn(about, format!("nobody is known by `{mail}`"), "give somebody this address under `emails:` in the server's configuration")));
     if exams.is_empty() {
         exams.push(Exam::ok(about, format!("{} names {} owners", found.path(), found.owners().len())));
     }
     Ok(exams)
+}
+
+/// A line that is not read as it is meant, with its own advice: some ask nobody until they are mended, others everybody.
+fn fault_of(about: &str, fault: &Refusal) -> Exam {
+    let next = fault.advice.clone().unwrap_or_else(|| "mend the line".to_owned());
+    Exam::warn(about, Refusal { advice: None, ..fault.clone() }.to_string(), next)
 }
 
 /// Whether everything the sources ask for is granted.
@@ -144,5 +150,20 @@ fn grants(repo: &Repository, named: &Named, asked: &BTreeSet<ResourceId>) -> Vec
         None if asked.is_empty() => Vec::new(),
         None => vec![Exam::ok(about, "everything its sources ask for is granted")],
         Some(first) => vec![Exam::fail(about, format!("{} units are not granted, the first: {first}", outside.len()), "add them under `grants:`, or take their files out")],
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::formats::codeowners::{CodeOwners, Dialect};
+
+    #[test]
+    fn what_doctor_advises_of_a_line_is_what_that_line_is_about() {
+        let owners = CodeOwners::read("CODEOWNERS", b"(?=x) @ana\n[ @ana\n", Dialect::Gitea);
+        let told: Vec<(String, Option<String>)> = owners.faults.iter().map(|fault| fault_of("code owners", fault)).map(|exam| (exam.said, exam.next)).collect();
+        let [(every, asks_all), (none, asks_none)] = told.as_slice() else { panic!("{told:?}") };
+        assert!(every.starts_with("CODEOWNERS:1:1: ") && !every.contains("until then") && none.starts_with("CODEOWNERS:2:1: "), "{told:?}");
+        assert!(asks_all.as_ref().is_some_and(|next| next.ends_with("the line asks its owners for every file")) && asks_none.as_ref().is_some_and(|next| next.ends_with("the line asks nobody")), "{told:?}");
     }
 }
