@@ -8,7 +8,7 @@ use super::{
 };
 use crate::{
     core::{
-        model::{Digest, MrId},
+        model::{Digest, MrId, Str},
         review::{Face, Phase},
         run::{Card, Input},
     },
@@ -113,10 +113,15 @@ struct Request {
 impl Wall for Request {
     async fn show(&mut self, n: u64, face: Face) -> Tried {
         let face = let_in(face, self.world.repositories.get(&self.mr.repo).is_some_and(|repo| repo.deployments));
+        // What another change wrote on the same head since is not remembered: it is read.
+        let (face, known) = match shares_head(&self.world, &self.mr, &face) {
+            Some(into) => (of_one(face, self.mr.number, &into), Shown::default()),
+            None => (face, self.shown.clone()),
+        };
         if !is_ours(&self.world.store, &self.fence).await {
             return Tried::Over;
         }
-        match self.world.forge.show(&self.mr, &face, &self.shown).await {
+        match self.world.forge.show(&self.mr, &face, &known).await {
             Ok(now) => {
                 self.shown = now;
                 self.number.store(n, Ordering::SeqCst);
@@ -142,6 +147,21 @@ impl Wall for Request {
             }
         }
     }
+}
+
+/// A face of a head that another open change has, too: statuses stand on commits, so the last word of several stands, and says whose it is.
+fn of_one(mut face: Face, number: u64, into: &str) -> Face {
+    for status in &mut face.statuses {
+        status.text = format!("!{number} into {into}: {}", status.text);
+    }
+    face
+}
+
+/// Into which branch a change goes, where an open change of another branch of the same repository has its head.
+fn shares_head(world: &World, mr: &MrId, face: &Face) -> Option<Str> {
+    let mine = world.repositories.get(&mr.repo)?;
+    let mut others = world.repositories.values().filter(|repo| repo.whole == mine.whole).flat_map(|repo| world.news.at_head(&repo.id, &face.head));
+    others.any(|other| other != *mr).then(|| mine.governed.said())
 }
 
 /// Makes the forge show the newest face; older ones that it never showed are dropped.
@@ -206,6 +226,13 @@ mod tests {
     fn face(state: StatusState, text: &str) -> Face {
         let status = Status { context: "trueup/rollout".into(), state, text: text.into() };
         Face { head: CommitId::new("h"), comment: text.into(), plan: None, statuses: vec![status], labels: vec![Label("trueup: rolling".into())], deployments: Vec::new() }
+    }
+
+    #[test]
+    fn statuses_of_a_commit_that_two_changes_have_say_whose_they_are() {
+        let said = of_one(face(StatusState::Pending, "waits"), 7, "release/202611");
+        // The name that branches require stays.
+        assert_eq!((&*said.statuses[0].context, &*said.statuses[0].text), ("trueup/rollout", "!7 into release/202611: waits"));
     }
 
     /// Keeps what it was made to show.

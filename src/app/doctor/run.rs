@@ -32,21 +32,23 @@ pub async fn examine(server: &Server, checkout: Option<(&str, &Path)>) -> Vec<Ex
     exams.extend(host::mirrors(server));
     exams.push(host::git());
     exams.extend(host::views(server));
-    let (mut health, mut teams) = (Vec::new(), BTreeMap::new());
+    let (mut health, mut named_by) = (Vec::new(), BTreeMap::new());
     let mut units: BTreeMap<Str, BTreeSet<Unit>> = BTreeMap::new();
     for named in &server.repositories {
         let elsewhere = checkout.filter(|(name, _)| *named.name == **name).map(|(_, path)| path);
         let found = repository::examine(server, named, elsewhere);
         exams.extend(found.exams);
         exams.extend(found.policy.iter().flat_map(|policy| approvals::examine(server, named, policy)));
-        teams.insert(RepoId::new(named.name.clone()), approvals::teams(named, found.policy.as_ref()));
+        let (teams, unknown) = (approvals::teams(named, found.policy.as_ref()), approvals::unknown(server, named, found.policy.as_ref()));
+        named_by.insert(RepoId::new(named.name.clone()), wiring::forges::NamedBy { teams, unknown });
         exams.extend(host::sealed(server, named, found.policy.as_ref()));
         health.extend(found.health);
         for (target, zones) in found.units {
             units.entry(target).or_default().extend(zones);
         }
     }
-    exams.extend(wiring::forges::examine(server, &*secrets, &teams).await);
+    exams.extend(approvals::namesakes(server));
+    exams.extend(wiring::forges::examine(server, &*secrets, &named_by).await);
     exams.extend(wiring::ci::examine(server).await);
     exams.extend(probes::examine(server, &*secrets, health).await);
     match wiring::targets(server, &*secrets).await {

@@ -8,7 +8,7 @@ use crate::{
         world::Forge,
     },
     core::{
-        model::{RepoId, Str, User},
+        model::{RepoId, Str, User, nearest},
         review::labels,
     },
     forges::{
@@ -114,8 +114,30 @@ async fn configured(server: &config::Server, name: &Str, forge: &config::Forge, 
     })
 }
 
+/// Whom the lists and the policy of a repository name that only its forge knows.
+#[derive(Default)]
+pub struct NamedBy {
+    pub teams: BTreeSet<Str>,
+    /// People who may be in one of the teams.
+    pub unknown: BTreeSet<Str>,
+}
+
+/// Names that nobody in the teams has: nobody can approve under them.
+fn nobodies(repo: &RepoId, unknown: &BTreeSet<Str>, people: &BTreeSet<User>) -> Vec<Exam> {
+    let there = |name: &str| people.iter().any(|who| who.as_str().eq_ignore_ascii_case(name));
+    let one = |name: &Str| {
+        let said = format!("policy asks `{name}`, who is no user of the configuration and in none of the teams: nobody can approve under that name");
+        let next = match nearest(name, people.iter().map(User::as_str)) {
+            Some(near) => format!("did you mean `{near}`?"),
+            None => "correct it in `policy.approvals`, or put them into a team".to_owned(),
+        };
+        Exam::warn(format!("repository {repo}: approvals"), said, next)
+    };
+    unknown.iter().filter(|name| !there(name)).map(one).collect()
+}
+
 /// Looks at the forges and their repositories, as the server would use them; their mirrors are left alone.
-pub async fn examine(server: &config::Server, secrets: &dyn Secrets, teams: &BTreeMap<RepoId, BTreeSet<Str>>) -> Vec<Exam> {
+pub async fn examine(server: &config::Server, secrets: &dyn Secrets, named_by: &BTreeMap<RepoId, NamedBy>) -> Vec<Exam> {
     if server.forges.is_empty() {
         return Vec::new();
     }
@@ -128,13 +150,24 @@ pub async fn examine(server: &config::Server, secrets: &dyn Secrets, teams: &BTr
         let wished = wish(server, repo, secrets, false).await;
         exams.extend(forge.examine(repo, &wished.wish).await);
         exams.extend(wished.lacks);
-        for team in teams.get(repo).into_iter().flatten() {
+        let named = named_by.get(repo);
+        let mut people = Some(BTreeSet::new());
+        for team in named.into_iter().flat_map(|named| &named.teams) {
             let about = format!("repository {repo}: team {team}");
-            exams.push(match forge.team(repo, team, true).await {
+            let members = forge.team(repo, team, true).await;
+            match &members {
+                Ok(members) => people.iter_mut().for_each(|people| people.extend(members.iter().cloned())),
+                // Whoever is named may be in it.
+                Err(_) => people = None,
+            }
+            exams.push(match members {
                 Ok(members) if members.is_empty() => Exam::warn(about, "nobody is in it", "put people into it, or name others"),
                 Ok(members) => Exam::ok(about, format!("{} people are in it", members.len())),
                 Err(error) => Exam::fail(about, format!("nobody counts as one of it: {error}"), "let the server's account see the team, or name people"),
             });
+        }
+        if let (Some(named), Some(people)) = (named, people) {
+            exams.extend(nobodies(repo, &named.unknown, &people));
         }
     }
     exams
@@ -205,5 +238,18 @@ async fn wish(server: &config::Server, repo: &RepoId, secrets: &dyn Secrets, ane
     match super::resolve(secrets, &source.reference()).await {
         Ok(secret) => Wished { wish: Wish { hook: Some(Hook { url: format!("{}/hooks/{}", url.trim_end_matches('/'), repository.forge), secret, anew }), labels }, lacks: None },
         Err(error) => without(format!("its secret cannot be read: {error:#}"), "run this as the server's user, with its environment"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_name_in_policy_that_nobody_in_the_teams_has_is_told_with_the_nearest() {
+        let people: BTreeSet<User> = ["ben", "Cleo"].map(User::new).into();
+        let told = nobodies(&RepoId::new("dns"), &["bem".into(), "cleo".into(), "x".into()].into(), &people);
+        let said: Vec<(bool, &str)> = told.iter().map(|exam| (exam.said.contains("`bem`"), exam.next.as_deref().unwrap_or_default())).collect();
+        assert!(matches!(said[..], [(true, "did you mean `ben`?"), (false, _)]), "{said:?}");
     }
 }

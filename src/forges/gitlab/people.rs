@@ -59,21 +59,21 @@ impl GitLab {
         Ok(found)
     }
 
-    /// Whose the addresses of commits are: by the configuration, or by GitLab where they are public. What nobody's is stands as it is written.
+    /// Whose the addresses of commits are: by the configuration, and by GitLab where they are public. What nobody's is stands as it is written.
     async fn authors(&self, authors: BTreeSet<User>) -> Result<BTreeSet<User>, NetError> {
         let mut found = BTreeSet::new();
         let mut asked = 0;
         for who in authors {
             let mail = mail(&who).filter(|mail| mail.contains('@'));
             match (mail, mail.and_then(|mail| self.people.by_email(mail))) {
-                (_, Some(user)) => drop(found.insert(user)),
-                (Some(mail), None) if asked < ADDRESSES => {
+                // A user of the server may have another name here: both are whose it is.
+                (Some(mail), user) if asked < ADDRESSES => {
                     asked += 1;
                     let accounts: Vec<Account> = self.api.get(&format!("/users?search={}", encoded(mail))).await?;
                     found.extend(accounts.iter().map(|account| self.user(Some(account))));
-                    found.insert(who);
+                    found.insert(user.unwrap_or(who));
                 }
-                (Some(_) | None, None) => drop(found.insert(who)),
+                (Some(_) | None, user) => drop(found.insert(user.unwrap_or(who))),
             }
         }
         Ok(found)
