@@ -42,7 +42,9 @@ impl Checkout {
     /// Commits to a branch, made from `main` where it is not there or where it is to be `anew`, and pushes it to `to`; the commit.
     pub fn pushed(&self, (by, author): (&str, &str), branch: &str, files: &[(&str, &str)], anew: bool) -> String {
         self.fetch();
-        let there = !anew && !self.git("root", &["for-each-ref", &format!("refs/remotes/origin/{branch}")]).is_empty();
+        // Asked for `next`, git names `next/1`, too.
+        let name = format!("refs/remotes/origin/{branch}");
+        let there = !anew && self.git("root", &["for-each-ref", "--format=%(refname)", &name]).lines().any(|line| line == name);
         self.pushed_from(if there { branch } else { "main" }, (by, author), &(self.url)(by), branch, files)
     }
 

@@ -102,6 +102,7 @@ async fn many_branches_pushed_at_once_are_not_this_one_where_it_did_not_move() {
 async fn a_fork_whose_activity_is_empty_to_us_says_what_helps() {
     let office = Office::empty(Wire::GitLab).await;
     let fork = office.fake.fork(PATH, "eve");
+    office.fake.state().project_mut(&fork).roles.insert("trueup".into(), Role::Read);
     office.fake.push(&fork, "eve", "mr", &[("zone", "2\n")]);
     office.fake.open_from(PATH, &fork, "eve", "mr", "Move www", "");
     assert!(office.look().await.unread.is_empty());

@@ -9,5 +9,5 @@ root dismisses the review of ben
 it is awaiting_approval
 it waits for "/trueup approve"
 ana makes it ready
-ben approves it
+ben reviews it as good
 it merges

@@ -20,7 +20,7 @@ const AT_ONCE_ON_GITEA: usize = 6;
 ///
 /// These are the ones in which Gitea differs from the other forges: reviews and their dismissal, drafts by title, forks, branches under other names or other targets, merges past us, comments
 /// that are deleted or edited; and those whose outcome hangs on what it tells in the middle of a run.
-const ON_GITEA: [&str; 15] = [
+const ON_GITEA: [&str; 16] = [
     "admin-merge",
     "approve",
     "base-moved",
@@ -30,6 +30,7 @@ const ON_GITEA: [&str; 15] = [
     "edited-comment",
     "fork",
     "outsider-approval",
+    "own-approval",
     "push-after-approval",
     "push-mid-run",
     "rename-branch",
