@@ -41,7 +41,8 @@ pub fn replay(repo: &Repository, base: Oid, head: Oid) -> Result<Merge, RepoErro
         };
         let mut index = repo.merge_trees(&before, &onto, &commit.tree().map_err(wrong)?, None).map_err(wrong)?;
         if index.has_conflicts() {
-            let sides = |conflict: IndexConflict| [conflict.ancestor, conflict.our, conflict.their].into_iter().flatten().map(|side| Str::from(String::from_utf8_lossy(&side.path)));
+            let sides =
+                |conflict: IndexConflict| [conflict.ancestor, conflict.our, conflict.their].into_iter().flatten().map(|side| Str::from(String::from_utf8_lossy(&side.path)));
             let paths: BTreeSet<Str> = index.conflicts().map_err(wrong)?.filter_map(Result::ok).flat_map(sides).collect();
             return Ok(Merge::Conflicts(paths.into_iter().collect()));
         }

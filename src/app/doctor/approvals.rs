@@ -93,7 +93,9 @@ mod tests {
     #[test]
     fn a_name_with_rights_on_two_forges_is_told_and_groups_and_teams_say_themselves_whose_they_are() {
         let listed: Vec<(Str, Str)> =
-            [("hub", "ana"), ("work", "Ana"), ("hub", "ben"), ("hub", "ben"), ("hub", "@sre"), ("work", "@sre"), ("hub", "team:p/sre"), ("work", "team:p/sre")].map(|(forge, name)| (forge.into(), name.into())).into();
+            [("hub", "ana"), ("work", "Ana"), ("hub", "ben"), ("hub", "ben"), ("hub", "@sre"), ("work", "@sre"), ("hub", "team:p/sre"), ("work", "team:p/sre")]
+                .map(|(forge, name)| (forge.into(), name.into()))
+                .into();
         assert_eq!(on_several(listed.iter().map(|(forge, name)| (forge, name))), [("ana".into(), vec!["hub".into(), "work".into()])]);
     }
 }

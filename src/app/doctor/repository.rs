@@ -164,6 +164,10 @@ mod tests {
         let told: Vec<(String, Option<String>)> = owners.faults.iter().map(|fault| fault_of("code owners", fault)).map(|exam| (exam.said, exam.next)).collect();
         let [(every, asks_all), (none, asks_none)] = told.as_slice() else { panic!("{told:?}") };
         assert!(every.starts_with("CODEOWNERS:1:1: ") && !every.contains("until then") && none.starts_with("CODEOWNERS:2:1: "), "{told:?}");
-        assert!(asks_all.as_ref().is_some_and(|next| next.ends_with("the line asks its owners for every file")) && asks_none.as_ref().is_some_and(|next| next.starts_with("write whom to ask")), "{told:?}");
+        assert!(
+            asks_all.as_ref().is_some_and(|next| next.ends_with("the line asks its owners for every file"))
+                && asks_none.as_ref().is_some_and(|next| next.starts_with("write whom to ask")),
+            "{told:?}"
+        );
     }
 }

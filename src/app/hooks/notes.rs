@@ -3,7 +3,7 @@
 use crate::{
     app::world::Repository,
     core::{
-        model::{RepoId, Str, Time, User},
+        model::{CommitId, RepoId, Str, Time, User},
         review::Sighting,
     },
     forges::hooks::Push,
@@ -23,6 +23,9 @@ const RETRIES: usize = 16;
 struct Note {
     by: BTreeSet<Str>,
     at: Time,
+    /// What came with it: whoever takes the tip away again may leave that.
+    #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
+    with: BTreeSet<CommitId>,
 }
 
 fn all() -> RowKey {
@@ -39,9 +42,10 @@ pub(super) async fn keep(store: &Store, repo: &RepoId, push: &Push, at: Time) ->
     for _ in 0..RETRIES {
         let found = store.row::<Note>(&key).await?;
         let (mut note, rev) = found.map_or((Note::default(), None), |stored| (stored.value, Some(stored.rev)));
-        let before = note.by.len();
+        let before = (note.by.len(), note.with.len());
         note.by.extend(push.by.iter().cloned());
-        if rev.is_some() && note.by.len() == before {
+        note.with.extend(push.with.iter().cloned());
+        if rev.is_some() && (note.by.len(), note.with.len()) == before {
             return Ok(());
         }
         note.at = at;
@@ -85,7 +89,8 @@ pub(super) async fn forget(store: &Store, before: Time) -> Result<usize, KvError
 pub async fn pushers(store: &Store, (repo, people): (&Repository, &dyn People), seen: &Sighting, brought: Option<&Brought>) -> Result<BTreeSet<User>, KvError> {
     let notes = store.rows::<Note>(&branch(&repo.whole, &seen.source_branch), None, REMEMBERED * 2).await?;
     let brings = |commit: &str| brought.is_none_or(|brought| !brought.whole || brought.commits.iter().any(|known| known.as_str() == commit));
-    let of_it = notes.into_iter().filter(|stored| stored.key.segments().pop().is_some_and(|commit| brings(&commit)));
+    let of_it =
+        notes.into_iter().filter(|stored| stored.key.segments().pop().is_some_and(|commit| brings(&commit)) || stored.value.with.iter().any(|commit| brings(commit.as_str())));
     let mut by: BTreeSet<Str> = of_it.flat_map(|stored| stored.value.by).collect();
     if let Stand::Newer(_) = repo.governed.stand(&seen.base_branch) {
         // Whoever made the branch that takes over brings what is on it.
@@ -99,7 +104,7 @@ pub async fn pushers(store: &Store, (repo, people): (&Repository, &dyn People), 
 mod tests {
     use super::*;
     use crate::{
-        core::model::{CommitId, Span},
+        core::model::Span,
         ports::{Compare, Fut, Key, Kv, KvLimits, MemoryKv, Miss, Put, Rev, Row, SessionId},
     };
     use std::sync::{
@@ -137,7 +142,7 @@ mod tests {
         let kv = Arc::new(Contended { inner: MemoryKv::new(), lost: AtomicUsize::new(0) });
         let store = Store::open(kv.clone(), "tests").await.unwrap();
         let repo = RepoId::new("dns");
-        let push = Push { commit: CommitId::new("c1"), branch: "mr".into(), by: ["ben".into()].into() };
+        let push = Push { commit: CommitId::new("c1"), with: Vec::new(), branch: "mr".into(), by: ["ben".into()].into() };
         let kept = async || store.rows::<Note>(&branch(&repo, "mr"), None, 10).await.unwrap().len();
         kv.lost.store(RETRIES, Ordering::SeqCst);
         let error = keep(&store, &repo, &push, Time(1)).await.unwrap_err();

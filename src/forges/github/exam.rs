@@ -98,7 +98,9 @@ impl GitHub {
         let bot = self.bot().await.map(|bot| bot.to_string()).unwrap_or_default();
         if rules.iter().any(|rule| rule.kind == "update") && rules.iter().flat_map(Rule::contexts).any(|context| context == CONVERGED) {
             // Whom a ruleset lets pass is told to its administrators alone.
-            let said = format!("a ruleset keeps `{sample}` and so, as far as its pattern is `{pattern}`, those to come; nobody tells who may pass by it: see that `{bot}` alone stands in its bypass list");
+            let said = format!(
+                "a ruleset keeps `{sample}` and so, as far as its pattern is `{pattern}`, those to come; nobody tells who may pass by it: see that `{bot}` alone stands in its bypass list"
+            );
             return Some(Need::seen(Exam::ok(about, said)));
         }
         let said = format!("no ruleset keeps `{pattern}`: a branch that is made is open to everybody who may write until it has its own rule");

@@ -2,9 +2,9 @@
 
 use super::{
     hint::{Push, Reading, RepositoryNews, Subject},
-    read::{Unreadable, branch, commit, is_ours, json, time},
+    read::{Unreadable, branch, carried, commit, is_ours, json, time},
 };
-use crate::core::model::Str;
+use crate::core::model::{CommitId, Str};
 use serde::Deserialize;
 
 #[derive(Default, Deserialize)]
@@ -23,6 +23,7 @@ struct Payload {
     name: Option<String>,
     ref_type: Option<String>,
     after: Option<String>,
+    commits: Option<serde_json::Value>,
     sha: Option<String>,
     context: Option<String>,
     created_at: Option<String>,
@@ -79,7 +80,8 @@ pub(super) fn read(event: &str, payload: &[u8]) -> Result<Reading, Unreadable> {
             let name = payload.name.as_deref().ok_or_else(|| missing("ref"))?;
             reading.about = branch(name).map(|name| Subject::Branch(name.into()));
             reading.at = repository.and_then(|repository| time(repository.updated_at.as_deref()));
-            reading.push = branch(name).zip(payload.after.as_deref().and_then(commit)).map(|(name, commit)| Push { commit, branch: name.into(), by: accounts(&payload) });
+            let push = |(name, commit): (&str, CommitId)| Push { with: carried(payload.commits.as_ref(), &commit), commit, branch: name.into(), by: accounts(&payload) };
+            reading.push = branch(name).zip(payload.after.as_deref().and_then(commit)).map(push);
         }
         "create" | "delete" => {
             // Gitea says the short name here, other versions the whole one.
@@ -112,7 +114,7 @@ pub(super) fn read(event: &str, payload: &[u8]) -> Result<Reading, Unreadable> {
             reading.at = time(pull.updated_at.as_deref());
             if payload.action.as_deref() == Some("synchronized") {
                 let tip = pull.head.as_ref().and_then(|head| Some((head, commit(&head.sha)?)));
-                reading.push = tip.map(|(head, commit)| Push { commit, branch: (*head.name).into(), by: accounts(&payload) });
+                reading.push = tip.map(|(head, commit)| Push { commit, with: Vec::new(), branch: (*head.name).into(), by: accounts(&payload) });
             }
         }
     }

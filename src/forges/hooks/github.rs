@@ -2,9 +2,9 @@
 
 use super::{
     hint::{Push, Reading, RepositoryNews, Subject},
-    read::{Unreadable, branch, commit, is_ours, json, time},
+    read::{Unreadable, branch, carried, commit, is_ours, json, time},
 };
-use crate::core::model::Time;
+use crate::core::model::{CommitId, Time};
 use serde::Deserialize;
 
 #[derive(Default, Deserialize)]
@@ -25,6 +25,7 @@ struct Payload {
     name: Option<String>,
     ref_type: Option<String>,
     after: Option<String>,
+    commits: Option<serde_json::Value>,
     sha: Option<String>,
     context: Option<String>,
     updated_at: Option<String>,
@@ -130,7 +131,8 @@ pub(super) fn read(event: &str, payload: &[u8]) -> Result<Reading, Unreadable> {
             let name = payload.name.as_deref().ok_or_else(|| missing("ref"))?;
             reading.about = branch(name).map(|name| Subject::Branch(name.into()));
             reading.at = repository.and_then(|repository| repository.pushed_at.as_ref()?.as_i64()).map(|seconds| Time(seconds.saturating_mul(1000)));
-            reading.push = branch(name).zip(payload.after.as_deref().and_then(commit)).map(|(name, commit)| Push { commit, branch: name.into(), by: accounts(&payload) });
+            let push = |(name, commit): (&str, CommitId)| Push { with: carried(payload.commits.as_ref(), &commit), commit, branch: name.into(), by: accounts(&payload) };
+            reading.push = branch(name).zip(payload.after.as_deref().and_then(commit)).map(push);
         }
         "create" | "delete" => {
             let name = payload.name.as_deref().ok_or_else(|| missing("ref"))?;
@@ -163,7 +165,7 @@ pub(super) fn read(event: &str, payload: &[u8]) -> Result<Reading, Unreadable> {
             reading.about = Some(Subject::Mr(pull.number));
             reading.at = time(stamp(payload.review.as_ref()).or(stamp(payload.comment.as_ref())).or(pull.updated_at.as_deref()));
             if payload.action.as_deref() == Some("synchronize") {
-                reading.push = commit(&pull.head.sha).map(|commit| Push { commit, branch: (*pull.head.name).into(), by: accounts(&payload) });
+                reading.push = commit(&pull.head.sha).map(|commit| Push { commit, with: Vec::new(), branch: (*pull.head.name).into(), by: accounts(&payload) });
             }
         }
     }

@@ -104,7 +104,7 @@ fn read_of_project(kind: &str, payload: &[u8]) -> Result<Reading, Unreadable> {
             let name = payload.name.as_deref().ok_or_else(|| missing("ref"))?;
             let by = payload.user_username.as_deref().map(Into::into).into_iter().collect();
             reading.about = branch(name).map(|name| Subject::Branch(name.into()));
-            reading.push = branch(name).zip(payload.after.as_deref().and_then(commit)).map(|(name, commit)| Push { commit, branch: name.into(), by });
+            reading.push = branch(name).zip(payload.after.as_deref().and_then(commit)).map(|(name, commit)| Push { commit, with: Vec::new(), branch: name.into(), by });
         }
         "merge_request" => {
             reading.about = Some(Subject::Mr(of.iid.ok_or_else(|| missing("object_attributes.iid"))?));
@@ -113,7 +113,7 @@ fn read_of_project(kind: &str, payload: &[u8]) -> Result<Reading, Unreadable> {
             if of.action.as_deref() == Some("update") && of.oldrev.is_some() {
                 let tip = of.last_commit.as_ref().and_then(|last| commit(&last.id));
                 let by = payload.user.and_then(|user| user.username).map(Into::into).into_iter().collect();
-                reading.push = tip.zip(of.source_branch).map(|(commit, name)| Push { commit, branch: name.into(), by });
+                reading.push = tip.zip(of.source_branch).map(|(commit, name)| Push { commit, with: Vec::new(), branch: name.into(), by });
             }
         }
         "note" => {

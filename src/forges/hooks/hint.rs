@@ -33,6 +33,9 @@ pub enum RepositoryNews {
 pub struct Push {
     /// The new tip.
     pub commit: CommitId,
+    /// What else came with it, as far as the delivery says; somebody else may take the tip away and leave these.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub with: Vec<CommitId>,
     pub branch: Str,
     /// Account names at the forge.
     pub by: Vec<Str>,

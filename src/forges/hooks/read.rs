@@ -10,9 +10,13 @@ use crate::core::{
     review::Status,
 };
 use serde::de::DeserializeOwned;
+use serde_json::Value as Json;
 
 /// The longest name of a branch, a project or a person that is kept; git and the forges stop far below.
 const NAME_MOST: usize = 1024;
+
+/// Commits of one push that are remembered beside its tip: as many as people look through.
+const CARRIED: usize = 200;
 
 /// Why a payload cannot be understood: truncated, mistyped, or not what its event promises.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -48,6 +52,12 @@ pub(super) fn json<T: DeserializeOwned>(payload: &[u8]) -> Result<T, Unreadable>
 pub(super) fn commit(text: &str) -> Option<CommitId> {
     let whole = [40, 64].contains(&text.len()) && text.bytes().all(|byte| byte.is_ascii_hexdigit());
     (whole && text.bytes().any(|byte| byte != b'0')).then(|| CommitId::new(text.to_ascii_lowercase()))
+}
+
+/// What came with the tip of a push, as far as its delivery names it.
+pub(super) fn carried(commits: Option<&Json>, tip: &CommitId) -> Vec<CommitId> {
+    let named = commits.and_then(Json::as_array).into_iter().flatten().filter_map(|one| commit(one["id"].as_str()?));
+    named.filter(|id| id != tip).take(CARRIED).collect()
 }
 
 /// The branch of a full name; none for tags and others.

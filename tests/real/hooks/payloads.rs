@@ -20,7 +20,7 @@ fn gitea(event: &str, payload: &serde_json::Value) -> Reading {
 const AT: Option<Time> = Some(Time(1_767_323_045_000));
 
 fn ann() -> Option<Push> {
-    Some(Push { commit: CommitId::new(TIP), branch: "feature/www".into(), by: vec!["ann".into()] })
+    Some(Push { commit: CommitId::new(TIP), with: Vec::new(), branch: "feature/www".into(), by: vec!["ann".into()] })
 }
 
 fn platform(about: Subject, at: Option<Time>, push: Option<Push>) -> Reading {
@@ -47,6 +47,20 @@ fn gitea_says_which_pull_request_branch_or_commit_and_who_pushed() {
     assert_eq!(gitea("issue_comment", &samples::gitea_comment(true)), platform(Subject::Mr(7), AT, None));
     assert_eq!(gitea("issue_comment", &samples::gitea_comment(false)).about, None);
     assert_eq!(gitea("status", &samples::gitea_status("ci/build")), platform(Subject::Commit(CommitId::new(TIP)), AT, None));
+}
+
+#[test]
+fn a_push_names_what_came_with_its_tip() {
+    let other = "b".repeat(40);
+    for (dialect, mut payload) in [(Dialect::Gitea, samples::gitea_push()), (Dialect::GitHub, samples::gitea_push())] {
+        payload["commits"] = serde_json::json!([{ "id": other }, { "id": TIP }, { "id": "no commit" }, {}, 7]);
+        payload["pusher"]["name"] = "ann".into();
+        payload["repository"]["name"] = "dns".into();
+        let read = |payload: &serde_json::Value| read(dialect, "push", payload.to_string().as_bytes()).expect("a payload of its shape").push.expect("somebody pushed").with;
+        assert_eq!(read(&payload), [CommitId::new(&*other)]);
+        payload["commits"] = serde_json::json!("many");
+        assert_eq!(read(&payload), []);
+    }
 }
 
 #[test]

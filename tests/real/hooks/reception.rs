@@ -58,6 +58,18 @@ async fn whoever_a_signed_delivery_says_pushed_does_not_approve() {
 }
 
 #[tokio::test]
+async fn whoever_pushed_a_commit_under_a_tip_that_was_taken_away_pushed_it_all_the_same() {
+    let house = House::start().await;
+    let (mr, tip) = house.opened().await;
+    let gone = "f".repeat(40);
+    let mut push = push_of("feature/www", &gone);
+    push["commits"] = serde_json::json!([{ "id": gone }, { "id": tip }]);
+    assert_eq!(house.send(&Delivery::of("push", "d-1", &push)).await.0, 202);
+    house.until(&mr, |view| view.pushers.contains(&User::new("ann"))).await;
+    house.running.stop().await;
+}
+
+#[tokio::test]
 async fn every_delivery_that_is_not_genuine_gets_the_same_answer() {
     let house = House::start().await;
     let before = house.counted("forged").await;
