@@ -309,11 +309,6 @@ impl Change {
         self.desk.as_ref().is_some_and(|desk| desk.restore)
     }
 
-    /// Whether what waits for approval is the way back.
-    pub(super) fn waits_to_go_back(&self) -> bool {
-        self.stage == Phase::AwaitingApproval && self.is_restore()
-    }
-
     /// Whether it goes back, or is about to.
     pub(super) fn goes_back(&self) -> bool {
         let planned = self.asked.as_ref().map_or(self.is_restore() && !self.stage.is_over(), |ask| ask.restore);

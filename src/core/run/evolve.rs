@@ -357,12 +357,7 @@ impl Change {
             PlanWhy::Drift(ids) => self.trouble = Some(moved_sentence(ids, "changed after it was written and proven")),
         }
         if ask.restore {
-            self.take_up_again();
-            // One that is only planned anew keeps what was said of it: approvals bind to what is written.
-            if ask.why != PlanWhy::Moved {
-                self.spend_approvals();
-                self.said_start = false;
-            }
+            self.turn_back(&ask.why);
         }
         (self.start_asked, self.start_again, self.replan_at, self.merge_again) = (None, None, None, None);
         (self.held, self.held_until) = (Vec::new(), None);

@@ -1,6 +1,6 @@
 //! What a change wrote and let go of: `free` ends its hold, not its memory of the way back.
 
-use super::{Change, evolve::Fold, evolve::must};
+use super::{Change, PlanWhy, evolve::Fold, evolve::must};
 use crate::core::{model::User, review::Phase};
 
 impl Change {
@@ -27,10 +27,20 @@ impl Change {
         self.stage == Phase::Failed && !self.alarm && !self.refusals.is_empty()
     }
 
+    /// Whether what waits for approval is the way back.
+    pub(super) fn waits_to_go_back(&self) -> bool {
+        self.stage == Phase::AwaitingApproval && self.is_restore()
+    }
+
     /// A way back is asked for: what was let go of is this change's again, as far as nobody else changed it.
-    pub(super) fn take_up_again(&mut self) {
+    pub(super) fn turn_back(&mut self, why: &PlanWhy) {
         if !self.wrote() {
             self.ledger.written = std::mem::take(&mut self.ledger.given_up);
+        }
+        // One that is only planned anew keeps what was said of it: approvals bind to what is written.
+        if *why != PlanWhy::Moved {
+            self.spend_approvals();
+            self.said_start = false;
         }
     }
 

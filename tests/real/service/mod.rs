@@ -4,6 +4,7 @@ mod adopt;
 mod boardroom;
 pub mod branches;
 mod canary;
+mod canary_shared;
 mod centers;
 mod config;
 #[cfg(feature = "faults")]

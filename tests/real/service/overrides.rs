@@ -1,6 +1,7 @@
 //! Stories of overrides: changes made by hand that somebody answers for, until the next change or the time they named.
 
 use super::world::{Said, World};
+use crate::harness::{ETCD_PASSWORD, ETCD_USER, EtcdServer};
 
 fn drift(world: &World, more: &[&str]) -> Said {
     world.trueup("ana", &[&["drift", "--repo", "dns"], more].concat())
@@ -212,4 +213,47 @@ fn the_page_of_drift_has_buttons_to_override_and_to_end_it_for_approvers_alone()
     assert_eq!(world.press_as("ben", "/drift/end", &fields[..2]).0, 303);
     assert_eq!(drift(&world, &[]).code, 2);
     world.until(|world| page(world).contains("action=\"/drift/override\""));
+}
+
+#[test]
+fn of_a_step_that_fails_in_part_only_what_was_written_ends_its_override() {
+    let etcd = EtcdServer::closed();
+    for key in ["/open/app/a", "/closed/app/b"] {
+        etcd.put(key, b"1");
+    }
+    let mut world = World::start();
+    world.kill();
+    let text = std::fs::read_to_string(world.config()).expect("it is there");
+    let text = text.replace("targets:\n  inside:", "      - target: center\n        units: [\"/open/app/*\", \"/closed/app/*\"]\ntargets:\n  inside:");
+    std::fs::write(world.dir.path().join("etcd.password"), ETCD_PASSWORD).expect("the folder is writable");
+    let center = format!("  center:\n    kind: config/etcd\n    endpoints: [\"http://{}\"]\n    user: {ETCD_USER}\n    password: {{ file: etcd.password }}\n", etcd.addr);
+    std::fs::write(world.config(), format!("{text}{center}")).expect("the folder is writable");
+    world.serve();
+    let keys = |world: &World, value: &str| {
+        world.write("open/a", value);
+        world.write("closed/b", value);
+    };
+    let govern = world.propose("govern", |world| {
+        let source = |name: &str| format!("  - {{path: {name}, format: keytree, targets: [center], prefix: /{name}/app/}}\n");
+        world.write("trueup.yaml", &world.read("trueup.yaml").replace("policy:\n", &format!("{}{}policy:\n", source("open"), source("closed"))));
+        keys(world, "1");
+    });
+    world.until(|world| world.show(govern)["digest"].is_string());
+    world.approve(govern);
+    world.wait(govern, "merged");
+    let ids = ["center/key//closed/app/b", "center/key//open/app/a"];
+    for (key, id) in ["/closed/app/b", "/open/app/a"].iter().zip(ids) {
+        etcd.put(key, b"by hand");
+        world.trueup("ben", &["override", "claim", id, "--repo", "dns", "--reason", "tonight", "--until", "1d"]).ok();
+    }
+    let number = world.propose("both", |world| keys(world, "2"));
+    world.wait(number, "awaiting_approval");
+    world.approve(number);
+    world.wait(number, "failed");
+    let held = |key: &str| etcd.all().into_iter().find(|(found, _)| found == key).map(|(_, value)| value);
+    assert_eq!((held("/open/app/a").as_deref(), held("/closed/app/b").as_deref()), (Some(&b"2"[..]), Some(&b"by hand"[..])), "one was written, the other denied");
+    world.until(|world| list(world)["ended"].as_array().is_some_and(|ended| !ended.is_empty()));
+    let (stand, ended) = (list(&world)["overrides"].clone(), list(&world)["ended"].clone());
+    assert!(stand.as_array().is_some_and(|all| all.len() == 1) && stand[0].to_string().contains("/closed/app/b"), "what was denied is as the hand left it: {stand}");
+    assert!(ended.as_array().is_some_and(|all| all.len() == 1) && ended[0].to_string().contains("/open/app/a"), "{ended}");
 }
