@@ -11,7 +11,7 @@ use super::{
     world::World,
 };
 use crate::core::{
-    drift::{OverrideAsk, Overrides, Row},
+    drift::{OverrideAsk, Overrides, Row, Swept},
     model::{CommitId, MrId, RepoId, ResourceId, Span, Str, User},
     review::{Answer, Check, Command, CommentId, MrState, Right, View, veiled, words::Upshot},
     run::{Card, Event, Input, StreamId},
@@ -432,7 +432,7 @@ impl Service {
     }
 
     /// What sweeps found, by repository and target.
-    pub fn sweeps(&self) -> BTreeMap<(RepoId, Str), drift::Swept> {
+    pub fn sweeps(&self) -> BTreeMap<(RepoId, Str), Swept> {
         self.world.sweeps.known()
     }
 

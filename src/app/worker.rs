@@ -2,6 +2,7 @@
 
 use super::{
     desk::Desk,
+    drift,
     faces::{self, FaceWriter},
     faults,
     follow::{self, Ended},
@@ -382,7 +383,7 @@ impl Worker {
         }
         if matches!(card.phase, Phase::Restored | Phase::Merged) && self.change.sighting().is_some_and(|sighting| sighting.proposed.is_some()) {
             // What it proposed is gone, one way or the other: whoever proposed it looks again.
-            self.world.sweeps.look_again();
+            tokio::spawn(drift::look_again(self.world.clone(), self.mr.repo.clone()));
         }
         self.glance(show, card);
         for (((asked, asker), n), answer) in asked.into_iter().zip(taken).zip(std::mem::take(&mut turn.said)) {

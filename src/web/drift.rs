@@ -7,9 +7,9 @@ use super::{
     router::App,
 };
 use crate::{
-    app::drift::{Asked, Swept},
+    app::drift::Asked,
     core::{
-        drift::{Ended, Override, OverrideAsk},
+        drift::{Ended, Override, OverrideAsk, Swept},
         model::{RepoId, ResourceId, Str, User},
         review::Right,
     },

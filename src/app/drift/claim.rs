@@ -1,6 +1,7 @@
 //! Overrides claimed and ended: what is live is read first, so that one covers exactly what somebody saw.
 
 use super::{
+    book::look_again,
     ground::{Ground, Only},
     look::{AtOnce, Looked, Looker, Open},
 };
@@ -75,7 +76,7 @@ pub async fn claim(world: &Arc<World>, desk: &Desk, repo: &RepoId, ask: &Overrid
         Err(what) => ClaimFault::Unavailable(what),
     })?;
     // What the page and the numbers say is not older than what was said here.
-    world.sweeps.look_again();
+    look_again(world.clone(), repo.clone()).await;
     let shown = match (&live, lines) {
         (Some(Live::Hidden(_)), _) => "differs (its value is sensitive)".to_owned(),
         (Some(Live::Shown(_)), Some(lines)) => format!("is {}", code(&lines)),
@@ -90,13 +91,13 @@ pub async fn claim(world: &Arc<World>, desk: &Desk, repo: &RepoId, ask: &Overrid
 }
 
 /// Ends an override of a repository before its time.
-pub async fn end(world: &World, repo: &RepoId, id: &ResourceId, by: &User) -> Result<(), ClaimFault> {
+pub async fn end(world: &Arc<World>, repo: &RepoId, id: &ResourceId, by: &User) -> Result<(), ClaimFault> {
     let ended = world.overrides.write(|now, at| now.end(repo, id, by, at).map(|event| vec![event])).await;
     ended.map_err(|fault| match fault {
         Ok(fault) => ClaimFault::Refused(fault.to_string()),
         Err(what) => ClaimFault::Unavailable(what),
     })?;
-    world.sweeps.look_again();
+    look_again(world.clone(), repo.clone()).await;
     Ok(())
 }
 

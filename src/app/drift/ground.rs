@@ -3,6 +3,7 @@
 use super::super::{governing, late, mapped::Mapped, world::Repository};
 use crate::{
     core::{
+        drift::Stretch,
         model::{CommitId, Desired, Kind, Policy, Refusal, ResourceId, Str, TreeId, Unit, Wanted},
         plan::Patterns,
         review::Veil,
@@ -41,8 +42,9 @@ pub struct Bundle {
 
 impl Bundle {
     /// Its place in the order of a walk.
-    pub fn key(&self) -> String {
-        format!("{} {} {}", self.folder, self.format, self.units.first().map_or("", Unit::as_str))
+    pub fn stretch(&self) -> Stretch {
+        let at = |unit: Option<&Unit>| format!("{} {} {}", self.folder, self.format, unit.map_or("", Unit::as_str));
+        Stretch { first: at(self.units.first()), last: at(self.units.last()) }
     }
 
     /// What of the target it is, for people.
@@ -116,7 +118,7 @@ impl Ground {
                 all.extend(units.into_iter().map(|unit| bundle(vec![unit])));
             }
         }
-        all.sort_by_key(Bundle::key);
+        all.sort_by_cached_key(Bundle::stretch);
         Ok(all)
     }
 
@@ -133,6 +135,16 @@ impl Ground {
             } else {
                 all.extend(units.into_iter().map(|unit| Bundle { folder: source.path.clone(), format: source.format.clone(), units: vec![unit] }));
             }
+        }
+        Ok(all)
+    }
+
+    /// Which of these parts may ask for one resource.
+    pub fn asking(&self, repo: &Repository, parts: &[Bundle], id: &ResourceId) -> Result<BTreeSet<usize>, String> {
+        let mut all = BTreeSet::new();
+        for home in self.bundles_of(repo, id)? {
+            let has = |part: &Bundle| part.folder == home.folder && part.format == home.format && home.units.iter().any(|unit| part.units.binary_search(unit).is_ok());
+            all.extend(parts.iter().enumerate().filter(|(_, part)| has(part)).map(|(at, _)| at));
         }
         Ok(all)
     }

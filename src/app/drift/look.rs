@@ -202,7 +202,11 @@ impl Looker<'_> {
         let area = "made by open changes".to_owned();
         match self.compare_beyond(ground, resources, area.clone()).await {
             Ok(looked) => looked,
-            Err(error) => Looked { rows: vec![Row::Fault(Fault { target: self.target.name.to_string(), area, what: error.what })], ..Looked::default() },
+            Err(error) => Looked {
+                away: error.kind == ObserveErrorKind::Unreachable,
+                rows: vec![Row::Fault(Fault { target: self.target.name.to_string(), area, what: error.what })],
+                ..Looked::default()
+            },
         }
     }
 

@@ -1,7 +1,7 @@
 //! Drift as a merge request: what the repository would say if what is live were asked for, so that merging it adopts.
 
 use super::{
-    ground::{Ground, Only},
+    ground::{Bundle, Ground, Only},
     look::{Drifted, Looker, Open, Reads},
 };
 use crate::{
@@ -12,7 +12,7 @@ use crate::{
         world::{Repository, World},
     },
     core::{
-        drift::Row,
+        drift::{Row, Stretch},
         model::{Desired, Fingerprint, Late, MrId, Refusal, RefusalKind, ResourceId, Str, Unit, User, Value, Wanted},
         review::{
             DRIFT,
@@ -135,11 +135,14 @@ async fn found(world: &Arc<World>, desk: &Desk, repo: &Arc<Repository>, ground: 
             let (repo, ground, name) = (repo.clone(), ground.clone(), name.clone());
             tokio::task::spawn_blocking(move || ground.bundles(&repo, &name)).await.map_err(|panic| panic.to_string())??
         };
+        let stretches: Vec<Stretch> = bundles.iter().map(Bundle::stretch).collect();
+        // Files came or went since: what was found there may stand in other parts, which nobody has looked at yet.
+        unread |= !swept.strays(&stretches).is_empty();
         let (ahead, overrides) = (open.ahead(repo).await?, open.overrides().await);
         let mut looker =
             Looker { repo: repo.clone(), safe: world.safe.clone(), target, open: open.clone(), reads, only: Arc::new(Only::default()), ahead, met: BTreeSet::new(), overrides };
         let mut now = ground.clone();
-        for bundle in bundles.iter().filter(|bundle| swept.parts.contains_key(&bundle.key())) {
+        for bundle in bundles.iter().filter(|bundle| swept.parts.contains_key(&bundle.stretch().key())) {
             let looked = looker.part(&mut now, bundle).await;
             unread |= looked.rows.iter().any(|row| match row {
                 Row::Fault(_) => true,
@@ -152,7 +155,7 @@ async fn found(world: &Arc<World>, desk: &Desk, repo: &Arc<Repository>, ground: 
             }
         }
         if now.base != ground.base {
-            return Err("the branch moved meanwhile; it is proposed with the next look".to_owned());
+            return Err("the branch moved meanwhile".to_owned());
         }
     }
     Ok((all, unread))

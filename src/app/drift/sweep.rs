@@ -1,7 +1,8 @@
 //! The sweep: looks at everything governed, part by part, again and again, never in anybody's way; it goes on where it was after a restart.
 
 use super::{
-    ground::{Ground, Only},
+    book::{PAUSE, SweepBook, longer},
+    ground::{Bundle, Ground, Only},
     look::{Looked, Looker, Open, Reads},
     propose,
 };
@@ -15,174 +16,13 @@ use crate::{
         world::{Repository, World},
     },
     core::{
-        drift::{Fault, Found, Row},
-        model::{Fact, MrId, Observed, RepoId, Span, Str, Time, User, Want},
+        drift::{Row, Stray, Stretch, Swept, Told},
+        model::{Fact, MrId, Observed, RepoId, Span, Str, User, Want},
     },
-    ports::{Fut, KvError, ObserveError},
-    stores::{Batch, RowKey},
+    ports::{Fut, ObserveError},
 };
-use serde::{Deserialize, Serialize};
-use std::{
-    collections::{BTreeMap, BTreeSet},
-    sync::{Arc, Mutex, PoisonError},
-    time::Duration,
-};
+use std::{collections::BTreeSet, sync::Arc, time::Duration};
 use tokio::{sync::watch, time::Instant};
-
-/// So many drifted resources of one target are kept in words; whoever has more reads `trueup drift`.
-const KEPT: usize = 500;
-
-/// How long a round waits that could look at nothing.
-const PAUSE: Duration = Duration::from_secs(5);
-
-/// What the sweep knows of one repository on one target.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Swept {
-    /// The last part looked at in the round under way; the next one follows it.
-    pub after: Option<String>,
-    pub began: Option<Time>,
-    /// When the last whole round ended.
-    pub ended: Option<Time>,
-    /// Resources compared in the round under way, and in the last whole one.
-    pub compared: u64,
-    pub compared_last: u64,
-    /// By part: what was found there when it was last looked at. Parts without anything are left out.
-    pub parts: BTreeMap<String, FoundIn>,
-}
-
-/// What was found in one part.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct FoundIn {
-    pub at: Time,
-    pub found: Vec<Found>,
-    /// Drifted resources that are not kept in words.
-    pub more: u64,
-    pub faults: Vec<Fault>,
-}
-
-impl Swept {
-    pub fn found(&self) -> impl Iterator<Item = &Found> {
-        self.parts.values().flat_map(|part| &part.found)
-    }
-
-    pub fn faults(&self) -> impl Iterator<Item = &Fault> {
-        self.parts.values().flat_map(|part| &part.faults)
-    }
-
-    /// Drifted resources that no override covers.
-    pub fn drifted(&self) -> u64 {
-        self.found().filter(|found| found.covered.is_none()).count() as u64 + self.parts.values().map(|part| part.more).sum::<u64>()
-    }
-
-    pub fn overridden(&self) -> u64 {
-        self.found().filter(|found| found.covered.is_some()).count() as u64
-    }
-
-    /// Takes in what a look at a part told. Of what it could not tell, what was found before still counts: nobody saw that end.
-    fn take(&mut self, part: &str, looked: &Looked, now: Time) {
-        let before = self.parts.remove(part).unwrap_or_default();
-        let room = KEPT.saturating_sub(self.found().count());
-        let mut told = FoundIn { at: now, ..FoundIn::default() };
-        told.found.extend(before.found.into_iter().filter(|found| looked.unknown.contains(&found.id)).take(room));
-        for row in &looked.rows {
-            match row {
-                Row::Drift(found) if told.found.len() < room => told.found.push((**found).clone()),
-                Row::Drift(found) => told.more += u64::from(found.covered.is_none()),
-                Row::Fault(fault) => told.faults.push(fault.clone()),
-                Row::Part(_) | Row::End(_) => {}
-            }
-        }
-        if !told.found.is_empty() || !told.faults.is_empty() || told.more > 0 {
-            self.parts.insert(part.to_owned(), told);
-        }
-    }
-}
-
-/// What sweeps found, by repository and target; kept in the store.
-#[derive(Default)]
-pub struct SweepBook {
-    known: Mutex<BTreeMap<(RepoId, Str), Swept>>,
-    /// Asked to look at what was found before, at once.
-    again: watch::Sender<u64>,
-    /// When the next read of each target is due.
-    paces: Mutex<BTreeMap<Str, Instant>>,
-}
-
-fn row(repo: &RepoId, target: &str) -> RowKey {
-    RowKey::new("drift").text(repo.as_str()).text(target)
-}
-
-impl SweepBook {
-    /// What is known, by repository and target.
-    pub fn known(&self) -> BTreeMap<(RepoId, Str), Swept> {
-        self.lock().clone()
-    }
-
-    /// Something happened that may have ended drift: what was found is looked at again.
-    pub fn look_again(&self) {
-        self.again.send_modify(|n| *n += 1);
-    }
-
-    /// Takes in what was kept of one repository, so that a restart neither forgets nor looks again before it is time.
-    async fn open(&self, world: &World, repo: &RepoId) -> Result<(), KvError> {
-        let rows = world.store.rows::<Swept>(&RowKey::new("drift").text(repo.as_str()), None, usize::MAX).await?;
-        let mut known = self.lock();
-        known.retain(|(of, _), _| of != repo);
-        for row in rows {
-            if let Some(target) = row.key.segments().get(1) {
-                known.insert((repo.clone(), target.as_str().into()), row.value);
-            }
-        }
-        Ok(())
-    }
-
-    /// Forgets targets that the repository speaks of no more.
-    async fn retain(&self, world: &World, repo: &RepoId, targets: &BTreeSet<Str>) {
-        let gone: Vec<Str> = self.lock().keys().filter(|(of, target)| of == repo && !targets.contains(target)).map(|(_, target)| target.clone()).collect();
-        for target in gone {
-            self.lock().remove(&(repo.clone(), target.clone()));
-            // One that cannot be removed now is with the next round.
-            if let Ok(Some(row)) = world.store.row::<Swept>(&row(repo, &target)).await {
-                let _later = world.store.write(Batch::new().delete(&row.key, row.rev)).await;
-            }
-        }
-    }
-
-    async fn load(&self, world: &World, repo: &RepoId, target: &str) -> Result<Swept, KvError> {
-        let key = (repo.clone(), Str::from(target));
-        if let Some(known) = self.lock().get(&key) {
-            return Ok(known.clone());
-        }
-        let swept = world.store.row::<Swept>(&row(repo, target)).await?.map(|row| row.value).unwrap_or_default();
-        self.lock().insert(key, swept.clone());
-        Ok(swept)
-    }
-
-    async fn keep(&self, world: &World, repo: &RepoId, target: &str, swept: &Swept) {
-        self.lock().insert((repo.clone(), target.into()), swept.clone());
-        if let Err(error) = world.store.write(Batch::new().set(&row(repo, target), swept)).await {
-            tracing::warn!(%repo, target, "what the sweep found is not kept, and would be found again: {error}");
-        }
-    }
-
-    fn lock(&self) -> std::sync::MutexGuard<'_, BTreeMap<(RepoId, Str), Swept>> {
-        // Values are replaced whole, so a panic elsewhere leaves nothing half done.
-        self.known.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    /// When the next read of a target may begin; the one after it is later by `apart`.
-    fn turn(&self, target: &Str, apart: Duration) -> Instant {
-        let mut paces = self.paces.lock().unwrap_or_else(PoisonError::into_inner);
-        turn(paces.entry(target.clone()).or_insert_with(Instant::now), Instant::now(), apart)
-    }
-}
-
-/// Takes the next turn of a pace: never earlier than `apart` after the one before, and none saved up while nobody asked.
-fn turn(next: &mut Instant, now: Instant, apart: Duration) -> Instant {
-    let at = (*next).max(now);
-    *next = at + apart;
-    at
-}
 
 /// Reads as the sweep does: in its own time, and only while nobody else wants the target.
 pub(super) struct Gently<'a> {
@@ -203,17 +43,20 @@ impl Reads for Gently<'_> {
 /// What a round looks at.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Round {
-    /// Everything, going on where the last one stopped.
-    Whole,
+    /// Whatever is due with so much between two looks, going on where the last round stopped.
+    Due(Span),
     /// The parts in which something was found.
     Known,
+    /// Everything, now.
+    All,
 }
 
 /// Sweeps one repository until told to stop.
 pub async fn sweep(world: Arc<World>, desk: Desk, repo: Arc<Repository>, drift: config::Drift, mut stop: watch::Receiver<bool>) {
     let Some(every) = drift.every else { return };
     let reads = Gently { book: &world.sweeps, safe: world.safe.clone(), apart: Duration::from_secs(60) / drift.reads.max(1) };
-    let mut again = world.sweeps.again.subscribe();
+    // How often another look was asked for, and when to take one because the last did not come to its end.
+    let (mut seen, mut later): (u64, Option<Later>) = (0, None);
     if let Err(error) = world.sweeps.open(&world, &repo.id).await {
         tracing::warn!(repo = %repo.id, "what the last sweep found cannot be read, and is found again: {error}");
     }
@@ -233,49 +76,72 @@ pub async fn sweep(world: Arc<World>, desk: Desk, repo: Arc<Repository>, drift: 
                 }
             }
         }
-        let due = next_round(&world, &repo, every).await;
+        let due = next_round(&world, &repo, every);
+        let retry = later.map_or(Duration::MAX, |later| later.at.saturating_duration_since(Instant::now()));
         // Where several servers share the work, who sweeps is asked now and then.
         let nap = if world.store.shared() { PAUSE } else { Duration::MAX };
+        // After a round that did not come to its end nothing is done at once.
+        let (next, round) = if later.is_some() { (retry, Round::Known) } else { (due, Round::Due(every)) };
         let round = tokio::select! {
-            () = tokio::time::sleep(due.min(nap)) => {
-                if due > nap {
-                    continue;
-                }
-                Round::Whole
-            }
-            Ok(()) = again.changed() => Round::Known,
+            () = tokio::time::sleep(next.min(nap)) => (next <= nap).then_some(round),
+            () = world.sweeps.asked(&world, &repo.id, &mut seen) => Some(Round::Known),
             changed = stop.wait_for(|stop| *stop) => {
                 drop(changed);
                 return;
             }
         };
+        let round = match round {
+            Some(round) => round,
+            None if world.sweeps.told(&world, &repo.id).await => Round::Known,
+            None => continue,
+        };
         metrics::counter!("trueup_sweeps_total", "repo" => repo.id.to_string(), "of" => "drift").increment(1);
         let swept = async {
-            if let Err(why) = look_round(&world, &desk, &repo, &reads, round).await {
-                tracing::warn!(repo = %repo.id, "the sweep for drift waits: {why}");
-                tokio::time::sleep(PAUSE).await;
-                return;
-            }
-            if !world.sweeps.lock().keys().any(|(of, _)| *of == repo.id) {
-                // The branch governs nothing that there is a target for.
-                tokio::time::sleep(PAUSE).await;
-                return;
-            }
-            if drift.propose {
-                match propose::propose(&world, &desk, &repo, &reads, None).await {
-                    Ok(_) => {}
-                    Err(why) => tracing::warn!(repo = %repo.id, "drift is not proposed: {why}"),
+            let base = world.base(&repo.id);
+            look_round(&world, &desk, &repo, &reads, round).await.map_err(|why| format!("the sweep for drift waits: {why}"))?;
+            if drift.propose && world.sweeps.known_of(&repo.id).values().any(|swept| swept.began.is_some()) {
+                propose::propose(&world, &desk, &repo, &reads, None).await.map_err(|why| format!("drift is not proposed: {why}"))?;
+                if world.base(&repo.id) != base {
+                    return Err("the branch moved while drift was looked for and proposed".to_owned());
                 }
             }
+            Ok(())
         };
+        let whole = matches!(round, Round::Due(_) | Round::All);
         tokio::select! {
-            () = swept => {}
+            done = swept => match done {
+                Ok(()) => later = None,
+                Err(why) => {
+                    let wait = longer(later.map(|later| later.wait), every);
+                    tracing::warn!(repo = %repo.id, "{why}; it is tried again in {} s", wait.as_secs());
+                    later = Some(Later { wait, at: Instant::now() + wait });
+                }
+            },
+            // A whole round may take hours, and goes on where it was.
+            () = world.sweeps.asked(&world, &repo.id, &mut seen), if whole => later = Some(Later { wait: PAUSE, at: Instant::now() }),
             changed = stop.wait_for(|stop| *stop) => {
                 drop(changed);
                 return;
             }
         }
+        if world.sweeps.known_of(&repo.id).is_empty() {
+            // The branch governs nothing that there is a target for.
+            tokio::select! {
+                () = tokio::time::sleep(PAUSE) => {}
+                changed = stop.wait_for(|stop| *stop) => {
+                    drop(changed);
+                    return;
+                }
+            }
+        }
     }
+}
+
+/// Another look at what was found, after one that did not come to its end.
+#[derive(Clone, Copy)]
+struct Later {
+    wait: Duration,
+    at: Instant,
 }
 
 /// Whether another server over the same store is meant to sweep it, so that its targets are read once.
@@ -287,15 +153,10 @@ async fn elsewhere(world: &World, repo: &RepoId) -> bool {
     replicas::falls_to(&members, repo.as_str()).is_some_and(|other| *other != world.store.me())
 }
 
-/// How long until the next whole round: a round that was cut off goes on at once.
-async fn next_round(world: &World, repo: &Repository, every: Span) -> Duration {
-    let known: Vec<Swept> = world.sweeps.known().into_iter().filter(|((of, _), _)| *of == repo.id).map(|(_, swept)| swept).collect();
+/// How long until the next whole round of any target: one that was cut off goes on at once, or when its target has rested.
+fn next_round(world: &World, repo: &Repository, every: Span) -> Duration {
     let now = world.clock.now();
-    let due = known.iter().map(|swept| match (swept.began, swept.after.is_some()) {
-        (Some(began), false) => began + every,
-        (Some(_), true) | (None, _) => now,
-    });
-    due.min().map_or(Duration::ZERO, |due| (due - now).std())
+    world.sweeps.known_of(&repo.id).iter().map(|(target, swept)| world.sweeps.wait(&repo.id, target, swept, every, now)).min().unwrap_or_default()
 }
 
 /// One round over every target that the repository speaks of, side by side.
@@ -307,70 +168,137 @@ pub async fn look_round(world: &Arc<World>, desk: &Desk, repo: &Arc<Repository>,
     };
     world.sweeps.retain(world, &repo.id, &ground.targets()).await;
     let walks = ground.targets().into_iter().map(|name| walk(world, desk, repo, ground.clone(), name, reads, round));
-    futures::future::try_join_all(walks).await?;
-    Ok(())
+    // Each to its end: what one target lacks is no reason to leave another.
+    futures::future::join_all(walks).await.into_iter().collect()
+}
+
+/// A walk over one target, as it was when it began.
+struct Walk {
+    bundles: Vec<Bundle>,
+    stretches: Vec<Stretch>,
+    strays: Vec<Stray>,
+    /// Where a whole round goes on; none where it begins, or where the round is not whole.
+    after: Option<String>,
+    whole: bool,
+    /// What was found before is looked at, wherever the round is.
+    known: bool,
+}
+
+impl Walk {
+    /// Whether the whole round has this part before it.
+    fn ahead(&self, at: usize) -> bool {
+        self.whole && self.after.as_ref().is_none_or(|after| self.stretches[at].last > *after)
+    }
+
+    fn takes(&self, at: usize, swept: &Swept) -> bool {
+        self.ahead(at) || self.known && swept.parts.contains_key(&self.stretches[at].key()) || self.strays.iter().any(|stray| stray.needs.contains(&at))
+    }
+
+    /// Parts of an earlier cut of which all was looked at.
+    fn over<'a>(&'a self, done: &'a BTreeSet<usize>) -> impl Iterator<Item = &'a String> {
+        self.strays.iter().filter(|stray| stray.needs.is_subset(done)).map(|stray| &stray.key)
+    }
 }
 
 async fn walk(world: &Arc<World>, desk: &Desk, repo: &Arc<Repository>, mut ground: Arc<Ground>, name: Str, reads: &dyn Reads, round: Round) -> Result<(), String> {
     let Some(target) = world.targets.get(&name).cloned() else { return Ok(()) };
-    let mut swept = world.sweeps.load(world, &repo.id, &name).await.map_err(|error| error.to_string())?;
-    let bundles = {
-        let (repo, ground, name) = (repo.clone(), ground.clone(), name.clone());
-        tokio::task::spawn_blocking(move || ground.bundles(&repo, &name)).await.map_err(|panic| panic.to_string())??
+    let swept = world.sweeps.load(world, &repo.id, &name).await.map_err(|error| error.to_string())?;
+    let now = world.clock.now();
+    if let Round::Due(every) = round
+        && world.sweeps.wait(&repo.id, &name, &swept, every, now) > Duration::ZERO
+    {
+        return Ok(());
+    }
+    let rest = world.sweeps.wakes(&repo.id, &name);
+    let (whole, known) = match round {
+        Round::Due(every) => (swept.due(every).is_none_or(|due| due <= now), rest.is_some_and(|rest| rest.known)),
+        Round::Known => (false, true),
+        Round::All => (true, true),
+    };
+    // What somebody asked for on their own is a round of its own, beside one that is under way.
+    let goes_on = matches!(round, Round::Due(_)) && swept.under_way();
+    let (began, mut compared) = if goes_on { (swept.began.unwrap_or(now), swept.compared) } else { (now, 0) };
+    if matches!(round, Round::Due(_)) && whole && !goes_on {
+        world.sweeps.change(world, &repo.id, &name, |swept| swept.begin(now)).await;
+    }
+    let walk = cut(repo, &ground, &name, &swept, if goes_on { swept.after.clone() } else { None }, whole, known).await?;
+    let every = match round {
+        Round::Due(every) => every,
+        Round::Known | Round::All => Span::mins(5),
     };
     let open = Open::Server { desk: desk.clone(), world: world.clone() };
     let (ahead, overrides) = (open.ahead(repo).await?, open.overrides().await);
     let mut looker = Looker { repo: repo.clone(), safe: world.safe.clone(), target, open, reads, only: Arc::new(Only::default()), ahead, met: BTreeSet::new(), overrides };
-    let there: BTreeSet<String> = bundles.iter().map(super::Bundle::key).collect();
-    swept.parts.retain(|part, _| there.contains(part) || part.is_empty());
-    if round == Round::Whole && swept.after.is_none() {
-        (swept.began, swept.compared) = (Some(world.clock.now()), 0);
+    let mut done = BTreeSet::new();
+    let gone: Vec<&String> = walk.over(&done).collect();
+    if !gone.is_empty() {
+        world.sweeps.change(world, &repo.id, &name, |swept| swept.forget(gone.iter().copied())).await;
     }
-    let left = bundles.iter().filter(|bundle| match round {
-        Round::Whole => swept.after.as_ref().is_none_or(|after| bundle.key() > *after),
-        Round::Known => swept.parts.contains_key(&bundle.key()),
-    });
-    let left: Vec<_> = left.cloned().collect();
-    for bundle in &left {
+    for at in (0..walk.bundles.len()).filter(|at| walk.takes(*at, &swept)) {
+        let (bundle, stretch) = (&walk.bundles[at], &walk.stretches[at]);
         let looked = looker.part(&mut ground, bundle).await;
-        let compared: u64 = looked.rows.iter().map(|row| if let Row::Part(part) = row { part.resources } else { 0 }).sum();
-        swept.take(&bundle.key(), &looked, world.clock.now());
-        if round == Round::Whole {
-            (swept.compared, swept.after) = (swept.compared + compared, Some(bundle.key()));
+        let told = told(&looked);
+        if told.anything() {
+            done.insert(at);
         }
-        world.sweeps.keep(world, &repo.id, &name, &swept).await;
+        let counted: u64 = looked.rows.iter().map(|row| if let Row::Part(part) = row { part.resources } else { 0 }).sum();
+        compared += if walk.ahead(at) { counted } else { 0 };
+        let time = world.clock.now();
+        let edit = |swept: &mut Swept| {
+            swept.take(Some(stretch), told, time);
+            swept.forget(walk.over(&done));
+            if matches!(round, Round::Due(_)) && walk.ahead(at) && !looked.away {
+                (swept.after, swept.compared) = (Some(stretch.last.clone()), compared);
+            }
+        };
+        world.sweeps.change(world, &repo.id, &name, edit).await;
         if looked.away {
-            break;
+            // Whatever follows would be a fault too. The round goes on here when the target is back.
+            world.sweeps.rests(&repo.id, &name, rest, every, known);
+            return Ok(());
         }
     }
-    if round == Round::Whole {
+    if whole {
         let beyond = looker.beyond(&ground).await;
-        swept.take("", &beyond, world.clock.now());
-        (swept.after, swept.ended, swept.compared_last) = (None, Some(world.clock.now()), swept.compared);
-        world.sweeps.keep(world, &repo.id, &name, &swept).await;
+        let time = world.clock.now();
+        if beyond.away {
+            world.sweeps.change(world, &repo.id, &name, |swept| swept.take(None, told(&beyond), time)).await;
+            world.sweeps.rests(&repo.id, &name, rest, every, known);
+            return Ok(());
+        }
+        let edit = |swept: &mut Swept| {
+            swept.take(None, told(&beyond), time);
+            swept.end(began, time, compared);
+        };
+        world.sweeps.change(world, &repo.id, &name, edit).await;
     }
     Ok(())
+}
+
+fn told(looked: &Looked) -> Told<'_> {
+    Told { rows: &looked.rows, same: &looked.same, unknown: &looked.unknown }
+}
+
+/// The walk over one target as the branch has it now, and what was found by walks that were cut in another way.
+async fn cut(repo: &Arc<Repository>, ground: &Arc<Ground>, name: &Str, swept: &Swept, after: Option<String>, whole: bool, known: bool) -> Result<Walk, String> {
+    let (repo, ground, name, swept) = (repo.clone(), ground.clone(), name.clone(), swept.clone());
+    let made = tokio::task::spawn_blocking(move || {
+        let bundles = ground.bundles(&repo, &name)?;
+        let stretches: Vec<Stretch> = bundles.iter().map(Bundle::stretch).collect();
+        let mut strays = swept.strays(&stretches);
+        for stray in &mut strays {
+            for id in &stray.ids {
+                stray.needs.extend(ground.asking(&repo, &bundles, id)?);
+            }
+        }
+        Ok::<_, String>(Walk { bundles, stretches, strays, after, whole, known })
+    });
+    made.await.map_err(|panic| panic.to_string())?
 }
 
 /// Looks at everything now and proposes what is found, because somebody asks for it.
 pub async fn propose_now(world: &Arc<World>, desk: &Desk, repo: &Arc<Repository>, by: &User) -> Result<Option<MrId>, String> {
     let reads = super::look::AtOnce(world.safe.clone());
-    look_round(world, desk, repo, &reads, Round::Whole).await?;
+    look_round(world, desk, repo, &reads, Round::All).await?;
     propose::propose(world, desk, repo, &reads, Some(by)).await
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_target_is_read_no_oftener_than_its_budget_and_nothing_is_saved_up() {
-        let start = Instant::now();
-        let (mut next, apart) = (start, Duration::from_secs(1));
-        let turns: Vec<Instant> = (0..3).map(|_| turn(&mut next, start, apart)).collect();
-        assert_eq!(turns, [start, start + apart, start + 2 * apart], "those who come together wait for one another");
-        let later = start + Duration::from_secs(60);
-        let turns: Vec<Instant> = (0..2).map(|_| turn(&mut next, later, apart)).collect();
-        assert_eq!(turns, [later, later + apart], "a minute without reads is no right to many at once");
-    }
 }

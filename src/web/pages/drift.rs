@@ -4,12 +4,9 @@ use super::{
     page::{Reader, with_frame},
     template::render,
 };
-use crate::{
-    app::drift::Swept,
-    core::{
-        drift::{Ended, Ending, Found, FoundShape, Override},
-        model::{RepoId, Str},
-    },
+use crate::core::{
+    drift::{Ended, Ending, Found, FoundShape, Override, Swept},
+    model::{RepoId, Str},
 };
 use serde_json::{Value as Json, json};
 

@@ -1,7 +1,10 @@
 //! Sweeps among several replicas: each repository is swept by one, and by another when that one is gone.
 
 use super::house::House;
-use crate::{harness::EtcdServer, service::moves::shared};
+use crate::{
+    harness::EtcdServer,
+    service::{moves::shared, world::World},
+};
 
 /// How often each replica has swept a repository, for news from the forge or for drift; 0 for one that is down.
 fn sweeps(house: &House, repo: &str, of: &str) -> Vec<u64> {
@@ -42,4 +45,26 @@ fn each_repository_is_swept_by_one_replica_and_by_another_when_that_one_dies() {
     assert_eq!(sweeper(&house, "dns", "drift"), next);
     let of_app = sweeper(&house, "app", "forge");
     assert!(who[1] == who[0] || of_app == who[1], "what another one sweeps stays its own");
+}
+
+#[test]
+fn what_is_claimed_or_ended_at_one_replica_is_looked_at_again_by_the_one_that_sweeps() {
+    let world = World::start();
+    let www = format!("www.{}", world.zones[0]);
+    world.dns.by_hand(&world.zones[0], &format!("update delete {www} A\nupdate add {www} 300 A 192.0.2.200"));
+    let id = format!("inside/rrset/{}/www/A", world.zones[0]);
+    let once = |text: String| format!("{text}limits: {{ sweep: 300ms }}\ndrift: {{ every: 1d, reads: 6000 }}\n");
+    let mut house = House::start_in(world, 2, EtcdServer::open(&[]), once);
+    let sweeps = sweeper(&house, "dns", "forge");
+    let other = 1 - sweeps;
+    let told = |house: &House, n: u64| {
+        let drift = |at| house.counted_at(at, "trueup_drift{repo=\"dns\",target=\"inside\"}");
+        house.until(&format!("both tell of {n} drifted"), || (drift(sweeps), drift(other)) == (n, n));
+    };
+    told(&house, 1);
+    house.speak_to(other);
+    house.world.trueup("ben", &["override", "claim", &id, "--repo", "dns", "--reason", "tonight", "--until", "1d"]).ok();
+    told(&house, 0);
+    house.world.trueup("ben", &["override", "end", &id, "--repo", "dns"]).ok();
+    told(&house, 1);
 }

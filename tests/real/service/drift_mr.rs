@@ -1,6 +1,6 @@
 //! Stories of drift as a merge request of the server's own: merged it adopts, restored it brings back, and it goes when the drift goes.
 
-use super::world::World;
+use super::{config, world::World};
 use crate::harness::EtcdServer;
 use std::fs;
 
@@ -41,6 +41,12 @@ fn proposed(world: &World) -> u64 {
 
 fn state(world: &World, number: u64) -> String {
     world.show(number)["state"].as_str().unwrap_or_default().to_owned()
+}
+
+/// What the sweep knows of a target.
+fn swept(world: &World, target: &str) -> serde_json::Value {
+    let told: serde_json::Value = serde_json::from_str(&world.get_as("ana", "api/v1/drift").1).expect("it is JSON");
+    told["sweeps"].as_array().and_then(|all| all.iter().find(|of| of["target"] == target)).cloned().unwrap_or_default()
 }
 
 /// What the drift branch changes, without context.
@@ -314,4 +320,60 @@ fn a_target_that_is_down_holds_up_no_other_and_nothing_is_closed_on_a_guess() {
     dns.start_again();
     by_hand(&world, "192.0.2.1");
     world.until(|world| state(world, number) == "closed");
+}
+
+#[test]
+fn a_target_that_is_away_for_a_look_ends_no_round_and_what_drifted_there_still_counts() {
+    let dns: &'static crate::harness::DnsServer = Box::leak(Box::new(crate::harness::DnsServer::start_bind()));
+    let world = config::with_files(World::start_behind(dns, dns.addr));
+    config::govern(&world);
+    by_hand(&world, "192.0.2.200");
+    let world = sweeping(world, false);
+    world.until(|world| swept(world, "inside")["drifted"] == 1 && !swept(world, "inside")["ended"].is_null());
+    dns.stop();
+    world.until(|world| swept(world, "inside")["faults"].as_array().is_some_and(|faults| !faults.is_empty()));
+    let (before, beside) = (swept(&world, "inside"), swept(&world, "files"));
+    assert_eq!(before["drifted"], 1, "nobody saw it end: {before}");
+    // The other target goes on, round by round.
+    world.until(|world| swept(world, "files")["ended"] != beside["ended"]);
+    assert_eq!(swept(&world, "inside")["ended"], before["ended"], "no round ended there");
+    dns.start_again();
+    world.until(|world| swept(world, "inside")["ended"] != before["ended"]);
+    let after = swept(&world, "inside");
+    assert!(after["drifted"] == 1 && after["faults"].as_array().is_some_and(Vec::is_empty), "{after}");
+}
+
+#[test]
+fn what_was_found_is_found_where_it_stands_now_after_a_merge_of_a_file_in_front() {
+    let world = config::with_files(World::start());
+    let key = |n: u32| format!("k{n:03}");
+    let number = world.propose("govern-keys", |world| {
+        let root = world.read("trueup.yaml");
+        world.write("trueup.yaml", &root.replace("policy:\n", "  - path: config\n    format: keytree\n    targets: [files]\n    prefix: app/\npolicy:\n"));
+        (0..600).for_each(|n| world.write(&format!("config/{}", key(n)), "as asked"));
+    });
+    world.wait(number, "awaiting_approval");
+    world.approve(number);
+    world.wait(number, "merged");
+    // The last of the first 500, and the first after them.
+    for n in [499, 500] {
+        fs::write(config::folder(&world).join("app").join(key(n)), "by hand").expect("the folder is writable");
+    }
+    let world = configured(world, |text| format!("{text}drift: {{ every: 1d, reads: 6000, propose: true }}\n"));
+    let counts = |world: &World| (swept(world, "files")["drifted"].as_u64(), swept(world, "files")["overridden"].as_u64());
+    world.until(|world| counts(world) == (Some(2), Some(0)));
+    world.until(|world| changes(world).len() == 2);
+    let drift = changes(&world)[1];
+    let id = format!("files/key/app/{}", key(500));
+    world.trueup("ben", &["override", "claim", &id, "--repo", "dns", "--reason", "tonight", "--until", "1d"]).ok();
+    world.until(|world| counts(world) == (Some(1), Some(1)));
+    let front = world.propose("front", |world| world.write("config/a", "in front"));
+    world.wait(front, "awaiting_approval");
+    world.approve(front);
+    world.wait(front, "merged");
+    // What was found is looked at again, though every part begins and ends elsewhere now.
+    world.trueup("ben", &["override", "end", &id, "--repo", "dns"]).ok();
+    world.until(|world| counts(world) == (Some(2), Some(0)));
+    world.until(|world| diff(world).matches("+by hand").count() == 2);
+    assert_eq!(state(&world, drift), "open", "the drift is not gone: {}", world.show(drift));
 }
