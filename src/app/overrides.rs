@@ -1,23 +1,33 @@
 //! The book of overrides: keeps them in a journal of their own, which any server over the store may write by comparing where it ends.
 
-use super::{faults, memory::Proven, world::World};
+use super::memory::Proven;
 use crate::{
     core::{
-        drift::{Override, OverrideEvent, Overrides, WrittenOver},
+        drift::{LeftUndone, Override, OverrideAsk, OverrideEvent, Overrides, WrittenOver},
+        gate::{Except, LeftOut},
         model::{MrId, ResourceId, Time, Value},
+        review::Phase,
         run::{Change, Event, MergeAnswer, StreamId},
     },
     ports::Clock,
     stores::{AppendError, Batch, RowKey, Store},
 };
 use std::{
-    collections::BTreeMap,
+    collections::{BTreeMap, BTreeSet},
     convert::Infallible,
     sync::{Arc, PoisonError, RwLock},
 };
 
 /// How often a write starts over because another server wrote first; people write here, and not many at once.
 const TRIES: usize = 16;
+
+/// What a turn of a change means for overrides.
+pub struct Meant {
+    /// Those that are over with it.
+    over: Vec<Override>,
+    /// What it merged without.
+    undone: Option<LeftUndone>,
+}
 
 /// The overrides with their journal; what is decided on them is durable before it is told.
 pub struct OverrideBook {
@@ -28,14 +38,6 @@ pub struct OverrideBook {
     /// One write at a time, so that this server is never in its own way.
     writing: tokio::sync::Mutex<()>,
     news: tokio::sync::Notify,
-}
-
-/// Ends what a change has written over, once that is on disk.
-pub async fn settle(world: Arc<World>, mr: MrId) {
-    faults::point("overrides end");
-    if let Err(why) = world.overrides.settle().await {
-        tracing::warn!(change = %mr, "the overrides it ended are not kept as over, which is tried again: {why}");
-    }
 }
 
 impl OverrideBook {
@@ -94,16 +96,29 @@ impl OverrideBook {
         Err(Err("too many write overrides at once; try again".to_owned()))
     }
 
-    /// Those that a turn makes over: what it proved of its writes, or merged, was the next change of their resources.
-    pub async fn covering(&self, change: &Change, proven: &Proven, events: &[Event]) -> Vec<Override> {
+    /// What a turn means for overrides: what it proved of its writes, or merged, was the next change of their resources; what it left out was not changed.
+    pub async fn meant_by(&self, change: &Change, proven: &Proven, events: &[Event]) -> Meant {
+        let merged = events.iter().find_map(|event| match event {
+            Event::MergeAnswered { answer: MergeAnswer::Merged { .. }, at } => Some(*at),
+            _ => None,
+        });
+        let exempted = change.exemption().filter(|_| merged.is_some() && change.phase() == Phase::Merged).map(|exemption| exemption.except);
+        let out: BTreeSet<ResourceId> = exempted.iter().flat_map(|except| &except.items).filter_map(|item| item.id.clone()).collect();
         let mut over: BTreeMap<&ResourceId, Option<&Value>> = BTreeMap::new();
         for (step, items) in proven {
             let writes = change.ledger().plan().steps.get(step).into_iter().flat_map(|step| (0..).zip(step.writes()));
             over.extend(writes.filter(|(item, _)| items.contains(item)).map(|(_, write)| (&write.id, write.from.as_ref())));
         }
-        if events.iter().any(|event| matches!(event, Event::MergeAnswered { answer: MergeAnswer::Merged { .. }, .. })) {
-            over.extend(change.plan().into_iter().flat_map(|plan| &plan.deltas).map(|delta| (&delta.id, delta.from.as_ref())));
+        if merged.is_some() {
+            let deltas = change.plan().into_iter().flat_map(|plan| &plan.deltas).filter(|delta| !out.contains(&delta.id));
+            over.extend(deltas.map(|delta| (&delta.id, delta.from.as_ref())));
         }
+        let undone = exempted.zip(merged).zip(change.key());
+        let undone = undone.map(|((except, at), key)| LeftUndone { by: change.mr().clone(), base: key.base.clone(), asks: asks(except, at) });
+        Meant { over: self.covering(over).await, undone }
+    }
+
+    async fn covering(&self, over: BTreeMap<&ResourceId, Option<&Value>>) -> Vec<Override> {
         if over.is_empty() {
             return Vec::new();
         }
@@ -112,13 +127,15 @@ impl OverrideBook {
         known.covering(over)
     }
 
-    /// What a change's append writes down of the overrides that it makes over, in one commit with what does so; `settle` ends them.
-    pub fn beside(by: &MrId, upto: u64, overrides: Vec<Override>) -> Batch {
-        if overrides.is_empty() {
-            return Batch::new();
+    /// What a change's append writes down of what it means for overrides, in one commit with what does so; `drift::settle` makes it so.
+    pub fn beside(by: &MrId, upto: u64, meant: Meant) -> Batch {
+        let Meant { over: overrides, undone } = meant;
+        let at = |row: RowKey| row.text(by.repo.as_str()).num(by.number).num(upto);
+        let mut batch = Batch::new();
+        if !overrides.is_empty() {
+            batch = batch.set(&at(written_over()), &WrittenOver { by: by.clone(), overrides });
         }
-        let row = written_over().text(by.repo.as_str()).num(by.number).num(upto);
-        Batch::new().set(&row, &WrittenOver { by: by.clone(), overrides })
+        undone.iter().fold(batch, |batch, undone| batch.set(&at(left_undone()), undone))
     }
 
     /// Ends what changes have written over. Whoever comes first does it, after a crash any server, and twice is once.
@@ -159,6 +176,24 @@ impl OverrideBook {
         }
         known.1.clone()
     }
+}
+
+impl Meant {
+    pub fn is_nothing(&self) -> bool {
+        self.over.is_empty() && self.undone.is_none()
+    }
+}
+
+/// What a merge left out, as whoever skipped it would claim it: a resource once, however many of its writes were skipped.
+fn asks(except: Except, at: Time) -> Vec<OverrideAsk> {
+    let one = |item: LeftOut| Some((item.id?, (item.by, item.reason, item.until)));
+    let all: BTreeMap<ResourceId, _> = except.items.into_iter().filter_map(one).collect();
+    all.into_iter().map(|(id, (by, reason, until))| OverrideAsk { by, resource: id.to_string(), until: until.to_string(), reason, at }).collect()
+}
+
+/// Where it is written down what merges have left out and nobody answers for yet.
+pub(super) fn left_undone() -> RowKey {
+    RowKey::new("left-undone")
 }
 
 /// Where it is written down what changes have written over.

@@ -451,7 +451,7 @@ impl Service {
 
     /// Announces and ends overrides in time, until told to stop.
     pub async fn keep_overrides(self, stop: watch::Receiver<bool>) {
-        drift::keep_overrides(self.world.clone(), stop).await;
+        drift::keep_overrides(self.world.clone(), self.desk.clone(), stop).await;
     }
 
     /// What a person may do in a repository.

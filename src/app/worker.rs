@@ -10,7 +10,7 @@ use super::{
     looks::Looks,
     memory,
     orders::{self, Asker, Order, Unasked},
-    overrides::{self, OverrideBook},
+    overrides::OverrideBook,
     perform,
     replan::Questions,
     rounds,
@@ -353,9 +353,9 @@ impl Worker {
         let mut turn = self.change.handle(self.world.clock.now(), &inputs);
         let card = turn.card.clone();
         let proven = memory::newly(proving, self.change.ledger());
-        let over = self.world.overrides.covering(&self.change, &proven, &turn.events).await;
-        let ends = !over.is_empty();
-        let beside = OverrideBook::beside(&self.mr, self.upto, over);
+        let meant = self.world.overrides.meant_by(&self.change, &proven, &turn.events).await;
+        let settles = !meant.is_nothing();
+        let beside = OverrideBook::beside(&self.mr, self.upto, meant);
         let remembered = memory::keep(&self.world, &self.change, self.upto, &proven).await;
         remembered.inspect_err(|why| self.world.trouble.said(why.clone()))?;
         faults::point("before append");
@@ -378,8 +378,8 @@ impl Worker {
         if merged || held && !card.ahead {
             tokio::spawn(rounds::look_all(self.world.clone(), self.desk.clone(), self.mr.clone()));
         }
-        if ends {
-            tokio::spawn(overrides::settle(self.world.clone(), self.mr.clone()));
+        if settles {
+            tokio::spawn(drift::settle_of(self.world.clone(), self.desk.clone(), self.mr.clone()));
         }
         if matches!(card.phase, Phase::Restored | Phase::Merged) && self.change.sighting().is_some_and(|sighting| sighting.proposed.is_some()) {
             // What it proposed is gone, one way or the other: whoever proposed it looks again.

@@ -1,7 +1,7 @@
 //! What time brings to overrides: their ends announced, and their ends.
 
 use crate::{
-    app::world::World,
+    app::{desk::Desk, world::World},
     core::{
         drift::{Ending, Override, OverrideEvent, OverrideFault},
         model::{RepoId, ResourceId},
@@ -15,10 +15,10 @@ use tokio::sync::watch;
 const NAP: Duration = Duration::from_secs(30);
 
 /// Announces and ends overrides in time, until told to stop.
-pub async fn keep(world: Arc<World>, mut stop: watch::Receiver<bool>) {
+pub async fn keep(world: Arc<World>, desk: Desk, mut stop: watch::Receiver<bool>) {
     loop {
-        if let Err(why) = world.overrides.settle().await {
-            tracing::warn!("overrides that changes have written over are not kept as over, trying again: {why}");
+        if let Err(why) = super::settle(&world, &desk).await {
+            tracing::warn!("what changes mean for overrides is not done yet, trying again: {why}");
         }
         let now = world.overrides.now().await;
         let due = now.due(world.clock.now());

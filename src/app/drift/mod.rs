@@ -8,6 +8,7 @@ mod look;
 mod propose;
 mod search;
 mod sweep;
+mod undone;
 
 pub use book::{SweepBook, look_again};
 pub use claim::{ClaimFault, claim, end, plan_again};
@@ -16,3 +17,4 @@ pub use ground::{Bundle, Ground, Only};
 pub use look::{Looked, Looker, Open};
 pub use search::{Asked, search};
 pub use sweep::{propose_now, sweep};
+pub use undone::{settle, settle_of};

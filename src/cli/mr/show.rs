@@ -77,6 +77,15 @@ pub fn screen(change: &Value) -> String {
     for failure in items(&change["failures"]) {
         line("failed", format!("step {}: {}", field(failure, "step"), field(failure, "why")));
     }
+    for item in items(&change["exemption"]["items"]) {
+        let what = if item["id"].is_null() { String::new() } else { format!(" {}", field(item, "id")) };
+        line("except", format!("step {}{what}: {}, skipped by {} until {}", field(item, "step"), field(item, "reason"), field(item, "by"), field(item, "until")));
+    }
+    if !change["exemption"].is_null() {
+        let given: Vec<String> = items(&change["exemption"]["given"]).filter_map(|by| by.as_str().map(crate::core::review::escape::plain)).collect();
+        let given = if given.is_empty() { String::new() } else { format!(", given by {}", given.join(", ")) };
+        line("exemption", format!("{}: {} missing{given}", short(&change["exemption"]["digest"]), field(&change["exemption"], "missing")));
+    }
     for left in items(&change["given_up"]) {
         line("let go of", field(left, "id"));
     }

@@ -7,7 +7,7 @@ mod row;
 mod swept;
 
 pub use compare::{Verdict, Writer, compare};
-pub use overrides::{Ended, Ending, LONGEST, Override, OverrideAsk, OverrideEvent, OverrideFault, Overrides, WrittenOver, terms};
+pub use overrides::{Ended, Ending, LONGEST, LeftUndone, Override, OverrideAsk, OverrideEvent, OverrideFault, Overrides, WrittenOver, terms};
 pub use paper::{FoundShape, Heading, closing, found_lines, found_markdown, json, part_line};
 pub use row::{Ahead, Covered, Fault, Found, How, Part, Row, Tally};
 pub use swept::{FoundIn, Stray, Stretch, Swept, Told};

@@ -3,7 +3,7 @@
 //! An override covers exactly one content of one resource. It ends with the next change of that resource, at its deadline, when somebody
 //! ends it, or when live is again what is asked for.
 
-use crate::core::model::{Fingerprint, MrId, RepoId, ResourceId, Span, Time, User, Value};
+use crate::core::model::{CommitId, Fingerprint, MrId, RepoId, ResourceId, Span, Time, User, Value};
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, VecDeque};
 
@@ -100,6 +100,15 @@ pub struct Overrides {
 pub struct WrittenOver {
     pub by: MrId,
     pub overrides: Vec<Override>,
+}
+
+/// What a merge left out by an approved exemption: base asks for it from there on, so somebody answers for what is live instead.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct LeftUndone {
+    pub by: MrId,
+    /// What the merge was put upon: as long as the branch still reads so, it asks for nothing yet.
+    pub base: CommitId,
+    pub asks: Vec<OverrideAsk>,
 }
 
 /// What somebody said to override, as it was said.

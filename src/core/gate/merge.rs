@@ -1,6 +1,6 @@
 //! The merge gate: the only maker of tickets.
 
-use super::{Conditions, MergeTicket, Pin, Reason, Verdict, Window};
+use super::{Conditions, Except, MergeTicket, Pin, Reason, Verdict, Window};
 use crate::core::model::{Digest, MrId};
 use std::collections::BTreeSet;
 
@@ -14,6 +14,8 @@ pub struct MergeGate<'a> {
     pub window: &'a Window,
     /// Items that were skipped.
     pub skipped: u32,
+    /// What is left out, by an approved exemption.
+    pub except: Option<&'a Except>,
     /// Open changes that wrote what this one keeps: until they are merged, theirs may still be taken back.
     pub unmerged: &'a BTreeSet<MrId>,
 }
@@ -35,7 +37,7 @@ impl MergeGate<'_> {
         }
         Verdict::judge(reasons, || {
             let key = self.conditions.key;
-            let pin = Pin { head: key.head.clone(), base: key.base.clone(), tree: key.tree.clone(), digest: self.digest, into: Some(self.conditions.sighting.base_branch.clone()) };
+            let pin = Pin { head: key.head.clone(), base: key.base.clone(), tree: key.tree.clone(), digest: self.digest, into: Some(self.conditions.sighting.base_branch.clone()), except: self.except.cloned() };
             MergeTicket::new(self.mr.clone(), pin)
         })
     }

@@ -2,6 +2,7 @@
 
 mod approvals;
 mod conditions;
+mod exempt;
 mod merge;
 mod reason;
 mod row;
@@ -12,6 +13,7 @@ mod window;
 
 pub use approvals::{Approval, Leaves, Obstacle, RuleStanding, Shown, obstacle, standing};
 pub use conditions::Conditions;
+pub use exempt::{Except, Exemption, LeftOut};
 pub use merge::MergeGate;
 pub(in crate::core) use merge::reissue;
 pub use reason::{Reason, Verdict};

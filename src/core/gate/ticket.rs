@@ -1,5 +1,6 @@
 //! The ticket without which nothing merges.
 
+use super::Except;
 use crate::core::{
     model::{CommitId, Digest, MrId, Str, TreeId},
     run::MergeAnswer,
@@ -17,6 +18,9 @@ pub struct Pin {
     /// The branch it goes to; records of older versions do not say.
     #[serde(default)]
     pub into: Option<Str>,
+    /// What is left out, by an approved exemption.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub except: Option<Except>,
 }
 
 /// Permits one merge of exactly this: made only by the merge gate.
@@ -82,6 +86,17 @@ impl MergeTicket {
 
     pub fn digest(&self) -> &Digest {
         &self.pin.digest
+    }
+
+    /// What is left out, by an approved exemption.
+    pub fn except(&self) -> Option<&Except> {
+        self.pin.except.as_ref()
+    }
+
+    /// What the message of the merge commit says below its title: what it leaves out, and the trailers by which it is known.
+    pub fn message(&self) -> String {
+        let except = self.except().map_or_else(String::new, |except| format!("{}\n", except.paragraph()));
+        format!("{except}Trueup-Change: {}\nTrueup-Digest: {}", self.mr, self.pin.digest)
     }
 }
 

@@ -50,6 +50,8 @@ pub struct Policy {
     pub require: Require,
     /// How long a change that has stopped may hold what it claims before its owner is called. Absent: the server's `limits.claim_ttl`.
     pub claim_ttl: Option<Span>,
+    /// How long what a merge leaves out, by an approved exemption, may stay so where `/trueup skip` names no time: at most 90 days.
+    pub exemption: Span,
 }
 
 impl Default for Policy {
@@ -76,6 +78,7 @@ impl Default for Policy {
             links: Vec::new(),
             require: Require::default(),
             claim_ttl: None,
+            exemption: Span::mins(30 * 24 * 60),
         }
     }
 }

@@ -22,6 +22,9 @@ pub enum Command {
     /// An empty reason is a fault that the answer names.
     Skip {
         step: StepId,
+        /// How long a merge may leave it out; absent: as long as policy says.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        until: Option<String>,
         reason: String,
     },
     Abort,
@@ -96,15 +99,18 @@ impl Command {
         match self {
             Self::Plan => usage("plan", "", "reads the live systems and plans again; for an author who may not write here, a member's word that it may be read", Right::Write),
             Self::Approve { digest: _, steps: _ } => {
-                usage("approve", "[DIGEST | STEP…]", "approves the plan shown now, the plan of that digest, or some steps of it", Right::Approve)
+                usage("approve", "[DIGEST | STEP…]", "approves the plan shown now, the plan or the exemption of that digest, or some steps of the plan", Right::Approve)
             }
             Self::Start => usage("start", "", "starts an approved plan where policy says `start: on_command`", Right::Approve),
             Self::Pause => usage("pause", "", "stops at the next safe point; nothing is undone", Right::Approve),
             Self::Resume => usage("resume", "", "goes on after a pause", Right::Approve),
             Self::Retry => usage("retry", "", "tries what failed again, from what is really there", Right::Approve),
-            Self::Skip { step: _, reason: _ } => {
-                usage("skip", "STEP REASON…", "leaves a failed step out, so that what waits behind it goes on; nothing merges while a step is skipped", Right::Approve)
-            }
+            Self::Skip { step: _, until: _, reason: _ } => usage(
+                "skip",
+                "STEP [until WHEN] REASON…",
+                "leaves a failed step out; when all else is done and proven, the change shows what it would merge without, and somebody else who may approve says `/trueup approve` with the digest of that",
+                Right::Approve,
+            ),
             Self::Abort => usage("abort", "", "stops at the next safe point and ends the run; nothing is undone", Right::Approve),
             Self::Restore => usage("restore", "", "brings back what was there before this run", Right::Approve),
             Self::Free { reason: _ } => {
@@ -133,8 +139,8 @@ impl Command {
             Self::Start => Some(Self::Pause),
             Self::Pause => Some(Self::Resume),
             Self::Resume => Some(Self::Retry),
-            Self::Retry => Some(Self::Skip { step: StepId(1), reason: String::new() }),
-            Self::Skip { step: _, reason: _ } => Some(Self::Abort),
+            Self::Retry => Some(Self::Skip { step: StepId(1), until: None, reason: String::new() }),
+            Self::Skip { step: _, until: _, reason: _ } => Some(Self::Abort),
             Self::Abort => Some(Self::Restore),
             Self::Restore => Some(Self::Free { reason: String::new() }),
             Self::Free { reason: _ } => Some(Self::Take),
@@ -278,9 +284,14 @@ fn overrides(args: &[&str]) -> Option<Command> {
     }
 }
 
+/// `skip STEP REASON…` or `skip STEP until WHEN REASON…`; what is missing is said by whoever carries it out.
 fn skip(args: &[&str]) -> Option<Command> {
-    let (step, reason) = args.split_first()?;
-    Some(Command::Skip { step: self::step(step)?, reason: reason.join(" ") })
+    let (step, rest) = args.split_first()?;
+    let (until, reason) = match rest {
+        [until, when, reason @ ..] if until.eq_ignore_ascii_case("until") => (Some((*when).to_owned()), reason),
+        reason => (None, reason),
+    };
+    Some(Command::Skip { step: self::step(step)?, until, reason: reason.join(" ") })
 }
 
 /// The known command that was most likely meant, with its arguments.

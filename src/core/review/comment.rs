@@ -79,6 +79,7 @@ fn comment(view: &View) -> String {
     before.push_str(&markdown::refused(&view.refusals, room.of(10_500)));
     before.push_str(&markdown::list("Paths in conflict", view.conflicts.iter().map(|path| words::code(path)).collect(), room.of(3000)));
     before.push_str(&failures(view, room.of(6000)));
+    before.push_str(&exemption(view, room.of(4000)));
     before.push_str(&given_up(view, room.of(3000)));
     before.push_str(&unhealthy(view, room.of(2000)));
     before.push_str(&queue(view, room.of(2500)));
@@ -168,6 +169,15 @@ fn failures(view: &View, room: Room<'_>) -> String {
     let ways = format!("{}\n\n", words::ways_on(first.step, view.written > 0));
     let list = markdown::list(&words::count(view.failures.len(), "failure"), items, room.of(room.chars.saturating_sub(ways.chars().count())));
     list + &ways
+}
+
+fn exemption(view: &View, room: Room<'_>) -> String {
+    let Some(exemption) = &view.exemption else { return String::new() };
+    let merged = view.phase == Phase::Merged;
+    let how = format!("{}\n\n", words::exemption(exemption, merged));
+    let title = if merged { "Merged, converged except" } else { "Converged except" };
+    let items = exemption.except.items.iter().map(|item| words::left_out(item, &view.kinds)).collect();
+    markdown::list(title, items, room.of(room.chars.saturating_sub(how.chars().count()))) + &how
 }
 
 fn given_up(view: &View, room: Room<'_>) -> String {

@@ -5,11 +5,12 @@
 //! (`forward`, `back`), `digest`, `plan` (see `render::json`, or null), `progress` (`done`, `all`), `steps` (`id`,
 //! `state`, `attempts`, `items`), `approvals` (`count`, `by`, `when`, `because`, `missing`,
 //! `cannot` (why nobody can give it, or null), `given`), `pushers`, `tasks` (`name`, `url`), `since`, `queue` (`place`, `ahead`, or null), `refusals`,
-//! `conflicts`, `failures`, `written` (how many resources hold what it wrote), `given_up` (`id`, `before`, `after`),
+//! `conflicts`, `failures`, `exemption` (`digest`, `given`, `missing`, `items` with `step`, `item`, `id`, `by`, `reason`, `until`; or null), `written` (how many resources hold what it wrote), `given_up` (`id`, `before`, `after`),
 //! `health`, `overdue_since` (since when it holds claims and does nothing, or null), `stopped_by`, `times` (RFC 3339 or null), `links` (`change`, `plan`), `statuses`, `label`.
 
 use super::{ApprovalView, Failure, FailureKind, Given, HealthView, ItemState, Left, Queue, Since, StepView, Times, View, words};
 use crate::core::{
+    gate::{Exemption, LeftOut},
     model::{Refusal, Value},
     render,
 };
@@ -55,6 +56,7 @@ impl View {
             refusals,
             conflicts,
             failures,
+            exemption,
             written,
             given_up,
             health,
@@ -85,6 +87,9 @@ impl View {
             "refusals": refusals.iter().map(refusal).collect::<Vec<_>>(),
             "conflicts": conflicts,
             "failures": failures.iter().map(|failure| self.failure_json(failure)).collect::<Vec<_>>(),
+            "exemption": exemption.as_ref().map(|Exemption { except, given, missing }| json!({
+                "digest": except.digest, "given": given, "missing": missing, "items": except.items.iter().map(left_out).collect::<Vec<_>>(),
+            })),
             "written": written,
             "given_up": given_up.iter().map(|left| self.left_json(left)).collect::<Vec<_>>(),
             "health": health.as_ref().map(|HealthView { samples, needed, every, unhealthy }| json!({
@@ -116,6 +121,11 @@ impl View {
         };
         json!({ "step": step, "item": item, "id": id, "kind": kind, "found": found, "why": why, "attempts": attempts })
     }
+}
+
+fn left_out(item: &LeftOut) -> Json {
+    let LeftOut { step, item, id, by, reason, until } = item;
+    json!({ "step": step, "item": item, "id": id, "by": by, "reason": reason, "until": until.to_string() })
 }
 
 fn step(view: &StepView) -> Json {

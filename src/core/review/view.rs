@@ -2,7 +2,7 @@
 
 use super::Phase;
 use crate::core::{
-    gate::Task,
+    gate::{Exemption, Task},
     model::{CommitId, Digest, MrId, Refusal, ResourceId, Span, StepId, Str, Time, User, Value},
     plan::{ItemRef, MatchedRule, Plan},
     render::Kinds,
@@ -51,6 +51,8 @@ pub struct View {
     /// Paths that do not merge.
     pub conflicts: Vec<Str>,
     pub failures: Vec<Failure>,
+    /// What it would merge without, does or did, where something was skipped and all else is done.
+    pub exemption: Option<Exemption>,
     /// How many resources hold what it wrote, not merged and not restored.
     pub written: usize,
     /// What it wrote and let go of: live as far as nobody changed it since.
@@ -346,6 +348,7 @@ impl View {
             refusals: Vec::new(),
             conflicts: Vec::new(),
             failures: Vec::new(),
+            exemption: None,
             written: 0,
             given_up: Vec::new(),
             health: None,

@@ -172,7 +172,7 @@ impl Change {
         wants.into_values().collect()
     }
 
-    /// What every sample reads: all that the plan asks for, released resources aside, and all this change wrote.
+    /// What every sample reads: all that the plan asks for, released and skipped resources aside, and all this change wrote.
     fn sample_wants(&self) -> Vec<Want> {
         let Some(desk) = &self.desk else { return Vec::new() };
         let mut wants: BTreeMap<&ResourceId, Want> = BTreeMap::new();
@@ -194,6 +194,9 @@ impl Change {
                     wants.insert(&delta.id, Want { id: delta.id.clone(), base, merged: delta.to.clone(), ours: None });
                 }
             }
+        }
+        for id in &self.left_out_ids() {
+            wants.remove(id);
         }
         wants.into_values().collect()
     }

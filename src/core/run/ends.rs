@@ -117,6 +117,7 @@ impl Change {
             }
             MergeAnswer::Refused { transient: false, why } => {
                 self.look |= read_back;
+                self.forget_exemption();
                 (self.stage, self.window) = (Phase::Failed, None);
                 self.trouble = Some(format!("the forge will not merge it: {why}"));
             }

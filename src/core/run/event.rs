@@ -196,6 +196,18 @@ pub enum Event {
         step: StepId,
         by: User,
         reason: String,
+        /// How long an exemption may leave it out; records of older versions do not say, and mean as long as policy does.
+        #[serde(default)]
+        until: Option<Time>,
+        /// When; records of older versions do not say.
+        #[serde(default)]
+        at: Option<Time>,
+    },
+    /// Somebody says yes to merging without what was skipped: exactly that.
+    Exempted {
+        by: User,
+        digest: Digest,
+        at: Time,
     },
     /// Failed and blocked items are open again.
     Retried {

@@ -182,7 +182,8 @@ impl Change {
             Event::StepApproved { step, by, at } => self.step_approved(*step, by, *at)?,
             Event::StepBlocked { step } => self.step_blocked(*step)?,
             Event::Elapsed { edge } => self.elapsed(*edge)?,
-            Event::Skipped { step, by, reason } => self.skipped(*step, by, reason)?,
+            Event::Skipped { step, by, reason, until, at } => self.skipped(*step, by, reason, *until, *at)?,
+            Event::Exempted { by, digest, at } => self.exempted(by, *digest, *at)?,
             Event::Retried { at, .. } => {
                 must(!self.running && self.desk.is_some() && self.stage == Phase::Failed, "only what failed is tried again")?;
                 must(self.claim == ClaimState::Granted, "nothing runs without claims")?;
@@ -229,6 +230,7 @@ impl Change {
             Event::GaveUp { why, at } => {
                 self.tell(*at);
                 (self.stage, self.trouble, self.window) = (Phase::Failed, Some(why.clone()), None);
+                self.forget_exemption();
             }
             Event::MergeDue { at } => {
                 must(self.window.as_ref().is_some_and(Window::held), "the window did not hold")?;
@@ -440,7 +442,8 @@ impl Change {
         self.stage = Phase::Verifying;
         self.blind = None;
         self.unhealthy.clear();
-        self.window = self.desk.as_ref().map(|desk| Window::new(&desk.policy).watching(&desk.plan.health, &desk.policy));
+        let health = self.window_health();
+        self.window = self.desk.as_ref().map(|desk| Window::new(&desk.policy).watching(&health, &desk.policy));
         self.times.converged = Some(self.clock);
     }
 

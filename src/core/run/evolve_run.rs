@@ -3,10 +3,11 @@
 use super::{
     Change, Item, Outcome, Verdict, backoff,
     evolve::{Fold, must},
+    exempt::Skip,
     ledger::{At, Doing, Ledger, Timer, Waited, takes_effect},
 };
 use crate::core::{
-    model::{StepId, Time, User},
+    model::{Policy, StepId, Time, User},
     plan::{Act, Needs, Step},
     review::FailureKind,
 };
@@ -285,12 +286,19 @@ impl Change {
         Ok(())
     }
 
-    pub(super) fn skipped(&mut self, id: StepId, by: &User, reason: &str) -> Fold {
+    pub(super) fn skipped(&mut self, id: StepId, by: &User, reason: &str, until: Option<Time>, at: Option<Time>) -> Fold {
         let step = self.ledger.frontier.at(id).ok_or("the plan has no such step")?;
         must(!self.running, "a run is under way")?;
         must(self.claim == super::change::ClaimState::Granted, "nothing runs without claims")?;
         must(self.ledger.of(step).contains(&At::Failed), "only what failed is skipped")?;
-        self.ledger.skips.insert(id, (by.clone(), reason.to_owned()));
+        if let Some(at) = at {
+            self.tell(at);
+        }
+        let lasts = self.policy().map_or_else(|| Policy::default().exemption, |policy| policy.exemption);
+        let until = until.unwrap_or(self.clock + lasts);
+        self.ledger.skips.insert(id, Skip { by: by.clone(), reason: reason.to_owned(), until });
+        // Yes was said to less.
+        self.forget_exemption();
         for item in 0..self.ledger.of(step).len() as u32 {
             if self.ledger.of(step)[item as usize] == At::Failed {
                 self.ledger.set(step, item, At::Skipped);
@@ -353,6 +361,7 @@ impl Ledger {
     /// Opens failed, blocked, skipped and unfinished items again; false when there are none.
     pub(super) fn reopen(&mut self, now: Time) -> bool {
         self.skips.clear();
+        self.exempted.clear();
         self.open_again(now, |at| matches!(at, At::Failed | At::Blocked | At::Skipped | At::Pending))
     }
 

@@ -1,6 +1,9 @@
 //! The ledger: how far each item of the running plan is, and what this change has written in all its runs.
 
-use super::{Frontier, Item};
+use super::{
+    Frontier, Item,
+    exempt::{Exempted, Skip},
+};
 use crate::core::{
     gate::Window,
     model::{Fingerprint, Policy, ResourceId, StepId, Time, User, Value},
@@ -104,7 +107,9 @@ pub struct Ledger {
     /// Steps whose guard held; their act is next.
     pub(super) guarded: BTreeSet<u32>,
     pub(super) faults: BTreeMap<ItemRef, Fault>,
-    pub(super) skips: BTreeMap<StepId, (User, String)>,
+    pub(super) skips: BTreeMap<StepId, Skip>,
+    /// Who said yes to merging without what was skipped.
+    pub(super) exempted: Vec<Exempted>,
     /// How often a step's proof was asked without a verdict.
     pub(super) tries: BTreeMap<u32, u32>,
     /// Why the last try of a step, or the last read for it, came to nothing and is made again.
@@ -231,10 +236,6 @@ impl Ledger {
 
     pub fn faults(&self) -> &BTreeMap<ItemRef, Fault> {
         &self.faults
-    }
-
-    pub fn skips(&self) -> &BTreeMap<StepId, (User, String)> {
-        &self.skips
     }
 
     /// Who said go at an approve step.

@@ -76,6 +76,7 @@ impl Change {
             Phase::Failed if counts.failed + counts.blocked == 0 && self.trouble.is_some() => {
                 Waiting::Broken { why: self.trouble.clone().unwrap_or_default(), wrote: self.wrote() }
             }
+            Phase::Failed if let Some(waiting) = self.exemption_sentence() => waiting,
             Phase::Failed => Waiting::Failed { items: counts.failed + counts.skipped, blocked: counts.blocked, wrote: self.wrote() },
             Phase::Restored => Waiting::Restored,
             Phase::Closed if self.wrote() => Waiting::ClosedHolding { written: self.ledger.written().len() },
@@ -139,8 +140,15 @@ impl Change {
             Reason::NotConverged { .. } | Reason::Stale => self.window_sentence(),
             Reason::DependsOn(first) => Waiting::DependsOn { first: first.clone() },
             Reason::Unmerged { by } => Waiting::Unmerged { by: by.clone() },
-            Reason::Skipped(items) => Waiting::Failed { items: *items as usize, blocked: 0, wrote: self.wrote() },
+            Reason::Skipped(items) => self.exemption_sentence().unwrap_or(Waiting::Failed { items: *items as usize, blocked: 0, wrote: self.wrote() }),
         })
+    }
+
+    /// Who can let it merge without what was skipped.
+    fn exemption_sentence(&self) -> Option<Waiting> {
+        let exemption = self.exemption()?;
+        let (items, digest) = (exemption.except.items.len(), exemption.except.digest);
+        Some(Waiting::Exemption { items, missing: exemption.missing.max(1), digest, wrote: self.wrote() })
     }
 
     /// Everything a comment, a page or `mr show` needs.
@@ -190,6 +198,7 @@ impl Change {
         view.refusals.clone_from(&self.refusals);
         view.conflicts.clone_from(&self.conflicts);
         view.failures = self.failures();
+        view.exemption = self.exemption();
         view.health = self.window.as_ref().map(|window| HealthView {
             samples: window.good(),
             needed: window.needed(),
@@ -226,7 +235,7 @@ impl Change {
             At::Failed => ItemState::Failed,
             At::Blocked => ItemState::Blocked { by: blocked_by() },
             At::Skipped => match ledger.skips.get(&id) {
-                Some((by, reason)) => ItemState::Skipped { by: by.clone(), reason: reason.clone() },
+                Some(skip) => ItemState::Skipped { by: skip.by.clone(), reason: skip.reason.clone() },
                 None => ItemState::Failed,
             },
         };

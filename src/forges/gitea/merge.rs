@@ -114,7 +114,7 @@ impl Gitea {
             "do": method,
             "head_commit_id": ticket.head(),
             "merge_title_field": format!("Merge request #{}: {title}", pull.number),
-            "merge_message_field": format!("Trueup-Change: {}\nTrueup-Digest: {}", ticket.mr(), ticket.digest()),
+            "merge_message_field": ticket.message(),
         });
         self.client.send(Weight::Merge, Method::POST, &format!("{}/merge", place.pull(pull.number)), Some(&body)).await.map(|_| None)
     }

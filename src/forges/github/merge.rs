@@ -49,7 +49,7 @@ impl GitHub {
                 "sha": ticket.head(),
                 "merge_method": method,
                 "commit_title": format!("{title} (#{})", mr.number),
-                "commit_message": format!("Trueup-Change: {mr}\nTrueup-Digest: {}", ticket.digest()),
+                "commit_message": ticket.message(),
             });
             match place.api.send(Weight::Merge, Method::PUT, &place.path(format!("/pulls/{}/merge", mr.number)), &body).await {
                 Ok(answer) => {

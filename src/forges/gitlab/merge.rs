@@ -23,7 +23,7 @@ impl GitLab {
         }
         // One line, so that it cannot add trailers.
         let title: String = request.title.chars().filter(|c| !c.is_control()).collect();
-        let message = format!("Merge request !{number}: {title}\n\nTrueup-Change: {}\nTrueup-Digest: {}", ticket.mr(), ticket.digest());
+        let message = format!("Merge request !{number}: {title}\n\n{}", ticket.message());
         let body = json!({ "sha": ticket.head(), "squash": request.squash, "merge_commit_message": message, "squash_commit_message": message });
         match self.api.send(Weight::Merge, Method::PUT, &place.request(number, "/merge"), &body).await {
             Ok(answer) => {

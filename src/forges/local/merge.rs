@@ -33,6 +33,8 @@ struct Wanted {
     source: String,
     target: String,
     title: String,
+    /// What stands below the title.
+    message: String,
     bot: User,
     now: Time,
 }
@@ -57,6 +59,7 @@ impl LocalForge {
             source: row.source.to_string(),
             target: row.target.to_string(),
             title: row.title,
+            message: ticket.message(),
             bot: self.bot.clone(),
             now: self.clock.now(),
         };
@@ -174,8 +177,8 @@ fn commit(place: &Place, wanted: &Wanted) -> Result<CommitId, LocalError> {
 
 /// The title is one line (so it cannot add trailers); the trailers are how a retry knows its own merge.
 fn message(wanted: &Wanted) -> String {
-    let Wanted { mr, digest, title, .. } = wanted;
-    format!("Merge request #{}: {title}\n\n{}: {mr}\n{}: {digest}\n", mr.number, Trailer::CHANGE, Trailer::DIGEST)
+    let Wanted { mr, title, message, .. } = wanted;
+    format!("Merge request #{}: {title}\n\n{message}\n", mr.number)
 }
 
 /// The trailers of our merge commits.

@@ -3,6 +3,7 @@
 use super::{Repository, Source, health::health};
 use crate::{
     core::{
+        drift::LONGEST,
         model::{Freeze, Place, Refusal, RefusalKind, Span, Str, nearest},
         review::team_of,
     },
@@ -43,10 +44,13 @@ pub(super) fn check(repository: &mut Repository, node: &Node, formats: &[&str], 
         check.freeze(freeze, &i.to_string());
     }
     check.found.extend(super::rules::rules(node, policy));
-    for (key, span) in [("every", policy.every), ("deadline", policy.deadline), ("max_age", policy.max_age)] {
+    for (key, span) in [("every", policy.every), ("deadline", policy.deadline), ("max_age", policy.max_age), ("exemption", policy.exemption)] {
         if span == Span(0) {
             check.fault(RefusalKind::Value, &["policy", key], format!("`{key}` of no length can never be kept"), "write a second or more");
         }
+    }
+    if policy.exemption > LONGEST {
+        check.fault(RefusalKind::Value, &["policy", "exemption"], format!("{} is too long for what is live and not asked for", policy.exemption), format!("write {LONGEST} or less"));
     }
     for (key, percent) in [("delete_percent", policy.budgets.delete_percent), ("change_percent", policy.budgets.change_percent)] {
         if percent > 100 {

@@ -69,6 +69,12 @@ fn live_model(view: &View, record: Record<'_>, reader: &Reader) -> Json {
         "refusals": view.refusals.iter().map(|fault| lines(&refusal(fault))).collect::<Vec<_>>(),
         "conflicts": view.conflicts,
         "failures": view.failures.iter().map(|failure| json!({ "step": failure.step, "text": sentence(&words::failure(failure, &view.kinds, failure.id.as_ref().is_some_and(|id| view.hides(id)))) })).collect::<Vec<_>>(),
+        "exemption": view.exemption.as_ref().map(|exemption| json!({
+            "items": sentences(exemption.except.items.iter().map(|item| words::left_out(item, &view.kinds)).collect()),
+            "text": sentence(&words::exemption(exemption, view.phase == Phase::Merged)),
+            "digest": exemption.except.digest.to_string(),
+            "asked": exemption.missing > 0 && reader.who.as_ref().is_some_and(|who| !view.pushers.contains(who) && exemption.except.items.iter().all(|item| item.by != *who)),
+        })),
         "given_up": sentences(view.given_up_lines()),
         "queue": sentences(view.queue.iter().flat_map(|queue| &queue.ahead).map(|(mr, what)| format!("{} {what}", words::code(&mr.to_string()))).collect()),
         "approvals": view.approvals.iter().filter(|approval| asked || !approval.given.is_empty()).map(|approval| json!({

@@ -27,7 +27,7 @@ pub fn command(fields: &[(String, String)]) -> Result<Command, FormError> {
         }
         Command::Skip { .. } => {
             let step = field("step").and_then(|step| step.parse().ok()).map(StepId).ok_or(FormError::Unknown)?;
-            Ok(Command::Skip { step, reason: field("reason").ok_or(FormError::NoReason)?.to_owned() })
+            Ok(Command::Skip { step, until: field("until").map(str::to_owned), reason: field("reason").ok_or(FormError::NoReason)?.to_owned() })
         }
         // The change itself says when a reason is needed.
         Command::Free { .. } => Ok(Command::Free { reason: field("reason").unwrap_or_default().to_owned() }),

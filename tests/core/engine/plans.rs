@@ -55,6 +55,7 @@ pub fn read_after(words: &[&str], wrote: &[Earlier]) -> (Arc<Plan>, Arc<Policy>)
             }
             "window" => policy.window = Span::parse(rest).expect("a span"),
             "claim_ttl" => policy.claim_ttl = Some(Span::parse(rest).expect("a span")),
+            "exemption" => policy.exemption = Span::parse(rest).expect("a span"),
             "deadline" => policy.deadline = Span::parse(rest).expect("a span"),
             "max_age" => policy.max_age = Span::parse(rest).expect("a span"),
             "check" => policy.required_checks.push(rest.into()),

@@ -29,7 +29,7 @@ enum Deed {
 fn deed() -> impl Strategy<Value = Deed> {
     prop_oneof![
         12 => (any::<usize>(), any::<u8>()).prop_map(|(which, how)| Deed::Answer { which, how }),
-        4 => (0u8..10).prop_map(Deed::Say),
+        4 => (0u8..12).prop_map(Deed::Say),
         1 => Just(Deed::Push),
         1 => Just(Deed::BaseMoves),
         1 => any::<bool>().prop_map(Deed::Draft),
@@ -49,7 +49,7 @@ fn command(which: u8) -> Command {
         3 => Command::Pause,
         4 => Command::Resume,
         5 => Command::Retry,
-        6 => Command::Skip { step: trueup::core::model::StepId(1), reason: "later".to_owned() },
+        6 => Command::Skip { step: trueup::core::model::StepId(1), until: None, reason: "later".to_owned() },
         7 => Command::Abort,
         8 => Command::Restore,
         _ => Command::Plan,
@@ -105,6 +105,13 @@ fn answer(world: &mut World, which: usize, how: u8) {
 fn act(world: &mut World, deed: &Deed) {
     match deed {
         Deed::Answer { which, how } => answer(world, *which, *how),
+        // Somebody else exempts what bob skipped, as far as it is shown.
+        Deed::Say(10..) => {
+            if let Some(shown) = world.change.exemption() {
+                let command = Command::Approve { digest: Some(shown.except.digest.to_string()), steps: Vec::new() };
+                world.hear(&[Input::Command { by: User::new("carl"), right: Right::Approve, command, plan: None }]);
+            }
+        }
         Deed::Say(which) => {
             let plan = world.change.digest();
             world.hear(&[Input::Command { by: User::new("bob"), right: Right::Approve, command: command(*which), plan }]);
@@ -150,13 +157,27 @@ fn act(world: &mut World, deed: &Deed) {
 fn judge(world: &World) {
     let mut change = Change::open(mr());
     let mut good = 0;
+    let (mut skipped, mut exempted) = (false, None);
     for (at, event) in world.journal.iter().enumerate() {
         change.evolve(event).unwrap_or_else(|illegal| panic!("event {at}: {illegal}"));
         drop(change.due());
         match event {
             Event::Sampled { sample: Sample::Good, .. } => good += 1,
             Event::Sampled { .. } | Event::ActIntended { .. } => good = 0,
-            Event::MergeAsked { .. } => assert!(good >= 1, "merged without a good sample since the last write"),
+            // Another plan must run, or finds everything true.
+            Event::Started { .. } | Event::Retried { .. } => (skipped, exempted) = (false, None),
+            Event::Planned { answer, .. } if matches!(answer.result, PlanResult::Plan { .. }) => (skipped, exempted) = (false, None),
+            Event::Skipped { .. } => (skipped, exempted) = (true, None),
+            Event::GaveUp { .. } => exempted = None,
+            Event::Exempted { by, digest, .. } => {
+                assert_eq!(by, &User::new("carl"), "whoever skipped exempted");
+                exempted = Some(*digest);
+            }
+            Event::MergeAsked { pin, .. } => {
+                assert!(good >= 1, "merged without a good sample since the last write");
+                assert!(!skipped || exempted.is_some(), "I13: a skip led to a merge without an exemption");
+                assert_eq!(pin.except.as_ref().map(|except| except.digest), exempted.filter(|_| skipped), "the ticket names another exemption");
+            }
             _ => {}
         }
         if change.phase() == Phase::Merged {

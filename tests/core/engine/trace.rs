@@ -64,6 +64,7 @@ fn event(event: &Event) -> Option<String> {
         | Event::StepBlocked { .. }
         | Event::Elapsed { .. }
         | Event::Skipped { .. }
+        | Event::Exempted { .. }
         | Event::Retried { .. }
         | Event::MergeDue { .. }
         | Event::Paused { .. }
@@ -97,7 +98,10 @@ fn effect(effect: &Effect) -> Option<String> {
         Effect::Halt(on) => format!("→ halt the server: {on}"),
         Effect::Reply { to, text, .. } => format!("→ reply {}: {}", to.0, text.lines().next().unwrap_or_default()),
         Effect::Merge(ticket) if ticket.only_reads() => format!("→ read back the merge of {} on {}", ticket.head(), ticket.base()),
-        Effect::Merge(ticket) => format!("→ merge {} on {} as {}", ticket.head(), ticket.base(), ticket.tree()),
+        Effect::Merge(ticket) => {
+            let except = ticket.except().map_or_else(String::new, |except| format!(", except {}", except.items.len()));
+            format!("→ merge {} on {} as {}{except}", ticket.head(), ticket.base(), ticket.tree())
+        }
         Effect::Show(_) | Effect::Wake(_) => return None,
     })
 }

@@ -59,14 +59,17 @@ pub fn run(world: &mut World, line: &str) -> Vec<String> {
 
 /// Digests as words, so that a scenario says the same when the digest's own rules change.
 fn unnamed(world: &World, lines: Vec<String>) -> Vec<String> {
+    let exemption = world.change.exemption().map(|shown| shown.except.digest.short());
+    let name = |line: String| exemption.as_ref().map_or(line.clone(), |digest| line.replace(digest, "EXEMPTION"));
     let Some(digest) = world.change.digest() else { return lines };
-    lines.into_iter().map(|line| line.replace(&digest.short(), "DIGEST")).collect()
+    lines.into_iter().map(|line| name(line.replace(&digest.short(), "DIGEST"))).collect()
 }
 
-/// `DIGEST` stands for the plan's digest, `OLD` for another.
+/// `DIGEST` stands for the plan's digest, `EXEMPTION` for that of what was skipped, `OLD` for another.
 fn name_digest(world: &World, text: &str) -> String {
     let digest = world.change.digest().map(|digest| digest.short()).unwrap_or_default();
-    text.replace("DIGEST", &digest).replace("OLD", "0123456789ab")
+    let exemption = world.change.exemption().map(|shown| shown.except.digest.short()).unwrap_or_default();
+    text.replace("EXEMPTION", &exemption).replace("DIGEST", &digest).replace("OLD", "0123456789ab")
 }
 
 fn reply(world: &mut World, to: &str) {
@@ -266,6 +269,12 @@ fn state(world: &World) -> Vec<String> {
     let ledger = world.change.ledger();
     if let Some(plan) = world.change.plan() {
         out.extend(plan.steps.keys().map(|step| format!("step {step}: {:?} {:?}", ledger.doing(*step), ledger.items(*step))));
+    }
+    if let Some(shown) = world.change.exemption() {
+        for item in &shown.except.items {
+            out.push(format!("except: step {} {}: {}, by {} until {}", item.step, item.id.as_ref().map_or_else(String::new, ToString::to_string), item.reason, item.by, item.until));
+        }
+        out.push(format!("exempted by {:?}, {} missing", shown.given.iter().map(User::as_str).collect::<Vec<_>>(), shown.missing));
     }
     out.extend(ledger.faults().iter().map(|(item, fault)| format!("fault {}.{}: {}", item.step, item.item, fault.why)));
     out.extend(world.change.applied().iter().map(|(id, is)| format!("ahead: {id} = {}", is.as_ref().map_or_else(|| "absent".to_owned(), ToString::to_string))));

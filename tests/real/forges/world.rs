@@ -166,7 +166,7 @@ impl dyn ForgeWorld + '_ {
         window.ask(1, Time(0));
         window.pass(Time(1));
         let conditions = Conditions { now: Time(2), sighting: &sighting, key: &key, policy: &policy, approvals: &[], halted: false };
-        let gate = MergeGate { mr, conditions, digest: Digest::of("plan", &[b"one"]), window: &window, skipped: 0, unmerged: &Default::default() };
+        let gate = MergeGate { mr, conditions, digest: Digest::of("plan", &[b"one"]), window: &window, skipped: 0, except: None, unmerged: &Default::default() };
         match gate.judge() {
             Verdict::Go(ticket) => ticket,
             other => panic!("{other:?}"),

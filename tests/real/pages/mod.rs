@@ -27,7 +27,7 @@ fn events() -> Vec<Event> {
         Event::LookAsked,
         Event::Started { at: Time(1_763_700_000_000) },
         Event::Claimed { n: 1, answer: ClaimAnswer::Granted },
-        Event::Skipped { step: StepId(2), by: User::new("@all"), reason: "<b>".into() },
+        Event::Skipped { step: StepId(2), by: User::new("@all"), reason: "<b>".into(), until: None, at: None },
     ]
 }
 
@@ -234,7 +234,7 @@ fn a_button_is_a_command_and_an_approval_names_its_digest() {
     let digest = "ab".repeat(32);
     assert_eq!(form(&[("command", "approve"), ("digest", &digest)]), Ok(trueup::core::review::Command::Approve { digest: Some(digest.clone()), steps: vec![] }));
     assert_eq!(form(&[("command", "approve"), ("digest", "")]), Err(FormError::NoDigest));
-    assert_eq!(form(&[("command", "skip"), ("step", "2"), ("reason", " gone ")]), Ok(trueup::core::review::Command::Skip { step: StepId(2), reason: "gone".into() }));
+    assert_eq!(form(&[("command", "skip"), ("step", "2"), ("reason", " gone ")]), Ok(trueup::core::review::Command::Skip { step: StepId(2), until: None, reason: "gone".into() }));
     assert_eq!(form(&[("command", "skip"), ("step", "2"), ("reason", " ")]), Err(FormError::NoReason));
     assert_eq!(form(&[("command", "explode")]), Err(FormError::Unknown));
     assert_eq!(form(&[("command", "pause"), ("digest", &digest)]), Ok(trueup::core::review::Command::Pause));

@@ -2,7 +2,7 @@
 
 use super::{code, count, list, phase_words, short, steps_list};
 use crate::core::{
-    model::{CommitId, Digest, StepId, Str, User},
+    model::{CommitId, Digest, StepId, Str, Time, User},
     review::{Phase, command},
 };
 use serde::{Deserialize, Serialize};
@@ -75,6 +75,31 @@ pub enum Answer {
     Skipped {
         step: StepId,
         reason: String,
+        until: Time,
+    },
+    /// The time or the reason of a skip is none.
+    SkipTerms {
+        fault: String,
+    },
+    /// Somebody said yes to merging without what was skipped.
+    Exempted {
+        by: User,
+        digest: Digest,
+        items: usize,
+        missing: u32,
+    },
+    /// What there is to approve is an exemption, and it was not named.
+    NotTheExemption {
+        now: Digest,
+        items: usize,
+    },
+    /// Whoever skipped does not exempt.
+    OwnSkip {
+        by: User,
+    },
+    /// What was skipped may not be left out any longer.
+    ExemptionOver {
+        over: Time,
     },
     /// A skip needs a reason, for whoever decides what becomes of it.
     SkipNeedsReason {
@@ -146,13 +171,14 @@ impl Answer {
             | Self::Resumed
             | Self::Retrying { .. }
             | Self::Skipped { .. }
+            | Self::Exempted { .. }
             | Self::Aborted { .. }
             | Self::Restoring { .. }
             | Self::Freed { .. }
             | Self::Taken { .. }
             | Self::Overridden { .. }
             | Self::Halting { .. } => Upshot::Done,
-            Self::OwnChange { .. } | Self::NotAllowed { .. } | Self::NotNamed { .. } => Upshot::Denied,
+            Self::OwnChange { .. } | Self::OwnSkip { .. } | Self::NotAllowed { .. } | Self::NotNamed { .. } => Upshot::Denied,
             Self::StaleDigest { .. }
             | Self::NotRead { .. }
             | Self::HeadIsNew { .. }
@@ -161,6 +187,9 @@ impl Answer {
             | Self::NothingToApprove
             | Self::NotNow { .. }
             | Self::SkipNeedsReason { .. }
+            | Self::SkipTerms { .. }
+            | Self::NotTheExemption { .. }
+            | Self::ExemptionOver { .. }
             | Self::NothingToRestore
             | Self::FreeNeedsReason { .. }
             | Self::Unknown { .. }
@@ -215,11 +244,28 @@ impl fmt::Display for Answer {
             Self::Pausing { in_flight } => write!(f, "Pausing as soon as {} has answered.", steps_list(in_flight)),
             Self::Resumed => f.write_str("Going on."),
             Self::Retrying { items } => write!(f, "Trying {} again, from what is really there.", count(*items, "failed item")),
-            Self::Skipped { step, reason } => write!(
+            Self::Skipped { step, reason, until } => {
+                write!(
+                    f,
+                    "Step {step} is skipped ({}); merging without it, until {until}, needs an exemption: when all else is done and proven, this change shows what it would leave out, and somebody else approves that.",
+                    code(reason)
+                )
+            }
+            Self::SkipTerms { fault } => write!(f, "Not skipped: {fault}."),
+            Self::Exempted { by, digest, items, missing: 0 } => {
+                write!(f, "{} approved the exemption `{}`: it merges without {}, once the rest has stayed true and healthy.", code(by.as_str()), digest.short(), count(*items, "item"))
+            }
+            Self::Exempted { by, digest, items: _, missing } => {
+                write!(f, "{} approved the exemption `{}`; {} still missing.", code(by.as_str()), digest.short(), count(*missing as usize, "approval"))
+            }
+            Self::NotTheExemption { now, items } => write!(
                 f,
-                "Step {step} is skipped ({}); what waited behind it goes on, and nothing merges while it is skipped: `/trueup retry` tries it again, a new push amends.",
-                code(reason)
+                "Not approved: what there is to approve is to merge without {}. Read what that leaves out, then say `/trueup approve {}`.",
+                count(*items, "skipped item"),
+                now.short()
             ),
+            Self::OwnSkip { by } => write!(f, "Not approved: {} skipped some of it, and nobody exempts what they skipped.", code(by.as_str())),
+            Self::ExemptionOver { over } => write!(f, "Not approved: what was skipped could be left out until {over}. Say `/trueup retry`, and skip it again with a later time."),
             Self::SkipNeedsReason { step } => write!(f, "Say why: `/trueup skip {step} REASON`."),
             Self::Aborted { in_flight } if in_flight.is_empty() => f.write_str("Aborted; nothing is in flight and nothing is undone by itself. `/trueup restore` goes back."),
             Self::Aborted { in_flight } => write!(f, "Aborting as soon as {} has answered; nothing is undone by itself.", steps_list(in_flight)),

@@ -189,14 +189,18 @@ fn words(event: &Event) -> Option<Words<'_>> {
         Event::Waited { step, attempt: _, good: false, why, at } => (Some(*at), None, format!("step {step}: not yet: {}", code(why))),
         Event::StepApproved { step, by, at } => (Some(*at), Some(by), format!("approved step {step}")),
         Event::StepBlocked { step } => (None, None, format!("step {step}: blocked by a failure before it")),
-        Event::Skipped { step, by, reason } => (None, Some(by), format!("skipped step {step}: {}", code(reason))),
+        Event::Skipped { step, by, reason, until: _, at } => (*at, Some(by), format!("skipped step {step}: {}", code(reason))),
+        Event::Exempted { by, digest, at } => (Some(*at), Some(by), format!("approved the exemption `{}`", digest.short())),
         Event::Retried { by, at } => (Some(*at), Some(by), "said retry".to_owned()),
         Event::Finished { at } => (Some(*at), None, "the run is over".to_owned()),
         Event::Sampled { n: _, sample, at } => (Some(*at), None, sampled(sample)?),
         Event::Probed { probe: _, n: _, saw: Saw::Bad(saw), at } => (Some(*at), None, format!("not healthy: {}", code(saw))),
         Event::Probed { probe: _, n: _, saw: Saw::Nothing(saw), at } => (Some(*at), None, format!("no answer to a probe: {}", code(saw))),
         Event::GaveUp { why, at } => (Some(*at), None, format!("gave up waiting for health: {}", code(why))),
-        Event::MergeAsked { pin: _, at } => (Some(*at), None, "merging".to_owned()),
+        Event::MergeAsked { pin, at } => {
+            let except = pin.except.as_ref().map_or_else(String::new, |except| format!(", converged except {}", count(except.items.len(), "item")));
+            (Some(*at), None, format!("merging{except}"))
+        }
         Event::MergeAnswered { answer, at } => (Some(*at), None, merge(answer)),
         Event::Paused { by, at } => (*at, Some(by), "paused it".to_owned()),
         Event::Resumed { by, at } => (Some(*at), Some(by), "resumed it".to_owned()),

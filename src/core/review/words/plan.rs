@@ -6,7 +6,7 @@ use super::{
 };
 use crate::core::{
     diff::{Op, Reason},
-    gate::Obstacle,
+    gate::{Exemption, LeftOut, Obstacle},
     model::{ResourceId, Span, StepId, Str, Sure, User},
     plan::{Edge, EdgeReason, Healthy, LOW, MatchedRule, Needs, Note, Plan, Step, Undo},
     render::{Kinds, Summary},
@@ -263,8 +263,30 @@ pub fn how_to_approve(digest: &str, page: Option<&str>) -> String {
 pub fn ways_on(step: StepId, written: bool) -> String {
     let restore = if written { "; `/trueup restore` goes back" } else { "" };
     format!(
-        "Ways on: `/trueup retry` tries again from what is really there; `/trueup skip {step} REASON` leaves it out (what waits behind it goes on, and nothing merges while it is skipped){restore}. A new push amends the plan."
+        "Ways on: `/trueup retry` tries again from what is really there; `/trueup skip {step} REASON` leaves it out (merging then needs an exemption that somebody else approves){restore}. A new push amends the plan."
     )
+}
+
+/// What a merge leaves out, or would, one item a line.
+pub fn left_out(item: &LeftOut, kinds: &Kinds) -> String {
+    let LeftOut { step, item: _, id, by, reason, until } = item;
+    let what = id.as_ref().map_or_else(String::new, |id| format!(", {} on {}", code(&kinds.title(id)), code(&id.target)));
+    format!("Step {step}{what}: {}, skipped by {}, who answers for it until {until}", code(reason), code(by.as_str()))
+}
+
+/// How far an exemption is approved, and how it is.
+pub fn exemption(exemption: &Exemption, merged: bool) -> String {
+    let Exemption { except, given, missing } = exemption;
+    let people: Vec<Str> = given.iter().map(|user| user.0.clone()).collect();
+    let digest = except.digest.short();
+    match (merged, missing) {
+        (true, _) => format!("Exemption `{digest}`, approved by {}. What is live instead is an override until then, and drift afterwards.", list(&people, "and")),
+        (false, 0) => format!("Exemption `{digest}`, approved by {}: it merges without these.", list(&people, "and")),
+        (false, missing) => format!(
+            "All else is done and proven. To merge without exactly these, {} by those who may approve the plan, not by those whose commits these are nor by who skipped: `/trueup approve {digest}`. `/trueup retry` tries them again.",
+            count(*missing as usize, "approval")
+        ),
+    }
 }
 
 /// What approving says about the way back.

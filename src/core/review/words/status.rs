@@ -91,8 +91,8 @@ pub fn status_rollout(view: &View) -> String {
 /// `trueup/converged`.
 pub fn status_converged(view: &View) -> String {
     line(match (view.phase, &view.health, &view.merged) {
-        (Phase::Merged, _, Some(commit)) => format!("true and healthy, merged as {}", short(commit)),
-        (Phase::Merged | Phase::Merging, _, _) => "true and healthy".to_owned(),
+        (Phase::Merged, _, Some(commit)) => format!("true and healthy{}, merged as {}", except(view), short(commit)),
+        (Phase::Merged | Phase::Merging, _, _) => format!("true and healthy{}", except(view)),
         (Phase::Restored, _, _) => "restored to what was there before; not merged".to_owned(),
         (Phase::Restoring, _, _) => "going back; not merged".to_owned(),
         (Phase::Closed, _, _) => "closed; not merged".to_owned(),
@@ -105,4 +105,9 @@ pub fn status_converged(view: &View) -> String {
         },
         (_, None, _) => "not yet true everywhere".to_owned(),
     })
+}
+
+/// What is not, by an approved exemption.
+fn except(view: &View) -> String {
+    view.exemption.as_ref().map_or_else(String::new, |shown| format!(" except {}", count(shown.except.items.len(), "exempted item")))
 }

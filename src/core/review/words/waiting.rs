@@ -140,6 +140,13 @@ pub enum Waiting {
         blocked: usize,
         wrote: bool,
     },
+    /// All else is done and proven: it merges without what was skipped, if people say so.
+    Exemption {
+        items: usize,
+        missing: u32,
+        digest: Digest,
+        wrote: bool,
+    },
     /// It stopped for a reason that is no failed item.
     Broken {
         why: String,
@@ -358,6 +365,14 @@ impl fmt::Display for Waiting {
                     if *wrote { "`/trueup retry`, `/trueup skip STEP reason` or `/trueup restore`" } else { "`/trueup retry` or `/trueup skip STEP reason`" }
                 )
             }
+            Self::Exemption { items, missing, digest, wrote } => write!(
+                f,
+                "All is done and proven except {}: to merge without, {} by those who may approve the plan and skipped nothing: `/trueup approve {}`; {}, and a new push amends.",
+                count(*items, "skipped item"),
+                count(*missing as usize, "approval"),
+                digest.short(),
+                if *wrote { "`/trueup retry` tries it again, `/trueup restore` goes back" } else { "`/trueup retry` tries it again" }
+            ),
             Self::Broken { why, wrote } => {
                 let ways = if *wrote { "`/trueup retry`, `/trueup plan` or `/trueup restore`" } else { "`/trueup retry` or `/trueup plan`" };
                 write!(f, "Stopped: {}; anyone who may approve can say {ways}, and a new push amends.", code(why))

@@ -2,7 +2,8 @@
 
 use super::Pass;
 use crate::core::{
-    model::{Digest, StepId, User},
+    drift::terms,
+    model::{Digest, Policy, StepId, User},
     plan::Act,
     review::{Answer, Command, Phase, Right, means},
     run::{
@@ -29,7 +30,7 @@ impl Pass<'_> {
             Command::Pause => self.say_pause(by),
             Command::Resume => self.say_resume(by),
             Command::Retry => self.say_retry(by),
-            Command::Skip { step, reason } => self.say_skip(by, *step, reason),
+            Command::Skip { step, until, reason } => self.say_skip(by, *step, until.as_deref(), reason),
             Command::Abort => self.say_abort(by),
             Command::Restore => self.say_restore(by),
             Command::Free { reason } => self.say_free(by, reason),
@@ -82,6 +83,9 @@ impl Pass<'_> {
 
     fn say_approve(&mut self, by: &User, named: Option<&str>, steps: &[StepId]) -> Answer {
         if let Some(answer) = self.approve_parked(by, named, steps) {
+            return answer;
+        }
+        if let Some(answer) = self.approve_exemption(by, named, steps) {
             return answer;
         }
         let change = &*self.change;
@@ -269,8 +273,10 @@ impl Pass<'_> {
         }
     }
 
-    fn say_skip(&mut self, by: &User, step: StepId, reason: &str) -> Answer {
-        if reason.trim().is_empty() {
+    fn say_skip(&mut self, by: &User, step: StepId, until: Option<&str>, reason: &str) -> Answer {
+        // One line, wherever it is shown.
+        let reason = reason.split_whitespace().collect::<Vec<_>>().join(" ");
+        if reason.is_empty() {
             return Answer::SkipNeedsReason { step };
         }
         let change = &*self.change;
@@ -284,8 +290,13 @@ impl Pass<'_> {
         if !change.ledger.items(step).contains(&At::Failed) {
             return self.not_now("skip");
         }
-        self.emit(Event::Skipped { step, by: by.clone(), reason: reason.to_owned() });
-        Answer::Skipped { step, reason: reason.to_owned() }
+        let lasts = change.policy().map_or_else(|| Policy::default().exemption, |policy| policy.exemption);
+        let (reason, until) = match terms(&reason, &until.map_or_else(|| (self.now + lasts).to_string(), str::to_owned), self.now) {
+            Ok(terms) => terms,
+            Err(fault) => return Answer::SkipTerms { fault: fault.to_string() },
+        };
+        self.emit(Event::Skipped { step, by: by.clone(), reason: reason.clone(), until: Some(until), at: Some(self.now) });
+        Answer::Skipped { step, reason, until }
     }
 
     fn say_abort(&mut self, by: &User) -> Answer {

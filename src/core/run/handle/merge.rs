@@ -119,7 +119,9 @@ impl Pass<'_> {
             return;
         }
         let (Some(conditions), Some(window), Some(digest)) = (change.conditions(self.now), &change.window, change.digest()) else { return };
-        let gate = MergeGate { mr: &change.mr, conditions, digest, window, skipped: change.ledger.counts().skipped as u32, unmerged: &change.counts_on() };
+        let except = change.exempt(self.now);
+        let gate =
+            MergeGate { mr: &change.mr, conditions, digest, window, skipped: change.unexempted(self.now), except: except.as_ref(), unmerged: &change.counts_on() };
         match gate.judge() {
             Verdict::Go(ticket) => {
                 let pin = ticket.pin().clone();

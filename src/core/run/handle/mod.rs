@@ -3,6 +3,7 @@
 mod advance;
 mod answers;
 mod commands;
+mod exempt;
 mod merge;
 mod prove;
 mod roll;
@@ -112,6 +113,7 @@ impl Pass<'_> {
             | Event::StepBlocked { .. }
             | Event::Elapsed { .. }
             | Event::Skipped { .. }
+            | Event::Exempted { .. }
             | Event::Retried { .. }
             | Event::Finished { .. }
             | Event::Sampled { .. }
