@@ -42,9 +42,9 @@ impl Except {
         Self { digest: Digest::of("exemption", &[&plan.0, &bytes]), items }
     }
 
-    /// When the first of it is over.
+    /// When the first of what stays unwritten is drift again; what was only waited for, looked at or told never is.
     pub fn until(&self) -> Option<Time> {
-        self.items.iter().map(|item| item.until).min()
+        self.items.iter().filter(|item| item.id.is_some()).map(|item| item.until).min()
     }
 
     /// For the message of a merge commit: each on a line that is no trailer, whatever people wrote.

@@ -37,7 +37,14 @@ impl MergeGate<'_> {
         }
         Verdict::judge(reasons, || {
             let key = self.conditions.key;
-            let pin = Pin { head: key.head.clone(), base: key.base.clone(), tree: key.tree.clone(), digest: self.digest, into: Some(self.conditions.sighting.base_branch.clone()), except: self.except.cloned() };
+            let pin = Pin {
+                head: key.head.clone(),
+                base: key.base.clone(),
+                tree: key.tree.clone(),
+                digest: self.digest,
+                into: Some(self.conditions.sighting.base_branch.clone()),
+                except: self.except.cloned(),
+            };
             MergeTicket::new(self.mr.clone(), pin)
         })
     }

@@ -162,9 +162,9 @@ impl Change {
                 let desk = self.desk.as_ref().ok_or("there is no plan")?;
                 must(self.start_asked.is_some() && self.claim == ClaimState::Granted, "nothing starts without claims and a fresh look")?;
                 must(self.missing() == 0, "nothing starts without its approvals")?;
-                let (plan, policy, restore) = (desk.plan.clone(), desk.policy.clone(), desk.restore);
+                let (plan, digest, policy, restore) = (desk.plan.clone(), desk.digest, desk.policy.clone(), desk.restore);
                 self.tell(*at);
-                self.ledger.begin(plan, policy, *at);
+                self.ledger.begin(plan, digest, policy, *at);
                 self.forget_given_up();
                 self.stage = if restore { Phase::Restoring } else { Phase::Rolling };
                 self.times.started.get_or_insert(*at);
@@ -373,7 +373,7 @@ impl Change {
         match &answer.result {
             PlanResult::Plan { plan, policy } => {
                 let aside = matches!(self.stage, Phase::Verifying | Phase::Merging);
-                let pin_only = aside && plan.steps.is_empty() && self.asks_the_same(plan);
+                let pin_only = aside && self.moves_the_pin_alone(plan, at);
                 let digest = plan.digest();
                 if self.digest() != Some(digest) {
                     self.said_start = false;
@@ -387,8 +387,9 @@ impl Change {
                 self.judge_approvals();
                 if pin_only {
                     // A base that asks for other probes keeps the samples of those that stayed.
+                    let health = self.window_health();
                     if let Some(window) = &mut self.window {
-                        window.follow(&plan.health, policy);
+                        window.follow(&health, policy);
                     }
                     return self.fall_back();
                 }
@@ -411,7 +412,7 @@ impl Change {
                     }
                     (false, false) if self.wrote() => return self.verify(),
                     (false, false) => {
-                        self.window = Some(Window::single(policy).watching(&plan.health, policy));
+                        self.window = Some(Window::single(policy).watching(&self.window_health(), policy));
                         Phase::Empty
                     }
                 };
@@ -479,12 +480,6 @@ impl Change {
                 self.stage = if self.wrote() { Phase::Verifying } else { Phase::Empty };
             }
         }
-    }
-
-    /// Whether a plan asks of every touched resource exactly what the one on the desk does.
-    fn asks_the_same(&self, plan: &crate::core::plan::Plan) -> bool {
-        let asks = |plan: &crate::core::plan::Plan| plan.deltas.iter().map(|delta| (delta.id.clone(), delta.to.clone())).collect::<std::collections::BTreeMap<_, _>>();
-        self.desk.as_ref().is_some_and(|desk| asks(&desk.plan) == asks(plan))
     }
 }
 

@@ -1,4 +1,7 @@
 //! Exemptions in a change: what it would merge without, who said yes to that, and what gate and window make of it (I13).
+//!
+//! What was skipped stays left out as long as the plan that ran is on the desk, or a newer one that asks for nothing but what was left out:
+//! base moves under a change that waits for its merge, and what people said yes to is then the same. Any other plan asks for it anew.
 
 use super::{
     At, Change, Ledger,
@@ -7,8 +10,8 @@ use super::{
 };
 use crate::core::{
     gate::{Approval, Except, Exemption, LeftOut, Shown, standing},
-    model::{Digest, ResourceId, Time, User},
-    plan::Healthy,
+    model::{Digest, ResourceId, StepId, Time, User},
+    plan::{Healthy, ItemRef, MatchedRule, Plan, Step},
     review::Phase,
 };
 use std::{
@@ -34,28 +37,63 @@ pub(super) struct Exempted {
 }
 
 impl Change {
-    /// Whether the plan on the desk is the one that ran last, and not a way back.
-    fn ran(&self) -> bool {
-        self.desk.as_ref().is_some_and(|desk| !desk.restore && self.ledger.plan == desk.plan)
+    /// Whether the plan on the desk is the one that ran last.
+    pub(super) fn ran(&self) -> bool {
+        self.desk.as_ref().is_some_and(|desk| Arc::ptr_eq(&self.ledger.plan, &desk.plan) || self.ledger.plan == desk.plan)
     }
 
-    /// What was skipped of the plan on the desk.
+    /// What was skipped and is still left out by the plan on the desk.
     fn left_out(&self) -> Vec<LeftOut> {
-        if self.ledger.counts().skipped > 0 && self.ran() { self.ledger.left_out() } else { Vec::new() }
+        let Some(desk) = self.desk.as_ref().filter(|desk| self.ledger.counts().skipped > 0 && !desk.restore) else { return Vec::new() };
+        let all = self.ledger.left_out();
+        if self.ran() {
+            return all.into_iter().map(|(_, item)| item).collect();
+        }
+        // A newer plan read again what is written: it asks for it, or found it so. Of what is only waited for, looked at or told it knows nothing.
+        let leaves = self.ledger.plan.item_leaves();
+        let stays = |at: &ItemRef, item: &LeftOut| item.id.is_none() || leaves.get(at).is_some_and(|leaf| desk.leaves.contains(leaf));
+        all.into_iter().filter(|(at, item)| stays(at, item)).map(|(_, item)| item).collect()
     }
 
-    /// The resources that were skipped in the plan on the desk.
+    /// The resources that were skipped and are still left out.
     pub(super) fn left_out_ids(&self) -> BTreeSet<ResourceId> {
         self.left_out().into_iter().filter_map(|item| item.id).collect()
+    }
+
+    /// Whether a plan has nothing to do but what was skipped.
+    fn only_left_out(&self, plan: &Plan) -> bool {
+        let out: BTreeSet<ItemRef> = self.ledger.left_out().into_iter().map(|(at, _)| at).collect();
+        let ran = self.ledger.plan.item_leaves();
+        let skipped: BTreeSet<&Digest> = ran.iter().filter(|(at, _)| out.contains(at)).map(|(_, leaf)| leaf).collect();
+        let known: BTreeSet<&Digest> = ran.values().collect();
+        let mut leaves = plan.item_leaves().into_iter();
+        // What only goes along with a write, such as a wait behind it, was done or skipped with it.
+        leaves.all(|(at, leaf)| if plan.steps.get(&at.step).is_some_and(|step| !step.writes().is_empty()) { skipped.contains(&leaf) } else { known.contains(&leaf) })
+    }
+
+    /// Whether a plan for another base asks the same of everything touched and has nothing to do, but for what is exempted.
+    pub(super) fn moves_the_pin_alone(&self, plan: &Plan, at: Time) -> bool {
+        let exempted = || self.ledger.counts().skipped > 0 && self.exempt(at).is_some() && self.only_left_out(plan);
+        self.asks_the_same(plan) && (plan.steps.is_empty() || exempted())
+    }
+
+    /// Whether a plan asks of every touched resource exactly what the one on the desk does.
+    fn asks_the_same(&self, plan: &Plan) -> bool {
+        let asks = |plan: &Plan| plan.deltas.iter().map(|delta| (delta.id.clone(), delta.to.clone())).collect::<BTreeMap<_, _>>();
+        self.desk.as_ref().is_some_and(|desk| asks(&desk.plan) == asks(plan))
     }
 
     /// What it would merge without, once everything else of the plan is done and proven; or does, or did.
     pub fn exemption(&self) -> Option<Exemption> {
         let counts = self.ledger.counts();
+        if counts.skipped == 0 {
+            return None;
+        }
         let here = match self.stage {
             Phase::Failed => {
                 let stands = !self.running && self.stopping.is_none() && self.asked.is_none() && !self.aborted && !self.alarm && !self.restore_stopped();
-                stands && self.claim == ClaimState::Granted
+                // Where nothing at all is done there is nothing to merge: that is closed, or tried again.
+                stands && self.claim == ClaimState::Granted && (counts.proven > 0 || self.wrote()) && counts.proven + counts.skipped == counts.all
             }
             Phase::Verifying | Phase::Merging | Phase::Empty => true,
             Phase::Merged => self.merged_with.is_none(),
@@ -70,16 +108,12 @@ impl Change {
             | Phase::Restored
             | Phase::Closed => false,
         };
-        // Where nothing at all is done there is nothing to merge: that is closed, or tried again.
-        if !here || counts.skipped == 0 || counts.proven == 0 || counts.proven + counts.skipped < counts.all {
-            return None;
-        }
-        let desk = self.desk.as_ref()?;
+        let desk = self.desk.as_ref().filter(|_| here)?;
         let items = self.left_out();
         if items.is_empty() {
             return None;
         }
-        let except = Except::of(desk.digest, items);
+        let except = Except::of(self.ledger.digest.unwrap_or(desk.digest), items);
         let leaves = Arc::new(BTreeSet::from([except.digest]));
         let yes = self.ledger.exempted.iter().filter(|yes| yes.digest == except.digest).map(|yes| Approval {
             by: yes.by.clone(),
@@ -95,29 +129,39 @@ impl Change {
         let yes: Vec<Approval> = yes.collect();
         let barred = |user: &User| self.own(user) || except.items.iter().any(|item| item.by == *user);
         let shown = Shown { leaves: &leaves, digest: except.digest, head: &desk.key.head, done: true };
-        let standings = standing(&desk.plan.rules, &yes, &barred, &shown, self.teams());
+        if self.stage == Phase::Merged {
+            // Who counted then counts for ever.
+            return Some(Exemption { except, given: yes.into_iter().map(|yes| yes.by).collect(), missing: 0 });
+        }
+        let standings = standing(&self.exemption_rules(), &yes, &barred, &shown, self.teams());
         let given: BTreeSet<User> = standings.iter().flat_map(|rule| rule.given.iter().cloned()).collect();
         let missing = standings.iter().map(|rule| rule.missing).max().unwrap_or(1);
         Some(Exemption { except, given: given.into_iter().collect(), missing })
     }
 
+    /// Whose yes it takes: that of the plan that ran, and of the one on the desk.
+    pub(super) fn exemption_rules(&self) -> Vec<MatchedRule> {
+        let mut rules = self.ledger.plan.rules.clone();
+        let newer = self.desk.iter().flat_map(|desk| &desk.plan.rules).filter(|rule| !self.ledger.plan.rules.contains(rule));
+        rules.extend(newer.cloned());
+        rules
+    }
+
     /// What may be left out now: approved by all it needs, and its time is not over.
     pub fn exempt(&self, now: Time) -> Option<Except> {
         let Exemption { except, given: _, missing } = self.exemption()?;
-        (missing == 0 && except.until().is_some_and(|until| until > now)).then_some(except)
+        (missing == 0 && except.until().is_none_or(|until| until > now)).then_some(except)
+    }
+
+    /// When what it waits to merge without could be left out no longer.
+    pub(super) fn exemption_over(&self, now: Time) -> Option<Time> {
+        self.exemption()?.except.until().filter(|until| *until <= now)
     }
 
     /// How many skipped items keep it from merging.
     pub(super) fn unexempted(&self, now: Time) -> u32 {
-        let skipped = self.ledger.counts().skipped;
-        if skipped == 0 || self.exempt(now).is_some() {
-            return 0;
-        }
-        if self.ran() {
-            return skipped as u32;
-        }
-        // A newer plan read again what is written, and asks for it or found it so; of what is only waited for or looked at it knows nothing.
-        self.ledger.left_out().iter().filter(|item| item.id.is_none()).count() as u32
+        let left = self.left_out().len() as u32;
+        if left == 0 || self.exempt(now).is_some() { 0 } else { left }
     }
 
     /// The health that the window looks at: not of what is left out alone.
@@ -125,6 +169,13 @@ impl Change {
         let out = self.left_out_ids();
         let asked = self.desk.iter().flat_map(|desk| &desk.plan.health);
         asked.filter(|one| one.of.is_empty() || !one.of.iter().all(|id| out.contains(id))).cloned().collect()
+    }
+
+    /// Whether skipping what failed of a step would leave nothing that is done, or could still be.
+    pub(super) fn skips_all(&self, step: StepId) -> bool {
+        let counts = self.ledger.counts();
+        let failed = self.ledger.items(step).iter().filter(|at| **at == At::Failed).count();
+        !self.wrote() && counts.skipped + failed == counts.all
     }
 
     pub(super) fn exempted(&mut self, by: &User, digest: Digest, at: Time) -> Fold {
@@ -147,18 +198,14 @@ impl Change {
 }
 
 impl Ledger {
-    /// The items that were skipped, by step.
-    fn left_out(&self) -> Vec<LeftOut> {
-        let one = |(id, skip): (&crate::core::model::StepId, &Skip)| {
-            let writes = self.plan.steps.get(id).map_or(&[][..], crate::core::plan::Step::writes);
-            let skipped = self.items(*id).iter().enumerate().filter(|(_, at)| **at == At::Skipped);
-            let item = |(item, _): (usize, &At)| LeftOut {
-                step: *id,
-                item: item as u32,
-                id: writes.get(item).map(|write| write.id.clone()),
-                by: skip.by.clone(),
-                reason: skip.reason.clone(),
-                until: skip.until,
+    /// The items that were skipped, each with where it is in the plan that ran.
+    fn left_out(&self) -> Vec<(ItemRef, LeftOut)> {
+        let one = |(id, skip): (&StepId, &Skip)| {
+            let writes = self.plan.steps.get(id).map_or(&[][..], Step::writes);
+            let skipped = (0..).zip(self.items(*id)).filter(|(_, at)| **at == At::Skipped);
+            let item = |(item, _): (u32, &At)| {
+                let id_of = writes.get(item as usize).map(|write| write.id.clone());
+                (ItemRef { step: *id, item }, LeftOut { step: *id, item, id: id_of, by: skip.by.clone(), reason: skip.reason.clone(), until: skip.until })
             };
             skipped.map(item).collect::<Vec<_>>()
         };
@@ -166,7 +213,7 @@ impl Ledger {
     }
 
     /// What was skipped, and by whom.
-    pub fn skips(&self) -> &BTreeMap<crate::core::model::StepId, Skip> {
+    pub fn skips(&self) -> &BTreeMap<StepId, Skip> {
         &self.skips
     }
 }

@@ -6,7 +6,7 @@ use super::{
 };
 use crate::core::{
     gate::Window,
-    model::{Fingerprint, Policy, ResourceId, StepId, Time, User, Value},
+    model::{Digest, Fingerprint, Policy, ResourceId, StepId, Time, User, Value},
     plan::{Act, Earlier, ItemRef, Plan, Proof, Written},
     review::FailureKind,
 };
@@ -91,6 +91,8 @@ pub struct Obligation {
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Ledger {
     pub(super) plan: Arc<Plan>,
+    /// Its name by content.
+    pub(super) digest: Option<Digest>,
     pub(super) frontier: Frontier,
     pub(super) doing: Vec<Doing>,
     pub(super) attempts: Vec<u32>,
@@ -158,7 +160,7 @@ impl Counts {
 
 impl Ledger {
     /// Begins a run of a plan on top of what was written before.
-    pub(super) fn begin(&mut self, plan: Arc<Plan>, policy: Arc<Policy>, at: Time) {
+    pub(super) fn begin(&mut self, plan: Arc<Plan>, digest: Digest, policy: Arc<Policy>, at: Time) {
         let earlier = self.earlier();
         let frontier = Frontier::new(&plan);
         let mut item_at = Vec::with_capacity(frontier.len() + 1);
@@ -181,6 +183,7 @@ impl Ledger {
             written: std::mem::take(&mut self.written),
             frontier,
             plan,
+            digest: Some(digest),
             policy,
             ..Self::default()
         };

@@ -27,6 +27,17 @@ impl Change {
 
     /// What it waits for, as a value.
     pub fn waiting(&self) -> Option<Waiting> {
+        let then = self.waits()?;
+        let phase = self.phase();
+        let exempt = self.exemption().filter(|exemption| exemption.missing == 0 && matches!(phase, Phase::Verifying | Phase::Merging | Phase::Merged));
+        Some(match exempt {
+            Some(exemption) => Waiting::Exempted { items: exemption.except.items.len(), then: Box::new(then) },
+            None => then,
+        })
+    }
+
+    /// The same of what is not left out.
+    fn waits(&self) -> Option<Waiting> {
         let sighting = self.sighting.as_ref()?;
         let counts = self.ledger.counts();
         if self.phase() == Phase::Paused {
@@ -148,7 +159,7 @@ impl Change {
     fn exemption_sentence(&self) -> Option<Waiting> {
         let exemption = self.exemption()?;
         let (items, digest) = (exemption.except.items.len(), exemption.except.digest);
-        Some(Waiting::Exemption { items, missing: exemption.missing.max(1), digest, wrote: self.wrote() })
+        Some(Waiting::Exemption { items, missing: exemption.missing.max(1), digest, until: exemption.except.until(), failed: self.stage == Phase::Failed, wrote: self.wrote() })
     }
 
     /// Everything a comment, a page or `mr show` needs.

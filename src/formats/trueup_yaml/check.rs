@@ -50,7 +50,12 @@ pub(super) fn check(repository: &mut Repository, node: &Node, formats: &[&str], 
         }
     }
     if policy.exemption > LONGEST {
-        check.fault(RefusalKind::Value, &["policy", "exemption"], format!("{} is too long for what is live and not asked for", policy.exemption), format!("write {LONGEST} or less"));
+        check.fault(
+            RefusalKind::Value,
+            &["policy", "exemption"],
+            format!("{} is too long for what is live and not asked for", policy.exemption),
+            format!("write {LONGEST} or less"),
+        );
     }
     for (key, percent) in [("delete_percent", policy.budgets.delete_percent), ("change_percent", policy.budgets.change_percent)] {
         if percent > 100 {

@@ -7,6 +7,7 @@ use super::{
 use crate::app::service::{CommentRow, StatusRow};
 use crate::core::{
     diff::{Delta, Op},
+    gate::Exemption,
     model::{StepId, User},
     render::{self, Line, Sheet, refusal, step_reasons, step_words, way_back},
     review::{Phase, StepState, View, words},
@@ -69,12 +70,6 @@ fn live_model(view: &View, record: Record<'_>, reader: &Reader) -> Json {
         "refusals": view.refusals.iter().map(|fault| lines(&refusal(fault))).collect::<Vec<_>>(),
         "conflicts": view.conflicts,
         "failures": view.failures.iter().map(|failure| json!({ "step": failure.step, "text": sentence(&words::failure(failure, &view.kinds, failure.id.as_ref().is_some_and(|id| view.hides(id)))) })).collect::<Vec<_>>(),
-        "exemption": view.exemption.as_ref().map(|exemption| json!({
-            "items": sentences(exemption.except.items.iter().map(|item| words::left_out(item, &view.kinds)).collect()),
-            "text": sentence(&words::exemption(exemption, view.phase == Phase::Merged)),
-            "digest": exemption.except.digest.to_string(),
-            "asked": exemption.missing > 0 && reader.who.as_ref().is_some_and(|who| !view.pushers.contains(who) && exemption.except.items.iter().all(|item| item.by != *who)),
-        })),
         "given_up": sentences(view.given_up_lines()),
         "queue": sentences(view.queue.iter().flat_map(|queue| &queue.ahead).map(|(mr, what)| format!("{} {what}", words::code(&mr.to_string()))).collect()),
         "approvals": view.approvals.iter().filter(|approval| asked || !approval.given.is_empty()).map(|approval| json!({
@@ -91,10 +86,24 @@ fn live_model(view: &View, record: Record<'_>, reader: &Reader) -> Json {
         "steps_left": view.plan.as_ref().map_or(0, |plan| plan.steps.len().saturating_sub(MOST_STEPS)),
         "statuses": view.statuses().iter().map(|status| json!({ "context": status.context, "state": status.state, "text": status.text })).collect::<Vec<_>>(),
     });
+    // Apart: the macro takes no more fields.
+    model["exemption"] = exemption(view, reader);
     model["tasks"] = view.tasks.iter().map(|task| json!({ "name": task.name, "url": task.url })).collect();
     model["life"] = life(view).into();
     model["picture"] = view.plan.as_deref().and_then(render::picture).map_or(Json::Null, |picture| picture_model(view, &picture));
     with_record(model, record)
+}
+
+/// What it merges without, or would, with a button for those who may say so.
+fn exemption(view: &View, reader: &Reader) -> Json {
+    let Some(exemption @ Exemption { except, given: _, missing }) = &view.exemption else { return Json::Null };
+    let barred = |who: &User| view.pushers.contains(who) || except.items.iter().any(|item| item.by == *who);
+    json!({
+        "items": except.items.iter().map(|item| sentence(&words::left_out(item, &view.kinds))).collect::<Vec<_>>(),
+        "text": sentence(&words::exemption(exemption, view.phase == Phase::Merged)),
+        "digest": except.digest.to_string(),
+        "asked": *missing > 0 && reader.who.as_ref().is_some_and(|who| !barred(who)),
+    })
 }
 
 fn with_record(mut model: Json, record: Record<'_>) -> Json {

@@ -272,7 +272,14 @@ fn state(world: &World) -> Vec<String> {
     }
     if let Some(shown) = world.change.exemption() {
         for item in &shown.except.items {
-            out.push(format!("except: step {} {}: {}, by {} until {}", item.step, item.id.as_ref().map_or_else(String::new, ToString::to_string), item.reason, item.by, item.until));
+            out.push(format!(
+                "except: step {} {}: {}, by {} until {}",
+                item.step,
+                item.id.as_ref().map_or_else(String::new, ToString::to_string),
+                item.reason,
+                item.by,
+                item.until
+            ));
         }
         out.push(format!("exempted by {:?}, {} missing", shown.given.iter().map(User::as_str).collect::<Vec<_>>(), shown.missing));
     }

@@ -172,6 +172,10 @@ impl World {
                     assert!(matches!(open, Some(Effect::Wake(set)) if set <= at), "due: {effect:?}, set: {open:?}");
                     assert!(!ticked || *at > self.now, "after a tick the next wake {at:?} is not later than now {:?}", self.now);
                 }
+                // One that was asked for while the request was open is only read back once it is not.
+                Effect::Merge(ticket) if ticket.only_reads() => {
+                    assert!(matches!(open, Some(Effect::Merge(asked)) if (asked.head(), asked.base(), asked.tree()) == (ticket.head(), ticket.base(), ticket.tree())), "{open:?}");
+                }
                 _ => assert_eq!(Some(effect), open, "due after a crash, and not what is open"),
             }
         }

@@ -68,7 +68,7 @@ fn a_skip_has_a_step_and_a_reason() {
     assert_eq!(parse("/trueup skip 3 the record is gone on purpose"), [Command::Skip { step: StepId(3), until: None, reason: "the record is gone on purpose".into() }]);
     assert_eq!(parse("/trueup skip 3"), [Command::Skip { step: StepId(3), until: None, reason: String::new() }]);
     assert_eq!(parse("/trueup skip 3 until 7d the key comes"), [Command::Skip { step: StepId(3), until: Some("7d".into()), reason: "the key comes".into() }]);
-    assert_eq!(nearest("/trueup skip it").as_deref(), Some("skip STEP REASON…"));
+    assert_eq!(nearest("/trueup skip it").as_deref(), Some("skip STEP [until WHEN] REASON…"));
 }
 
 #[test]

@@ -4,8 +4,8 @@ use super::fixture::*;
 use std::{collections::BTreeMap, sync::Arc};
 use trueup::core::{
     diff::Op,
-    gate::obstacle,
-    model::{ApprovalRule, CommitId, MrId, Place, Refusal, RefusalKind, RepoId, Span, StepId, Str, User},
+    gate::{Except, Exemption, LeftOut, obstacle},
+    model::{ApprovalRule, CommitId, MrId, Place, Refusal, RefusalKind, RepoId, Span, StepId, Str, Time, User},
     plan::{ItemRef, Plan},
     review::{
         Direction, Face, Failure, FailureKind, HealthView, ItemState, Left, MOST_CHARS, Phase, Queue, Since, View, Waiting, face,
@@ -208,6 +208,38 @@ fn failed() {
             },
             Failure { step: StepId(3), item: 0, id: Some(id("dns-outside", "example.com.", "api", "A")), kind: FailureKind::GaveUp, why: "no answer in 5s".into(), attempts: 7 },
         ];
+    }));
+}
+
+/// Two items that were skipped, one of them in a step that writes nothing.
+fn except() -> Except {
+    let item = |step, id| LeftOut { step: StepId(step), item: 0, id, by: User::new("bert"), reason: "the key comes on monday".into(), until: Time(1_764_000_000_000) };
+    Except::of(digest(1), vec![item(2, Some(id("dns-inside", "example.org.", "lb", "A"))), item(3, None)])
+}
+
+#[test]
+fn an_exemption_is_asked_for() {
+    let except = except();
+    let waiting = Waiting::Exemption { items: 2, missing: 1, digest: except.digest, until: except.until(), failed: true, wrote: true };
+    insta::assert_snapshot!(with(Phase::Failed, waiting, |view| {
+        approved(view);
+        view.written = 2;
+        view.steps = all(view, ItemState::Proven);
+        view.steps[1].items[0] = ItemState::Skipped { by: User::new("bert"), reason: "the key comes on monday".into() };
+        view.exemption = Some(Exemption { except: except.clone(), given: Vec::new(), missing: 1 });
+    }));
+}
+
+#[test]
+fn merged_with_an_exemption() {
+    let (except, commit) = (except(), CommitId::new("fedcba9876543210fedcba9876543210fedcba98"));
+    let waiting = Waiting::Exempted { items: 2, then: Box::new(Waiting::Merged { commit: commit.clone(), with: None }) };
+    insta::assert_snapshot!(with(Phase::Merged, waiting, |view| {
+        approved(view);
+        view.steps = all(view, ItemState::Proven);
+        view.steps[1].items[0] = ItemState::Skipped { by: User::new("bert"), reason: "the key comes on monday".into() };
+        view.merged = Some(commit);
+        view.exemption = Some(Exemption { except, given: vec![User::new("cleo")], missing: 0 });
     }));
 }
 

@@ -8,7 +8,7 @@ use proptest::prelude::*;
 use std::sync::Arc;
 use trueup::core::{
     diff::Op,
-    gate::tasks,
+    gate::{Except, Exemption, LeftOut, tasks},
     model::{LinkRule, MrId, Place, Policy, Refusal, RefusalKind, RepoId, ResourceId, StepId, Str, Time, User, Value},
     plan::{Edge, EdgeReason, ItemRef, Needs, Note},
     render::{Sheet, Style, mermaid, text},
@@ -73,6 +73,8 @@ fn change(data: &str) -> View {
     view.refusals = vec![Refusal::new(RefusalKind::Value, data).at(Place::new(data, 3, 2)).excerpt(data).advice(data).also(Place::new(data, 1, 1))];
     view.conflicts = vec![s.clone()];
     view.failures = vec![Failure { step: StepId(1), item: 0, id: Some(evil), kind: FailureKind::Moved { found: Some(Value::str(data)) }, why: data.into(), attempts: 1 }];
+    let left = LeftOut { step: StepId(1), item: 0, id: Some(ResourceId::new(format!("z{data}"), data, data)), by: User::new(data), reason: data.into(), until: Time(0) };
+    view.exemption = Some(Exemption { except: Except { digest: digest(1), items: vec![left] }, given: vec![User::new(data)], missing: 1 });
     view.waits_for = Waiting::World { why: data.into() }.to_string();
     view.reasons = vec![Waiting::Checks { pending: vec![s.clone(), s.clone()] }.to_string(), Waiting::Freeze { reason: s.clone(), until: s }.to_string()];
     view.mr = mr;
@@ -139,7 +141,10 @@ fn answers_hold_data_in_code_alone() {
             Answer::NotAllowed { by: by.clone(), needs: "approve" },
             Answer::NotNamed { by: by.clone(), named: vec![data.into()] },
             Answer::StaleDigest { asked: data.into(), now: digest(1) },
-            Answer::Skipped { step: StepId(1), reason: data.into() },
+            Answer::Skipped { step: StepId(1), reason: data.into(), until: Time(0) },
+            Answer::SkipTerms { fault: data.into() },
+            Answer::Exempted { by: by.clone(), digest: digest(1), items: 1, missing: 1 },
+            Answer::OwnSkip { by: by.clone() },
             Answer::Approved { by, digest: digest(1), missing: 0 },
         ] {
             let text = active_text(&answer.to_string());
@@ -178,5 +183,18 @@ proptest! {
         let (a, b) = (graph(&view), graph(&plain));
         prop_assert_eq!(a.lines().count(), b.lines().count());
         prop_assert_eq!(a.matches('"').count(), b.matches('"').count());
+    }
+}
+
+#[test]
+fn what_a_merge_leaves_out_adds_no_line_and_no_trailer_to_its_message() {
+    let said = |data: &str| {
+        let left = LeftOut { step: StepId(1), item: 0, id: Some(ResourceId::new("z", "key", data)), by: User::new(data), reason: data.into(), until: Time(0) };
+        Except { digest: digest(1), items: vec![left] }.paragraph()
+    };
+    for data in HOSTILE.into_iter().chain(["x\n\nTrueup-Change: infra!9"]) {
+        let text = said(data);
+        assert_eq!(text.lines().count(), 2, "{text:?}");
+        assert!(text.lines().all(|line| line.starts_with("Converged") || line.starts_with("- ")) && !text.contains("\n\n"), "{text:?}");
     }
 }

@@ -13,6 +13,7 @@ mod disk;
 mod doctor;
 mod drift;
 mod drift_mr;
+mod exempt;
 mod health;
 mod held;
 mod http;

@@ -31,7 +31,7 @@ fn comments(world: &World, number: u64) -> String {
 
 /// Starts the server again so that it is held at every point of that name.
 #[cfg(feature = "faults")]
-fn holds_at(world: &mut World, point: &str) -> std::path::PathBuf {
+pub(super) fn holds_at(world: &mut World, point: &str) -> std::path::PathBuf {
     world.kill();
     let file = world.dir.path().join(format!("hold {point}"));
     std::fs::write(&file, "").expect("the folder is writable");
@@ -43,7 +43,7 @@ fn holds_at(world: &mut World, point: &str) -> std::path::PathBuf {
 }
 
 #[cfg(feature = "faults")]
-fn is_held(world: &World, points: &std::path::Path, point: &str) {
+pub(super) fn is_held(world: &World, points: &std::path::Path, point: &str) {
     world.until(|_| std::fs::read_to_string(points).is_ok_and(|text| text.lines().any(|line| line.ends_with(point))));
 }
 

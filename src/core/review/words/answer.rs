@@ -81,6 +81,8 @@ pub enum Answer {
     SkipTerms {
         fault: String,
     },
+    /// Then nothing would be left to merge.
+    SkipsAll,
     /// Somebody said yes to merging without what was skipped.
     Exempted {
         by: User,
@@ -188,6 +190,7 @@ impl Answer {
             | Self::NotNow { .. }
             | Self::SkipNeedsReason { .. }
             | Self::SkipTerms { .. }
+            | Self::SkipsAll
             | Self::NotTheExemption { .. }
             | Self::ExemptionOver { .. }
             | Self::NothingToRestore
@@ -251,9 +254,18 @@ impl fmt::Display for Answer {
                     code(reason)
                 )
             }
-            Self::SkipTerms { fault } => write!(f, "Not skipped: {fault}."),
+            Self::SkipTerms { fault } => write!(f, "Not skipped: {}.", code(fault)),
+            Self::SkipsAll => {
+                f.write_str("Not skipped: nothing else is done, so nothing would be left to merge. `/trueup retry` tries it again, a new push amends, or close the merge request.")
+            }
             Self::Exempted { by, digest, items, missing: 0 } => {
-                write!(f, "{} approved the exemption `{}`: it merges without {}, once the rest has stayed true and healthy.", code(by.as_str()), digest.short(), count(*items, "item"))
+                write!(
+                    f,
+                    "{} approved the exemption `{}`: it merges without {}, once the rest has stayed true and healthy.",
+                    code(by.as_str()),
+                    digest.short(),
+                    count(*items, "item")
+                )
             }
             Self::Exempted { by, digest, items: _, missing } => {
                 write!(f, "{} approved the exemption `{}`; {} still missing.", code(by.as_str()), digest.short(), count(*missing as usize, "approval"))

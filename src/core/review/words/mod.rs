@@ -16,8 +16,8 @@ pub use answer::{Answer, Upshot};
 pub use journal::{Row, journal};
 pub use parts::{count, keeps, list, overdue, phase_words, short, steps_list, when};
 pub use plan::{
-    WAY_BACK, approval, edge, exemption, failure, given, healthy, how_to_approve, left_out, never, not_by, note, nothing_to_do, obstacle, op, reason, state_line, sure, team_unread, undo, waits,
-    ways_on,
+    WAY_BACK, approval, edge, exemption, failure, given, healthy, how_to_approve, left_out, never, not_by, note, nothing_to_do, obstacle, op, reason, state_line, sure,
+    team_unread, undo, waits, ways_on,
 };
 pub use preview::{ALONE, CONFLICTS, UNPROVEN, compared, leads_to, untrusted};
 pub use status::{status_approval, status_converged, status_plan, status_rollout};

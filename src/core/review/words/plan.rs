@@ -271,7 +271,8 @@ pub fn ways_on(step: StepId, written: bool) -> String {
 pub fn left_out(item: &LeftOut, kinds: &Kinds) -> String {
     let LeftOut { step, item: _, id, by, reason, until } = item;
     let what = id.as_ref().map_or_else(String::new, |id| format!(", {} on {}", code(&kinds.title(id)), code(&id.target)));
-    format!("Step {step}{what}: {}, skipped by {}, who answers for it until {until}", code(reason), code(by.as_str()))
+    let until = id.as_ref().map_or_else(String::new, |_| format!(", who answers for it until {until}"));
+    format!("Step {step}{what}: {}, skipped by {}{until}", code(reason), code(by.as_str()))
 }
 
 /// How far an exemption is approved, and how it is.

@@ -145,7 +145,16 @@ pub enum Waiting {
         items: usize,
         missing: u32,
         digest: Digest,
+        /// How long what stays unwritten may stay so.
+        until: Option<Time>,
+        /// It stands still, so that it can be tried again.
+        failed: bool,
         wrote: bool,
+    },
+    /// The same without so many items, by an approved exemption.
+    Exempted {
+        items: usize,
+        then: Box<Waiting>,
     },
     /// It stopped for a reason that is no failed item.
     Broken {
@@ -365,14 +374,27 @@ impl fmt::Display for Waiting {
                     if *wrote { "`/trueup retry`, `/trueup skip STEP reason` or `/trueup restore`" } else { "`/trueup retry` or `/trueup skip STEP reason`" }
                 )
             }
-            Self::Exemption { items, missing, digest, wrote } => write!(
+            Self::Exemption { items, missing, digest, until, failed, wrote } => write!(
                 f,
-                "All is done and proven except {}: to merge without, {} by those who may approve the plan and skipped nothing: `/trueup approve {}`; {}, and a new push amends.",
+                "All is done and proven except {}: to merge without{}, {} by those who may approve the plan and skipped nothing: `/trueup approve {}`; {}{}a new push amends.",
                 count(*items, "skipped item"),
+                until.map_or_else(String::new, |until| format!(" until {until}")),
                 count(*missing as usize, "approval"),
                 digest.short(),
-                if *wrote { "`/trueup retry` tries it again, `/trueup restore` goes back" } else { "`/trueup retry` tries it again" }
+                if *failed { "`/trueup retry` tries it again, " } else { "" },
+                if *wrote { "`/trueup restore` goes back, " } else { "" }
             ),
+            Self::Exempted { items, then } => match &**then {
+                Self::Samples { taken, needed, every } => write!(
+                    f,
+                    "Everything is true except {}, which may be left out; waiting for the rest to stay healthy: {taken} of {needed} samples, one every {every}.",
+                    count(*items, "skipped item")
+                ),
+                Self::Merged { commit, with: _ } => {
+                    write!(f, "Merged as {}, converged except {}, for which whoever skipped it answers; nothing is left to do here.", code(short(commit)), count(*items, "item"))
+                }
+                then => write!(f, "{then} It goes without {}, as approved.", count(*items, "skipped item")),
+            },
             Self::Broken { why, wrote } => {
                 let ways = if *wrote { "`/trueup retry`, `/trueup plan` or `/trueup restore`" } else { "`/trueup retry` or `/trueup plan`" };
                 write!(f, "Stopped: {}; anyone who may approve can say {ways}, and a new push amends.", code(why))

@@ -252,6 +252,11 @@ impl Pass<'_> {
                 self.replan(PlanWhy::Said(by.clone()));
                 Answer::Replanning
             }
+            // What ran is not what is asked for any more.
+            Phase::Failed if !change.ran() => {
+                self.replan(PlanWhy::Said(by.clone()));
+                Answer::Replanning
+            }
             Phase::Failed => {
                 let counts = change.ledger.counts();
                 let items = counts.all - counts.proven;
@@ -289,6 +294,9 @@ impl Pass<'_> {
         }
         if !change.ledger.items(step).contains(&At::Failed) {
             return self.not_now("skip");
+        }
+        if change.skips_all(step) {
+            return Answer::SkipsAll;
         }
         let lasts = change.policy().map_or_else(|| Policy::default().exemption, |policy| policy.exemption);
         let (reason, until) = match terms(&reason, &until.map_or_else(|| (self.now + lasts).to_string(), str::to_owned), self.now) {

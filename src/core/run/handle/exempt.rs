@@ -3,7 +3,7 @@
 use super::Pass;
 use crate::core::{
     gate::Exemption,
-    model::{Str, StepId, User},
+    model::{StepId, Str, User},
     review::{Answer, Phase, means},
     run::Event,
 };
@@ -26,7 +26,7 @@ impl Pass<'_> {
         if except.items.iter().any(|item| item.by == *by) {
             return Some(Answer::OwnSkip { by: by.clone() });
         }
-        let rules = &change.desk.as_ref()?.plan.rules;
+        let rules = change.exemption_rules();
         if !rules.is_empty() && !rules.iter().any(|rule| means(&rule.rule.by, by, change.teams())) {
             let named: BTreeSet<Str> = rules.iter().flat_map(|rule| rule.rule.by.iter().cloned()).collect();
             return Some(Answer::NotNamed { by: by.clone(), named: named.into_iter().collect() });

@@ -33,6 +33,9 @@ impl Pass<'_> {
 
     /// Samples while the window runs.
     pub(super) fn verify(&mut self) {
+        if self.gave_up_exemption() {
+            return;
+        }
         let Some(window) = &self.change.window else { return };
         if window.expired() {
             let late = window.late().and_then(|late| Some(sentence(late, late.wrong.as_ref()?)));
@@ -47,6 +50,18 @@ impl Pass<'_> {
             return self.emit(Event::MergeDue { at: self.now });
         }
         self.sample();
+    }
+
+    /// Gives up where what was skipped could be left out until now and no longer; true when it did.
+    fn gave_up_exemption(&mut self) -> bool {
+        let over = self.change.exemption_over(self.now).filter(|_| self.change.merge.is_none());
+        if let Some(over) = over {
+            self.emit(Event::GaveUp {
+                why: format!("what was skipped could be left out until {over}, which is over; retry tries it again, and it may be skipped for longer"),
+                at: self.now,
+            });
+        }
+        over.is_some()
     }
 
     /// Takes a sample when one is due.
@@ -114,14 +129,16 @@ impl Pass<'_> {
 
     /// Asks the merge gate. Returns true when the phase moved.
     pub(super) fn try_merge(&mut self) {
+        if self.gave_up_exemption() {
+            return;
+        }
         let change = &*self.change;
         if change.merge.is_some() || change.paused.is_some() || change.asked.is_some() || change.merge_again.is_some_and(|at| at > self.now) {
             return;
         }
         let (Some(conditions), Some(window), Some(digest)) = (change.conditions(self.now), &change.window, change.digest()) else { return };
         let except = change.exempt(self.now);
-        let gate =
-            MergeGate { mr: &change.mr, conditions, digest, window, skipped: change.unexempted(self.now), except: except.as_ref(), unmerged: &change.counts_on() };
+        let gate = MergeGate { mr: &change.mr, conditions, digest, window, skipped: change.unexempted(self.now), except: except.as_ref(), unmerged: &change.counts_on() };
         match gate.judge() {
             Verdict::Go(ticket) => {
                 let pin = ticket.pin().clone();
