@@ -35,6 +35,8 @@ pub struct Standing {
     pub tip: CommitId,
     /// The branch holds the commit.
     pub held: bool,
+    /// The commit does not hold the branch's tip.
+    pub behind: bool,
     /// Authors and committers of what the branch lacks, as `name <email>`.
     pub authors: BTreeSet<User>,
     /// What the branch lacks, in no order.
@@ -60,7 +62,7 @@ impl Held {
                 Err(error) => return Err(wrong(error)),
             };
             known.follow(repo, branch, tip)?;
-            let (ahead, _) = lacking(repo, head, &known.commits)?;
+            let (ahead, met) = lacking(repo, head, &known.commits)?;
             let mut authors = BTreeSet::new();
             for id in &ahead {
                 let commit = repo.find_commit(*id).map_err(wrong)?;
@@ -69,7 +71,9 @@ impl Held {
                     authors.insert(User::new(format!("{name} <{email}>")));
                 }
             }
-            Ok(Some(Standing { tip: CommitId::new(tip.to_string()), held: ahead.is_empty(), authors, ahead: ahead.iter().map(|id| CommitId::new(id.to_string())).collect() }))
+            let (held, behind) = (ahead.is_empty(), !met.contains(&tip));
+            let ahead = ahead.iter().map(|id| CommitId::new(id.to_string())).collect();
+            Ok(Some(Standing { tip: CommitId::new(tip.to_string()), held, behind, authors, ahead }))
         })
     }
 }

@@ -111,6 +111,7 @@ fn sighting() -> Sighting {
         comments: Vec::new(),
         edited: Vec::new(),
         altered: None,
+        behind: None,
     }
 }
 

@@ -32,5 +32,6 @@ pub fn sighting() -> Sighting {
         comments: Vec::new(),
         edited: Vec::new(),
         altered: None,
+        behind: None,
     }
 }

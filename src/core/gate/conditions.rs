@@ -41,6 +41,8 @@ impl Conditions<'_> {
         if sighting.draft {
             out.push(Reason::Draft);
         }
+        // Whatever is written for it could not be merged.
+        out.extend(sighting.behind.clone().map(|why| Reason::Behind { branch: sighting.base_branch.clone(), why }));
         let unmet = rules::unmet(self.policy, sighting);
         out.extend((!unmet.is_empty()).then_some(Reason::Rules(unmet)));
         let (mut pending, mut failed) = (Vec::new(), Vec::new());

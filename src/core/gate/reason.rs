@@ -35,6 +35,11 @@ pub enum Reason {
     ChecksPending(Vec<Str>),
     ChecksFailed(Vec<Str>),
     Threads(u32),
+    /// The head lacks the newest of the base branch, and its forge never takes such a one.
+    Behind {
+        branch: Str,
+        why: Str,
+    },
     /// What the forge does not tell of it, each with why.
     Unread(Vec<Str>),
     /// What policy requires of every merge request and this one does not keep.
@@ -78,6 +83,7 @@ impl Reason {
             | Self::ChecksPending(_)
             | Self::ChecksFailed(_)
             | Self::Threads(_)
+            | Self::Behind { .. }
             | Self::Unread(_)
             | Self::Rules(_)
             | Self::Frozen { .. }

@@ -46,6 +46,7 @@ impl StartGate<'_> {
                 | Reason::ChecksPending(_)
                 | Reason::ChecksFailed(_)
                 | Reason::Threads(_)
+                | Reason::Behind { .. }
                 | Reason::Unread(_)
                 | Reason::Rules(_)
                 | Reason::Frozen { .. }

@@ -38,6 +38,9 @@ pub struct Sighting {
     /// Statuses that others set on the head; our own are left out.
     pub checks: BTreeMap<Str, Check>,
     pub unresolved_threads: u32,
+    /// Why its forge takes no head that lacks the newest of the base branch, where this one lacks it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub behind: Option<Str>,
     /// What its description says it waits for; those that are merged are named, too.
     #[serde(default)]
     pub depends_on: Vec<Dependency>,

@@ -142,6 +142,7 @@ impl Change {
             Reason::ChecksPending(pending) => Waiting::Checks { pending: pending.clone() },
             Reason::ChecksFailed(failed) => Waiting::ChecksFailed { failed: failed.clone() },
             Reason::Threads(open) => Waiting::Threads { open: *open },
+            Reason::Behind { branch, why } => Waiting::Behind { branch: branch.clone(), why: why.clone() },
             Reason::Unread(what) => Waiting::Unread { what: what.clone() },
             Reason::Rules(unmet) => Waiting::Rules { unmet: unmet.clone() },
             Reason::Frozen { reason, until, .. } => Waiting::Freeze { reason: reason.clone(), until: until.clone() },

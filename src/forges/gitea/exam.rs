@@ -60,6 +60,8 @@ impl Gitea {
             Ok(tip) => holds = tip.effective_branch_protection_name,
             Err(error) => needs.push(fault("branch", &error, &format!("push the branch `{}`", place.branch))),
         }
+        // Without it everything else says what is wrong.
+        needs.extend(self.only_newest(place, &place.branch.said()).await.ok().flatten().map(|why| Need::newest(&about("up to date"), &why)));
         match self.client.read_one::<Vec<Protection>>(&format!("{}/branch_protections", place.api)).await {
             Ok(rules) => needs.extend(self.protection(about("protected branch"), place, &rules, &holds).await),
             Err(error) if error.kind == ForgeErrorKind::Denied => {

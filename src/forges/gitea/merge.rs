@@ -5,8 +5,13 @@ use super::{
     wire::{self, Pull},
 };
 use crate::{
-    core::{gate::MergeTicket, model::CommitId, review::MrState, run::MergeAnswer},
-    forges::net::{NetError, Weight, replays_otherwise},
+    core::{
+        gate::MergeTicket,
+        model::{CommitId, Str},
+        review::{MrState, words::code},
+        run::MergeAnswer,
+    },
+    forges::net::{NetError, Weight, encoded, replays_otherwise},
     ports::{ForgeErrorKind, StateRepo as _},
 };
 use reqwest::Method;
@@ -57,6 +62,23 @@ impl Gitea {
                 ForgeErrorKind::Conflict | ForgeErrorKind::Invalid | ForgeErrorKind::NotFound => return Ok(MergeAnswer::Moved { why: said(&error) }),
                 ForgeErrorKind::Stranger | ForgeErrorKind::Denied | ForgeErrorKind::Limited | ForgeErrorKind::Unavailable => return Ok(refused(error.to_string())),
             }
+        }
+    }
+
+    /// Why what lacks the newest of a branch is not taken; `None`: it is.
+    pub(super) async fn only_newest(&self, place: &Place, branch: &str) -> Result<Option<Str>, NetError> {
+        let repository: wire::Repository = self.client.read_one(&place.api).await?;
+        if repository.default_merge_style == "fast-forward-only" {
+            return Ok(Some("the repository merges by fast-forward alone".into()));
+        }
+        let tip: wire::BranchTip = self.client.read_one(&format!("{}/branches/{}", place.api, encoded(branch))).await?;
+        if tip.effective_branch_protection_name.is_empty() {
+            return Ok(None);
+        }
+        match self.client.read_one::<wire::Protection>(&format!("{}/branch_protections/{}", place.api, encoded(&tip.effective_branch_protection_name))).await {
+            // Told to administrators.
+            Err(error) if matches!(error.kind, ForgeErrorKind::Denied | ForgeErrorKind::NotFound) => Ok(None),
+            told => Ok(told?.block_on_outdated_branch.then(|| format!("a rule of {} blocks what is outdated", code(branch)).into())),
         }
     }
 

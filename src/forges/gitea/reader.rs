@@ -238,6 +238,8 @@ impl Gitea {
         let from_fork = pull.head.repo_id != pull.base.repo_id;
         let author_trusted = author == *bot || !from_fork && self.right_of(&mr.repo, &author).await? >= Right::Write;
         let (reviews, unresolved_threads) = unread.part(self.reviews(place, mr, &pull, &head).await)?;
+        let is_behind = state == MrState::Open && standing.as_ref().is_some_and(|standing| standing.behind);
+        let behind = if is_behind { unread.part(self.only_newest(place, &pull.base.label).await)? } else { None };
         let depends_on = unread.part(dependencies(self, mr, &pull.body).await)?;
         let fresh = unread.part(self.comments(place, &pull, mr, talk, since).await)?;
         let draft = pull.draft || ["wip:", "[wip]"].iter().any(|prefix| pull.title.to_ascii_lowercase().starts_with(prefix));
@@ -258,6 +260,7 @@ impl Gitea {
             reviews,
             checks,
             unresolved_threads,
+            behind,
             depends_on,
             incident,
             brings: None,

@@ -179,7 +179,7 @@ pub struct Permission {
 #[derive(Clone, Debug, Deserialize)]
 pub struct BranchTip {
     pub commit: BranchCommit,
-    /// The rule that holds for it, as administrators are told.
+    /// The rule that holds for it, told to administrators; empty: none.
     #[serde(default)]
     pub effective_branch_protection_name: String,
 }
@@ -285,4 +285,6 @@ pub struct Protection {
     pub block_admin_merge_override: bool,
     #[serde(default)]
     pub dismiss_stale_approvals: bool,
+    #[serde(default)]
+    pub block_on_outdated_branch: bool,
 }

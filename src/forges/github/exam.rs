@@ -2,7 +2,7 @@
 
 use super::{
     forge::{GitHub, Place},
-    merge::{methods, no_method},
+    merge::{methods, no_method, only_newest},
     setup,
     wire::{Protection, Repository, Rule},
 };
@@ -141,6 +141,9 @@ impl GitHub {
             Err(error) => return vec![Need::seen(Exam::fail(about, format!("the protection of `{branch}` cannot be read: {error}"), "look at it yourself"))],
         };
         needs.push(way(protection.as_ref().and_then(|rules| rules.required_linear_history).is_some_and(|on| on.enabled)));
+        if rules.iter().any(Rule::is_strict) || protection.as_ref().is_some_and(Protection::is_strict) {
+            needs.push(Need::newest(&format!("repository {repo}: up to date"), &only_newest(branch)));
+        }
         let Ok(bot) = self.bot().await else { return needs };
         let restricted = protection.as_ref().and_then(|rules| rules.restrictions.as_ref());
         let us = bot.as_str().strip_suffix("[bot]");

@@ -51,6 +51,8 @@ impl GitHub {
         let open_threads = if pull.review_comments > 0 { unread.part(self.open_threads(place, mr.number).await)? } else { 0 };
         let (checks, in_our_name) = unread.part(self.checks(place, &head, &pushers).await)?;
         let incident = unread.part(self.incident(&mr.repo, &pull, &events).await)?;
+        let is_behind = pull.is_open() && standing.as_ref().is_some_and(|standing| standing.behind);
+        let behind = if is_behind { unread.part(self.only_newest(place, &pull).await)? } else { None };
         let depends_on = unread.part(dependencies(self, mr, pull.body.as_deref().unwrap_or_default()).await)?;
         let comments = self.fresh(mr, place, since, &bot, &mut unread).await?;
         // Whoever can write the fork can put commits under a member's name.
@@ -82,6 +84,7 @@ impl GitHub {
             reviews: reviews.approved,
             // Whoever asked for changes is waited for as for an open thread.
             unresolved_threads: open_threads + reviews.against,
+            behind,
         })
     }
 

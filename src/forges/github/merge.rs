@@ -2,13 +2,13 @@
 
 use super::{
     forge::{GitHub, Place},
-    wire::{GitCommit, Merged, Pull, Repository, Rule},
+    wire::{GitCommit, Merged, Protection, Pull, Repository, Rule},
 };
 use crate::{
     core::{
         gate::MergeTicket,
-        model::{CommitId, TreeId},
-        review::MrState,
+        model::{CommitId, Str, TreeId},
+        review::{MrState, words::code},
         run::MergeAnswer,
     },
     forges::net::{NetError, Weight, encoded, replays_otherwise},
@@ -77,6 +77,28 @@ impl GitHub {
             // Older Enterprise servers have none.
             Err(error) if error.kind == ForgeErrorKind::NotFound => Ok(Vec::new()),
             told => told,
+        }
+    }
+
+    /// Why what lacks the newest of a branch is not taken; `None` where it is, or where nobody tells us.
+    pub(super) async fn only_newest(&self, place: &Place, pull: &Pull) -> Result<Option<Str>, NetError> {
+        let branch = &pull.base.name;
+        let strict = pull.mergeable_state.as_deref() == Some("behind") || self.is_strict(place, branch).await?;
+        Ok(strict.then(|| only_newest(branch)))
+    }
+
+    async fn is_strict(&self, place: &Place, branch: &str) -> Result<bool, NetError> {
+        // Each kind of rule is read by whom it lets; that of the older kind by administrators.
+        let rules = match self.rules(place, branch).await {
+            Err(error) if error.kind == ForgeErrorKind::Denied => Vec::new(),
+            told => told?,
+        };
+        if rules.iter().any(Rule::is_strict) {
+            return Ok(true);
+        }
+        match place.api.find::<Protection>(&place.path(format!("/branches/{}/protection", encoded(branch)))).await {
+            Err(error) if error.kind == ForgeErrorKind::Denied => Ok(false),
+            told => Ok(told?.is_some_and(|rules| rules.is_strict())),
         }
     }
 
@@ -166,6 +188,11 @@ pub(super) fn methods(repository: &Repository, rules: &[Rule]) -> Vec<&'static s
     allowed.into_iter().filter_map(fits).collect()
 }
 
+/// Why a branch takes only what is up to date.
+pub(super) fn only_newest(branch: &str) -> Str {
+    format!("a rule of {} requires branches to be up to date before merging", code(branch)).into()
+}
+
 /// What to do where none is left.
 pub(super) fn no_method(branch: &str) -> String {
     format!("the repository's settings and the rules of `{branch}` leave no way to merge; allow merge commits, squashing or rebasing in both")
@@ -200,7 +227,10 @@ mod tests {
     fn rules_of_the_branch_take_methods_away() {
         let rule = |kind: &str, allowed: Option<&[&str]>| {
             let allowed = allowed.map(|allowed| allowed.iter().map(|one| (*one).to_owned()).collect());
-            Rule { kind: kind.into(), parameters: Some(RuleParameters { required_status_checks: Vec::new(), allowed_merge_methods: allowed }) }
+            Rule {
+                kind: kind.into(),
+                parameters: Some(RuleParameters { required_status_checks: Vec::new(), strict_required_status_checks_policy: false, allowed_merge_methods: allowed }),
+            }
         };
         let linear = rule("required_linear_history", None);
         let all = repository(Some(true), Some(true), Some(true));

@@ -180,6 +180,9 @@ pub struct Pull {
     /// Comments on the code; told of one alone.
     #[serde(default)]
     pub review_comments: u64,
+    /// GitHub's own judgement, which our own pending statuses shut; told of one alone.
+    #[serde(default)]
+    pub mergeable_state: Option<String>,
 }
 
 impl Pull {
@@ -366,6 +369,9 @@ pub struct Rule {
 pub struct RuleParameters {
     #[serde(default)]
     pub required_status_checks: Vec<RequiredCheck>,
+    /// Those are to be green on what holds the newest of the branch.
+    #[serde(default)]
+    pub strict_required_status_checks_policy: bool,
     /// How what goes there may be merged.
     #[serde(default)]
     pub allowed_merge_methods: Option<Vec<String>>,
@@ -380,6 +386,11 @@ impl Rule {
     /// The ways to merge that it leaves, where it has a say in that.
     pub fn methods(&self) -> Option<&[String]> {
         self.parameters.as_ref()?.allowed_merge_methods.as_deref()
+    }
+
+    /// Whether it takes only what is up to date.
+    pub fn is_strict(&self) -> bool {
+        self.parameters.as_ref().is_some_and(|parameters| parameters.strict_required_status_checks_policy)
     }
 
     /// The checks that it asks for.
@@ -403,6 +414,9 @@ pub struct Protection {
 
 #[derive(Clone, Debug, Deserialize)]
 pub struct RequiredContexts {
+    /// Only what is up to date is taken.
+    #[serde(default)]
+    pub strict: bool,
     #[serde(default)]
     pub contexts: Vec<String>,
 }
@@ -424,6 +438,11 @@ pub struct Restrictions {
 }
 
 impl Protection {
+    /// Whether it takes only what is up to date.
+    pub fn is_strict(&self) -> bool {
+        self.required_status_checks.as_ref().is_some_and(|checks| checks.strict)
+    }
+
     /// The checks that it asks for.
     pub fn contexts(&self) -> impl Iterator<Item = &str> {
         self.required_status_checks.iter().flat_map(|checks| &checks.contexts).map(String::as_str)

@@ -57,6 +57,7 @@ impl GitLab {
             let said = "the project has merge trains, which land other commits than those that were proven";
             needs.push(Need::seen(Exam::fail(about("merge trains"), said, "turn merge trains off: the server is one")));
         }
+        needs.extend(project.only_newest().map(|why| Need::newest(&about("up to date"), why)));
         if let Err(error) = place.mirror.settle(&place.project.branch).await {
             needs.push(fault("branch", &error, "let the account read the repository"));
         }

@@ -2,7 +2,7 @@
 
 use super::{
     forge::{GitLab, Place},
-    wire::{Discussion, Job, Note, Request, Status},
+    wire::{Discussion, Job, Note, Project, Request, Status},
 };
 use crate::{
     core::{
@@ -63,6 +63,8 @@ impl GitLab {
         let open_threads = unread.part(self.open_threads(place, mr.number, &notes).await)?;
         let against = unread.part(self.against(&mr.repo, place, mr.number).await)?;
         let incident = unread.part(self.incident(&mr.repo, place, &request).await)?;
+        let is_behind = request.state == "opened" && standing.as_ref().is_some_and(|standing| standing.behind);
+        let project = if is_behind { unread.part(self.api.get::<Project>(&place.path("")).await.map(Some))? } else { None };
         let depends_on = unread.part(dependencies(self, mr, description).await)?;
         let fresh = self.fresh(mr, place, &notes, since, &bot).await?;
         // Whoever can write the fork can put commits under a member's name.
@@ -77,6 +79,7 @@ impl GitLab {
             checks,
             // Whoever asked for changes is waited for as for an open thread.
             unresolved_threads: open_threads + against,
+            behind: project.and_then(|project| project.only_newest()).map(Str::from),
             incident,
             depends_on,
             brings: None,

@@ -202,10 +202,24 @@ pub struct Project {
     pub archived: bool,
     #[serde(default)]
     pub merge_trains_enabled: Option<bool>,
+    /// `merge`, `rebase_merge` or `ff`.
+    #[serde(default)]
+    pub merge_method: Option<String>,
     #[serde(default)]
     pub only_allow_merge_if_pipeline_succeeds: Option<bool>,
     #[serde(default)]
     pub permissions: Option<Permissions>,
+}
+
+impl Project {
+    /// Why what lacks the newest of a branch is not taken; `None`: it is.
+    pub fn only_newest(&self) -> Option<&'static str> {
+        match self.merge_method.as_deref() {
+            Some("ff") => Some("the project merges by fast-forward alone"),
+            Some("rebase_merge") => Some("the project keeps a semi-linear history"),
+            _ => None,
+        }
+    }
 }
 
 /// A webhook of a project.

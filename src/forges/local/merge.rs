@@ -119,7 +119,7 @@ enum Prepared {
 /// Everything but the move of the branch: nobody sees anything of it.
 fn prepare(place: &Place, wanted: &Wanted) -> Result<Prepared, LocalError> {
     let answer = |answer| Ok(Prepared::Answer(answer));
-    let Standing { tip, held, authors: _, ahead: _ } = place.standing(&wanted.target, &wanted.head)?.ok_or_else(|| gone(place, &wanted.target))?;
+    let Standing { tip, held, behind: _, authors: _, ahead: _ } = place.standing(&wanted.target, &wanted.head)?.ok_or_else(|| gone(place, &wanted.target))?;
     // A crash between moving the branch and recording it: the commit is there, and it is this ticket's.
     if held && let Some(answer) = done_already(place, wanted, &tip)? {
         return Ok(Prepared::Answer(answer));

@@ -148,6 +148,8 @@ impl LocalForge {
             unread: Vec::new(),
             edited: Vec::new(),
             altered: None,
+            // It merges whatever can be merged.
+            behind: None,
             author: row.author,
             pushers,
             source_branch: row.source,
@@ -216,7 +218,7 @@ fn branches(place: &Place, mr: &MrId, row: &MrRow) -> Result<Branches, LocalErro
         MrState::Merged { .. } => row.head.clone(),
         MrState::Open | MrState::Closed => place.tip(&row.source)?.unwrap_or_else(|| row.head.clone()),
     };
-    let Standing { tip: base, held, authors, ahead: _ } = place.standing(&row.target, &head)?.ok_or_else(gone)?;
+    let Standing { tip: base, held, behind: _, authors, ahead: _ } = place.standing(&row.target, &head)?.ok_or_else(gone)?;
     let fresh = held && row.state == MrState::Open;
     let merged = if fresh { super::merge::made_by_us(place, mr, &base, &head)? } else { None };
     let brought = if fresh && merged.is_none() { super::merge::brought_by_us(place, &base, &head)? } else { None };

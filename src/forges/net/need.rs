@@ -40,6 +40,12 @@ impl Need {
         Self { about: exam.about.clone(), by_hand: exam.next.clone().unwrap_or_default(), exams: vec![exam], mends: Vec::new() }
     }
 
+    /// A rule that takes only what is up to date; people may mean it.
+    pub fn newest(about: &str, why: &str) -> Self {
+        let said = format!("{why}: each merge makes every other open request wait for a rebase, also one that is written already");
+        Self::seen(Exam::warn(about, said, "take that rule off: each plan is made over the newest of the branch, and what lands is compared with it"))
+    }
+
     /// A webhook that is not there; `make` makes it.
     pub fn no_hook(about: &str, url: &str, make: Mend, by_hand: String) -> Self {
         let exam = Exam::warn(about, format!("none leads to {url}"), format!("`trueup forge setup` makes it; {LATE}"));

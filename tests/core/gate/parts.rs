@@ -15,6 +15,20 @@ fn judged(seen: &Sighting, restore: bool) -> Verdict<()> {
 }
 
 #[test]
+fn what_the_forge_would_never_take_is_not_begun_and_says_who_mends_it() {
+    let why = trueup::core::model::Str::from("the project merges by fast-forward alone");
+    let behind = Sighting { behind: Some(why.clone()), ..sighting() };
+    let reason = Reason::Behind { branch: behind.base_branch.clone(), why: why.clone() };
+    assert_eq!(judged(&behind, false), Verdict::Wait(vec![reason]));
+    assert_eq!(judged(&behind, true), Verdict::Go(()), "a way back merges nothing");
+    let said = Waiting::Behind { branch: "main".into(), why }.to_string();
+    assert_eq!(
+        said,
+        "Waiting for the author to rebase it onto `main` or to merge `main` into it: the project merges by fast-forward alone, and this one lacks its newest commit. Approvals stay where the plan stays the same."
+    );
+}
+
+#[test]
 fn what_the_forge_does_not_tell_keeps_the_gates_shut_with_its_reason_and_stops_no_way_back() {
     assert_eq!(judged(&sighting(), false), Verdict::Go(()));
     let unread = Sighting { unread: vec!["who pushed".into()], ..sighting() };

@@ -67,6 +67,9 @@ pub trait Hands: Send + Sync {
     /// Makes a team of the repository's owner, or changes it, with these people in it; its whole name.
     fn team(&self, name: &str, members: &[&str]) -> String;
 
+    /// Lets `main` take only what holds its newest commit.
+    fn only_newest(&self, by: &str);
+
     /// Sets a status as another program.
     fn status(&self, commit: &str, by: &str, context: &str, state: &str);
     /// The latest of each context: state and words.

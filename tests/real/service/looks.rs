@@ -98,6 +98,7 @@ impl ForgeReader for Late {
             comments: Vec::new(),
             edited: Vec::new(),
             altered: None,
+            behind: None,
         };
         let (go, gate) = oneshot::channel();
         self.waiting.lock().expect("whole").push(go);

@@ -233,6 +233,7 @@ fn held(reason: &Reason) -> String {
         Reason::ChecksPending(checks) => format!("waiting for {}", list(checks, "and")),
         Reason::ChecksFailed(checks) => format!("{} failed", list(checks, "and")),
         Reason::Threads(open) => format!("{} open", count(*open as usize, "thread")),
+        Reason::Behind { branch, why: _ } => format!("behind {}", code(branch)),
         Reason::Unread(what) => format!("{} not told by the forge", count(what.len(), "part")),
         Reason::Rules(unmet) => format!("{} not kept", count(unmet.len(), "rule")),
         Reason::Frozen { reason, until, ends: _ } => format!("frozen until {} ({})", code(until), code(reason)),

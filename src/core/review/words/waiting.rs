@@ -40,6 +40,11 @@ pub enum Waiting {
     Threads {
         open: u32,
     },
+    /// The forge takes only what holds the newest of the branch.
+    Behind {
+        branch: Str,
+        why: Str,
+    },
     /// What the forge does not tell of it, each with why.
     Unread {
         what: Vec<Str>,
@@ -302,6 +307,11 @@ impl fmt::Display for Waiting {
             Self::Checks { pending } => write!(f, "Waiting for {} to pass on this head.", list(pending, "and")),
             Self::ChecksFailed { failed } => write!(f, "Waiting for the author: {} failed on this head.", list(failed, "and")),
             Self::Threads { open } => write!(f, "Waiting for {} to be resolved by the author or the reviewers.", count(*open as usize, "open thread")),
+            Self::Behind { branch, why } => write!(
+                f,
+                "Waiting for the author to rebase it onto {0} or to merge {0} into it: {why}, and this one lacks its newest commit. Approvals stay where the plan stays the same.",
+                code(branch)
+            ),
             Self::Unread { what } => write!(f, "Waiting for the forge to tell what it does not tell now, on which this rests; it is asked again by itself: {}.", list(what, "and")),
             Self::Rules { unmet } => write!(f, "Waiting for the author: {}.", unmet.iter().map(rule).collect::<Vec<_>>().join("; ")),
             Self::Freeze { reason, until } => write!(f, "Waiting until {}: frozen by policy ({}).", code(until), code(reason)),

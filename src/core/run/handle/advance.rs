@@ -104,6 +104,7 @@ impl Pass<'_> {
             | Reason::ChecksPending(_)
             | Reason::ChecksFailed(_)
             | Reason::Threads(_)
+            | Reason::Behind { .. }
             | Reason::Unread(_)
             | Reason::Rules(_)
             | Reason::NotStarted

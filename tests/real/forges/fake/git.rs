@@ -1,6 +1,6 @@
 //! The bare repositories below a fake forge: made, pushed to, merged, and brought to what the requests show.
 
-use super::state::{How, Merged, Method, Project, Push, Request, State, Verdict, What};
+use super::state::{How, Linear, Merged, Method, Project, Push, Request, State, Verdict, What};
 use std::{
     fs,
     path::Path,
@@ -160,6 +160,12 @@ pub fn land(state: &mut State, path: &str, number: u64, by: &str, commit: &str) 
 /// The tree that merging would give, or nothing where it conflicts.
 pub fn merged_tree(project: &Project, request: &Request) -> Option<String> {
     asked(&project.dir, &["merge-tree", "--write-tree", &format!("refs/heads/{}", request.target), &request.head])
+}
+
+/// Whether it lacks the newest of its target, where that counts.
+pub fn is_outdated(project: &Project, request: &Request) -> bool {
+    let newest = format!("refs/heads/{}", request.target);
+    project.up_to_date != Linear::No && !command(&project.dir, "trueup").args(["merge-base", "--is-ancestor", &newest, &request.head]).status().is_ok_and(|done| done.success())
 }
 
 /// Merges as asked, by a commit of the forge's own.

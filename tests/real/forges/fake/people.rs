@@ -4,7 +4,7 @@ use super::{
     apps::App,
     door::{FakeForge, Wire},
     git,
-    state::{Account, How, Method, Project, Protection, Request, Role, State, Thread, Verdict, What},
+    state::{Account, How, Linear, Method, Project, Protection, Request, Role, State, Thread, Verdict, What},
 };
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -306,6 +306,7 @@ fn project(state: &mut State, path: &str, dir: PathBuf, roles: BTreeMap<String, 
         methods: BTreeSet::from([Method::Merge, Method::Squash]),
         pushes: Vec::new(),
         tidy: false,
+        up_to_date: Linear::No,
         hooks: Vec::new(),
         deployments: Vec::new(),
         pipelines_must_pass: None,

@@ -81,6 +81,8 @@ pub struct Project {
     pub pushes: Vec<Push>,
     /// Whether the source branch goes with the merge.
     pub tidy: bool,
+    /// Whether only what holds the newest of its target is merged.
+    pub up_to_date: Linear,
     pub hooks: Vec<Hook>,
     /// Oldest first.
     pub deployments: Vec<Deployment>,

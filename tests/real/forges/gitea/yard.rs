@@ -215,6 +215,13 @@ impl Hands for Yard {
         format!("{org}/{name}")
     }
 
+    fn only_newest(&self, by: &str) {
+        let rules = self.project.try_ask(by, "GET", "/branch_protections", None).1;
+        let known = rules.as_array().is_some_and(|rules| rules.iter().any(|rule| rule["rule_name"] == "main"));
+        let (method, path) = if known { ("PATCH", "/branch_protections/main") } else { ("POST", "/branch_protections") };
+        self.ask(by, method, path, json!({ "rule_name": "main", "enable_push": true, "block_on_outdated_branch": true }));
+    }
+
     fn status(&self, commit: &str, by: &str, context: &str, state: &str) {
         self.ask(by, "POST", &format!("/statuses/{commit}"), json!({ "context": context, "state": state, "description": "by hand" }));
     }

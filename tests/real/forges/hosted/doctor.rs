@@ -78,6 +78,18 @@ async fn by_which_method_is_merged_is_told_and_that_none_is_left() {
     }
 }
 
+async fn a_rule_that_takes_only_what_is_up_to_date_is_told_with_what_it_costs(wire: Wire) {
+    let office = Office::furnished(wire).await;
+    office.fake.state().project_mut(PATH).roles.insert("trueup".into(), Role::Admin);
+    office.fake.protect(PATH, "main", Protection::default());
+    assert!(!told(&office).await.iter().any(|line| line.contains("up to date")));
+    for how in [Linear::Told, Linear::Untold] {
+        office.fake.state().project_mut(PATH).up_to_date = how;
+        let told = told(&office).await;
+        assert!(has(&told, "warn", "up to date") && has(&told, "warn", "each merge"), "{told:#?}");
+    }
+}
+
 async fn a_token_that_may_not_write_or_that_nobody_knows_is_told(wire: Wire) {
     let office = Office::furnished(wire).await;
     office.fake.state().project_mut(PATH).roles.insert("trueup".into(), Role::Read);
@@ -91,5 +103,6 @@ async fn a_token_that_may_not_write_or_that_nobody_knows_is_told(wire: Wire) {
 super::on_both! {
     a_branch_that_the_server_alone_moves_is_well,
     a_branch_that_others_move_and_a_queue_that_lands_something_else_are_told,
+    a_rule_that_takes_only_what_is_up_to_date_is_told_with_what_it_costs,
     a_token_that_may_not_write_or_that_nobody_knows_is_told,
 }

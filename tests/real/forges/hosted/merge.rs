@@ -140,6 +140,21 @@ async fn a_branch_that_takes_no_merge_commits_is_merged_by_another_way_that_it_a
     assert_eq!(asked(&office.fake.calls()), [""; 0]);
 }
 
+async fn what_is_behind_is_told_where_the_forge_takes_only_what_is_not(wire: Wire) {
+    let office = Office::furnished(wire).await;
+    office.fake.state().project_mut(PATH).roles.insert("trueup".into(), Role::Admin);
+    office.fake.protect(PATH, "main", Protection::default());
+    office.fake.push(PATH, "root", "main", &[("new", "1\n")]);
+    assert_eq!(office.look().await.behind, None, "a merge commit takes it");
+    for how in [Linear::Told, Linear::Untold] {
+        office.fake.state().project_mut(PATH).up_to_date = how;
+        let why = office.look().await.behind.expect("it lacks the newest");
+        assert!(why.contains("up to date") || why.contains("semi-linear"), "{why}");
+    }
+    office.fake.force_push(PATH, "ada", "mr", &[("zone", "2\n")]);
+    assert_eq!(office.look().await.behind, None, "it was rebased");
+}
+
 /// What a forge says to a merge, and where that leads: `None` is on to planning, else whether it is asked again.
 async fn leads(wire: Wire, status: u16, transient: Option<bool>) {
     let office = Office::furnished(wire).await;
@@ -182,6 +197,7 @@ async fn a_token_that_was_revoked_before_the_merge_is_said_to_be(wire: Wire) {
 }
 
 super::on_both! {
+    what_is_behind_is_told_where_the_forge_takes_only_what_is_not,
     a_merge_is_pinned_and_read_back,
     a_merge_whose_answer_is_lost_is_found_and_not_made_again,
     the_repository_s_only_method_is_used,

@@ -1,7 +1,7 @@
 //! What people do in one repository of a fake forge: it happens in its state.
 
 use crate::forges::{
-    fake::{FakeForge, Role, Verdict},
+    fake::{FakeForge, Linear, Role, Verdict},
     world::{Hands, reaction},
 };
 use std::{
@@ -135,6 +135,10 @@ impl Hands for FakeYard {
     fn team(&self, name: &str, members: &[&str]) -> String {
         let owner = self.path.split('/').next().expect("a project has an owner");
         self.fake.team(&format!("{owner}/{name}"), members)
+    }
+
+    fn only_newest(&self, _: &str) {
+        self.fake.state().project_mut(&self.path).up_to_date = Linear::Told;
     }
 
     fn status(&self, commit: &str, by: &str, context: &str, state: &str) {

@@ -143,6 +143,10 @@ impl Hands for LocalYard {
         nobody("is in a team of a forge's")
     }
 
+    fn only_newest(&self, _: &str) {
+        nobody("has such a rule")
+    }
+
     fn status(&self, commit: &str, by: &str, context: &str, state: &str) {
         self.ask(by, "POST", &format!("/statuses/{commit}"), Some(json!({ "context": context, "state": state })));
     }

@@ -127,6 +127,7 @@ impl Play<'_> {
                 let head = hands.tip(&self.branch(on)).ok_or("the branch is gone")?;
                 hands.status(&head, who, context, state);
             }
+            Line::OnlyNewest { who } => hands.only_newest(who),
             Line::ByHand { name, address } => {
                 let zone = &self.scene.zone;
                 self.stage.dns.by_hand(zone, &format!("update delete {name}.{zone} A\nupdate add {name}.{zone} 300 A {address}"));

@@ -150,6 +150,9 @@ pub enum Line {
         context: String,
         state: String,
     },
+    OnlyNewest {
+        who: String,
+    },
     /// Somebody changes the name server past everybody.
     ByHand {
         name: String,
@@ -294,6 +297,7 @@ fn understood(words: &[&str]) -> Result<Line, String> {
             ["reopens", it] => Line::Reopens { who, on: on(it) },
             ["merges", it, "by", "hand"] => Line::MergesByHand { who, on: on(it) },
             ["makes", it, "depend", "on", first] => Line::Depends { who, on: on(it), first: (*first).into() },
+            ["lets", "main", "take", "only", "what", "is", "up", "to", "date"] => Line::OnlyNewest { who },
             ["labels", it, label] => Line::Labels { who, on: on(it), label: (*label).into(), set: true },
             ["takes", label, "off", it] => Line::Labels { who, on: on(it), label: (*label).into(), set: false },
             ["sets", context, "of", it, "to", state @ ("pending" | "success" | "failure")] => Line::Checks { who, on: on(it), context: (*context).into(), state: (*state).into() },

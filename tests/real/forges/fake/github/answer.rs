@@ -63,7 +63,9 @@ fn repository(state: &mut State, ask: &Ask<'_>, path: &str, rest: &[&str]) -> An
                 let contexts: Vec<Value> = rules.required_statuses.iter().map(|context| json!({ "context": context })).collect();
                 [json!({ "type": "update" }), json!({ "type": "required_status_checks", "parameters": { "required_status_checks": contexts } })]
             });
-            Answer::ok(protection.get(*branch).map_or_else(Vec::new, rules).into_iter().chain(rulesets).collect())
+            let strict = (state.project(path).up_to_date == Linear::Told)
+                .then(|| json!({ "type": "required_status_checks", "parameters": { "required_status_checks": [], "strict_required_status_checks_policy": true } }));
+            Answer::ok(protection.get(*branch).map_or_else(Vec::new, rules).into_iter().chain(rulesets).chain(strict).collect())
         }
         (_, ["check-runs", ..]) => runs::answer(state, ask, path, &rest[1..]),
         (_, ["deployments", ..]) => deploy::answer(state, ask, path, &rest[1..]),

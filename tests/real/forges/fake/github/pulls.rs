@@ -135,6 +135,9 @@ fn against(state: &State, ask: &Ask<'_>, path: &str, request: &Request) -> Optio
     if git::merged_tree(project, request).is_none() {
         return Some((405, "Pull Request is not mergeable".into()));
     }
+    if git::is_outdated(project, request) {
+        return Some((405, "Head branch is out of date with the base branch.".into()));
+    }
     let rules = project.protection.get(&request.target)?;
     if state.role(path, &ask.who) == Role::Admin && !rules.for_admins {
         return None;

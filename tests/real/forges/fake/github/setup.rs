@@ -103,7 +103,7 @@ fn protection(state: &State, path: &str, branch: &str) -> Answer {
     let Some(rules) = state.project(path).protection.get(branch) else { return Answer::refused(404, "Branch not protected") };
     let checks: Vec<Value> = rules.required_statuses.iter().map(|context| json!({ "context": context, "app_id": rules.bound.get(context) })).collect();
     let mut out = json!({
-        "required_status_checks": { "strict": false, "contexts": rules.required_statuses, "checks": checks }, "enforce_admins": { "enabled": rules.for_admins },
+        "required_status_checks": { "strict": state.project(path).up_to_date == Linear::Untold, "contexts": rules.required_statuses, "checks": checks }, "enforce_admins": { "enabled": rules.for_admins },
         "required_pull_request_reviews": { "dismiss_stale_reviews": rules.dismiss_stale, "required_approving_review_count": rules.required_approvals },
     });
     if rules.linear == Linear::Untold {

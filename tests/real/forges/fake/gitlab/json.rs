@@ -2,7 +2,7 @@
 
 use super::super::{
     git,
-    state::{Comment, Project, Request, Role, State, Status, Verdict, What},
+    state::{Comment, Linear, Project, Request, Role, State, Status, Verdict, What},
 };
 use serde_json::{Value, json};
 
@@ -18,7 +18,7 @@ pub fn user(state: &State, login: &str) -> Value {
 
 pub fn project(state: &State, project: &Project, who: &str) -> Value {
     let mut out = json!({
-        "id": project.id, "path_with_namespace": project.path, "default_branch": project.default_branch, "merge_method": "merge", "archived": false,
+        "id": project.id, "path_with_namespace": project.path, "default_branch": project.default_branch, "merge_method": if project.up_to_date == Linear::No { "merge" } else { "rebase_merge" }, "archived": false,
         "merge_trains_enabled": project.protection.values().any(|rules| rules.queue),
         "permissions": { "project_access": { "access_level": level(state.role(&project.path, who)) }, "group_access": null },
         "forked_from_project": project.fork_of.as_ref().map(|path| json!({ "id": state.project(path).id })),

@@ -211,7 +211,7 @@ fn merge(state: &mut State, ask: &Ask<'_>, path: &str, number: u64) -> Answer {
         |context: &String| project.statuses.get(&request.head).into_iter().flatten().rfind(|status| status.context == *context).is_some_and(|status| status.state == "success");
     let approved = request.reviews.iter().filter(|review| review.verdict == Verdict::Approved).count();
     let blocked = rules.is_some_and(|rules| !rules.required_statuses.iter().all(green) || approved < rules.required_approvals);
-    if !request.open() || request.draft || blocked {
+    if !request.open() || request.draft || blocked || git::is_outdated(project, &request) {
         return Answer::new(405, json!({ "message": "405 Method Not Allowed" }));
     }
     if ask.says("sha").is_some_and(|sha| sha != request.head) {
