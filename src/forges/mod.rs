@@ -8,3 +8,4 @@ pub mod gitlab;
 pub mod hooks;
 pub mod local;
 pub mod net;
+mod with;

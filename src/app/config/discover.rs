@@ -45,10 +45,10 @@ pub struct Discover {
     /// Users and `@groups` who may also push branches, open merge requests and ask for plans.
     #[serde(default)]
     pub writers: Vec<Str>,
-    /// Users and `@groups` who may also approve plans, pause, retry, abort and restore.
+    /// Users and `@groups` who may also approve plans, pause, retry, skip, abort, restore, take over and free what a change holds, and answer for overrides.
     #[serde(default)]
     pub approvers: Vec<Str>,
-    /// Users and `@groups` who may also free others' claims, halt, and approve where policy is missing.
+    /// Users and `@groups` who may also halt the whole server, and approve where policy is missing.
     #[serde(default)]
     pub admins: Vec<Str>,
     /// Statuses that must be green before a run starts.

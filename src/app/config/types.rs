@@ -208,10 +208,10 @@ pub struct Repository {
     /// Users and `@groups` who may push branches, open merge requests and ask for plans.
     #[serde(default)]
     pub writers: Vec<Str>,
-    /// Users, `@groups` and, on a network forge, its teams (`team:platform/sre`) who may also approve plans, pause, retry, abort and restore.
+    /// Users, `@groups` and, on a network forge, its teams (`team:platform/sre`) who may also approve plans, pause, retry, skip, abort, restore, take over and free what a change holds, and answer for overrides.
     #[serde(default)]
     pub approvers: Vec<Str>,
-    /// Users and `@groups` who may also free others' claims, halt, and approve where policy is missing.
+    /// Users and `@groups` who may also halt the whole server, and approve where policy is missing.
     #[serde(default)]
     pub admins: Vec<Str>,
     /// Statuses that must be green before a run starts, whatever the repository's own policy says.

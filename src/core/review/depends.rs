@@ -28,6 +28,12 @@ pub enum Depended {
 /// Lines looked at, and dependencies taken: a description is written by anyone, and each dependency is read from the forge.
 const MOST: usize = 20;
 
+/// What Markdown puts before and around a key.
+const AROUND: [char; 9] = ['-', '*', '+', '>', '_', '`', ' ', '\t', '•'];
+
+/// What Markdown puts around a word.
+const EMPHASIS: [char; 5] = ['*', '_', ' ', '\t', ';'];
+
 /// What a description names, each once, in its order: as it is written, and the merge request it means where it means one.
 ///
 /// `!7` is of the same repository, `dns!7` of another; a link is to a page `…/changes/REPO/7` or to a forge's `…/merge_requests/7` and `…/pull/7`.
@@ -35,13 +41,19 @@ pub fn depends_on(description: &str, own: &RepoId) -> Vec<(Str, Option<MrId>)> {
     let mut found: Vec<(Str, Option<MrId>)> = Vec::new();
     for line in description.lines() {
         let Some((key, rest)) = line.trim().split_once(':') else { continue };
-        if !key.trim().eq_ignore_ascii_case("depends-on") {
+        // In a list, quoted or bold it is meant alike: what is not understood must not be passed over.
+        if !key.trim_matches(AROUND).eq_ignore_ascii_case("depends-on") {
             continue;
         }
-        for said in rest.split([',', ' ', '\t']).map(str::trim).filter(|said| !said.is_empty()) {
-            if found.len() < MOST && !found.iter().any(|(known, _)| **known == *said) {
-                found.push((said.into(), meant(said, own)));
+        for said in rest.split([',', ' ', '\t']).map(|said| said.trim_matches(EMPHASIS)).filter(|said| !said.is_empty()) {
+            if found.iter().any(|(known, _)| **known == *said) {
+                continue;
             }
+            if found.len() == MOST {
+                found.push((format!("more than {MOST} others").into(), None));
+                return found;
+            }
+            found.push((said.into(), meant(said, own)));
         }
     }
     found
@@ -71,6 +83,19 @@ fn mr(repo: &str, number: &str) -> Option<MrId> {
 mod tests {
     use super::depends_on;
     use crate::core::model::RepoId;
+
+    #[test]
+    fn a_dependency_is_one_however_it_is_marked_and_too_many_are_not_passed_over() {
+        let own = RepoId::new("dns");
+        for text in ["- Depends-On: !7", "* depends-on: !7", "**Depends-On:** !7", "**Depends-On: !7**", "> Depends-On: !7", "  + `Depends-On`: !7", "- **Depends-On**: !7;"] {
+            let found = depends_on(text, &own);
+            assert_eq!(found.iter().map(|(said, meant)| (&**said, meant.as_ref().map(|mr| mr.number))).collect::<Vec<_>>(), [("!7", Some(7))], "{text}");
+        }
+        let many: String = (1..=30).map(|n| format!("Depends-On: !{n}\n")).collect();
+        let found = depends_on(&many, &own);
+        assert_eq!((found.len(), found.last().map(|(said, meant)| (said.to_string(), meant.is_none()))), (21, Some(("more than 20 others".to_owned(), true))));
+        assert_eq!(depends_on("It depends-on nothing: !7\nnot Depends-On: !8", &own), []);
+    }
 
     #[test]
     fn a_description_names_what_it_waits_for_in_the_ways_people_write_it() {

@@ -44,6 +44,8 @@ pub(super) struct Place {
     pub mirror: Arc<Mirror>,
     /// Its path, by which links name it.
     pub path: String,
+    /// Its page.
+    pub page: String,
     pub known: Mutex<Known>,
     /// What our comments say.
     pub written: Written,
@@ -77,6 +79,7 @@ impl Gitea {
                 branch: project.branch,
                 mirror,
                 path: project.path,
+                page: project.page,
                 known: Mutex::default(),
                 written: Written::default(),
                 labels: tokio::sync::Mutex::default(),

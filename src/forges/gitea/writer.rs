@@ -25,7 +25,7 @@ impl ForgeWriter for Gitea {
         Box::pin(async move {
             let place = self.place(&mr.repo)?;
             // Gates and people look at statuses first.
-            self.show_statuses(place, face).await?;
+            self.show_statuses(place, mr, face, last.comment).await?;
             if last.face.as_ref().map(|last| &last.labels) != Some(&face.labels) {
                 self.show_labels(place, mr, face).await?;
             }
@@ -84,16 +84,18 @@ impl ForgeWriter for Gitea {
 
 impl Gitea {
     /// Sets what differs from what stands there now; somebody else's word under a name of ours is replaced.
-    async fn show_statuses(&self, place: &Place, face: &Face) -> Result<(), NetError> {
+    async fn show_statuses(&self, place: &Place, mr: &MrId, face: &Face, comment: Option<CommentId>) -> Result<(), NetError> {
         let bot = self.bot().await?;
         let there = self.statuses(place, &face.head).await?;
+        let at = comment.map(|comment| format!("#issuecomment-{}", comment.0)).unwrap_or_default();
+        let link = format!("{}/pulls/{}{at}", place.page, mr.number);
         for Status { context, state, text } in &face.statuses {
             let stands =
                 |found: &&wire::Status| found.context == **context && found.status == word(*state) && found.description == *text && self.whose(found.creator.as_ref()) == *bot;
             if there.iter().any(|found| stands(&found)) {
                 continue;
             }
-            let body = json!({ "context": context, "state": word(*state), "description": text });
+            let body = json!({ "context": context, "state": word(*state), "description": text, "target_url": link });
             self.client.send(Weight::Status, Method::POST, &format!("{}/statuses/{}", place.api, face.head), Some(&body)).await?;
         }
         Ok(())

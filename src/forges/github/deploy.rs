@@ -61,7 +61,8 @@ impl GitHub {
         if last.first().is_some_and(|last| last.state == state) {
             return Ok(());
         }
-        let mut body = json!({ "state": state, "description": cut(&wanted.text) });
+        // What other changes roll out there goes on, whatever became of this.
+        let mut body = json!({ "state": state, "description": cut(&wanted.text), "auto_inactive": false });
         if let Some(url) = &wanted.url {
             body["environment_url"] = (**url).into();
             body["log_url"] = (**url).into();

@@ -10,7 +10,10 @@ use crate::{
         model::{CommitId, MrId, User},
         review::{Comment, CommentId, MrState, Right, Sighting, command},
     },
-    forges::net::{Fresh, NetError, Unread, dependencies, only_ours},
+    forges::{
+        net::{Fresh, NetError, Unread, dependencies, only_ours},
+        with::with_whom,
+    },
     ports::Stand,
 };
 use std::collections::BTreeMap;
@@ -60,7 +63,7 @@ impl GitHub {
         let author_trusted = author == bot || from_here && self.may_write(&mr.repo, &author).await?;
         Ok(Sighting {
             mr: mr.clone(),
-            state: self.state(place, &pull),
+            state: with_whom(place.mirror.git(), mr, self.state(place, &pull), &bot, &base, &head)?,
             draft: pull.draft,
             title: pull.title.clone(),
             checks,

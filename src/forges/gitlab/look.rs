@@ -9,7 +9,10 @@ use crate::{
         model::{CommitId, Fingerprint, MrId, Str, User},
         review::{Check, Comment, CommentId, MrState, Right, Sighting, Status as OwnStatus},
     },
-    forges::net::{Fresh, NetError, ProposalNote, Unread, dependencies, forged, only_ours},
+    forges::{
+        net::{Fresh, NetError, ProposalNote, Unread, dependencies, forged, only_ours},
+        with::with_whom,
+    },
     ports::{ForgeErrorKind, Stand},
 };
 use std::collections::{BTreeMap, BTreeSet};
@@ -71,7 +74,7 @@ impl GitLab {
         let from_here = request.source_project_id == Some(request.target_project_id);
         Ok(Sighting {
             mr: mr.clone(),
-            state: self.state(place, &request),
+            state: with_whom(place.mirror.git(), mr, self.state(place, &request), &bot, &base, &head)?,
             draft: request.draft,
             title: request.title.clone(),
             author_trusted: author == bot || from_here && self.right_of(&mr.repo, &author).await? >= Right::Write,

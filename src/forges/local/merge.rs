@@ -10,18 +10,16 @@ use super::{
 use crate::{
     core::{
         gate::MergeTicket,
-        model::{CommitId, MrId, RepoId, Time, TreeId, User},
+        model::{CommitId, MrId, Time, TreeId, User},
         review::MrState,
         run::MergeAnswer,
     },
+    forges::with::{CHANGE, SEARCHED},
     git::Standing,
     ports::{Merge, StateRepo},
     stores::Batch,
 };
 use std::sync::Arc;
-
-/// Commits of the target that are searched for one of ours: a change waits days, not this many merges.
-const SEARCHED: usize = 10_000;
 
 /// What goes into the merge commit.
 struct Wanted {
@@ -185,7 +183,7 @@ fn message(wanted: &Wanted) -> String {
 struct Trailer;
 
 impl Trailer {
-    const CHANGE: &'static str = "Trueup-Change";
+    const CHANGE: &'static str = CHANGE;
     const DIGEST: &'static str = "Trueup-Digest";
 }
 
@@ -235,28 +233,6 @@ fn search(place: &Place, mr: &MrId, tip: &CommitId, head: &CommitId, fits: impl 
                 return Ok(Some(CommitId::new(commit.id().to_string())));
             }
             at = commit.parent(0).ok();
-        }
-        Ok(None)
-    })?;
-    Ok(found)
-}
-
-/// The merge of another merge request, made by us, that brought `head` to the target: the first of its first parents that holds it.
-pub(super) fn brought_by_us(place: &Place, tip: &CommitId, head: &CommitId) -> Result<Option<(CommitId, MrId)>, LocalError> {
-    let (start, head) = (crate::git::oid(tip.as_str())?, crate::git::oid(head.as_str())?);
-    let found = place.git.with_repo(|repo| {
-        let wrong = |error: git2::Error| crate::ports::RepoError::Git { what: error.message().to_owned() };
-        let holds = |commit: git2::Oid| Ok(commit == head || repo.graph_descendant_of(commit, head).map_err(wrong)?);
-        let mut at = repo.find_commit(start).map_err(wrong)?;
-        for _ in 0..SEARCHED {
-            let Ok(before) = at.parent(0) else { return Ok(None) };
-            if !holds(before.id())? {
-                let message = String::from_utf8_lossy(at.message_bytes()).into_owned();
-                let named = message.lines().find_map(|line| line.strip_prefix(Trailer::CHANGE)?.strip_prefix(": ")?.rsplit_once('!'));
-                let whose = named.and_then(|(repo, number)| Some(MrId { repo: RepoId::new(repo), number: number.parse().ok()? }));
-                return Ok(whose.filter(|_| at.parent_count() == 2 && at.id() != head).map(|mr| (CommitId::new(at.id().to_string()), mr)));
-            }
-            at = before;
         }
         Ok(None)
     })?;

@@ -221,6 +221,6 @@ fn branches(place: &Place, mr: &MrId, row: &MrRow) -> Result<Branches, LocalErro
     let Standing { tip: base, held, behind: _, authors, ahead: _ } = place.standing(&row.target, &head)?.ok_or_else(gone)?;
     let fresh = held && row.state == MrState::Open;
     let merged = if fresh { super::merge::made_by_us(place, mr, &base, &head)? } else { None };
-    let brought = if fresh && merged.is_none() { super::merge::brought_by_us(place, &base, &head)? } else { None };
+    let brought = if fresh && merged.is_none() { crate::forges::with::brought_by_us(&place.git, &base, &head)? } else { None };
     Ok(Branches { head, base, authors, held, merged, brought })
 }

@@ -145,24 +145,43 @@ fn the_workflow_of_gitea_asks_with_its_own_token() {
     assert!(json["observed"].as_bool() == Some(true) && markdown.contains("192.0.2.98"), "{json:#}");
 }
 
-#[test]
-fn the_job_of_gitlab_asks_the_server() {
-    let works = Works::start(Wire::GitLab);
-    let (number, head) = works.town.propose("move-www", "192.0.2.99");
-    let job = works.job(number, &head, "move-www").in_runner();
-    checked_out(&works, &job, "move-www");
+/// Runs the job of GitLab as its runner does.
+fn run_gitlab(job: Job) -> (Ran, Job) {
     let (binary, hash) = binary();
     let of = example(GITLAB);
     let preview = of.get("trueup preview").expect("the job");
-    assert!(preview.nearest_to(&["id_tokens", "TRUEUP_TOKEN", "aud"]).as_str().is_some(), "the token is for the server");
-    let server = preview.nearest_to(&["variables", "TRUEUP_SERVER"]).as_str().expect("a server");
-    assert_eq!(Some(server), preview.nearest_to(&["id_tokens", "TRUEUP_TOKEN", "aud"]).as_str(), "the token is made for the server that is asked");
     let folder = job.path("work").display().to_string();
     let job = job.with("TRUEUP_BINARY", &binary).with("TRUEUP_SHA256", &hash).with("CI_PROJECT_DIR", &folder);
     let lines: Vec<&str> = ["before_script", "script"].into_iter().flat_map(|part| preview.get(part).and_then(Node::as_list).expect("lines")).filter_map(Node::as_str).collect();
     // GitLab runs all of them in one shell that ends at the first error.
     let ran = job.run_in("work", Path::new("bash"), &["-eo", "pipefail", "-c", &lines.join("\n")]);
+    (ran, job)
+}
+
+#[test]
+fn the_job_of_gitlab_asks_the_server_and_compares_offline_for_forks() {
+    let works = Works::start(Wire::GitLab);
+    let (number, head) = works.town.propose("move-www", "192.0.2.99");
+    let job = works.job(number, &head, "move-www").in_runner();
+    checked_out(&works, &job, "move-www");
+    let of = example(GITLAB);
+    let preview = of.get("trueup preview").expect("the job");
+    assert!(preview.nearest_to(&["id_tokens", "TRUEUP_TOKEN", "aud"]).as_str().is_some(), "the token is for the server");
+    let server = preview.nearest_to(&["variables", "TRUEUP_SERVER"]).as_str().expect("a server");
+    assert_eq!(Some(server), preview.nearest_to(&["id_tokens", "TRUEUP_TOKEN", "aud"]).as_str(), "the token is made for the server that is asked");
+    let (ran, job) = run_gitlab(job);
     assert_eq!(ran.code, 0, "{ran:?}\n{}", works.town.log());
     let (json, markdown) = told(&job);
     assert!(json["observed"].as_bool() == Some(true) && markdown.contains("192.0.2.99"), "{json:#}");
+    // The fork's own `main` is nobody's base.
+    let fork = works.job(number, &head, "move-www").in_runner().with("TRUEUP_TOKEN", "of-the-fork");
+    checked_out(&works, &fork, "move-www");
+    let project = format!("{}/platform/dns.git", works.town.fake.url.replace("http://", "http://trueup:trueup-token@"));
+    let fork = fork.with("CI_MERGE_REQUEST_SOURCE_PROJECT_ID", "77").with("CI_MERGE_REQUEST_PROJECT_ID", "7").with("CI_MERGE_REQUEST_PROJECT_URL", &project);
+    let gone = fork.run_in("work", Path::new("git"), &["remote", "set-url", "origin", "http://127.0.0.1:9/fork.git"]);
+    assert_eq!(gone.code, 0, "{gone:?}");
+    let (ran, fork) = run_gitlab(fork);
+    assert_eq!(ran.code, 0, "{ran:?}");
+    let (json, markdown) = told(&fork);
+    assert!(json["observed"].as_bool() == Some(false) && markdown.contains("192.0.2.99"), "{json:#}");
 }

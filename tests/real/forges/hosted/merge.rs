@@ -155,6 +155,21 @@ async fn what_is_behind_is_told_where_the_forge_takes_only_what_is_not(wire: Wir
     assert_eq!(office.look().await.behind, None, "it was rebased");
 }
 
+async fn what_came_with_the_merge_of_another_says_whose(wire: Wire) {
+    let office = Office::furnished(wire).await;
+    let low = office.head();
+    office.fake.branch(PATH, "high", low.as_str());
+    office.fake.push(PATH, "ada", "high", &[("other", "1\n")]);
+    let number = office.fake.open(PATH, "ada", "high", "More");
+    let high = office.hub.look(&office.mr(number), None).await.unwrap();
+    let MergeAnswer::Merged { commit, .. } = office.hub.merge(office.ticket_of(&high)).await.unwrap() else { panic!("it was merged") };
+    let with = Some(office.mr(number));
+    assert_eq!(office.look().await.state, MrState::Merged { commit: commit.clone(), by: User::new("trueup"), with });
+    // Its own is its own.
+    let state = office.hub.look(&office.mr(number), None).await.unwrap().state;
+    assert_eq!(state, MrState::Merged { commit, by: User::new("trueup"), with: None });
+}
+
 /// What a forge says to a merge, and where that leads: `None` is on to planning, else whether it is asked again.
 async fn leads(wire: Wire, status: u16, transient: Option<bool>) {
     let office = Office::furnished(wire).await;
@@ -197,6 +212,7 @@ async fn a_token_that_was_revoked_before_the_merge_is_said_to_be(wire: Wire) {
 }
 
 super::on_both! {
+    what_came_with_the_merge_of_another_says_whose,
     what_is_behind_is_told_where_the_forge_takes_only_what_is_not,
     a_merge_is_pinned_and_read_back,
     a_merge_whose_answer_is_lost_is_found_and_not_made_again,

@@ -107,9 +107,14 @@ impl Office {
         }
     }
 
+    /// The ticket that the merge gate gives for what was seen.
+    pub fn ticket_of(&self, seen: &Sighting) -> MergeTicket {
+        ticket(seen, &self.folder.path().join("mirror.git"))
+    }
+
     /// The ticket that the merge gate gives for what the forge shows now.
     pub async fn ticket(&self) -> MergeTicket {
-        ticket(&self.look().await, &self.folder.path().join("mirror.git"))
+        self.ticket_of(&self.look().await)
     }
 }
 

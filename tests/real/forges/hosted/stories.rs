@@ -125,6 +125,17 @@ fn a_forge_that_is_down_delays_the_merge_and_stops_no_run(wire: Wire) {
     assert!(town.main_holds("192.0.2.79"));
 }
 
+fn an_approver_by_name_is_heard_while_the_forge_cannot_say_who_is_an_admin(wire: Wire) {
+    let town = Town::edited(wire, |text| text.replace("admins: [root]", "admins: [root, \"team:platform/leads\"]"));
+    let (number, _) = town.propose("move-www", "192.0.2.92");
+    town.until_phase(number, "awaiting_approval");
+    town.fake.fail(Fault::status(503));
+    let number = number.to_string();
+    town.trueup("ben", &["mr", "pause", &number, "--repo", "dns"]);
+    assert!(!town.tries("cleo", &["mr", "pause", &number, "--repo", "dns"]), "whom a team alone could let");
+    town.trueup("ben", &["mr", "resume", &number, "--repo", "dns"]);
+}
+
 fn a_token_revoked_in_between_is_told_and_a_new_one_goes_on(wire: Wire) {
     let town = Town::start(wire);
     let (number, _) = town.propose("move-www", "192.0.2.80");
@@ -224,6 +235,7 @@ fn who_pushed_cannot_be_told_and_nothing_starts_until_it_is(wire: Wire) {
 told_on_both! {
     a_request_merges_when_the_name_server_holds_it,
     nothing_is_said_or_done_twice_when_every_first_answer_is_lost,
+    an_approver_by_name_is_heard_while_the_forge_cannot_say_who_is_an_admin,
     a_forge_that_is_down_delays_the_merge_and_stops_no_run,
     a_token_revoked_in_between_is_told_and_a_new_one_goes_on,
     a_protected_branch_takes_the_merge_once_converged_is_green,

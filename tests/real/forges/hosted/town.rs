@@ -60,6 +60,11 @@ impl Town {
         Self::with_account(wire, "", "", false, |text| text.replace("    grants:\n      - target: inside\n        units", branches))
     }
 
+    /// With another `server.yaml`.
+    pub fn edited(wire: Wire, edit: impl Fn(String) -> String) -> Self {
+        Self::with_account(wire, "", "", false, edit)
+    }
+
     /// On GitHub as an app `trueup`, which `platform` installed.
     pub fn as_app(policy: &str) -> Self {
         Self::with_account(Wire::GitHub, policy, "", true, |text| text)

@@ -98,7 +98,9 @@ async fn a_run_is_one_deployment_of_its_head_to_each_target(wire: Wire) {
     let shown = office.restarted().show(&mr, &rolling, &Shown::default()).await.unwrap();
     let at = |environment: &str, sha: &str, states: &[&str]| (environment.to_owned(), sha.to_owned(), states.iter().map(|name| (*name).to_owned()).collect::<Vec<_>>());
     assert_eq!(told(), [at("inside", &first, &[going]), at("outside", &first, &[going])], "what was lost on the way is found again");
-    office.fake.calls();
+    let calls = office.fake.calls();
+    let mut said = calls.iter().filter(|call| call.method == "POST" && call.path.contains("/deployments/") && call.path.ends_with("/statuses"));
+    assert!(said.all(|call| call.body["auto_inactive"] == false), "what others roll out there goes on");
     office.hub.show(&mr, &rolling, &shown).await.unwrap();
     assert!(office.fake.calls().iter().all(|call| !call.path.contains("/deployments")), "what is shown is not asked for");
     office.hub.show(&mr, &face(&["inside", "outside"], DeploymentState::Failure), &shown).await.unwrap();
