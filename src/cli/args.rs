@@ -131,3 +131,42 @@ fn talk(command: impl Future<Output = anyhow::Result<Exit>>) -> anyhow::Result<E
 pub fn runtime() -> std::io::Result<tokio::runtime::Runtime> {
     tokio::runtime::Builder::new_multi_thread().enable_all().build()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::Cli;
+    use clap::{Command, CommandFactory as _};
+
+    /// Says each paragraph of `command`'s help and of its commands' that is broken into lines by hand: terminals break it again, and ragged.
+    fn broken(command: &Command, found: &mut Vec<String>) {
+        let help = command.get_after_help().map(ToString::to_string).unwrap_or_default();
+        for (line, next) in help.lines().zip(help.lines().skip(1)) {
+            let flows = |text: &str| !text.is_empty() && !text.starts_with(' ');
+            if flows(line) && flows(next) && !line.ends_with(':') {
+                found.push(format!("{}: {line} | {next}", command.get_name()));
+            }
+        }
+        command.get_subcommands().for_each(|command| broken(command, found));
+    }
+
+    #[test]
+    fn every_paragraph_of_help_is_one_line_that_the_terminal_breaks() {
+        let mut found = Vec::new();
+        broken(&Cli::command(), &mut found);
+        assert!(found.is_empty(), "{found:#?}");
+    }
+
+    #[test]
+    fn every_command_that_people_type_teaches_by_an_example() {
+        fn silent(command: &Command, found: &mut Vec<String>) {
+            let taught = command.get_after_help().is_some_and(|help| help.to_string().starts_with("Example"));
+            if !taught && !command.has_subcommands() {
+                found.push(command.get_name().to_owned());
+            }
+            command.get_subcommands().for_each(|command| silent(command, found));
+        }
+        let mut found = Vec::new();
+        silent(&Cli::command(), &mut found);
+        assert!(found.is_empty(), "without an example: {found:?}");
+    }
+}

@@ -13,8 +13,8 @@ use std::path::PathBuf;
   trueup doctor --config server.yaml
   trueup doctor --config server.yaml --repo . --name dns --json | jq '.checks[] | select(.found != \"ok\")'
 
-One line a check: ok, warn or fail, what was seen, and what to do next. Of a name server it asks questions, begins transfers and
-lets go of them, and sends an update of nothing under a condition that does not hold; rules for single names (BIND: update-policy)
+One line a check: ok, warn or fail, what was seen, and what to do next. Of a name server it asks questions, begins transfers and \
+lets go of them, and sends an update of nothing under a condition that does not hold; rules for single names (BIND: update-policy) \
 cannot be seen without writing. Of a config center it asks who we are and what our rights are, and reads.
 
 JSON: version (1), ok, checks: about, found (ok, warn, fail), said, next (text or null).

@@ -28,7 +28,7 @@ use std::{io::IsTerminal as _, path::PathBuf, pin::Pin, sync::Arc, time::Duratio
   trueup drift --repo dns -o json | jq .drift
   trueup drift --config server.yaml --checkout . --base main
 
-With --config nothing but the checkout and the targets is asked: what open changes have written and what is overridden is not known
+With --config nothing but the checkout and the targets is asked: what open changes have written and what is overridden is not known \
 then, and shows as drift. What is live and nobody ever asked for is no drift.
 
 Exit codes:

@@ -23,8 +23,8 @@ pub enum ForgeCommand {
   trueup forge setup work --config server.yaml --dry-run
   trueup forge setup work dns --config server.yaml
 
-It makes what `trueup doctor` looks at: the webhook that leads to this server (`url` and `webhook_secret` in server.yaml), with TLS verified and the
-events that are understood; a governed branch that only the server's account moves, once `trueup/converged` is green; and the labels. What people
+It makes what `trueup doctor` looks at: the webhook that leads to this server (`url` and `webhook_secret` in server.yaml), with TLS verified and the \
+events that are understood; a governed branch that only the server's account moves, once `trueup/converged` is green; and the labels. What people \
 set beside that stays. Run again it changes nothing. What the account or the forge's plan does not allow is said with what a person must do.
 
 Forges do not tell a webhook's secret: after it was changed in server.yaml, --new-secret sets it again.

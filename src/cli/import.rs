@@ -37,7 +37,7 @@ enum What {
   trueup import dns --config server.yaml --target inside --zone example.com. --out zones
   trueup import dns --config server.yaml --target inside --zone example.com. --format zonefile --out zones
 
-Then map the folder in trueup.yaml; `trueup plan` of it has nothing to write. Records that trueup never governs (SOA, DNSSEC) are left out, and so
+Then map the folder in trueup.yaml; `trueup plan` of it has nothing to write. Records that trueup never governs (SOA, DNSSEC) are left out, and so \
 are sensitive ones, which are listed: what the server's grants, `policy.sensitive` of the trueup.yaml above --out, or --sensitive say is so.")]
 struct DnsArgs {
     /// The server configuration that names the target.
@@ -71,8 +71,8 @@ struct DnsArgs {
   trueup import config --config server.yaml --target app-etcd --prefix /app/ --out config
   trueup import config --config server.yaml --target app-consul --prefix app/ --except 'app/locks/*' --out config
 
-Then map the folder in trueup.yaml as it prints; `trueup plan` of it has nothing to write. Keys that are no path of a file, or a key and a
-folder at once, are refused all together with what to do; nothing is written then. Sensitive values (the server's grants, `policy.sensitive` of
+Then map the folder in trueup.yaml as it prints; `trueup plan` of it has nothing to write. Keys that are no path of a file, or a key and a \
+folder at once, are refused all together with what to do; nothing is written then. Sensitive values (the server's grants, `policy.sensitive` of \
 the trueup.yaml above --out, or --sensitive say which) are never written: their files hold a reference to fill in, and are listed.")]
 struct ConfigArgs {
     /// The server configuration that names the target.

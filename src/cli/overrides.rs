@@ -9,12 +9,12 @@ use serde_json::{Value, json};
 
 #[derive(Subcommand)]
 #[command(after_help = "Examples:
-  trueup override claim inside/rrset/example.com./www/A --until 2d --reason 'the shop is moved by hand tonight'
+  trueup override claim inside/rrset/example.com./www/A --until 2d --reason 'moved by hand tonight'
   trueup override list
   trueup override end inside/rrset/example.com./www/A
 
-An override covers exactly what is live when it is claimed. It is no drift then, every plan that touches the resource names it, and the next
-change of the resource may write over just that, which ends it. It ends at its time, too; a day before, or when a quarter of its time is left,
+An override covers exactly what is live when it is claimed. It is no drift then, every plan that touches the resource names it, and the next \
+change of the resource may write over just that, which ends it. It ends at its time, too; a day before, or when a quarter of its time is left, \
 that is announced.")]
 pub enum OverrideCommand {
     /// Answer for what is live of a resource.

@@ -10,7 +10,7 @@ use tokio::signal::unix::{SignalKind, signal};
 #[command(after_help = "Example:
   trueup serve --config server.yaml
 
-server.yaml names people, repositories and live systems; docs/configuration.md explains every key, and the smallest one is in
+server.yaml names people, repositories and live systems; docs/configuration.md explains every key, and the smallest one is in \
 README.md. Pages, API and git are all at the address that is printed.
 
 A store that `trueup store migrate` has moved is refused, so that nothing goes on from what is of the past by now. --reopen takes that back, for good:

@@ -18,9 +18,9 @@ pub enum StoreCommand {
 #[command(after_help = "Example:
   trueup store examine --config server.yaml
 
-What grants or the branch's `policy.sensitive` call sensitive is recorded as a keyed hash, and sealed for the way back. What was planned before it was
-called so, or by a version that hid nothing, stands in the journals as it was. A journal is a chain that proves what was done, so it
-is not rewritten: readers are shown none of these values, and whoever can read the store's files or its backups could.
+What grants or the branch's `policy.sensitive` call sensitive is recorded as a keyed hash, and sealed for the way back. What was planned before it was \
+called so, or by a version that hid nothing, stands in the journals as it was. A journal is a chain that proves what was done, so it \
+is not rewritten: readers are shown none of these values, and whoever can read the store's files or its backups could. \
 Rotate what is named here, and keep both from others as you keep the systems themselves.
 
 JSON: plain: a list of change and resources.
@@ -40,8 +40,8 @@ pub struct ExamineArgs {
 #[command(after_help = "Example:
   trueup store migrate --from server.yaml --to server-etcd.yaml
 
-Stop every server first: a store in use is refused, and a server that starts meanwhile is. The old store keeps what it
-holds and is refused to servers from then on (`trueup serve --reopen` takes that back). Interrupted, it goes on where it was when it is started again; until it ended well no server takes the new store. A new
+Stop every server first: a store in use is refused, and a server that starts meanwhile is. The old store keeps what it \
+holds and is refused to servers from then on (`trueup serve --reopen` takes that back). Interrupted, it goes on where it was when it is started again; until it ended well no server takes the new store. A new \
 store that holds anything else is refused. At the end every journal is read in both, its chain verified, and counted.
 
 The local forge's repositories are folders beside the store and stay where they are: both configurations name the same.

@@ -87,7 +87,7 @@ pub enum Mode {
 /// Why git could not answer.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum RepoError {
-    #[error("`{rev}` names no commit; fetch it or check the spelling")]
+    #[error("`{rev}` names no commit; {}", if rev == "HEAD" { "nothing is committed on the branch yet: commit first" } else { "fetch it or check the spelling" })]
     NoSuchRev { rev: String },
     #[error("{path} is {len} bytes; at most {limit} are read")]
     TooLarge { path: String, len: u64, limit: u64 },

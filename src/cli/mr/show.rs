@@ -17,7 +17,7 @@ use serde_json::Value;
   trueup mr show 7 --watch          its steps live, until it is merged, restored or closed
   trueup mr show 7 --json | jq '.phase, .digest, .steps[].state'
 
-The JSON is version 1: phase, waits_for, reasons, digest, plan, steps, approvals, statuses, comments and more; fields may be
+The JSON is version 1: phase, waits_for, reasons, digest, plan, steps, approvals, statuses, comments and more; fields may be \
 added, none changes its meaning within a version.")]
 pub struct ShowArgs {
     #[command(flatten)]

@@ -20,10 +20,10 @@ use serde_json::{Value, json};
   trueup mr wait 7 --for awaiting_approval,empty,refused
   trueup mr wait 7 --for refused --head \"$(git rev-parse HEAD)\"
 
-Phases: planning, awaiting_approval, queued, rolling, verifying, merging, merged; empty (nothing to do, merges
+Phases: planning, awaiting_approval, queued, rolling, verifying, merging, merged; empty (nothing to do, merges \
 when approved), refused, conflicted, paused, failed, restoring, restored, closed.
 
-The steps and what it waits for go to standard error: live on a terminal, elsewhere a line for each news. The end goes to
+The steps and what it waits for go to standard error: live on a terminal, elsewhere a line for each news. The end goes to \
 standard output.
 
 Exit codes:

@@ -25,8 +25,8 @@ use std::{fs, io::Write as _, path::PathBuf};
   trueup preview --offline --format markdown --output preview.md
   trueup preview --or-offline
 
-Who asks: the job itself. On GitHub Actions its OIDC token is fetched (`permissions: id-token: write`); on GitLab name a token of
-`id_tokens:` TRUEUP_TOKEN; elsewhere TRUEUP_TOKEN or --token-file holds a token that the server's configuration has under `ci.tokens`.
+Who asks: the job itself. On GitHub Actions its OIDC token is fetched (`permissions: id-token: write`); on GitLab name a token of \
+`id_tokens:` TRUEUP_TOKEN; elsewhere TRUEUP_TOKEN or --token-file holds a token that the server's configuration has under `ci.tokens`. \
 A token is never an argument. Which merge request and head is asked about is read from the job's variables, or from --number and --head.
 
 --offline asks nobody: base is compared with what merging gives, and what is live is not looked at.

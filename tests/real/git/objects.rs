@@ -93,6 +93,8 @@ fn a_blob_over_the_limit_is_refused_before_it_is_read() {
 #[test]
 fn revisions_are_branches_tags_and_ids_and_anything_else_is_said() {
     let scratch = Scratch::new();
+    let error = scratch.open().commit("HEAD").unwrap_err();
+    assert_eq!(error.to_string(), "`HEAD` names no commit; nothing is committed on the branch yet: commit first");
     let commit = scratch.commit("main", None, &[Put::File("a", "1")]);
     let repo = scratch.open();
     for rev in ["main", "refs/heads/main", "HEAD", commit.as_str(), &commit.as_str()[..9]] {
