@@ -53,6 +53,10 @@ impl ForgeReader for Forges {
         self.of(repo).right(repo, who)
     }
 
+    fn right_known(&self, repo: &RepoId, who: &User) -> Right {
+        self.of(repo).right_known(repo, who)
+    }
+
     fn branches<'a>(&'a self, repo: &'a RepoId) -> Fut<'a, Result<Option<Vec<Str>>, ForgeError>> {
         self.of(repo).branches(repo)
     }

@@ -219,12 +219,7 @@ impl Service {
             let ask = OverrideAsk { by: by.clone(), resource, until, reason, at: self.world.clock.now() };
             return Ok(Answer::Overridden { text: self.override_claim(by, &mr.repo, ask, Some(mr.clone())).await? });
         }
-        // What the server's own lists give is known while the forge is away, though a team of it might give more.
-        let listed = self.world.people.right(&mr.repo, by);
-        let right = match self.right(by, &mr.repo).await {
-            Err(error) if error.kind == ServiceErrorKind::Unavailable && listed >= command.needs() => listed,
-            told => told?,
-        };
+        let right = self.right_for(by, &mr.repo, command.needs(), command.stops()).await?;
         let plan = if command.is_of_a_plan() { self.desk.view(mr).await.and_then(|view| view.digest) } else { None };
         let asker = self.world.store.shared().then(|| self.desk.asker());
         let order = Order { mr: mr.clone(), by: by.clone(), right, command, plan, asker };
@@ -368,7 +363,7 @@ impl Service {
         let (mut admin, mut unknown) = (false, None);
         for repo in self.world.repositories.keys() {
             // A forge that is away keeps nobody from halting whom another repository knows.
-            match self.right(by, repo).await {
+            match self.right_for(by, repo, Right::Admin, on).await {
                 Ok(right) if right >= Right::Admin => {
                     admin = true;
                     break;
@@ -467,8 +462,17 @@ impl Service {
         self.world.forge.right(repo, who).await.map_err(|error| ServiceError::new(ServiceErrorKind::Unavailable, error.to_string()))
     }
 
+    /// The same for somebody who needs so much. While the forge cannot be asked the configuration's names count, and to read or to stop something its teams as last told.
+    pub async fn right_for(&self, who: &User, repo: &RepoId, least: Right, stops: bool) -> Result<Right, ServiceError> {
+        let known = self.right(who, repo).await;
+        let Some(unknown) = known.as_ref().err().filter(|error| error.kind == ServiceErrorKind::Unavailable) else { return known };
+        let right = if stops || least <= Right::Read { self.world.forge.right_known(repo, who) } else { self.world.people.right(repo, who) };
+        tracing::warn!(%repo, %who, "the forge could not be asked what they may do, what was known before counts: {}", unknown.what);
+        if right < least { known } else { Ok(right) }
+    }
+
     async fn needs(&self, who: &User, repo: &RepoId, least: Right, what: &str) -> Result<(), ServiceError> {
-        if self.right(who, repo).await? >= least {
+        if self.right_for(who, repo, least, false).await? >= least {
             return Ok(());
         }
         Err(ServiceError::new(ServiceErrorKind::Denied, format!("{who} may not {what} in {repo}; ask an admin of the repository")))

@@ -88,7 +88,10 @@ pub fn survey(repo: &Repository, targets: &Targets, (base, head): (&CommitId, &C
         let advice = "add one that maps your folders to targets; `trueup schema` describes it";
         return Err(refuse(vec![Refusal::new(RefusalKind::Unknown, format!("there is no {FILE} at the root of the repository")).at(Place::file(FILE)).advice(advice)]));
     }
-    let moved = after.iter().flat_map(|root| &root.moved).map(|moved| (moved.to.clone(), moved.from.clone())).collect();
+    // What base says of moves happened with the merge that brought it: it goes on standing there and moves nothing again.
+    let told_before: &[trueup_yaml::Moved] = before.as_ref().map_or(&[], |root| &root.moved);
+    let moves = after.iter().flat_map(|root| &root.moved).filter(|moved| !told_before.contains(moved));
+    let moved = moves.map(|moved| (moved.to.clone(), moved.from.clone())).collect();
     let given_up: Vec<Str> = after.iter().flat_map(|root| root.release.clone()).collect();
     let given_up = Patterns::new("release", &given_up).map_err(|fault| refuse(vec![fault]))?;
     let orders = after.as_ref().map(trueup_yaml::Repository::orders).unwrap_or_default();

@@ -4,7 +4,7 @@ use super::{Exit, args::runtime, load::load, term};
 use crate::{
     app::{config::Server, safe::Cover, wiring},
     core::{
-        model::{Desired, Grant, Kind as _, Place, Policy, Reading, ResourceId, SecretRef, Str, Unit, Value, Wanted},
+        model::{Desired, Kind as _, Place, Policy, Reading, ResourceId, SecretRef, Str, Unit, Value, Wanted},
         plan::Patterns,
     },
     formats::{
@@ -198,8 +198,7 @@ fn cover(server: &Server, out: &Path, more: &[Str]) -> anyhow::Result<Cover> {
     }
     policy.sensitive.extend(more.iter().cloned());
     Patterns::new("--sensitive", &policy.sensitive).map_err(|fault| anyhow::anyhow!("{fault}"))?;
-    let grants: Vec<Grant> = server.repositories.iter().flat_map(|repository| repository.grants.iter().cloned()).collect();
-    Ok(Cover::new(&policy, &grants))
+    Ok(Cover::new(&policy, &server.sensitive()))
 }
 
 /// Writes all files, or none where one is there already.

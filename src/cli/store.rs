@@ -23,9 +23,11 @@ called so, or by a version that hid nothing, stands in the journals as it was. A
 is not rewritten: readers are shown none of these values, and whoever can read the store's files or its backups could. \
 Rotate what is named here, and keep both from others as you keep the systems themselves.
 
-JSON: plain: a list of change and resources.
+Plans are examined. A sentence that quoted a value before it was called sensitive (a refusal for drift, a comment) is not found: where a value was changed by hand, rotate it.
 
-Exit codes: 0 none is kept plain, 2 some are, 1 an error.")]
+JSON: plain: a list of change and resources; unknown: changes of repositories that the configuration does not name and no forge lists.
+
+Exit codes: 0 none is kept plain, 2 some are, 1 an error, or changes that could not be examined.")]
 pub struct ExamineArgs {
     /// The server's configuration.
     #[arg(long, env = "TRUEUP_CONFIG", value_name = "FILE")]
@@ -70,19 +72,26 @@ pub fn run(command: &StoreCommand) -> anyhow::Result<Exit> {
 
 fn examine(args: &ExamineArgs) -> anyhow::Result<Exit> {
     let server = load(&args.config)?;
-    let found = runtime()?.block_on(wiring::store::plain(&server))?;
+    let wiring::store::Examined { plain: found, unknown } = runtime()?.block_on(wiring::store::audit(server))?;
+    for change in &unknown {
+        eprintln!("{change} was not examined: the configuration has no repository {}, so what is sensitive of it is not known", change.repo);
+    }
     if args.json {
         let rows: Vec<serde_json::Value> = found.iter().map(|(change, resources)| serde_json::json!({ "change": change.to_string(), "resources": resources })).collect();
-        println!("{:#}", serde_json::json!({ "plain": rows }));
+        println!("{:#}", serde_json::json!({ "plain": rows, "unknown": unknown }));
     } else if found.is_empty() {
-        println!("no journal keeps plain what is sensitive");
+        println!("no plan in a journal keeps plain what is sensitive");
     } else {
         for (change, resources) in &found {
             resources.iter().for_each(|id| println!("{change}: {id}"));
         }
         println!("\nthe journals of {} changes keep these values as they were; rotate them, and keep the store and its backups from others", found.len());
     }
-    Ok(if found.is_empty() { Exit::Ok } else { Exit::Changes })
+    Ok(match (unknown.is_empty(), found.is_empty()) {
+        (false, _) => Exit::Error,
+        (true, true) => Exit::Ok,
+        (true, false) => Exit::Changes,
+    })
 }
 
 fn migrate(args: &MigrateArgs) -> anyhow::Result<Exit> {

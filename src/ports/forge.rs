@@ -32,6 +32,9 @@ pub trait ForgeReader: Send + Sync {
     /// What a person may do there.
     fn right<'a>(&'a self, repo: &'a RepoId, who: &'a User) -> Fut<'a, Result<Right, ForgeError>>;
 
+    /// What a person may do there as far as that is known without asking: by the configuration, and by what teams were last told, for a day.
+    fn right_known(&self, repo: &RepoId, who: &User) -> Right;
+
     /// The branches of which one governs, as the forge has them now, and here in the repository as well; `None`: as the repository here has them.
     fn branches<'a>(&'a self, _repo: &'a RepoId) -> Fut<'a, Result<Option<Vec<Str>>, ForgeError>> {
         Box::pin(async { Ok(None) })

@@ -281,7 +281,8 @@ fn rows(cards: Vec<Card>) -> Json<Value> {
 async fn repos(State(app): State<App>, Person(by): Person) -> Result<Json<Value>, Fault> {
     let mut rows = Vec::new();
     for (name, repository) in &app.service.world().repositories {
-        let right = app.service.right(&by, name).await?;
+        // A forge that is away hides its own repositories from whom nobody else knows, and no others.
+        let Ok(right) = app.service.right_for(&by, name, Right::Read, false).await else { continue };
         if right >= Right::Read {
             rows.push(json!({ "name": name, "branch": repository.governed.said(), "right": right }));
         }
@@ -389,7 +390,7 @@ async fn comment(State(app): State<App>, Person(by): Person, At(mr): At, Body(ne
 
 /// Says one command, after the checks whose answer a program wants at once; the change judges again.
 async fn tell(app: &App, by: &User, mr: &MrId, command: Command) -> Result<Response, Fault> {
-    let right = app.service.right(by, &mr.repo).await?;
+    let right = app.service.right_for(by, &mr.repo, command.needs(), command.stops()).await?;
     if right < command.needs() {
         let verb = command.verb();
         return Err(Fault::new(StatusCode::FORBIDDEN, format!("{by} may not {verb} in {}", mr.repo), "ask somebody who may, or an admin of the repository for the right"));

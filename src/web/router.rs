@@ -48,7 +48,7 @@ pub struct App {
 impl App {
     /// Whether a person may read a repository; one that is not there and one that may not be seen look the same.
     pub async fn reads(&self, by: &User, repo: &RepoId) -> Result<(), Fault> {
-        match self.service.right(by, repo).await {
+        match self.service.right_for(by, repo, Right::Read, false).await {
             Ok(right) if right >= Right::Read => Ok(()),
             Ok(_) | Err(ServiceError { kind: ServiceErrorKind::NotFound, what: _ }) => Err(Fault::unseen("such repository")),
             Err(error) => Err(error.into()),

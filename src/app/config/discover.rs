@@ -1,7 +1,7 @@
 //! Repositories that a forge is asked for: of which groups, which of them, and what each gets.
 
 use super::{
-    Branch, Repository, SecretSources, Server,
+    Branch, Repository, SecretSources, Server, TargetKind,
     check::{Check, instead},
     owners,
 };
@@ -146,6 +146,24 @@ impl Discover {
 }
 
 impl Server {
+    /// All that is sensitive by any repository's grants, those that may yet be found included: whatever `{repo}` stands for then is covered.
+    pub fn sensitive(&self) -> Vec<Grant> {
+        let found = self.forges.values().flat_map(|forge| &forge.discover);
+        let found = found.flat_map(|entry| entry.grants.iter().chain(entry.branches.iter().flat_map(|branch| &branch.grants)));
+        let wide = |grant: &Grant| {
+            let records = self.targets.get(&grant.target).is_some_and(|target| target.kind == TargetKind::DnsRfc2136);
+            let wide = |pattern: &Str| match (pattern.split_once(REPO), records) {
+                (None, _) => pattern.clone(),
+                // A zone is named from its end, a key from its beginning.
+                (Some((_, end)), true) => format!("*{}", end.rsplit(REPO).next().unwrap_or_default()).into(),
+                (Some((start, _)), false) => format!("{start}*").into(),
+            };
+            Grant { sensitive: grant.sensitive.iter().map(wide).collect(), ..grant.clone() }
+        };
+        let named = self.repositories.iter().flat_map(|repository| &repository.grants);
+        named.cloned().chain(found.map(wide)).filter(|grant| !grant.sensitive.is_empty()).collect()
+    }
+
     /// Serves one more repository of a forge, unless something stands against it.
     pub fn serve_found(&mut self, forge: &Str, entry: &Discover, path: &str) -> Result<(), NotServed> {
         let part_fits = |part: &str| !part.is_empty() && !part.starts_with('.') && part.chars().all(|c| c.is_ascii_alphanumeric() || "._-".contains(c));

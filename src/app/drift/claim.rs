@@ -189,7 +189,7 @@ pub async fn plan_again(world: &World, desk: &Desk, repo: &RepoId, by: &User, on
     };
     let held_up = cards.into_iter().filter(|card| card.mr.repo == *repo && only.map_or(card.phase == Phase::Refused, |only| card.mr == *only && waits(card.phase)));
     for card in held_up {
-        let order = Order { mr: card.mr.clone(), by: by.clone(), right: Right::Approve, command: Command::Plan, plan: None, asker: None };
+        let order = Order { mr: card.mr.clone(), by: by.clone(), right: Right::Approve, command: Command::PlanAgain, plan: None, asker: None };
         match order.keep(&world.store, world.clock.now()).await {
             Ok(n) => desk.send(&card.mr, Mail::Command { n, answer: None }),
             Err(error) => tracing::warn!(change = %card.mr, "it is not planned again: {error}"),

@@ -61,18 +61,31 @@ pub async fn migrate(from: &config::Server, to: &config::Server) -> anyhow::Resu
     Ok(migrated?)
 }
 
-/// The changes whose journals keep plain what is sensitive by now, with the resources; no server may use the store. Values are not told.
-pub async fn plain(server: &config::Server) -> anyhow::Result<BTreeMap<MrId, BTreeSet<ResourceId>>> {
-    let name = name(server);
-    anyhow::ensure!(server.store.kind != config::StoreKind::Memory, "{name} is lost with its process; there is nothing to examine");
-    let kv = kv(server, &*super::secrets(server).await?).await.with_context(|| format!("cannot open {name}"))?;
-    let store = Store::open_for(kv, &format!("examination, pid {}", std::process::id()), server.store.lease).await.with_context(|| format!("cannot open {name}"))?;
-    let found = journals(server, &store).await;
-    let _ = store.leave().await;
-    found
+/// What journals keep plain.
+#[derive(Debug, Default)]
+pub struct Examined {
+    /// The changes whose plans keep plain what is sensitive by now, with the resources; values are not told.
+    pub plain: BTreeMap<MrId, BTreeSet<ResourceId>>,
+    /// Changes of repositories that are not known, so that nobody can say what of them is sensitive.
+    pub unknown: BTreeSet<MrId>,
 }
 
-async fn journals(server: &config::Server, store: &Store) -> anyhow::Result<BTreeMap<MrId, BTreeSet<ResourceId>>> {
+/// Examines all journals; no server may use the store.
+pub async fn audit(mut server: config::Server) -> anyhow::Result<Examined> {
+    let name = name(&server);
+    anyhow::ensure!(server.store.kind != config::StoreKind::Memory, "{name} is lost with its process; there is nothing to examine");
+    let secrets = super::secrets(&server).await?;
+    let kv = kv(&server, &*secrets).await.with_context(|| format!("cannot open {name}"))?;
+    let store = Store::open_for(kv, &format!("examination, pid {}", std::process::id()), server.store.lease).await.with_context(|| format!("cannot open {name}"))?;
+    let examined = match crate::app::discover::find(&mut server, &*secrets, Some(&store)).await {
+        Ok(_) => journals(&server, &store).await,
+        Err(error) => Err(error.context("which repositories there are cannot be told")),
+    };
+    let _ = store.leave().await;
+    examined
+}
+
+async fn journals(server: &config::Server, store: &Store) -> anyhow::Result<Examined> {
     let mut covers: BTreeMap<RepoId, Cover> = BTreeMap::new();
     for named in &server.repositories {
         let repo = super::governed(server, named, &server.repository_path(named), named.governed()).with_context(|| format!("the repository {}", named.name))?;
@@ -80,16 +93,22 @@ async fn journals(server: &config::Server, store: &Store) -> anyhow::Result<BTre
         let policy = repo.newest().ok().and_then(|base| governing::governing(&repo, &base).ok()).and_then(|governing| governing.root).map(|root| root.policy);
         covers.insert(repo.id.clone(), Cover::new(&policy.unwrap_or_default(), &named.grants));
     }
-    let mut found = BTreeMap::new();
+    let mut examined = Examined::default();
     for card in store.cards().await? {
-        let Some(cover) = covers.get(&card.mr.repo).filter(|cover| !cover.is_empty()) else { continue };
+        let Some(cover) = covers.get(&card.mr.repo) else {
+            examined.unknown.insert(card.mr.clone());
+            continue;
+        };
+        if cover.is_empty() {
+            continue;
+        }
         let events = store.read(&StreamId::Change(card.mr.clone())).await.with_context(|| format!("the journal of {}", card.mr))?;
         let plain = kept_plain(&events, &|id| cover.hides(id, kinds::of(id)));
         if !plain.is_empty() {
-            found.insert(card.mr.clone(), plain);
+            examined.plain.insert(card.mr.clone(), plain);
         }
     }
-    Ok(found)
+    Ok(examined)
 }
 
 /// What people call a store, and what tells it from others.

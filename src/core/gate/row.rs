@@ -36,10 +36,11 @@ impl Row {
         Self::of(policy, policy.every, policy.window, policy.deadline)
     }
 
-    /// A probe's row: its own times, or policy's.
+    /// A probe's row: its own times, or policy's; longer by what its answers lie behind, so that a window of them is of after the write.
     pub fn of_probe(policy: &Policy, probe: &Probe) -> Self {
         let every = probe.every.unwrap_or(policy.every);
-        Self::of(policy, every, probe.window.unwrap_or(policy.window), probe.deadline.unwrap_or(policy.deadline))
+        let window = probe.window.unwrap_or(policy.window);
+        Self::of(policy, every, Span(window.0.saturating_add(probe.lag().0)), probe.deadline.unwrap_or(policy.deadline))
     }
 
     fn of(policy: &Policy, every: Span, window: Span, deadline: Span) -> Self {

@@ -108,7 +108,7 @@ mod tests {
     }
 
     fn prometheus(name: &str) -> Question {
-        Question::Prometheus(PrometheusProbe { server: name.into(), query: "up".into(), test: "> 0".into() })
+        Question::Prometheus(PrometheusProbe { server: name.into(), query: "up".into(), test: "> 0".into(), lag: None })
     }
 
     #[test]

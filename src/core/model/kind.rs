@@ -29,6 +29,11 @@ pub trait Kind: Send + Sync {
         self.unit(id).0
     }
 
+    /// Whether a resource is the same live object only under the same name: a record is where its name says, a key is its path.
+    fn stands_by_name(&self) -> bool {
+        false
+    }
+
     fn limits(&self) -> Limits;
 
     /// The way back from `after` to `before`.

@@ -122,6 +122,10 @@ pub struct PrometheusProbe {
     pub query: Str,
     /// A comparison with a number: `< 0.01`, `>= 3`, `== 0`.
     pub test: Str,
+    /// How far its numbers may lie behind what happens: the scrape interval, and the range of the query (`[1m]`) beside it. The row of samples is that much longer, so that
+    /// what was measured before the write cannot fill it. Without it, 1m.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub lag: Option<Span>,
 }
 
 /// One thing to ask, whoever asks for it: two equal ones are asked once.
@@ -160,6 +164,9 @@ pub enum Saw {
 /// A sample that takes longer is none: people who want more say so.
 const TIMEOUT: Span = Span(10_000);
 
+/// The interval at which a Prometheus scrapes unless its configuration says another.
+const LAG: Span = Span(60_000);
+
 impl HealthRule {
     /// The questions it asks; exactly one in a sound rule.
     pub fn questions(&self) -> Vec<Question> {
@@ -177,7 +184,10 @@ impl HealthRule {
     /// The probe of a sound rule.
     pub fn probe(&self) -> Option<Probe> {
         let mut questions = self.questions();
-        let ask = questions.pop().filter(|_| questions.is_empty())?;
+        let mut ask = questions.pop().filter(|_| questions.is_empty())?;
+        if let Question::Prometheus(asked) = &mut ask {
+            asked.lag.get_or_insert(LAG);
+        }
         Some(Probe { ask, every: self.every, window: self.window, deadline: self.deadline, timeout: self.timeout.unwrap_or(TIMEOUT) })
     }
 }
@@ -207,6 +217,14 @@ pub enum Comparison {
 }
 
 impl Probe {
+    /// How old what an answer tells may be at the moment it is given. Plans of older versions waited for none of it.
+    pub fn lag(&self) -> Span {
+        match &self.ask {
+            Question::Prometheus(asked) => asked.lag.unwrap_or(Span(0)),
+            Question::Http(_) | Question::Tcp(_) | Question::Dns(_) | Question::Command(_) => Span(0),
+        }
+    }
+
     /// Its name by content.
     pub fn key(&self) -> Fingerprint {
         let bytes = serde_json::to_vec(self).expect("probes have string keys and no floats, so they always encode");
@@ -263,7 +281,7 @@ impl fmt::Display for Question {
                 args.iter().try_for_each(|(name, value)| write!(f, " {name}={value}"))?;
                 f.write_str(" ends well")
             }
-            Self::Prometheus(PrometheusProbe { server, query, test }) => write!(f, "on Prometheus {server}, {query} {test}"),
+            Self::Prometheus(PrometheusProbe { server, query, test, lag: _ }) => write!(f, "on Prometheus {server}, {query} {test}"),
         }
     }
 }

@@ -84,6 +84,14 @@ fn moved_away<'a>(scope: &Scope<'a>, faults: &mut Vec<Refusal>) -> BTreeSet<&'a 
         if was == id {
             continue;
         }
+        if (scope.kinds)(id).stands_by_name() && (was.kind != id.kind || was.name != id.name) {
+            faults.push(
+                Refusal::new(RefusalKind::Value, format!("`moved:` says that `{was}` is now `{id}`, but each is where its name says: they are two"))
+                    .at(wanted.place.clone())
+                    .advice("take it out of `moved:`; the new name is made before the old one is removed"),
+            );
+            continue;
+        }
         if let Some(still) = scope.merged.get(was) {
             faults.push(
                 Refusal::new(RefusalKind::Overlap, format!("`moved:` says that `{was}` is now `{id}`, and both are asked for"))

@@ -45,6 +45,8 @@ pub enum Command {
         on: bool,
     },
     Help,
+    /// Nobody says it: the server does, when somebody answers for a drift that may have kept this change from its plan. It vouches for nothing.
+    PlanAgain,
     /// Looked like a command and is none: what was written, and the nearest known.
     Unknown {
         text: String,
@@ -90,6 +92,27 @@ impl Command {
             | Self::Override { .. }
             | Self::Halt { .. }
             | Self::Help
+            | Self::PlanAgain
+            | Self::Unknown { .. } => false,
+        }
+    }
+
+    /// Whether it only stops, or takes back: who may say it is not kept from it because a forge cannot be asked just now.
+    pub fn stops(&self) -> bool {
+        match self {
+            Self::Pause | Self::Abort | Self::Restore => true,
+            Self::Halt { on } => *on,
+            Self::Plan
+            | Self::Approve { .. }
+            | Self::Start
+            | Self::Resume
+            | Self::Retry
+            | Self::Skip { .. }
+            | Self::Free { .. }
+            | Self::Take
+            | Self::Override { .. }
+            | Self::Help
+            | Self::PlanAgain
             | Self::Unknown { .. } => false,
         }
     }
@@ -127,7 +150,7 @@ impl Command {
                 usage("halt", "[lift]", "stops all changes of the whole server at their next safe point, in an emergency; nothing is undone; `lift` lets them go on", Right::Admin)
             }
             Self::Help => usage("help", "", "lists the commands", Right::Read),
-            Self::Unknown { text: _, nearest: _ } => None,
+            Self::PlanAgain | Self::Unknown { text: _, nearest: _ } => None,
         }
     }
 
@@ -147,8 +170,7 @@ impl Command {
             Self::Take => Some(Self::Override { resource: String::new(), until: String::new(), reason: String::new() }),
             Self::Override { resource: _, until: _, reason: _ } => Some(Self::Halt { on: true }),
             Self::Halt { on: _ } => Some(Self::Help),
-            Self::Help => None,
-            Self::Unknown { text: _, nearest: _ } => None,
+            Self::Help | Self::PlanAgain | Self::Unknown { text: _, nearest: _ } => None,
         }
     }
 
@@ -252,6 +274,7 @@ fn read(said: &str) -> Command {
         | Command::Restore
         | Command::Take
         | Command::Help
+        | Command::PlanAgain
         | Command::Unknown { .. } => args.is_empty().then(|| command.clone()),
     });
     parsed.unwrap_or_else(|| Command::Unknown { text: said.to_owned(), nearest: nearest(&verb) })

@@ -44,7 +44,8 @@ impl Change {
             return Some(Waiting::Paused { by: self.paused.clone(), in_flight: self.ledger.in_flight(), running: self.running, wrote: self.wrote() });
         }
         Some(match self.stage {
-            Phase::Planning if !sighting.author_trusted && self.vouched.as_ref() != Some(&sighting.head) => Waiting::Trust { author: sighting.author.clone() },
+            Phase::Planning if !self.is_trusted() => Waiting::Trust { author: sighting.author.clone() },
+            Phase::AwaitingApproval | Phase::Queued | Phase::Empty | Phase::Refused | Phase::Conflicted if self.lacks_trust() => Waiting::Trust { author: sighting.author.clone() },
             Phase::Planning | Phase::Restoring if self.replan_at.is_some() => Waiting::World { why: self.trouble.clone().unwrap_or_default() },
             Phase::Planning | Phase::Paused => Waiting::Plan,
             Phase::AwaitingApproval => self.gate_sentence().unwrap_or(Waiting::PreImages),
@@ -93,6 +94,18 @@ impl Change {
             Phase::Closed if self.wrote() => Waiting::ClosedHolding { written: self.ledger.written().len() },
             Phase::Closed => Waiting::Closed,
         })
+    }
+
+    /// Whether the head that is seen may be planned: its author may write here, or somebody vouched for it (I10).
+    pub(super) fn is_trusted(&self) -> bool {
+        self.sighting.as_ref().is_some_and(|seen| seen.author_trusted || self.vouched.as_ref() == Some(&seen.head))
+    }
+
+    /// Whether a head was pushed that is planned by nobody before somebody vouches for it.
+    fn lacks_trust(&self) -> bool {
+        let asked = self.asked.as_ref().map(|ask| &ask.head);
+        let tried = asked.or(self.answered.as_ref().map(|key| &key.head)).or(self.desk.as_ref().map(|desk| &desk.key.head));
+        !self.is_trusted() && !self.waits_to_go_back() && self.sighting.as_ref().map(|seen| &seen.head) != tried
     }
 
     /// When the next wait for caches is over, where nothing else is under way.

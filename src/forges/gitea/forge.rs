@@ -7,11 +7,11 @@ use super::{
 use crate::{
     core::{
         model::{CommitId, MrId, RepoId, Span, Time, User},
-        review::Right,
+        review::{MrState, Right},
     },
-    forges::net::{Badge, Client, ConfigError, Entrance, ForgeConfig, KnownTeams, Mirror, Mirrors, NetError, Token, Want, Written, encoded, right_by_teams},
+    forges::net::{Badge, Client, ConfigError, Described, Entrance, ForgeConfig, KnownTeams, Mirror, Mirrors, NetError, Token, Want, Written, encoded, right_by_teams},
     git::oid,
-    ports::{Clock, ForgeErrorKind, Governed, People},
+    ports::{Clock, ForgeErrorKind, Fut, Governed, People},
 };
 use std::{
     collections::BTreeMap,
@@ -27,9 +27,10 @@ const REMEMBERED: usize = 20_000;
 
 /// A Gitea or Forgejo.
 pub struct Gitea {
+    pub(super) web: String,
     pub(super) client: Client,
     pub(super) clock: Arc<dyn Clock>,
-    people: Arc<dyn People>,
+    pub(super) people: Arc<dyn People>,
     bot: OnceCell<User>,
     places: BTreeMap<RepoId, Place>,
     rights: Mutex<BTreeMap<(RepoId, User), (Right, Time)>>,
@@ -68,7 +69,7 @@ pub(super) struct Known {
 impl Gitea {
     /// Makes the client and opens the mirrors; nothing is asked yet.
     pub fn new(config: ForgeConfig, people: Arc<dyn People>, clock: Arc<dyn Clock>) -> Result<Self, ConfigError> {
-        let ForgeConfig { name, web: _, api, sign_in, ca, bot, answer, projects } = config;
+        let ForgeConfig { name, web, api, sign_in, ca, bot, answer, projects } = config;
         let token = sign_in.token()?;
         let badge: Arc<dyn Badge> = Arc::new(Token(token.clone()));
         let (mut places, mut mirrors) = (BTreeMap::new(), Mirrors::default());
@@ -88,7 +89,7 @@ impl Gitea {
         }
         let entrance = Entrance { name, api, token: Some(("authorization", "token ", token)), headers: vec![("accept", "application/json".to_owned())], ca, answer };
         let bot = OnceCell::new_with(bot.map(|bot| people.by_login(bot.as_str())));
-        Ok(Self { client: Client::new(entrance, clock.clone())?, clock, people, bot, places, rights: Mutex::default(), teams: KnownTeams::default() })
+        Ok(Self { web, client: Client::new(entrance, clock.clone())?, clock, people, bot, places, rights: Mutex::default(), teams: KnownTeams::default() })
     }
 
     pub(super) fn place(&self, repo: &RepoId) -> Result<&Place, NetError> {
@@ -212,4 +213,29 @@ pub(super) fn commit(sha: &str) -> Option<CommitId> {
 /// A time that the API names; what cannot be read is the beginning of time.
 pub(super) fn time(text: &str) -> Time {
     text.parse::<jiff::Timestamp>().map_or(Time(0), |stamp| Time(stamp.as_millisecond()))
+}
+
+impl Described for Gitea {
+    fn web(&self) -> &str {
+        &self.web
+    }
+
+    fn meant(&self, named: MrId) -> Option<MrId> {
+        Some(MrId { repo: self.repo_at(named.repo.as_str())?.clone(), number: named.number })
+    }
+
+    fn described<'a>(&'a self, mr: &'a MrId) -> Fut<'a, Result<Option<(MrState, String)>, NetError>> {
+        Box::pin(async move {
+            let place = self.place(&mr.repo)?;
+            match self.pull(place, mr.number).await {
+                Ok(pull) => {
+                    // Several repositories may be one there: the one that governs where it goes knows what it is.
+                    let place = self.beside(place).find(|other| other.branch.holds(&pull.base.label)).unwrap_or(place);
+                    Ok(Some((self.state(place, &pull), pull.body)))
+                }
+                Err(error) if error.kind == ForgeErrorKind::NotFound => Ok(None),
+                Err(error) => Err(error),
+            }
+        })
+    }
 }

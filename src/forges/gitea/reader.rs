@@ -10,7 +10,7 @@ use crate::{
         model::{CommitId, MrId, RepoId, Span, Str, User},
         review::{Check, Comment, CommentId, MrState, Review, Right, Sighting, Status as OwnStatus},
     },
-    forges::net::{Answer, Described, Fresh, Furnishes as _, Lengths, MOST_PAGES, NetError, Unread, Want, dependencies, encoded, forged, members, only_ours},
+    forges::net::{Answer, Fresh, Furnishes as _, Lengths, MOST_PAGES, NetError, Unread, Want, dependencies, encoded, forged, members, only_ours, right_remembered},
     git::{Standing, mail},
     ports::{Abilities, Exam, ForgeError, ForgeErrorKind, ForgeReader, Fut, Hosted, MrRef, Stand, Wish},
 };
@@ -74,6 +74,10 @@ impl ForgeReader for Gitea {
         Box::pin(async move { Ok(self.sight(mr, since).await?) })
     }
 
+    fn right_known(&self, repo: &RepoId, who: &User) -> Right {
+        right_remembered(self, &*self.people, repo, who, self.clock.now())
+    }
+
     fn right<'a>(&'a self, repo: &'a RepoId, who: &'a User) -> Fut<'a, Result<Right, ForgeError>> {
         Box::pin(async move {
             self.place(repo)?;
@@ -104,27 +108,6 @@ impl ForgeReader for Gitea {
 
     fn examine<'a>(&'a self, repo: &'a RepoId, wish: &'a Wish) -> Fut<'a, Vec<Exam>> {
         Box::pin(async move { self.needs(repo, wish).await.into_iter().flat_map(|need| need.exams).collect() })
-    }
-}
-
-impl Described for Gitea {
-    fn meant(&self, named: MrId) -> Option<MrId> {
-        Some(MrId { repo: self.repo_at(named.repo.as_str())?.clone(), number: named.number })
-    }
-
-    fn described<'a>(&'a self, mr: &'a MrId) -> Fut<'a, Result<Option<(MrState, String)>, NetError>> {
-        Box::pin(async move {
-            let place = self.place(&mr.repo)?;
-            match self.pull(place, mr.number).await {
-                Ok(pull) => {
-                    // Several repositories may be one there: the one that governs where it goes knows what it is.
-                    let place = self.beside(place).find(|other| other.branch.holds(&pull.base.label)).unwrap_or(place);
-                    Ok(Some((self.state(place, &pull), pull.body)))
-                }
-                Err(error) if error.kind == ForgeErrorKind::NotFound => Ok(None),
-                Err(error) => Err(error),
-            }
-        })
     }
 }
 

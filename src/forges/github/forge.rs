@@ -14,6 +14,7 @@ use tokio::sync::OnceCell;
 
 /// One GitHub under one account.
 pub struct GitHub {
+    pub(super) web: String,
     pub(super) door: Door,
     pub(super) people: Arc<dyn People>,
     pub(super) name: String,
@@ -59,7 +60,7 @@ impl GitHub {
             places.insert(project.id.clone(), Place { project, api, questions, mirror, known, merging, written });
         }
         let bot = OnceCell::new_with(config.bot.map(|bot| people.by_login(bot.as_str())));
-        Ok(Self { door, people, name: config.name, clock, bot, places, teams: KnownTeams::default() })
+        Ok(Self { web: config.web, door, people, name: config.name, clock, bot, places, teams: KnownTeams::default() })
     }
 
     pub(super) fn place(&self, repo: &RepoId) -> Result<&Place, NetError> {

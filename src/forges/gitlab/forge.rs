@@ -18,6 +18,7 @@ use tokio::sync::OnceCell;
 
 /// One GitLab under one account.
 pub struct GitLab {
+    pub(super) web: String,
     pub(super) api: Api,
     pub(super) people: Arc<dyn People>,
     clock: Arc<dyn Clock>,
@@ -42,7 +43,7 @@ pub struct Place {
 impl GitLab {
     /// Makes the forge with its mirrors; nothing is contacted yet.
     pub fn new(config: ForgeConfig, people: Arc<dyn People>, clock: Arc<dyn Clock>) -> Result<Self, ConfigError> {
-        let ForgeConfig { name, web: _, api, sign_in, ca, bot, answer, projects } = config;
+        let ForgeConfig { name, web, api, sign_in, ca, bot, answer, projects } = config;
         let token = sign_in.token()?;
         let badge: Arc<dyn Badge> = Arc::new(Token(token.clone()));
         let (mut places, mut mirrors) = (BTreeMap::new(), Mirrors::default());
@@ -53,7 +54,7 @@ impl GitLab {
         }
         let entrance = Entrance { name, api: api.clone(), token: Some(("private-token", "", token)), headers: vec![("accept", "application/json".to_owned())], ca, answer };
         let bot = OnceCell::new_with(bot.map(|bot| people.by_login(bot.as_str())));
-        Ok(Self { api: Api::new(Client::new(entrance, clock.clone())?, api), people, clock, bot, places, teams: KnownTeams::default(), pushes: KnownPushes::default() })
+        Ok(Self { web, api: Api::new(Client::new(entrance, clock.clone())?, api), people, clock, bot, places, teams: KnownTeams::default(), pushes: KnownPushes::default() })
     }
 
     pub(super) fn place(&self, repo: &RepoId) -> Result<&Place, NetError> {

@@ -6,7 +6,7 @@ use crate::{
         model::{MrId, RepoId, Span, Str, User},
         review::{CommentId, MrState, Right, Sighting},
     },
-    forges::net::{Described, Furnishes as _, NetError, encoded, members},
+    forges::net::{Described, Furnishes as _, NetError, encoded, members, right_remembered},
     ports::{Abilities, Exam, ForgeError, ForgeReader, Fut, Hosted, MrRef, Wish},
 };
 use std::collections::BTreeSet;
@@ -76,6 +76,10 @@ impl ForgeReader for GitLab {
         Box::pin(async move { self.needs(repo, wish).await.into_iter().flat_map(|need| need.exams).collect() })
     }
 
+    fn right_known(&self, repo: &RepoId, who: &User) -> Right {
+        right_remembered(self, &*self.people, repo, who, self.now())
+    }
+
     fn right<'a>(&'a self, repo: &'a RepoId, who: &'a User) -> Fut<'a, Result<Right, ForgeError>> {
         Box::pin(async move {
             self.place(repo)?;
@@ -85,6 +89,10 @@ impl ForgeReader for GitLab {
 }
 
 impl Described for GitLab {
+    fn web(&self) -> &str {
+        &self.web
+    }
+
     fn meant(&self, named: MrId) -> Option<MrId> {
         Some(MrId { repo: self.repo_at(named.repo.as_str())?.clone(), number: named.number })
     }

@@ -14,7 +14,7 @@ impl LocalForge {
     /// Every dependency of a merge request with where it is now.
     pub(super) async fn dependencies(&self, mr: &MrId, row: &MrRow) -> Result<Vec<Dependency>, LocalError> {
         let mut found = Vec::new();
-        for (said, meant) in depends_on(&row.description, &mr.repo) {
+        for (said, meant) in depends_on(&row.description, &mr.repo, None) {
             let state = match meant {
                 None => Depended::Unknown,
                 Some(other) if other == *mr => Depended::Cycle(vec![other]),
@@ -39,7 +39,7 @@ impl LocalForge {
         while let Some(way) = next.pop() {
             let Some(at) = way.last() else { continue };
             let Some(row) = self.known_row(at).await?.filter(|row| row.state == MrState::Open) else { continue };
-            for other in depends_on(&row.description, &at.repo).into_iter().filter_map(|(_, meant)| meant) {
+            for other in depends_on(&row.description, &at.repo, None).into_iter().filter_map(|(_, meant)| meant) {
                 if other == *mr {
                     return Ok(Some(way));
                 }

@@ -79,6 +79,10 @@ impl ForgeReader for LocalForge {
         Box::pin(async move { Ok(self.sight(mr, since).await?) })
     }
 
+    fn right_known(&self, repo: &RepoId, who: &User) -> Right {
+        self.people.right(repo, who)
+    }
+
     fn right<'a>(&'a self, repo: &'a RepoId, who: &'a User) -> Fut<'a, Result<Right, ForgeError>> {
         Box::pin(async move {
             self.place(repo)?;

@@ -15,6 +15,9 @@ const FOLLOWED: usize = 32;
 
 /// Answers where a merge request is and what its description says.
 pub trait Described: Sync {
+    /// Where people open this forge: what links to its merge requests begin with.
+    fn web(&self) -> &str;
+
     /// The merge request that a repository's name or path and a number mean; `None`: not one of this forge's governed repositories.
     fn meant(&self, named: MrId) -> Option<MrId>;
 
@@ -25,7 +28,7 @@ pub trait Described: Sync {
 /// Every dependency that a description names, with where it is now.
 pub async fn dependencies(forge: &dyn Described, mr: &MrId, description: &str) -> Result<Vec<Dependency>, NetError> {
     let mut found = Vec::new();
-    for (said, named) in depends_on(description, &mr.repo) {
+    for (said, named) in depends_on(description, &mr.repo, Some(forge.web())) {
         let state = match named.and_then(|named| forge.meant(named)) {
             None => Depended::Unknown,
             Some(other) if other == *mr => Depended::Cycle(vec![other]),
@@ -47,7 +50,7 @@ async fn way_back(forge: &dyn Described, mr: &MrId, start: &MrId, text: String) 
     let mut next = vec![(vec![start.clone()], text)];
     while let Some((way, text)) = next.pop() {
         let Some(at) = way.last() else { continue };
-        for other in depends_on(&text, &at.repo).into_iter().filter_map(|(_, named)| forge.meant(named?)) {
+        for other in depends_on(&text, &at.repo, Some(forge.web())).into_iter().filter_map(|(_, named)| forge.meant(named?)) {
             if other == *mr {
                 return Ok(Some(way));
             }

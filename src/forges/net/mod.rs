@@ -35,6 +35,6 @@ pub use need::{Furnishes, Mend, Need, furnish, hook_by_hand};
 pub use pace::{Pace, Turn, Weight};
 pub use proposal::{Mine, ProposalNote, only_ours};
 pub use replay::replays_otherwise;
-pub use teams::{KnownTeams, MEMBER_PAGES, Teamed, members, parts, right_by_teams};
+pub use teams::{KnownTeams, MEMBER_PAGES, Teamed, members, parts, right_by_teams, right_remembered};
 pub use unread::{Unread, too_much_talk};
 pub use written::{Written, forged, says, whole};

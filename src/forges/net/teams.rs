@@ -19,6 +19,9 @@ const BELIEVED: Span = Span::mins(5);
 /// Rights that a team gives are asked for with every comment: within this somebody who left may still speak.
 const RIGHTS: Span = Span::secs(30);
 
+/// How long a team is remembered for whoever stops something while its forge cannot be asked.
+const REMEMBERED_FOR: Span = Span::mins(24 * 60);
+
 /// Pages of members of one team, of a hundred or fewer: a rule that names more names everybody.
 pub const MEMBER_PAGES: usize = 20;
 
@@ -60,10 +63,21 @@ pub async fn right_by_teams(forge: &dyn Teamed, people: &dyn People, repo: &Repo
     Ok(right)
 }
 
+/// The greatest right by the configuration and by teams as they were last told; asks nobody.
+pub fn right_remembered(forge: &dyn Teamed, people: &dyn People, repo: &RepoId, who: &User, now: Time) -> Right {
+    let teams = forge.known_teams().0.lock().unwrap_or_else(PoisonError::into_inner);
+    let told = |team: &str| teams.get(&called(repo, team)).is_some_and(|(members, at)| *at <= now && now - *at < REMEMBERED_FOR && members.contains(who));
+    people.teams(repo).into_iter().filter(|(_, team)| told(team)).map(|(given, _)| given).fold(people.right(repo, who), Right::max)
+}
+
+/// How a team is remembered. By repository: a bare name is another team for another owner.
+fn called(repo: &RepoId, team: &str) -> String {
+    format!("{repo} {team}")
+}
+
 async fn within(forge: &dyn Teamed, repo: &RepoId, team: &str, most: Span, now: Time) -> Result<BTreeSet<User>, NetError> {
     let teams = &forge.known_teams().0;
-    // By repository: a bare name is another team for another owner.
-    let called = format!("{repo} {team}");
+    let called = called(repo, team);
     let known = teams.lock().unwrap_or_else(PoisonError::into_inner).get(&called).cloned();
     if let Some((members, _)) = known.filter(|(_, at)| *at <= now && now - *at < most) {
         return Ok(members);

@@ -142,7 +142,7 @@ fn of_question(question: &Question) -> Vec<Fault> {
             }
         }
         Question::Prometheus(prometheus) => {
-            let PrometheusProbe { server, query, test } = prometheus;
+            let PrometheusProbe { server, query, test, lag: _ } = prometheus;
             if server.is_empty() {
                 fault(&["prometheus", "server"], "the Prometheus has no name".into(), "name one of `probes.prometheus` of the server's configuration");
             }

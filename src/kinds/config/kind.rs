@@ -109,6 +109,10 @@ impl Kind for Config {
         "config"
     }
 
+    fn stands_by_name(&self) -> bool {
+        true
+    }
+
     /// The text itself. A file's line break at the end is no part of what others take of it.
     fn fields(&self, value: &Value) -> Vec<(Str, Str)> {
         let text = value.as_str().map(|text| text.strip_suffix('\n').map_or(text, |text| text.strip_suffix('\r').unwrap_or(text)));

@@ -38,6 +38,10 @@ impl Kind for Dns {
         "dns"
     }
 
+    fn stands_by_name(&self) -> bool {
+        true
+    }
+
     /// `ttl`, and `values.0` on in the order of the canonical form.
     fn fields(&self, value: &Value) -> Vec<(Str, Str)> {
         let ttl = value.get("ttl").and_then(Value::as_int).map(|ttl| ("ttl".into(), ttl.to_string().into()));

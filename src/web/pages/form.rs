@@ -34,6 +34,6 @@ pub fn command(fields: &[(String, String)]) -> Result<Command, FormError> {
         Command::Halt { .. } => Ok(Command::Halt { on: field("lift").is_none() }),
         Command::Plan | Command::Start | Command::Pause | Command::Resume | Command::Retry | Command::Abort | Command::Restore | Command::Take | Command::Help => Ok(known),
         // Claimed from the page of drift, by resource.
-        Command::Override { .. } | Command::Unknown { .. } => Err(FormError::Unknown),
+        Command::Override { .. } | Command::PlanAgain | Command::Unknown { .. } => Err(FormError::Unknown),
     }
 }

@@ -7,7 +7,7 @@ use super::{
 };
 use trueup::core::{
     model::{CommitId, Digest, Health, MrId, Place, Refusal, RefusalKind, RepoId, Saw, Span, Time, TreeId, User},
-    review::{Check, Depended, Dependency, MrState, Review, Team, command, team_of},
+    review::{Check, Command, Depended, Dependency, MrState, Review, Right, Team, command, team_of},
     run::{ClaimAnswer, Effect, Input, MergeAnswer, PlanResult},
 };
 
@@ -20,6 +20,8 @@ pub fn run(world: &mut World, line: &str) -> Vec<String> {
         "say" => world.comment(rest[0], &format!("/trueup {}", name_digest(world, &rest[1..].join(" ")))),
         // Written before, and read with the next look.
         "said" => world.comment_at(Time(world.now.0 - span(rest[1])), rest[0], &format!("/trueup {}", rest[2..].join(" "))),
+        // Somebody answers for a drift, and the server has what it may have held up planned again.
+        "again" => world.hear(&[Input::Command { by: User::new(rest[0]), right: Right::Approve, command: Command::PlanAgain, plan: None }]),
         "page" => page(world, rest, world.change.digest()),
         // Kept in the inbox while another plan came.
         "late" => page(world, rest, Some(Digest([7; 32]))),

@@ -2,7 +2,8 @@
 
 use trueup::core::{
     gate::Window,
-    model::{Policy, Span, Time},
+    model::{HealthRule, Policy, Probe, PrometheusProbe, Span, Time},
+    plan::Healthy,
 };
 
 fn policy() -> Policy {
@@ -97,4 +98,19 @@ fn health_that_takes_longer_than_the_deadline_expires() {
         window.miss(Time(n as i64 * 1000));
     }
     assert!(window.expired());
+}
+
+#[test]
+fn what_a_prometheus_scraped_before_the_write_cannot_fill_its_row() {
+    let needed = |lag: Option<Span>| {
+        let asked = PrometheusProbe { server: "main".into(), query: "up".into(), test: "> 0".into(), lag };
+        let probe = HealthRule { prometheus: Some(asked), ..HealthRule::default() }.probe().expect("it asks one thing");
+        Window::new(&policy()).watching(&[Healthy { probe, policy: true, of: Default::default(), place: Default::default() }], &policy()).needed()
+    };
+    assert_eq!(needed(Some(Span(0))), 4);
+    assert_eq!(needed(Some(Span::secs(5))), 9);
+    assert_eq!(needed(None), 64, "a minute is what a Prometheus scrapes by, where nobody says otherwise");
+    let old = r#"{"ask":{"prometheus":{"server":"main","query":"up","test":"> 0"}},"every":null,"window":null,"deadline":null,"timeout":10000}"#;
+    let old: Probe = serde_json::from_str(old).expect("older versions wrote it");
+    assert_eq!(old.lag(), Span(0), "a plan that was approved before waits for what it said");
 }

@@ -30,6 +30,15 @@ fn what_is_found_gets_what_the_entry_says_with_its_own_name() {
 }
 
 #[test]
+fn what_an_entry_calls_sensitive_is_so_whatever_the_repositories_are_called() {
+    let entry = "      - group: platform\n        allow: [\"*\"]\n        grants: [{target: app, units: [\"/{repo}/*\"], sensitive: [\"/{repo}/password\", /shared/token]}, {target: names, units: [\"{repo}.example.com.\"], sensitive: [\"x.{repo}.example.com.\"]}]\n        branches:\n          - {name: next, grants: [{target: app, units: [\"/next/{repo}/*\"], sensitive: [\"/next/{repo}/key\"]}]}\n";
+    let names = "  names: {kind: dns/rfc2136, address: \"192.0.2.53:53\", tsig: {name: k., algorithm: hmac-sha256, secret: {env: K}}}\n";
+    let server = read(&format!("{}{names}", with(entry, "")));
+    let patterns: Vec<String> = server.sensitive().iter().map(|grant| format!("{}: {}", grant.target, grant.sensitive.join(" "))).collect();
+    assert_eq!(patterns, ["app: /* /shared/token", "names: *.example.com.", "app: /next/*"]);
+}
+
+#[test]
 fn what_is_not_served_has_its_reason() {
     let mut server = read(&with(ENTRY, "repositories:\n  - {name: own, forge: work, project: platform/app-own, grants: [{target: app, units: [/app-taken/db]}]}\n"));
     let entry = server.forges["work"].discover[0].clone();

@@ -66,7 +66,7 @@ fn a_real_prometheus_decides_and_no_number_is_no_health() {
     let prometheus = Prometheus::start();
     prometheus.measures("up_to 0\n");
     let server = format!("probes: {{ prometheus: {{ main: {{ url: \"{}\" }} }} }}\n", prometheus.url());
-    let world = World::start_knowing(&policy("prometheus: { server: main, query: 'errors_ratio{job=\"app\"}', test: '< 0.01' }"), &server);
+    let world = World::start_knowing(&policy("prometheus: { server: main, query: 'errors_ratio{job=\"app\"}', test: '< 0.01', lag: 2s }"), &server);
     let number = moved(&world);
     world.approve(number);
     waits(&world, number, "finds no series");

@@ -180,6 +180,21 @@ fn what_is_sensitive_is_never_written_by_an_import_and_every_plan_refuses_what_i
 }
 
 #[test]
+fn what_repositories_that_a_forge_may_list_call_sensitive_is_not_written_either() {
+    let desk = Desk::new();
+    let path = desk.dir.path().join("server.yaml");
+    let text = fs::read_to_string(&path).expect("it is there");
+    let found = "forges:\n  work:\n    kind: gitea\n    url: https://git.example.com\n    token: { file: token }\n    discover:\n      - group: apps\n        allow: [\"*\"]\n        grants: [{ target: app-consul, units: [\"other/{repo}/*\"], sensitive: [\"open/app/db/*\", \"open/app/ho{repo}\"] }]\n";
+    fs::write(&path, format!("{text}{found}")).expect("it is writable");
+    let (code, out, err) = desk.trueup(&["import", "config", "--target", "app-consul", "--prefix", "open/app/", "--out", "config"]);
+    assert_eq!(code, 0, "{out}{err}");
+    for (key, bytes) in KEYS {
+        let written = fs::read(desk.work().join("config").join(key)).expect("it is written");
+        assert_eq!(written == bytes, !(key.starts_with("db/") || key == "host"), "{key}: {err}");
+    }
+}
+
+#[test]
 fn sensitive_records_are_left_out_of_an_import_and_listed_unless_they_are_asked_for() {
     let world = World::start();
     let zone = &world.zones[0];

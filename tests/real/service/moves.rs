@@ -174,3 +174,47 @@ fn what_is_another_repositorys_is_not_overridden_from_here_and_is_said_whose_it_
     world.dns.by_hand(zone, &format!("update add free.{zone} 300 A 192.0.2.201"));
     world.trueup("ben", &["override", "claim", &format!("inside/rrset/{zone}/free/A"), "--repo", "app", "--reason", "ours", "--until", "1d"]).ok();
 }
+
+/// Gives the name server a second name, `inner`, with the rights it has as `inside`.
+fn named_twice(world: &mut World) {
+    world.kill();
+    let text = fs::read_to_string(world.config()).expect("it is there");
+    let (rest, targets) = text.split_once("targets:\n").expect("it has targets");
+    let (before, grants) = rest.split_once("      - target: inside\n").expect("it has a grant");
+    let both = |block: &str| format!("{block}{}", block.replace("inside", "inner"));
+    let grants = both(&format!("      - target: inside\n{grants}"));
+    fs::write(world.config(), format!("{before}{grants}targets:\n{}", both(targets))).expect("the folder is writable");
+    world.serve();
+}
+
+#[test]
+fn a_target_that_is_named_otherwise_takes_its_records_along_and_what_moved_once_is_not_in_the_way_of_later_merge_requests() {
+    let mut world = World::start();
+    named_twice(&mut world);
+    let (before, zone) = (serial(&world), world.zones[0].clone());
+    let renamed = world.propose("renamed", |world| {
+        let root = world.read("trueup.yaml").replace("[inside]", "[inner]");
+        world.write("trueup.yaml", &format!("moved:\n  - {{ from: inside/rrset/{zone}/www/A, to: inner/rrset/{zone}/www/A }}\n{root}"));
+    });
+    ready(&world, "dns", renamed);
+    approve(&world, "dns", renamed);
+    until(&world, "dns", renamed, "merged");
+    assert_eq!(serial(&world), before, "the zone was never written");
+    // `moved:` stands on main now. A merge request that has nothing to do with it is planned as ever.
+    let later = world.propose("later", |world| {
+        let text = world.read(&world.zone_file());
+        world.write(&world.zone_file(), &format!("{text}later:\n  ttl: 300\n  type: A\n  value: 192.0.2.77\n"));
+    });
+    ready(&world, "dns", later);
+    approve(&world, "dns", later);
+    until(&world, "dns", later, "merged");
+    // A record's name is where it stands: under another one it is another record.
+    let swapped = world.propose("swapped", |world| {
+        let text = world.read(&world.zone_file());
+        world.write(&world.zone_file(), &text.replace("later:", "newer:"));
+        let root = world.read("trueup.yaml");
+        world.write("trueup.yaml", &root.replace("moved:\n", &format!("moved:\n  - {{ from: inner/rrset/{zone}/later/A, to: inner/rrset/{zone}/newer/A }}\n")));
+    });
+    let said = refused(&world, "dns", swapped);
+    assert!(said.contains("each is where its name says: they are two") && said.contains("take it out of `moved:`"), "{said}");
+}

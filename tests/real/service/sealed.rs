@@ -195,7 +195,7 @@ fn what_older_journals_keep_plain_is_named_and_not_told() {
     assert!(held.code == 1 && !held.err.is_empty(), "a server that runs holds its store: {}{}", held.out, held.err);
     world.kill();
     let said = examine(&world);
-    assert!(said.code == 0 && said.out.contains("no journal keeps plain"), "{}{}", said.out, said.err);
+    assert!(said.code == 0 && said.out.contains("no plan in a journal keeps plain"), "{}{}", said.out, said.err);
     // It is called sensitive afterwards.
     let text = fs::read_to_string(world.config()).expect("it is there");
     let zone = world.zones[0].clone();

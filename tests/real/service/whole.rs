@@ -28,7 +28,7 @@ impl Company {
         company.shop.says("/health", 200, "{\"status\": \"ok\"}");
         company.prometheus.measures("shop_errors 0\n");
         let policy = format!(
-            "  health:\n    - match: [\"inside/rrset/*\"]\n      http:\n        url: http://{}/health\n        json: {{ pointer: /status, equals: ok }}\n    - match: [\"etcd/key/*\", \"consul/key/*\"]\n      prometheus: {{ server: main, query: \"sum(shop_errors)\", test: \"< 1\" }}\n",
+            "  health:\n    - match: [\"inside/rrset/*\"]\n      http:\n        url: http://{}/health\n        json: {{ pointer: /status, equals: ok }}\n    - match: [\"etcd/key/*\", \"consul/key/*\"]\n      prometheus: {{ server: main, query: \"sum(shop_errors)\", test: \"< 1\", lag: 2s }}\n",
             company.shop.addr
         );
         let mut world = World::start();

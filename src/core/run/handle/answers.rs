@@ -56,7 +56,8 @@ impl Pass<'_> {
             | Phase::Closed => false,
         };
         let busy = change.running || change.asked.is_some() || change.stopping.is_some() || change.merge.is_some();
-        if planned && !busy && !change.counts_on().is_disjoint(gone) {
+        let trusted = change.is_trusted() || change.waits_to_go_back();
+        if planned && !busy && trusted && !change.counts_on().is_disjoint(gone) {
             self.replan_same_way();
         }
     }
@@ -70,7 +71,7 @@ impl Pass<'_> {
             Phase::Planning | Phase::Rolling | Phase::Merged | Phase::Conflicted | Phase::Paused | Phase::Failed | Phase::Restoring | Phase::Restored | Phase::Closed => false,
         };
         let busy = change.running || change.asked.is_some() || change.stopping.is_some() || change.merge.is_some();
-        let trusted = change.sighting.as_ref().is_some_and(|seen| seen.author_trusted || change.vouched.as_ref() == Some(&seen.head));
+        let trusted = change.is_trusted() || change.waits_to_go_back();
         if judged && !busy && trusted {
             self.replan_same_way();
         }

@@ -45,6 +45,8 @@ impl Pass<'_> {
                 Answer::Halting { on: *on }
             }
             Command::Help => Answer::Help,
+            Command::PlanAgain if self.change.is_trusted() => self.say_plan(by),
+            Command::PlanAgain => self.not_now("plan"),
             Command::Unknown { text, nearest } => Answer::Unknown { text: text.clone(), nearest: nearest.clone() },
         }
     }
@@ -249,8 +251,7 @@ impl Pass<'_> {
                 if change.sighting.as_ref().is_none_or(|sighting| sighting.state != crate::core::review::MrState::Open) {
                     return self.not_now("retry");
                 }
-                self.replan(PlanWhy::Said(by.clone()));
-                Answer::Replanning
+                self.say_plan(by)
             }
             // What ran is not what is asked for any more.
             Phase::Failed if !change.ran() => {

@@ -110,7 +110,7 @@ impl Pass<'_> {
     /// The head of somebody whom nobody vouched for, where it may have come after the comment was written: its writer looked at another one (I10).
     fn unseen_head(&self, comment: &Comment) -> Option<CommitId> {
         let change = &*self.change;
-        let sighting = change.sighting.as_ref().filter(|sighting| !sighting.author_trusted && change.vouched.as_ref() != Some(&sighting.head))?;
+        let sighting = change.sighting.as_ref().filter(|_| !change.is_trusted())?;
         change.head_since.is_none_or(|since| comment.at < since).then(|| sighting.head.clone())
     }
 
@@ -191,7 +191,7 @@ impl Pass<'_> {
         let new_base = change.retargeted || tried.is_none_or(|(known, _)| known != base);
         // A way back asks for nothing of the head, and so for nobody's word on it.
         let back = change.waits_to_go_back();
-        let trusted = back || sighting.author_trusted || change.vouched.as_ref() == Some(head);
+        let trusted = back || change.is_trusted();
         let wanted = match change.stage {
             // It is planned from what base asks for; a push is planned when it is over.
             Phase::AwaitingApproval if back => new_base,

@@ -403,6 +403,8 @@ async fn a_team_on_the_list_gives_its_right_and_one_that_cannot_be_read_gives_no
     assert_eq!(right("ada").await.unwrap(), Right::Write, "there is no such team yet");
     office.fake.team("platform/sre", &["ada"]);
     assert_eq!((right("ada").await.unwrap(), right("grace").await.unwrap()), (Right::Approve, Right::Write));
+    let known = |who: &str| hub.right_known(&RepoId::new("dns"), &User::new(who));
+    assert_eq!((known("ada"), known("grace")), (Right::Approve, Right::None), "what a team was last told counts without asking");
     let again = driver(wire, &office.fake, folder.path().join("mirror.git"), Arc::new(ByTeam));
     let ask = async || again.right(&RepoId::new("dns"), &User::new("ada")).await;
     let team = if wire == Wire::GitHub { "/teams/" } else { "/groups/" };
