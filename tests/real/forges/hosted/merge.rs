@@ -1,7 +1,7 @@
 //! Merging: pinned, by the repository's method, once, with every refusal told.
 
 use super::{
-    super::fake::{Call, Fault, Linear, Method, Protection, Wire, push_on},
+    super::fake::{Call, Fault, Linear, Method, Protection, Role, Wire, push_on},
     office::{Office, PATH},
 };
 use trueup::{
