@@ -348,6 +348,11 @@ fn decoded(text: &str) -> String {
 
 /// One page of a list, with the links to others as GitHub and GitLab give them.
 pub fn paged(ask: &Ask<'_>, api: &str, all: Vec<Value>) -> Answer {
+    paged_by(ask, api, all, |one| one)
+}
+
+/// The same of a list of which nothing is written out but that page.
+pub fn paged_by<T>(ask: &Ask<'_>, api: &str, all: Vec<T>, written: impl Fn(T) -> Value) -> Answer {
     let number = |name: &str, usual: usize| ask.asks(name).map_or(usual, |text| text.parse().unwrap());
     let (size, page) = (number("per_page", 30).min(100), number("page", 1));
     let pages = all.len().div_ceil(size).max(1);
@@ -365,7 +370,7 @@ pub fn paged(ask: &Ask<'_>, api: &str, all: Vec<Value>) -> Answer {
     if page > 1 {
         links.extend([link(page - 1, "prev"), link(1, "first")]);
     }
-    let mut answer = Answer::ok(all.into_iter().skip((page - 1) * size).take(size).collect());
+    let mut answer = Answer::ok(all.into_iter().skip((page - 1) * size).take(size).map(written).collect());
     if !links.is_empty() {
         answer.headers.push(("link".into(), links.join(", ")));
     }

@@ -2,7 +2,7 @@
 
 use super::{
     super::{
-        door::{Answer, Ask, paged},
+        door::{Answer, Ask, paged, paged_by},
         git,
         state::{How, Push, Role, State},
     },
@@ -92,37 +92,45 @@ fn project(state: &mut State, ask: &Ask<'_>, path: &str, rest: &[&str]) -> Answe
             None => missing(),
         },
         ("POST", ["statuses", sha]) => set_status(state, ask, path, sha),
-        ("GET", ["events"]) => paged(ask, API, events(state, path)),
+        ("GET", ["events"]) => events(state, ask, path),
         _ => missing(),
     }
 }
 
-/// Who pushed what, newest first. What was pushed with many others is one event that names none of them.
-fn events(state: &State, path: &str) -> Vec<Value> {
-    let zero = "0".repeat(40);
-    let action = |push: &Push| match (push.before == zero, push.after == zero) {
+/// What a push did to its branch.
+fn action(push: &Push) -> &'static str {
+    let none = |commit: &str| commit.bytes().all(|byte| byte == b'0');
+    match (none(&push.before), none(&push.after)) {
         (true, _) => "created",
         (_, true) => "removed",
         (false, false) => "pushed",
-    };
+    }
+}
+
+/// Who pushed what, newest first. What was pushed with many others is one event that names none of them.
+fn events(state: &State, ask: &Ask<'_>, path: &str) -> Answer {
+    let pushes = &state.project(path).pushes;
     let mut told = BTreeSet::new();
-    let event = |push: &Push| {
+    let first = |push: &&Push| match push.how {
+        How::Pushed | How::Merged => true,
+        How::AtOnce(n) => told.insert((n, action(push))),
+    };
+    let all: Vec<&Push> = pushes.iter().rev().filter(first).collect();
+    paged_by(ask, API, all, |push| {
         let pushed = match push.how {
             How::Pushed | How::Merged => json!({ "commit_count": 1, "commit_from": push.before, "commit_to": push.after, "ref": push.branch, "ref_count": null }),
-            How::AtOnce(n) if told.insert((n, action(push))) => {
-                let count = state.project(path).pushes.iter().filter(|other| other.how == push.how && action(other) == action(push)).count();
+            How::AtOnce(_) => {
+                let count = pushes.iter().filter(|other| other.how == push.how && action(other) == action(push)).count();
                 json!({ "commit_count": 0, "commit_from": null, "commit_to": null, "ref": null, "commit_title": null, "ref_count": count })
             }
-            How::AtOnce(_) => return None,
         };
         let mut event = json!({ "id": push.id, "action_name": "pushed to", "author_username": push.by, "created_at": json::time(push.at), "push_data": pushed });
         (event["push_data"]["action"], event["push_data"]["ref_type"]) = (action(push).into(), "branch".into());
         if push.by.is_empty() {
             event["author_username"] = Value::Null;
         }
-        Some(event)
-    };
-    state.project(path).pushes.iter().rev().filter_map(event).collect()
+        event
+    })
 }
 
 fn set_status(state: &mut State, ask: &Ask<'_>, path: &str, sha: &str) -> Answer {
