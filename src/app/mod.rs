@@ -37,6 +37,7 @@ pub mod preview;
 mod reign;
 mod replan;
 mod replicas;
+mod rights;
 mod rounds;
 pub mod safe;
 pub mod service;

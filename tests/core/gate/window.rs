@@ -110,7 +110,7 @@ fn what_a_prometheus_scraped_before_the_write_cannot_fill_its_row() {
     assert_eq!(needed(Some(Span(0))), 4);
     assert_eq!(needed(Some(Span::secs(5))), 9);
     assert_eq!(needed(None), 64, "a minute is what a Prometheus scrapes by, where nobody says otherwise");
-    let old = r#"{"ask":{"prometheus":{"server":"main","query":"up","test":"> 0"}},"every":null,"window":null,"deadline":null,"timeout":10000}"#;
+    let old = r#"{"ask":{"prometheus":{"server":"main","query":"up","test":"> 0"}},"every":null,"window":null,"deadline":null,"timeout":"10s"}"#;
     let old: Probe = serde_json::from_str(old).expect("older versions wrote it");
     assert_eq!(old.lag(), Span(0), "a plan that was approved before waits for what it said");
 }

@@ -137,10 +137,10 @@ fn while_the_forge_is_away_names_and_teams_as_last_told_can_stop_a_change(wire: 
     town.trueup("cleo", &["mr", "show", &id, "--repo", "dns"]);
     town.fake.fail(Fault::status(503));
     // Whether ben is an admin as well cannot be asked, and he need not be one.
-    town.trueup("ben", &["mr", "pause", &id, "--repo", "dns"]);
+    town.trueup("ben", &["mr", "say", &id, "--repo", "dns", "pause"]);
     town.until_phase(number, "paused");
-    assert!(!town.tries("cleo", &["mr", "resume", &id, "--repo", "dns"]), "what goes on needs the forge's word");
-    town.trueup("cleo", &["mr", "abort", &id, "--repo", "dns"]);
+    assert!(!town.tries("cleo", &["mr", "say", &id, "--repo", "dns", "resume"]), "what goes on needs the forge's word");
+    town.trueup("cleo", &["mr", "say", &id, "--repo", "dns", "abort"]);
     town.until_phase(number, "failed");
     town.fake.mend();
 }

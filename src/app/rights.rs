@@ -1,0 +1,33 @@
+//! What people may do, also while a forge that would know cannot be asked.
+
+use super::service::{Service, ServiceError, ServiceErrorKind};
+use crate::core::{
+    model::{RepoId, User},
+    review::Right,
+};
+
+impl Service {
+    /// What a person may do in a repository.
+    pub async fn right(&self, who: &User, repo: &RepoId) -> Result<Right, ServiceError> {
+        if !self.world().repositories.contains_key(repo) {
+            return Err(ServiceError::new(ServiceErrorKind::NotFound, format!("no repository `{repo}` here; `trueup mr list` shows those there are")));
+        }
+        self.world().forge.right(repo, who).await.map_err(|error| ServiceError::new(ServiceErrorKind::Unavailable, error.to_string()))
+    }
+
+    /// The same for somebody who needs so much. While the forge cannot be asked the configuration's names count, and to read or to stop something its teams as last told.
+    pub async fn right_for(&self, who: &User, repo: &RepoId, least: Right, stops: bool) -> Result<Right, ServiceError> {
+        let known = self.right(who, repo).await;
+        let Some(unknown) = known.as_ref().err().filter(|error| error.kind == ServiceErrorKind::Unavailable) else { return known };
+        let right = if stops || least <= Right::Read { self.world().forge.right_known(repo, who) } else { self.world().people.right(repo, who) };
+        tracing::warn!(%repo, %who, "the forge could not be asked what they may do, what was known before counts: {}", unknown.what);
+        if right < least { known } else { Ok(right) }
+    }
+
+    pub(super) async fn needs(&self, who: &User, repo: &RepoId, least: Right, what: &str) -> Result<(), ServiceError> {
+        if self.right_for(who, repo, least, false).await? >= least {
+            return Ok(());
+        }
+        Err(ServiceError::new(ServiceErrorKind::Denied, format!("{who} may not {what} in {repo}; ask an admin of the repository")))
+    }
+}
