@@ -175,30 +175,29 @@ fn what_is_another_repositorys_is_not_overridden_from_here_and_is_said_whose_it_
     world.trueup("ben", &["override", "claim", &format!("inside/rrset/{zone}/free/A"), "--repo", "app", "--reason", "ours", "--until", "1d"]).ok();
 }
 
-/// Gives the name server a second name, `inner`, with the rights it has as `inside`.
-fn named_twice(world: &mut World) {
+/// Calls the name server `inner`, with the rights that it had as `inside`; what main still calls `inside` may no more be written.
+fn renamed(world: &mut World) {
     world.kill();
     let text = fs::read_to_string(world.config()).expect("it is there");
     let (rest, targets) = text.split_once("targets:\n").expect("it has targets");
     let (before, grants) = rest.split_once("      - target: inside\n").expect("it has a grant");
-    let both = |block: &str| format!("{block}{}", block.replace("inside", "inner"));
-    let grants = both(&format!("      - target: inside\n{grants}"));
-    fs::write(world.config(), format!("{before}{grants}targets:\n{}", both(targets))).expect("the folder is writable");
+    let again = targets.replace("inside", "inner");
+    fs::write(world.config(), format!("{before}      - target: inner\n{grants}targets:\n{targets}{again}")).expect("the folder is writable");
     world.serve();
 }
 
 #[test]
 fn a_target_that_is_named_otherwise_takes_its_records_along_and_what_moved_once_is_not_in_the_way_of_later_merge_requests() {
     let mut world = World::start();
-    named_twice(&mut world);
+    renamed(&mut world);
     let (before, zone) = (serial(&world), world.zones[0].clone());
-    let renamed = world.propose("renamed", |world| {
+    let moved = world.propose("renamed", |world| {
         let root = world.read("trueup.yaml").replace("[inside]", "[inner]");
         world.write("trueup.yaml", &format!("moved:\n  - {{ from: inside/rrset/{zone}/www/A, to: inner/rrset/{zone}/www/A }}\n{root}"));
     });
-    ready(&world, "dns", renamed);
-    approve(&world, "dns", renamed);
-    until(&world, "dns", renamed, "merged");
+    ready(&world, "dns", moved);
+    approve(&world, "dns", moved);
+    until(&world, "dns", moved, "merged");
     assert_eq!(serial(&world), before, "the zone was never written");
     // `moved:` stands on main now. A merge request that has nothing to do with it is planned as ever.
     let later = world.propose("later", |world| {
