@@ -99,7 +99,7 @@ impl OverrideBook {
     /// What a turn means for overrides: what it proved of its writes, or merged, was the next change of their resources; what it left out was not changed.
     pub async fn meant_by(&self, change: &Change, proven: &Proven, events: &[Event]) -> Meant {
         let merged = events.iter().find_map(|event| match event {
-            Event::MergeAnswered { answer: MergeAnswer::Merged { .. }, at } => Some(*at),
+            Event::MergeAnswered { answer: MergeAnswer::Merged { commit, .. }, at } => Some((commit, *at)),
             _ => None,
         });
         let exempted = change.exemption().filter(|_| merged.is_some() && change.phase() == Phase::Merged).map(|exemption| exemption.except);
@@ -113,8 +113,8 @@ impl OverrideBook {
             let deltas = change.plan().into_iter().flat_map(|plan| &plan.deltas).filter(|delta| !out.contains(&delta.id));
             over.extend(deltas.map(|delta| (&delta.id, delta.from.as_ref())));
         }
-        let undone = exempted.zip(merged).zip(change.key());
-        let undone = undone.map(|((except, at), key)| LeftUndone { by: change.mr().clone(), base: key.base.clone(), asks: asks(except, at) });
+        let undone = exempted.zip(merged);
+        let undone = undone.map(|(except, (commit, at))| LeftUndone { by: change.mr().clone(), merged: commit.clone(), asks: asks(except, at) });
         Meant { over: self.covering(over).await, undone }
     }
 

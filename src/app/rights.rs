@@ -17,11 +17,18 @@ impl Service {
 
     /// The same for somebody who needs so much. While the forge cannot be asked the configuration's names count, and to read or to stop something its teams as last told.
     pub async fn right_for(&self, who: &User, repo: &RepoId, least: Right, stops: bool) -> Result<Right, ServiceError> {
-        let known = self.right(who, repo).await;
-        let Some(unknown) = known.as_ref().err().filter(|error| error.kind == ServiceErrorKind::Unavailable) else { return known };
-        let right = if stops || least <= Right::Read { self.world().forge.right_known(repo, who) } else { self.world().people.right(repo, who) };
-        tracing::warn!(%repo, %who, "the forge could not be asked what they may do, what was known before counts: {}", unknown.what);
-        if right < least { known } else { Ok(right) }
+        if !self.world().repositories.contains_key(repo) {
+            return self.right(who, repo).await;
+        }
+        let error = match self.world().forge.right(repo, who).await {
+            Ok(right) => return Ok(right),
+            Err(error) => error,
+        };
+        // An account of ours that was shut out is no outage: then only names count.
+        let told = error.kind.passes() && (stops || least <= Right::Read);
+        let right = if told { self.world().forge.right_known(repo, who) } else { self.world().people.right(repo, who) };
+        tracing::warn!(%repo, %who, "the forge could not be asked what they may do, what was known before counts: {error}");
+        if right < least { Err(ServiceError::new(ServiceErrorKind::Unavailable, error.to_string())) } else { Ok(right) }
     }
 
     pub(super) async fn needs(&self, who: &User, repo: &RepoId, least: Right, what: &str) -> Result<(), ServiceError> {

@@ -21,18 +21,24 @@ pub fn brought_by_us(git: &GitRepo, tip: &CommitId, head: &CommitId) -> Result<O
     git.with_repo(|repo| {
         let wrong = |error: git2::Error| RepoError::Git { what: error.message().to_owned() };
         let holds = |commit: git2::Oid| Ok(commit == head || repo.graph_descendant_of(commit, head).map_err(wrong)?);
-        let mut at = repo.find_commit(start).map_err(wrong)?;
-        for _ in 0..SEARCHED {
-            let Ok(before) = at.parent(0) else { return Ok(None) };
-            if !holds(before.id())? {
-                let message = String::from_utf8_lossy(at.message_bytes()).into_owned();
-                let named = message.lines().find_map(|line| line.strip_prefix(CHANGE)?.strip_prefix(": ")?.rsplit_once('!'));
-                let whose = named.and_then(|(repo, number)| Some(MrId { repo: RepoId::new(repo), number: number.parse().ok()? }));
-                return Ok(whose.filter(|_| at.parent_count() == 2 && at.id() != head).map(|mr| (CommitId::new(at.id().to_string()), mr)));
-            }
-            at = before;
+        let mut chain = vec![start];
+        while let Some(before) =
+            chain.last().filter(|_| chain.len() < SEARCHED).map(|last| repo.find_commit(*last).map_err(wrong)).transpose()?.and_then(|last| last.parent_id(0).ok())
+        {
+            chain.push(before);
         }
-        Ok(None)
+        // Newest first, those that hold it come before those that do not. What was squashed or rebased is held by none.
+        let (mut held, mut not) = (0, chain.len());
+        while held < not {
+            let half = held.midpoint(not);
+            if holds(chain[half])? { held = half + 1 } else { not = half }
+        }
+        let Some(brought) = held.checked_sub(1).filter(|_| held < chain.len()).map(|last| chain[last]) else { return Ok(None) };
+        let at = repo.find_commit(brought).map_err(wrong)?;
+        let message = String::from_utf8_lossy(at.message_bytes()).into_owned();
+        let named = message.lines().find_map(|line| line.strip_prefix(CHANGE)?.strip_prefix(": ")?.rsplit_once('!'));
+        let whose = named.and_then(|(repo, number)| Some(MrId { repo: RepoId::new(repo), number: number.parse().ok()? }));
+        Ok(whose.filter(|_| at.parent_count() == 2 && at.id() != head).map(|mr| (CommitId::new(at.id().to_string()), mr)))
     })
 }
 

@@ -279,15 +279,25 @@ fn rows(cards: Vec<Card>) -> Json<Value> {
 }
 
 async fn repos(State(app): State<App>, Person(by): Person) -> Result<Json<Value>, Fault> {
-    let mut rows = Vec::new();
+    let (mut rows, mut unknown) = (Vec::new(), None);
     for (name, repository) in &app.service.world().repositories {
         // A forge that is away hides its own repositories from whom nobody else knows, and no others.
-        let Ok(right) = app.service.right_for(&by, name, Right::Read, false).await else { continue };
+        let right = match app.service.right_for(&by, name, Right::Read, false).await {
+            Ok(right) => right,
+            Err(error) => {
+                unknown = Some(error);
+                continue;
+            }
+        };
         if right >= Right::Read {
             rows.push(json!({ "name": name, "branch": repository.governed.said(), "right": right }));
         }
     }
-    Ok(Json(json!({ "version": 1, "repos": rows })))
+    // That there are none is said only where it is known.
+    match unknown {
+        Some(error) if rows.is_empty() => Err(error.into()),
+        Some(_) | None => Ok(Json(json!({ "version": 1, "repos": rows }))),
+    }
 }
 
 async fn list_all(State(app): State<App>, Person(by): Person) -> Result<Json<Value>, Fault> {

@@ -80,8 +80,9 @@ pub async fn sweep(world: Arc<World>, desk: Desk, repo: Arc<Repository>, drift: 
         let retry = later.map_or(Duration::MAX, |later| later.at.saturating_duration_since(Instant::now()));
         // Where several servers share the work, who sweeps is asked now and then.
         let nap = if world.store.shared() { PAUSE } else { Duration::MAX };
-        // After a round that did not come to its end nothing is done at once.
-        let (next, round) = if later.is_some() { (retry, Round::Known) } else { (due, Round::Due(every)) };
+        // After a round that did not come to its end nothing is done at once; what cannot be proposed keeps nobody from looking.
+        let round = if later.is_some() && !due.is_zero() { Round::Known } else { Round::Due(every) };
+        let next = if later.is_some() { retry } else { due };
         let round = tokio::select! {
             () = tokio::time::sleep(next.min(nap)) => (next <= nap).then_some(round),
             () = world.sweeps.asked(&world, &repo.id, &mut seen) => Some(Round::Known),

@@ -3,7 +3,10 @@
 use super::claim::{ClaimFault, claim};
 use crate::{
     app::{desk::Desk, faults, overrides::left_undone, world::World},
-    core::{drift::LeftUndone, model::MrId},
+    core::{
+        drift::LeftUndone,
+        model::{CommitId, MrId},
+    },
     ports::KvError,
     stores::Batch,
 };
@@ -34,8 +37,11 @@ pub async fn settle_of(world: Arc<World>, desk: Desk, mr: MrId) {
 
 /// Claims all of it; an error where some of it cannot be told now.
 async fn claimed(world: &Arc<World>, desk: &Desk, undone: &LeftUndone) -> Result<(), String> {
-    let LeftUndone { by, base, asks } = undone;
-    if world.base(&by.repo).as_ref() == Some(base) {
+    let LeftUndone { by, merged, asks } = undone;
+    // This server's branch may be older, or newer, than what was merged here or by another server.
+    let state = world.repositories.get(&by.repo).map(|repo| &repo.state);
+    let holds = |base: &CommitId| state.is_some_and(|state| state.brought(base, merged).is_ok_and(|brought| brought.whole && brought.commits.is_empty()));
+    if state.is_some() && !world.base(&by.repo).is_some_and(|base| holds(&base)) {
         return Err(format!("{} is not read with the merge of {by} yet", by.repo));
     }
     let mut waits = None;

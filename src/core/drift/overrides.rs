@@ -106,8 +106,8 @@ pub struct WrittenOver {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct LeftUndone {
     pub by: MrId,
-    /// What the merge was put upon: as long as the branch still reads so, it asks for nothing yet.
-    pub base: CommitId,
+    /// What the merge came to: before the branch is read with it, it asks for nothing yet.
+    pub merged: CommitId,
     pub asks: Vec<OverrideAsk>,
 }
 

@@ -97,10 +97,10 @@ impl Command {
         }
     }
 
-    /// Whether it only stops, or takes back: who may say it is not kept from it because a forge cannot be asked just now.
+    /// Whether it only stops something: who may say it is not kept from it because a forge cannot be asked just now. A way back writes.
     pub fn stops(&self) -> bool {
         match self {
-            Self::Pause | Self::Abort | Self::Restore => true,
+            Self::Pause | Self::Abort => true,
             Self::Halt { on } => *on,
             Self::Plan
             | Self::Approve { .. }
@@ -108,6 +108,7 @@ impl Command {
             | Self::Resume
             | Self::Retry
             | Self::Skip { .. }
+            | Self::Restore
             | Self::Free { .. }
             | Self::Take
             | Self::Override { .. }

@@ -68,9 +68,12 @@ fn names(line: &str) -> Option<&str> {
     (key.get(at..)?.eq_ignore_ascii_case(KEY) && !marks.contains(char::is_alphabetic)).then_some(rest)
 }
 
-/// What an item of a list says.
+/// What an item of a list says, where it begins with what may be a merge request; the checklist of a template does not.
 fn item(line: &str) -> Option<&str> {
-    line.trim_start_matches(|c: char| c.is_whitespace() || c == '>').strip_prefix(['-', '*', '+'])
+    let said = line.trim_start_matches(|c: char| c.is_whitespace() || c == '>').strip_prefix(['-', '*', '+'])?.trim_start();
+    let said = ["[ ]", "[x]", "[X]"].iter().find_map(|mark| said.strip_prefix(mark)).unwrap_or(said);
+    let first = said.split_whitespace().next()?;
+    (first.contains(['!', '#']) || first.contains("://")).then_some(said)
 }
 
 fn meant(said: &str, own: &RepoId, web: Option<&str>) -> Option<MrId> {
@@ -137,7 +140,8 @@ mod tests {
             assert_eq!(found(line), ["!7 = dns!7"], "{line}");
         }
         assert_eq!(found("Depends-On:\n\n- !7\n- other!3\n\nAnd more:\n- !9"), ["!7 = dns!7", "other!3 = other!3"]);
-        assert_eq!(found("**Depends-On:**\n* !7"), ["!7 = dns!7"]);
+        assert_eq!(found("**Depends-On:**\n* !7\n- [ ] other!3"), ["!7 = dns!7", "other!3 = other!3"]);
+        assert!(found("Depends-On:\n\n- [ ] I tested this\n- [ ] !7 is reviewed\n").is_empty(), "the rest of a template");
         assert!(found("It depends-on: nothing\n- !7\nnot Depends-On: !8").is_empty());
     }
 

@@ -13,6 +13,7 @@ impl Change {
     /// No later run is approved by what was said so far; the forge shows reviews for ever.
     pub(super) fn spend_approvals(&mut self) {
         self.approvals.clear();
+        self.forget_exemption();
         self.spent = Some(self.clock);
     }
 

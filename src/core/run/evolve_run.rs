@@ -8,7 +8,7 @@ use super::{
 };
 use crate::core::{
     model::{Policy, StepId, Time, User},
-    plan::{Act, Needs, Step},
+    plan::{Act, ItemRef, Needs, Step},
     review::FailureKind,
 };
 use std::collections::BTreeSet;
@@ -296,12 +296,14 @@ impl Change {
         }
         let lasts = self.policy().map_or_else(|| Policy::default().exemption, |policy| policy.exemption);
         let until = until.unwrap_or(self.clock + lasts);
-        self.ledger.skips.insert(id, Skip { by: by.clone(), reason: reason.to_owned(), until });
+        let skip = Skip { by: by.clone(), reason: reason.to_owned(), until };
         // Yes was said to less.
         self.forget_exemption();
         for item in 0..self.ledger.of(step).len() as u32 {
             if self.ledger.of(step)[item as usize] == At::Failed {
                 self.ledger.set(step, item, At::Skipped);
+                // What somebody else skipped of the step before stays theirs.
+                self.ledger.skips.insert(ItemRef { step: id, item }, skip.clone());
             }
         }
         // What waited behind it goes on: the run is open again for exactly those.

@@ -200,20 +200,18 @@ impl Change {
 impl Ledger {
     /// The items that were skipped, each with where it is in the plan that ran.
     fn left_out(&self) -> Vec<(ItemRef, LeftOut)> {
-        let one = |(id, skip): (&StepId, &Skip)| {
-            let writes = self.plan.steps.get(id).map_or(&[][..], Step::writes);
-            let skipped = (0..).zip(self.items(*id)).filter(|(_, at)| **at == At::Skipped);
-            let item = |(item, _): (u32, &At)| {
-                let id_of = writes.get(item as usize).map(|write| write.id.clone());
-                (ItemRef { step: *id, item }, LeftOut { step: *id, item, id: id_of, by: skip.by.clone(), reason: skip.reason.clone(), until: skip.until })
-            };
-            skipped.map(item).collect::<Vec<_>>()
+        let one = |(at, skip): (&ItemRef, &Skip)| {
+            let ItemRef { step, item } = *at;
+            let writes = self.plan.steps.get(&step).map_or(&[][..], Step::writes);
+            let id = writes.get(item as usize).map(|write| write.id.clone());
+            let left = LeftOut { step, item, id, by: skip.by.clone(), reason: skip.reason.clone(), until: skip.until };
+            (self.items(step).get(item as usize) == Some(&At::Skipped)).then_some((*at, left))
         };
-        self.skips.iter().flat_map(one).collect()
+        self.skips.iter().filter_map(one).collect()
     }
 
-    /// What was skipped, and by whom.
-    pub fn skips(&self) -> &BTreeMap<StepId, Skip> {
+    /// What was skipped of the plan that ran, and by whom.
+    pub fn skips(&self) -> &BTreeMap<ItemRef, Skip> {
         &self.skips
     }
 }

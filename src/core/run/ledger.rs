@@ -109,7 +109,7 @@ pub struct Ledger {
     /// Steps whose guard held; their act is next.
     pub(super) guarded: BTreeSet<u32>,
     pub(super) faults: BTreeMap<ItemRef, Fault>,
-    pub(super) skips: BTreeMap<StepId, Skip>,
+    pub(super) skips: BTreeMap<ItemRef, Skip>,
     /// Who said yes to merging without what was skipped.
     pub(super) exempted: Vec<Exempted>,
     /// How often a step's proof was asked without a verdict.

@@ -248,7 +248,7 @@ impl Change {
         let ready = ledger.frontier.at(id).is_some_and(|step| ledger.frontier.is_ready(step));
         let blocker = || ledger.faults.keys().next().copied().unwrap_or(ItemRef { step: id, item: 0 });
         let blocked_by = || ledger.why_stuck(id).unwrap_or_else(blocker);
-        let one = |at: &At| match at {
+        let one = |(item, at): (u32, &At)| match at {
             At::Pending => match doing {
                 Doing::Acting | Doing::Parked => ItemState::Acting,
                 Doing::Nothing if ready => ItemState::Ready,
@@ -259,12 +259,12 @@ impl Change {
             At::Proven => ItemState::Proven,
             At::Failed => ItemState::Failed,
             At::Blocked => ItemState::Blocked { by: blocked_by() },
-            At::Skipped => match ledger.skips.get(&id) {
+            At::Skipped => match ledger.skips.get(&ItemRef { step: id, item }) {
                 Some(skip) => ItemState::Skipped { by: skip.by.clone(), reason: skip.reason.clone() },
                 None => ItemState::Failed,
             },
         };
-        StepView { id, items: ledger.items(id).iter().map(one).collect(), attempts: ledger.attempts(id) }
+        StepView { id, items: (0..).zip(ledger.items(id)).map(one).collect(), attempts: ledger.attempts(id) }
     }
 
     fn approval_views(&self) -> Vec<ApprovalView> {

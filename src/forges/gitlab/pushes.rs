@@ -32,6 +32,9 @@ const REMEMBERED: usize = 1000;
 #[derive(Debug, Default)]
 pub struct KnownPushes(Mutex<BTreeMap<(u64, String), Told>>);
 
+/// How long what was read of a branch's pushes is only read on; after that it is read from its beginning.
+const ANEW: Span = Span::mins(60);
+
 /// What GitLab told of the pushes to one branch.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 struct Told {
@@ -40,6 +43,10 @@ struct Told {
     unnamed: bool,
     /// Where the branch was moved to under its own name.
     heads: BTreeSet<String>,
+    /// Where it was moved from so: where none of these pushes ended, somebody else had moved it before.
+    froms: BTreeSet<String>,
+    /// When this was read whole the last time.
+    since: Option<Time>,
     /// Many branches at once, any of which may be this one: when, and by whom.
     at_once: BTreeSet<(Time, Option<User>)>,
     /// How many pushes to the project were read, where its making was not among them.
@@ -75,6 +82,7 @@ impl Told {
                     now.unnamed |= by.is_none();
                     now.named.extend(by);
                     now.heads.extend(push.commit_to.clone());
+                    now.froms.extend(push.commit_from.clone().filter(|_| push.action != "created"));
                 }
             }
             // Newest first: what is older was another branch of this name.
@@ -84,6 +92,7 @@ impl Told {
             }
         }
         now.read_to = newest.max(self.read_to);
+        now.since = self.since;
         if anew {
             return now;
         }
@@ -95,6 +104,7 @@ impl Told {
         now.unnamed |= self.unnamed;
         now.named.append(&mut self.named);
         now.heads.append(&mut self.heads);
+        now.froms.append(&mut self.froms);
         now.at_once.append(&mut self.at_once);
         now
     }
@@ -166,7 +176,10 @@ impl GitLab {
     /// What GitLab tells of the pushes to a branch, from where the last look ended.
     async fn told(&self, project: u64, branch: &str) -> Result<Told, NetError> {
         let key = (project, branch.to_owned());
-        let known = self.pushes.0.lock().unwrap_or_else(PoisonError::into_inner).get(&key).cloned().unwrap_or_default();
+        let known = self.pushes.0.lock().unwrap_or_else(PoisonError::into_inner).get(&key).cloned();
+        // People rename their accounts, and are read under the new name then.
+        let (now, young) = (self.now(), |known: &Told| known.since.is_some_and(|since| self.now() < since + ANEW));
+        let known = known.filter(young).unwrap_or(Told { since: Some(now), ..Told::default() });
         let path = format!("/projects/{project}/events?action=pushed&sort=desc&per_page=100");
         let (events, whole) = self.api.until(&path, PUSHES, |event: &Event| known.ends(event, branch)).await?;
         let told = known.with(events, whole, branch, &|login| self.people.by_login(login));
@@ -188,6 +201,12 @@ impl GitLab {
             return Ok(Some(opened));
         }
         let Some((versions, true)) = unread.part(self.versions(place, request.iid).await.map(Some))? else { return Ok(None) };
+        // While a request is closed nothing leaves a version. Then a push begins, or the branch stands, where none under its own name ended.
+        let shown = |sha: &str| versions.iter().any(|version| version.head_commit_sha == sha);
+        let stands = request.sha.as_deref().is_some_and(|sha| !told.heads.contains(sha) && !shown(sha));
+        if stands || told.froms.iter().any(|from| !told.heads.contains(from) && !shown(from)) {
+            return Ok(None);
+        }
         let others = versions.iter().filter(|version| !told.heads.contains(&version.head_commit_sha)).map(|version| version.created_at + APART);
         Ok(others.max().max(Some(opened)))
     }
@@ -205,7 +224,7 @@ mod tests {
     const MIN: i64 = 60_000;
 
     fn event(at: i64, by: &str, branch: Option<&str>, action: &str) -> Event {
-        let push = Push { action: action.into(), ref_type: "branch".into(), name: branch.map(str::to_owned), commit_to: Some(format!("{at}")) };
+        let push = Push { action: action.into(), ref_type: "branch".into(), name: branch.map(str::to_owned), commit_to: Some(format!("{at}")), commit_from: None };
         Event { author_username: Some(by.to_owned()), created_at: Time(at), push_data: Some(push) }
     }
 

@@ -147,6 +147,8 @@ pub struct Push {
     pub name: Option<String>,
     #[serde(default)]
     pub commit_to: Option<String>,
+    #[serde(default)]
+    pub commit_from: Option<String>,
 }
 
 #[derive(Clone, Debug, Deserialize)]

@@ -83,6 +83,10 @@ pub enum Answer {
     },
     /// Then nothing would be left to merge.
     SkipsAll,
+    /// Who must say yes between two steps is not left out by others.
+    SkipsApproval {
+        step: StepId,
+    },
     /// Somebody said yes to merging without what was skipped.
     Exempted {
         by: User,
@@ -191,6 +195,7 @@ impl Answer {
             | Self::SkipNeedsReason { .. }
             | Self::SkipTerms { .. }
             | Self::SkipsAll
+            | Self::SkipsApproval { .. }
             | Self::NotTheExemption { .. }
             | Self::ExemptionOver { .. }
             | Self::NothingToRestore
@@ -255,6 +260,9 @@ impl fmt::Display for Answer {
                 )
             }
             Self::SkipTerms { fault } => write!(f, "Not skipped: {}.", code(fault)),
+            Self::SkipsApproval { step } => {
+                write!(f, "Not skipped: step {step} is an approval, and nobody gives it by leaving it out. `/trueup retry` asks for it again, `/trueup restore` goes back.")
+            }
             Self::SkipsAll => {
                 f.write_str("Not skipped: nothing else is done, so nothing would be left to merge. `/trueup retry` tries it again, a new push amends, or close the merge request.")
             }

@@ -254,10 +254,7 @@ impl Pass<'_> {
                 self.say_plan(by)
             }
             // What ran is not what is asked for any more.
-            Phase::Failed if !change.ran() => {
-                self.replan(PlanWhy::Said(by.clone()));
-                Answer::Replanning
-            }
+            Phase::Failed if !change.ran() => self.say_plan(by),
             Phase::Failed => {
                 let counts = change.ledger.counts();
                 let items = counts.all - counts.proven;
@@ -286,7 +283,8 @@ impl Pass<'_> {
             return Answer::SkipNeedsReason { step };
         }
         let change = &*self.change;
-        if change.running || change.stage != Phase::Failed || change.aborted || change.alarm || !change.holds_claims() {
+        // A way back merges nothing that something could be left out of.
+        if change.running || change.stage != Phase::Failed || change.aborted || change.alarm || change.is_restore() || !change.holds_claims() {
             return self.not_now("skip");
         }
         if change.ledger.frontier.at(step).is_none() {
@@ -295,6 +293,9 @@ impl Pass<'_> {
         }
         if !change.ledger.items(step).contains(&At::Failed) {
             return self.not_now("skip");
+        }
+        if change.ledger.plan.steps.get(&step).is_some_and(|step| matches!(step.act, Act::Approve { .. })) {
+            return Answer::SkipsApproval { step };
         }
         if change.skips_all(step) {
             return Answer::SkipsAll;
