@@ -58,16 +58,18 @@ fn is_busy(phase: Phase) -> bool {
 pub async fn look_all(world: &World, desk: &Desk, repo: &RepoId, but: Option<&MrId>) -> Result<usize, ForgeError> {
     let open = world.forge.open(repo).await?;
     let (count, merging) = (open.len(), world.turns.line(repo));
-    let mut news = Vec::new();
+    let (mut acting, mut rest) = (Vec::new(), Vec::new());
     for found in open.into_iter().filter(|found| Some(&found.mr) != but) {
         let comes = |card: &Card| merging.contains(&found.mr) && matches!(card.phase, Phase::Merging | Phase::Queued) && (card.outstanding || card.next_wake.is_some());
         // One that was restored stays open at the forge and is over for us; what cannot be read is looked at.
-        let left = matches!(world.store.card(&found.mr).await, Ok(Some(card)) if card.phase.is_over() || comes(&card));
-        if !left {
-            news.push(found.mr);
+        match world.store.card(&found.mr).await {
+            Ok(Some(card)) if card.phase.is_over() || comes(&card) => {}
+            Ok(Some(card)) if !card.ahead && !matches!(card.phase, Phase::Queued | Phase::Verifying | Phase::Merging) => rest.push(found.mr),
+            Ok(_) | Err(_) => acting.push(found.mr),
         }
     }
-    desk.hint(news);
+    acting.append(&mut rest);
+    desk.hint(world.news.spared(repo, acting, world.elsewhere.contains_key(repo)));
     Ok(count)
 }
 
@@ -169,7 +171,7 @@ pub async fn sweep(service: Service, every: Span, mut stop: watch::Receiver<bool
             match world.forge.sweep(repo, since).await {
                 Ok((found, next)) => {
                     let (open, over): (Vec<MrRef>, Vec<MrRef>) = found.into_iter().partition(|found| found.open);
-                    let moved = world.news.moved(repo, world.base(repo), &open);
+                    let moved = world.news.moved(repo, world.base(repo), &open, world.elsewhere.contains_key(repo));
                     if known.is_empty() {
                         count_unannounced(&world, repo, open.iter().filter(|found| moved.contains(&found.mr)));
                         news.extend(moved.into_iter().chain(world.news.in_turn(repo, world.elsewhere.contains_key(repo))));

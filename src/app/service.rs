@@ -335,7 +335,7 @@ impl Service {
     /// After a push: reads the open merge requests that moved with it again, and all of the repository when its base did.
     pub async fn swept(&self, repo: &RepoId) {
         match self.world.forge.open(repo).await {
-            Ok(found) => self.hint_all(self.world.news.moved(repo, self.world.base(repo), &found)),
+            Ok(found) => self.hint_all(self.world.news.moved(repo, self.world.base(repo), &found, self.world.elsewhere.contains_key(repo))),
             Err(error) => tracing::warn!(%repo, "the forge did not say which changes are open; the sweep will: {error}"),
         }
     }

@@ -1,10 +1,9 @@
 //! Whose merge brought a head to a branch: a forge calls a request merged as soon as the branch holds its head, whoever asked for that.
 
+#[cfg(feature = "forges")]
+use crate::core::{model::User, review::MrState};
 use crate::{
-    core::{
-        model::{CommitId, MrId, RepoId, User},
-        review::MrState,
-    },
+    core::model::{CommitId, MrId, RepoId},
     git::{GitRepo, oid},
     ports::RepoError,
 };
@@ -43,6 +42,7 @@ pub fn brought_by_us(git: &GitRepo, tip: &CommitId, head: &CommitId) -> Result<O
 }
 
 /// What a forge says was merged by our account, with whose merge that was where it was another's.
+#[cfg(feature = "forges")]
 pub fn with_whom(git: &GitRepo, mr: &MrId, state: MrState, bot: &User, tip: &CommitId, head: &CommitId) -> Result<MrState, RepoError> {
     let MrState::Merged { commit, by, with: None } = state else { return Ok(state) };
     if by != *bot {

@@ -31,34 +31,33 @@ impl LocalSecrets {
             "env" => std::env::var(name).map(SecretText::new).map_err(|_| fault("the variable is not set in the server's environment")),
             "file" => {
                 let folder = self.folder.as_deref().ok_or_else(|| fault("the server's configuration names no secrets folder"))?;
-                read(folder, name).map_err(|what| fault(&what))
+                read(folder, name).map_err(|(kind, what)| SecretError { kind, ..fault(&what) })
             }
             _ => Err(fault("no such provider; env, file, vault and sops are there")),
         }
     }
 }
 
-/// Reads one file below `folder`, without its last line break.
-fn read(folder: &Path, name: &str) -> Result<SecretText, String> {
+/// Reads one file below `folder`, without its last line break. Where the folder is, is the server's own matter: what is said here may stand in a merge request.
+fn read(folder: &Path, name: &str) -> Result<SecretText, (SecretErrorKind, String)> {
+    let missing = |what: String| (SecretErrorKind::Missing, what);
     let inside = Path::new(name).components().all(|part| matches!(part, Component::Normal(_)));
     if !inside {
-        return Err("the path leads out of the secrets folder".into());
+        return Err(missing("the path leads out of the secrets folder".into()));
     }
     let path = folder.join(name);
-    let about = std::fs::metadata(&path).map_err(|error| unread(&path, &error))?;
+    let unread = |error: std::io::Error| match error.kind() {
+        // A folder that is not mounted is nobody's spelling.
+        std::io::ErrorKind::NotFound if !folder.is_dir() => (SecretErrorKind::Unavailable, "the server's folder of secrets is not there".to_owned()),
+        std::io::ErrorKind::NotFound => missing("no such file in the server's folder of secrets".into()),
+        other => (SecretErrorKind::Unavailable, format!("it cannot be read: {other}")),
+    };
+    let about = std::fs::metadata(&path).map_err(unread)?;
     if !about.is_file() || about.len() > LARGEST {
-        return Err(format!("not a file of at most {LARGEST} bytes"));
+        return Err(missing(format!("not a file of at most {LARGEST} bytes")));
     }
-    let text = std::fs::read_to_string(&path).map_err(|error| unread(&path, &error))?;
+    let text = std::fs::read_to_string(&path).map_err(unread)?;
     Ok(SecretText::new(text.strip_suffix('\n').unwrap_or(&text)))
-}
-
-/// Says which file is missing, by its whole path.
-fn unread(path: &Path, error: &std::io::Error) -> String {
-    match error.kind() {
-        std::io::ErrorKind::NotFound => format!("no such file: {}", path.display()),
-        other => format!("{} cannot be read: {other}", path.display()),
-    }
 }
 
 impl Secrets for LocalSecrets {
@@ -83,6 +82,17 @@ mod tests {
         assert_eq!(secrets.find(&uri("secret://file/key")).map(|text| text.expose().to_owned()), Ok("s3cret".into()));
         for out in ["secret://file/../key", "secret://file//etc/hostname", "secret://file/", "secret://vault/key", "key"] {
             assert!(secrets.find(&uri(out)).is_err(), "{out} is refused");
+        }
+    }
+
+    #[test]
+    fn what_is_missing_is_named_without_the_servers_paths_and_a_folder_that_is_not_there_is_an_outage() {
+        let folder = tempfile::tempdir().expect("a temporary folder");
+        let missing = LocalSecrets::new(Some(folder.path().into())).find(&uri("secret://file/key")).unwrap_err();
+        let away = LocalSecrets::new(Some(folder.path().join("mount"))).find(&uri("secret://file/key")).unwrap_err();
+        assert_eq!((missing.kind, away.kind), (SecretErrorKind::Missing, SecretErrorKind::Unavailable));
+        for error in [missing, away] {
+            assert!(!error.to_string().contains(&*folder.path().to_string_lossy()), "{error}");
         }
     }
 

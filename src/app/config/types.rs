@@ -395,7 +395,7 @@ impl TsigAlgorithm {
 pub struct Limits {
     /// Plans compiled at the same time; one more may be where a change holds up the merges of others.
     pub plans: u32,
-    /// How often every open merge request is looked at again, so that no lost event stays lost.
+    /// How often the lists of the forges are compared with what was seen last, so that no lost event stays lost. What no list tells is found in turns: each time some of the open merge requests are looked at whole, 200 of this server and 20 of forges in the network (2 where more than 300 are open there).
     pub sweep: Span,
     /// How long a change that has stopped may hold what it claims before its owner is called, where the repository's policy does not say.
     pub claim_ttl: Span,

@@ -51,6 +51,14 @@ impl Change {
         self.owner.clone().or_else(|| self.sighting.as_ref().map(|sighting| sighting.author.clone()))
     }
 
+    /// Whether what it holds is given back at a word; else it is stopped first.
+    pub(super) fn frees(&self) -> bool {
+        let ended = matches!(self.stage, Phase::Failed | Phase::Closed | Phase::Refused | Phase::Conflicted | Phase::Planning | Phase::AwaitingApproval);
+        // True and waiting for another change, which may wait for this one.
+        let waits = matches!(self.stage, Phase::Verifying | Phase::Merging) && self.merge.is_none() && !self.counts_on().is_empty();
+        !self.running && (ended || waits)
+    }
+
     /// Since when its claims are overdue; none while they are not.
     pub(super) fn overdue(&self) -> Option<Time> {
         self.idle_since.filter(|_| self.paged)
@@ -59,6 +67,6 @@ impl Change {
     /// What its owner, and everybody who looks, is told.
     pub(super) fn overdue_sentence(&self) -> Option<String> {
         let owner = self.answers_for()?;
-        Some(words::overdue(&owner, self.claims_asked_for.len().max(self.ledger.written.len()), self.overdue()?))
+        Some(words::overdue(&owner, self.claims_asked_for.len().max(self.ledger.written.len()), self.overdue()?, self.frees()))
     }
 }

@@ -150,7 +150,7 @@ impl Gitea {
             },
             // Nobody there has the name.
             Err(error) if error.kind == ForgeErrorKind::NotFound => Right::None,
-            Err(error) if listed > Right::None || error.kind == ForgeErrorKind::Denied => {
+            Err(error) if error.kind == ForgeErrorKind::Denied => {
                 tracing::warn!(%repo, "what {who} may do is not known, the server's own lists hold: {error}");
                 return Ok(listed);
             }

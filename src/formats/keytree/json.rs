@@ -11,7 +11,9 @@ pub(super) fn load(file: &str, bytes: &[u8]) -> Result<Node, Refusal> {
     if bytes.trim_ascii().is_empty() {
         return yaml::load(file, b"", &Budget::default());
     }
-    serde_json::from_slice::<IgnoredAny>(bytes).map_err(|error| {
+    // Who reads JSON may pass over a byte order mark (RFC 8259, section 8.1); the loader does.
+    let bare = bytes.strip_prefix("\u{feff}".as_bytes()).unwrap_or(bytes);
+    serde_json::from_slice::<IgnoredAny>(bare).map_err(|error| {
         let place = Place::new(file, u32::try_from(error.line()).unwrap_or(u32::MAX), u32::try_from(error.column()).unwrap_or(u32::MAX));
         let what = error.to_string();
         let what = what.split(" at line ").next().unwrap_or_default().to_owned();

@@ -16,7 +16,8 @@ pub(super) fn read(file: &str, bytes: &[u8]) -> Result<Vec<Leaf>, Vec<Refusal>> 
     };
     let (mut leaves, mut faults) = (Vec::new(), Vec::new());
     let mut seen: BTreeMap<String, u32> = BTreeMap::new();
-    for (line, text) in logical(text) {
+    // What some editors put before everything is no part of the first key.
+    for (line, text) in logical(text.strip_prefix('\u{feff}').unwrap_or(text)) {
         match pair(&text) {
             Ok((key, _)) if key.is_empty() => faults.push(fault("a value without a key".into(), line, "write `key = value`")),
             Ok((key, value)) => {

@@ -67,6 +67,13 @@ fn properties_are_read_as_java_reads_them() {
 }
 
 #[test]
+fn a_byte_order_mark_is_no_part_of_the_first_key() {
+    for (path, text) in [("a.yaml", "key: v\n"), ("a.json", "{\"key\": \"v\"}"), ("a.toml", "key = \"v\"\n"), ("a.properties", "# words\nkey = v\n")] {
+        assert_eq!(asks(&all(), path, &format!("\u{feff}{text}")).split_once(' ').map(|(_, asked)| asked), Some("/app/a/key = v"), "{path}");
+    }
+}
+
+#[test]
 fn every_fault_is_told_with_its_place() {
     let told: Vec<String> = [
         ("a.yaml", &b"db:\n  host: 1\n  host: 2\n"[..]),

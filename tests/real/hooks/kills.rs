@@ -33,6 +33,11 @@ fn start(dir: &Path, port: u16) -> Process {
     server
 }
 
+/// A client that gives up an answer which does not come: over a kill some never do, and that is no acknowledgement.
+fn sender() -> Client {
+    Client::builder().no_proxy().timeout(Duration::from_secs(30)).build().expect("a client")
+}
+
 /// Delivers once; the status and what became of it, and none when the server is gone.
 async fn deliver(client: &Client, port: u16, id: &str) -> Option<(u16, String)> {
     let body = format!(
@@ -51,7 +56,7 @@ async fn what_was_acknowledged_is_there_after_a_kill_and_what_was_not_is_taken_a
     let port = free_port();
     let mut server = start(dir.path(), port);
     for (life, kill_at) in KILLS.into_iter().enumerate() {
-        let client = Client::builder().no_proxy().build().expect("a client");
+        let client = sender();
         let acknowledged = AtomicUsize::new(0);
         let (server_now, client_now, count) = (&server, &client, &acknowledged);
         let sent: Vec<(String, bool)> = futures::stream::iter(0..SENT)
@@ -70,7 +75,7 @@ async fn what_was_acknowledged_is_there_after_a_kill_and_what_was_not_is_taken_a
         assert!(kept >= kill_at && kept < SENT, "it was killed in the middle: {kept} of {SENT}");
         drop(server);
         server = start(dir.path(), port);
-        let client = Client::builder().no_proxy().build().expect("a client");
+        let client = sender();
         for (id, kept) in &sent {
             let answer = deliver(&client, port, id).await;
             let fine = match (&answer, kept) {

@@ -21,13 +21,14 @@ pub fn keeps(holds: bool, ids: &BTreeSet<&ResourceId>, asked: Option<Time>) -> S
     }
 }
 
-/// What the owner of a change that holds claims and does nothing is told.
-pub fn overdue(owner: &User, claims: usize, since: Time) -> String {
+/// What the owner of a change that holds claims and does nothing is told; `frees`: what it holds is given back at a word, else it is stopped first.
+pub fn overdue(owner: &User, claims: usize, since: Time, frees: bool) -> String {
     let plain = owner.as_str().chars().all(|c| c.is_ascii_alphanumeric() || "._-".contains(c));
     // A name in a code span calls nobody; one of harmless characters needs none.
     let who = if plain { format!("@{}", owner.as_str()) } else { code(owner.as_str()) };
+    let first = if frees { "" } else { "`/trueup abort` and then " };
     format!(
-        "{who}: this change does nothing since {} and holds {}, which keeps others waiting. Go on or go back; anyone who may approve can say `/trueup take` to answer for it, or `/trueup free REASON` to let go.",
+        "{who}: this change does nothing since {} and holds {}, which keeps others waiting. Go on or go back; anyone who may approve can say `/trueup take` to answer for it, or {first}`/trueup free REASON` to let go.",
         code(&when(since)),
         count(claims, "claim")
     )

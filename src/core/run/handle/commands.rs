@@ -336,12 +336,10 @@ impl Pass<'_> {
     /// Where something is written, freeing gives up the hold on it, so it needs a reason, and the answer says what stays.
     fn say_free(&mut self, by: &User, reason: &str) -> Answer {
         let change = &*self.change;
-        let ended = matches!(change.stage, Phase::Failed | Phase::Closed | Phase::Refused | Phase::Conflicted | Phase::Planning | Phase::AwaitingApproval);
-        // True and waiting for another change, which may wait for this one.
-        let waits = matches!(change.stage, Phase::Verifying | Phase::Merging) && change.merge.is_none() && !change.counts_on().is_empty();
-        if change.running || !(ended || waits) || change.claim == crate::core::run::change::ClaimState::Asked {
+        if !change.frees() || change.claim == crate::core::run::change::ClaimState::Asked {
             return self.not_now("free");
         }
+        let waits = matches!(change.stage, Phase::Verifying | Phase::Merging);
         let given_up = change.ledger.given_up.keys().filter(|_| !change.wrote());
         let left: Vec<String> = change.ledger.written.keys().chain(given_up).map(|id| change.frame.kinds.title(id)).collect();
         if !left.is_empty() && reason.trim().is_empty() {
