@@ -81,8 +81,11 @@ pub async fn sweep(world: Arc<World>, desk: Desk, repo: Arc<Repository>, drift: 
         // Where several servers share the work, who sweeps is asked now and then.
         let nap = if world.store.shared() { PAUSE } else { Duration::MAX };
         // After a round that did not come to its end nothing is done at once; what cannot be proposed keeps nobody from looking.
-        let round = if later.is_some() && !due.is_zero() { Round::Known } else { Round::Due(every) };
-        let next = if later.is_some() { retry } else { due };
+        let (next, round) = match later {
+            Some(later) if later.asked || !due.is_zero() => (retry, Round::Known),
+            Some(_) => (retry, Round::Due(every)),
+            None => (due, Round::Due(every)),
+        };
         let round = tokio::select! {
             () = tokio::time::sleep(next.min(nap)) => (next <= nap).then_some(round),
             () = world.sweeps.asked(&world, &repo.id, &mut seen) => Some(Round::Known),
@@ -115,11 +118,11 @@ pub async fn sweep(world: Arc<World>, desk: Desk, repo: Arc<Repository>, drift: 
                 Err(why) => {
                     let wait = longer(later.map(|later| later.wait), every);
                     tracing::warn!(repo = %repo.id, "{why}; it is tried again in {} s", wait.as_secs());
-                    later = Some(Later { wait, at: Instant::now() + wait });
+                    later = Some(Later { wait, at: Instant::now() + wait, asked: false });
                 }
             },
             // A whole round may take hours, and goes on where it was.
-            () = world.sweeps.asked(&world, &repo.id, &mut seen), if whole => later = Some(Later { wait: PAUSE, at: Instant::now() }),
+            () = world.sweeps.asked(&world, &repo.id, &mut seen), if whole => later = Some(Later { wait: PAUSE, at: Instant::now(), asked: true }),
             changed = stop.wait_for(|stop| *stop) => {
                 drop(changed);
                 return;
@@ -143,6 +146,8 @@ pub async fn sweep(world: Arc<World>, desk: Desk, repo: Arc<Repository>, drift: 
 struct Later {
     wait: Duration,
     at: Instant,
+    /// Somebody asked for it, in the middle of a whole round.
+    asked: bool,
 }
 
 /// Whether another server over the same store is meant to sweep it, so that its targets are read once.
