@@ -20,12 +20,9 @@ pub fn brought_by_us(git: &GitRepo, tip: &CommitId, head: &CommitId) -> Result<O
     git.with_repo(|repo| {
         let wrong = |error: git2::Error| RepoError::Git { what: error.message().to_owned() };
         let holds = |commit: git2::Oid| Ok(commit == head || repo.graph_descendant_of(commit, head).map_err(wrong)?);
-        let mut chain = vec![start];
-        while let Some(before) =
-            chain.last().filter(|_| chain.len() < SEARCHED).map(|last| repo.find_commit(*last).map_err(wrong)).transpose()?.and_then(|last| last.parent_id(0).ok())
-        {
-            chain.push(before);
-        }
+        let mut walk = repo.revwalk().map_err(wrong)?;
+        walk.simplify_first_parent().and_then(|()| walk.push(start)).map_err(wrong)?;
+        let chain = walk.take(SEARCHED).collect::<Result<Vec<_>, _>>().map_err(wrong)?;
         // Newest first, those that hold it come before those that do not. What was squashed or rebased is held by none.
         let (mut held, mut not) = (0, chain.len());
         while held < not {
